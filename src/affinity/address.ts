@@ -1,0 +1,101 @@
+// Who is the client? The text of a remote address becomes the canonical key bytes that are hashed.
+import type { AffinitySettings } from '../settings.ts'
+
+/**
+ * The affinity key of a client address.
+ *
+ * 4 bytes for IPv4 (IPv4-mapped IPv6 is folded to IPv4); 8 bytes for IPv6: the first 64 bits, or for link-local
+ * (fe80::/10) and unique-local (fc00::/7) addresses, whose prefix all neighbours share, the last 64 bits. With
+ * `ipv6Prefix` above 64 the key is 16 bytes. Bits past the prefix are zero.
+ *
+ * @returns undefined when `text` is not an address (Node reports `undefined` for a client that reset before accept).
+ */
+export function addressKey(text: string | undefined, { ipv4Prefix, ipv6Prefix }: AffinitySettings): Buffer | undefined {
+  const bytes = parseAddress(text)
+  if (bytes === undefined) return undefined
+  if (bytes.length === 4) return mask(bytes, ipv4Prefix)
+  const local = isLocalScope(bytes)
+  if (ipv6Prefix > 64) return local ? bytes : mask(bytes, ipv6Prefix)
+  return local ? bytes.subarray(8) : mask(bytes.subarray(0, 8), ipv6Prefix)
+}
+
+/** Address text to its bytes: 4 for IPv4 and IPv4-mapped IPv6, else 16. A zone id (`%eth0`) is dropped. */
+export function parseAddress(text: string | undefined): Buffer | undefined {
+  if (text === undefined) return undefined
+  if (!text.includes(':')) return parseIPv4(text)
+  const bytes = parseIPv6(text)
+  return bytes !== undefined && isMapped(bytes) ? bytes.subarray(12) : bytes
+}
+
+function parseIPv4(text: string): Buffer | undefined {
+  const bytes = Buffer.allocUnsafe(4)
+  let at = 0
+  for (let i = 0; i < 4; i++) {
+    const start = at
+    let value = 0
+    for (; at < text.length; at++) {
+      const digit = text.charCodeAt(at) - 48
+      if (digit < 0 || digit > 9) break
+      value = value * 10 + digit
+    }
+    const digits = at - start
+    if (digits === 0 || digits > 3 || value > 255 || (digits > 1 && text[start] === '0')) return undefined
+    bytes[i] = value
+    if (i < 3 && text[at++] !== '.') return undefined
+  }
+  return at === text.length ? bytes : undefined
+}
+
+function parseIPv6(text: string): Buffer | undefined {
+  const zone = text.indexOf('%')
+  if (zone === 0 || zone === text.length - 1) return undefined
+  const [head, tail, more] = (zone < 0 ? text : text.slice(0, zone)).split('::')
+  if (head === undefined || more !== undefined) return undefined
+  const left = parseGroups(head, tail === undefined)
+  const right = tail === undefined ? [] : parseGroups(tail, true)
+  if (left === undefined || right === undefined) return undefined
+  const given = left.length + right.length
+  if (tail === undefined ? given !== 16 : given > 14) return undefined
+  const bytes = Buffer.alloc(16)
+  bytes.set(left)
+  bytes.set(right, 16 - right.length)
+  return bytes
+}
+
+/** `a:b:c` to its bytes; the last group may be dotted IPv4 where `last` says that the text ends here. */
+function parseGroups(text: string, last: boolean): number[] | undefined {
+  if (text === '') return []
+  const bytes: number[] = []
+  const groups = text.split(':')
+  for (const [i, group] of groups.entries()) {
+    if (last && i === groups.length - 1 && group.includes('.')) {
+      const dotted = parseIPv4(group)
+      if (dotted === undefined) return undefined
+      bytes.push(...dotted)
+    } else {
+      if (!/^[0-9a-f]{1,4}$/i.test(group)) return undefined
+      const value = Number.parseInt(group, 16)
+      bytes.push(value >> 8, value & 0xff)
+    }
+  }
+  return bytes
+}
+
+/** ::ffff:0:0/96, RFC 4291 section 2.5.5.2. */
+function isMapped(bytes: Buffer): boolean {
+  return bytes.readUInt32BE(8) === 0xffff && bytes.readUInt32BE(4) === 0 && bytes.readUInt32BE(0) === 0
+}
+
+/** fe80::/10 (RFC 4291) and fc00::/7 (RFC 4193). */
+function isLocalScope(bytes: Buffer): boolean {
+  const first = bytes.readUInt16BE(0)
+  return (first & 0xffc0) === 0xfe80 || (first & 0xfe00) === 0xfc00
+}
+
+function mask(bytes: Buffer, prefix: number): Buffer {
+  for (let i = prefix >> 3; i < bytes.length; i++) {
+    const kept = Math.max(0, prefix - i * 8)
+    bytes[i] = (bytes[i] ?? 0) & (0xff00 >> Math.min(8, kept))
+  }
+  return bytes
+}

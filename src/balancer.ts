@@ -1,0 +1,215 @@
+// The primary: puts slots, steering and supervision together. The only file that knows them all.
+import { EventEmitter } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { addressKey } from './affinity/address.ts'
+import { StickyError } from './errors.ts'
+import { misuse, show } from './option-reader.ts'
+import { PROTOCOL_VERSION, type Address } from './protocol.ts'
+import { relaySocketIO } from './broadcast/relay.ts'
+import { workerEnvironment } from './role.ts'
+import { checkEntry, type Settings } from './settings.ts'
+import { fallbackReason, fingerprint32, seeded, slotOf } from './slots/hash.ts'
+import { slotTable, type SlotTable } from './slots/slot-table.ts'
+import { Handoff } from './steering/handoff.ts'
+import type { Steering } from './steering/steering.ts'
+import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
+import { handleSignals } from './supervisor/shutdown.ts'
+import { Supervisor } from './supervisor/supervisor.ts'
+import type { Program, WorkerExit, WorkerProcess } from './supervisor/worker-process.ts'
+import { nodeIpc } from './transport/node-ipc.ts'
+
+export class Balancer extends EventEmitter<PrimaryEvents> implements PrimarySticky {
+  readonly role = 'primary'
+  readonly ready: Promise<void>
+
+  readonly #settings: Settings
+  readonly #startedAt = performance.now()
+  readonly #steering: Steering
+  readonly #supervisor: Supervisor
+  readonly #neverReady = new Set<number>()
+  readonly #onclosed: () => void
+  readonly #stopSignals: () => void
+  #table: SlotTable
+  #address: Address | null = null
+  #closing: Promise<boolean> | undefined
+  #settle = { ready: (): void => {}, failed: (_: StickyError): void => {} }
+
+  /** @param onclosed - called once, when the last worker has ended */
+  constructor(settings: Settings, onclosed: () => void) {
+    super()
+    this.#onclosed = onclosed
+    this.#settings = settings
+    this.#table = slotTable(settings.workers)
+    const relay = relaySocketIO(() => this.#supervisor.processes)
+    this.#steering = new Handoff(settings, nodeIpc, this.#table, {
+      stuck: (child, silence) => this.#stuck(child.pid, silence),
+      overdue: (worker) => this.#lend(worker),
+    })
+    this.#supervisor = new Supervisor(settings, (id) => this.#program(id), {
+      ready: (worker) => this.#workerReady(worker),
+      leaving: (worker) => this.#steering.retire(worker.child),
+      gone: (worker, exit) => this.#workerGone(worker, exit),
+      failing: (worker, exit) => this.#workerFailing(worker, exit),
+      message: relay,
+    })
+    this.#stopSignals = handleSignals(settings, {
+      first: (deadline) => this.close({ deadline }),
+      second: () => this.#supervisor.kill(),
+    })
+    this.ready = this.#start()
+    if (settings.signal?.aborted) void this.close()
+    settings.signal?.addEventListener('abort', () => void this.close(), { once: true })
+  }
+
+  address(): Address | null {
+    return this.#address
+  }
+
+  status(): Status {
+    const { pending, counters } = this.#steering
+    return {
+      pid: process.pid,
+      address: this.#address,
+      uptime: performance.now() - this.#startedAt,
+      steering: {
+        name: this.#steering.name,
+        transport: nodeIpc.name,
+        hash: fallbackReason === undefined ? 'native' : 'portable',
+      },
+      workers: this.#supervisor.members.map(({ id, current, restarts, lastExit }) => ({
+        id,
+        pid: current?.pid ?? null,
+        state: current?.state ?? 'gone',
+        uptime: current === undefined ? 0 : performance.now() - current.startedAt,
+        restarts,
+        slots: this.#table.owners.reduce((sum, owner) => sum + Number(owner === id), 0),
+        pending: this.#steering.pendingOf(id),
+        lastExit:
+          lastExit === undefined ? null : { code: lastExit.code, signal: lastExit.signal, failure: lastExit.failure },
+      })),
+      connections: { ...counters, closed: { ...counters.closed }, pending },
+    }
+  }
+
+  explain(address: string): Explanation {
+    const { affinity } = this.#settings
+    const key = typeof address === 'string' ? addressKey(address, affinity) : undefined
+    if (key === undefined) {
+      throw misuse(TypeError, `explain: expected an IP address, got ${show(address)}; write explain('192.0.2.7')`)
+    }
+    const hash = fingerprint32(seeded(key, affinity.seed))
+    const slot = slotOf(hash)
+    const worker = this.#table.owners[slot] ?? 0
+    const home = slotTable(this.#settings.workers).owners[slot]
+    const lent = home === worker ? '' : `, lent to it while worker ${home} is down`
+    const reason = `key ${key.toString('hex')} has hash ${hash}, slot ${slot}; worker ${worker} owns it${lent}`
+    return { address, key, hash, slot, worker, steering: this.#steering.name, reason }
+  }
+
+  close({ deadline = this.#settings.shutdown.deadline }: CloseOptions = {}): Promise<boolean> {
+    this.#closing ??= this.#close(deadline)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #start(): Promise<void> {
+    const { logger, workers } = this.#settings
+    checkEntry(this.#settings)
+    if (fallbackReason !== undefined) logger.warn('hash.portable', { reason: fallbackReason })
+    const useful = availableParallelism()
+    if (workers > useful)
+      logger.warn('workers.many', { workers, cores: useful, hint: 'more than one per core seldom helps' })
+    this.#address = await this.#steering.open()
+    if (this.#closing !== undefined) {
+      await this.#steering.closeListener()
+      throw new StickyError('HOLDFAST_CLOSED')
+    }
+    for (let id = 0; id < workers; id++) this.#neverReady.add(id)
+    const allReady = new Promise<void>((ready, failed) => (this.#settle = { ready, failed }))
+    this.#supervisor.start(workers)
+    await allReady
+    logger.info('balancer.ready', { ...this.#address, workers, steering: this.#steering.name, transport: nodeIpc.name })
+  }
+
+  #program(id: number): Program {
+    const { exec, args, execArgv, env, workers, shutdown } = this.#settings
+    const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
+    const setup = { version: PROTOCOL_VERSION, id, workers, address, deadline: shutdown.deadline }
+    return { exec, args, execArgv, env: { ...process.env, ...env, ...workerEnvironment(setup) } }
+  }
+
+  #workerReady(worker: WorkerProcess): void {
+    this.#steering.attach(worker.id, worker.child)
+    if (!this.#table.workers.includes(worker.id))
+      this.#reassign(this.#table.with(worker.id), `worker ${worker.id} is back`)
+    this.#tell('worker:ready', { id: worker.id, pid: worker.pid })
+    this.#neverReady.delete(worker.id)
+    if (this.#neverReady.size === 0) this.#settle.ready()
+  }
+
+  #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
+    this.#steering.detach(worker.child)
+    this.#tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
+  }
+
+  #workerFailing(worker: WorkerProcess, { code, signal, failure }: WorkerExit): void {
+    const how = failure ?? (signal === null ? `exit code ${code}` : `signal ${signal}`)
+    const error = new StickyError('HOLDFAST_WORKER_NOT_READY', `worker ${worker.id} ended before it was ready (${how})`)
+    this.#settings.logger.error('worker.failing', { worker: worker.id, failure: how })
+    this.#tell('error', error)
+    this.#settle.failed(error)
+  }
+
+  #stuck(pid: number | undefined, silence: number): void {
+    for (const worker of this.#supervisor.processes) {
+      if (worker.pid !== pid) continue
+      this.#settings.logger.error('worker.stuck', { worker: worker.id, pid, silence: Math.round(silence) })
+      worker.kill('SIGKILL')
+    }
+  }
+
+  /** Others serve a worker's slots while it stays away, if there is another one that serves at all. */
+  #lend(worker: number): void {
+    const serving = (id: number) => this.#supervisor.members[id]?.current?.state === 'ready'
+    if (!this.#table.workers.some((id) => id !== worker && serving(id))) return
+    this.#reassign(this.#table.without(worker), `worker ${worker} is away`)
+  }
+
+  #reassign(table: SlotTable, reason: string): void {
+    const before = this.#table
+    const moved = table.owners.reduce((sum, owner, slot) => sum + Number(owner !== before.owners[slot]), 0)
+    this.#table = table
+    this.#steering.assign(table)
+    this.#settings.logger.info('slots.moved', { moved, reason })
+    this.#tell('slots:moved', { moved, workers: table.workers, reason })
+  }
+
+  /** Runs the application's listeners; what they throw is theirs and must not end the primary. */
+  #tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
+    if (this.listenerCount(event) === 0) return
+    try {
+      ;(this as EventEmitter).emit(event, ...args)
+    } catch (error) {
+      this.#settings.logger.error('listener.failed', { event, error })
+    }
+  }
+
+  async #close(deadline: number): Promise<boolean> {
+    const { logger } = this.#settings
+    logger.info('balancer.close', { deadline, pending: this.#steering.pending })
+    const end = performance.now() + deadline
+    await this.#steering.closeListener()
+    await this.#steering.settled(deadline / 2)
+    for (const worker of this.#supervisor.processes) this.#steering.retire(worker.child)
+    const clean = await this.#supervisor.stop(Math.max(0, end - performance.now()))
+    this.#steering.close()
+    this.#settle.failed(new StickyError('HOLDFAST_CLOSED'))
+    logger.info('balancer.closed', { clean })
+    this.#stopSignals()
+    this.#onclosed()
+    return clean
+  }
+}

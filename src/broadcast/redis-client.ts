@@ -1,0 +1,73 @@
+// Connections to Redis; the only import of ioredis.
+import type * as IoRedis from 'ioredis'
+import type { Redis } from 'ioredis'
+import { codeOf, describe } from '../errors.ts'
+import { requireOptional } from './optional.ts'
+
+/** Says once per change whether Redis can be reached. */
+export interface RedisWatch {
+  up(): void
+  /** @param reason - the last error's words */
+  down(reason: string): void
+}
+
+/** A publisher and a subscriber that survive Redis going away. */
+export interface RedisPair {
+  readonly publisher: Redis
+  readonly subscriber: Redis
+  readonly connected: boolean
+  /** Publishes that Redis did not get, because it was away. */
+  readonly lost: number
+  close(): Promise<void>
+}
+
+/** @throws StickyError HOLDFAST_MISSING_PACKAGE */
+export function redisPair(url: string, watch: RedisWatch): RedisPair {
+  const ioredis = requireOptional('ioredis', 'a Redis backplane') as typeof IoRedis
+  const retryStrategy = (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000)
+  let lost = 0
+  let up: boolean | undefined
+  let reason = 'not connected yet'
+
+  // While Redis is away a publish fails at once (and is counted) instead of piling up in memory; the adapter does not
+  // look at what publish() returns, and an unhandled rejection would end the worker.
+  const publisher = new ioredis.Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy })
+  const publish = publisher.publish.bind(publisher)
+  publisher.publish = ((channel: string, message: string | Buffer) =>
+    publish(channel, message).catch(() => {
+      lost++
+      return 0
+    })) as typeof publisher.publish
+  // The subscriber waits for as long as it takes, and subscribes again by itself.
+  const subscriber = new ioredis.Redis(url, { maxRetriesPerRequest: null, retryStrategy })
+
+  const report = (): void => {
+    const now = publisher.status === 'ready' && subscriber.status === 'ready'
+    if (now === up) return
+    up = now
+    if (now) watch.up()
+    else watch.down(reason)
+  }
+  for (const client of [publisher, subscriber]) {
+    client.on('error', (error: Error) => (reason = describe(error) || codeOf(error) || reason))
+    client.on('ready', report)
+    // Also after the very first attempt failed: somebody who mistyped the URL wants to read it.
+    client.on('close', report)
+  }
+  return {
+    publisher,
+    subscriber,
+    get connected() {
+      return up === true
+    },
+    get lost() {
+      return lost
+    },
+    async close() {
+      for (const client of [publisher, subscriber]) {
+        client.off('close', report)
+        client.disconnect()
+      }
+    },
+  }
+}

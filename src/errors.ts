@@ -1,0 +1,44 @@
+// What can go wrong while running, as one error class with a closed table of codes. docs/errors.md has a heading per
+// code and a test compares the two.
+
+/** One sentence per code: what happened. What to do about it is in docs/errors.md. */
+export const ERROR_CODES = {
+  HOLDFAST_PORT_IN_USE: 'another process listens on the port',
+  HOLDFAST_PORT_DENIED: 'this user may not listen on the port',
+  HOLDFAST_LISTEN_FAILED: 'the address could not be opened for listening',
+  HOLDFAST_SECOND_LISTENER: 'stickyListen was called twice in one process',
+  HOLDFAST_NO_ENTRY: 'there is no program file to start as a worker',
+  HOLDFAST_WORKER_NOT_READY: 'a worker did not get ready',
+  HOLDFAST_BAD_TARGET: 'the target function did not return a server',
+  HOLDFAST_TARGET_LISTENS: 'the application called listen() on a server that stickyListen attaches',
+  HOLDFAST_PROTOCOL_VERSION: 'primary and worker run different versions of Holdfast',
+  HOLDFAST_MISSING_PACKAGE: 'an optional package that was asked for is not installed',
+  HOLDFAST_CLOSED: 'the balancer was closed before it got there',
+} as const
+
+/** A code of {@link ERROR_CODES}; match on it rather than on a message. */
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/** A runtime failure. Misuse of an option is a `TypeError` or `RangeError` instead, thrown at once. */
+export class StickyError extends Error {
+  override readonly name = 'StickyError'
+  /** Stable name of what went wrong. */
+  readonly code: ErrorCode
+
+  /** @param hint - the particulars and what to do: the part of the message after the code's own sentence. */
+  constructor(code: ErrorCode, hint?: string, cause?: unknown) {
+    const message = hint === undefined ? ERROR_CODES[code] : `${ERROR_CODES[code]}: ${hint}`
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+  }
+}
+
+/** The text of anything thrown, for a log field. */
+export function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The system's or Node's own code of an error (`EADDRINUSE`), if it has one. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}

@@ -1,0 +1,154 @@
+// Reads one object of options: each getter checks a value, `done` complains about what nobody asked for.
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+interface IntegerRule {
+  min: number
+  max: number
+  fallback: number
+  /** Environment variable to look at when the option is not given. */
+  env?: string
+}
+
+/** The getters throw a TypeError or RangeError with code HOLDFAST_BAD_OPTION. */
+export class Reader {
+  readonly #path: string
+  readonly #options: ReadonlyMap<string, unknown>
+  readonly #known: string[] = []
+
+  /** @param path - how messages call the object: 'stickyListen options', 'limits' */
+  constructor(path: string, given: unknown) {
+    if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given))) {
+      throw misuse(TypeError, `${path}: expected an object, got ${show(given)}; write { … } or leave it out`)
+    }
+    this.#path = path
+    this.#options = new Map<string, unknown>(Object.entries(given ?? {}))
+  }
+
+  /** The value as it came, for a rule of the caller's own. */
+  raw(name: string): unknown {
+    this.#known.push(name)
+    return this.#options.get(name)
+  }
+
+  /** The error for a value that does not fit. */
+  wrong(name: string, kind: ErrorKind, expected: string, write: string, got: unknown): Error {
+    return misuse(kind, `${this.#path}.${name}: expected ${expected}, got ${show(got)}; write ${name}: ${write}`)
+  }
+
+  integer(name: string, { min, max, fallback, env }: IntegerRule): number {
+    let value = this.raw(name)
+    if (value === undefined && env !== undefined && process.env[env]) {
+      value = Number(process.env[env])
+      if (!Number.isInteger(value)) {
+        throw misuse(TypeError, `environment variable ${env}: expected an integer, got ${show(process.env[env])}`)
+      }
+    }
+    if (value === undefined) return fallback
+    const expected = `an integer from ${min} to ${max}`
+    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, String(fallback), value)
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw this.wrong(name, RangeError, expected, String(fallback), value)
+    }
+    return value
+  }
+
+  milliseconds(name: string, fallback: number): number {
+    // 2^31 - 1 is the longest timer; Node turns a longer one into 1 ms.
+    return this.integer(name, { min: 0, max: 2_147_483_647, fallback })
+  }
+
+  string(name: string): string | undefined {
+    const value = this.raw(name)
+    if (value === undefined || typeof value === 'string') return value
+    if (value instanceof URL && value.protocol === 'file:') return fileURLToPath(value)
+    throw this.wrong(name, TypeError, 'a string', "'…'", value)
+  }
+
+  strings(name: string, fallback: readonly string[]): readonly string[] {
+    const value = this.raw(name)
+    if (value === undefined) return fallback
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
+    throw this.wrong(name, TypeError, 'an array of strings', "['…']", value)
+  }
+
+  record(name: string): Readonly<Record<string, string>> {
+    const value = this.raw(name)
+    if (value === undefined) return {}
+    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [['', undefined]]
+    const isText = (entry: unknown[]): entry is [string, string] => typeof entry[1] === 'string'
+    if (entries.every(isText)) return Object.fromEntries(entries)
+    throw this.wrong(name, TypeError, 'an object whose values are strings', "{ NAME: 'value' }", value)
+  }
+
+  oneOf<T extends string>(name: string, choices: readonly T[], fallback: T): T {
+    const value = this.raw(name)
+    if (value === undefined) return fallback
+    const found = choices.find((choice) => choice === value)
+    if (found !== undefined) return found
+    throw this.wrong(name, RangeError, choices.map((choice) => `'${choice}'`).join(' or '), `'${fallback}'`, value)
+  }
+
+  signals(name: string, fallback: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {
+    const value = this.strings(name, fallback)
+    const isSignal = (text: string): text is NodeJS.Signals => text in constants.signals
+    if (value.every(isSignal)) return value
+    throw this.wrong(name, RangeError, 'an array of signal names', "['SIGTERM', 'SIGINT']", value)
+  }
+
+  instance<T>(name: string, kind: new () => T, expected: string): T | undefined {
+    const value = this.raw(name)
+    if (value === undefined || value instanceof kind) return value
+    throw this.wrong(name, TypeError, expected, 'new AbortController().signal', value)
+  }
+
+  group<T extends object>(name: string, build: (group: Reader) => T): Readonly<T> {
+    const group = new Reader(name, this.raw(name))
+    const built = Object.freeze(build(group))
+    group.done()
+    return built
+  }
+
+  /** To be called last: whatever was not read is unknown. */
+  done(): void {
+    for (const name of this.#options.keys()) {
+      if (this.#known.includes(name)) continue
+      const meant = this.#known.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
+      const near = meant !== undefined && distance(name, meant) <= Math.max(2, name.length / 3)
+      const fix = near ? `did you mean '${meant}'?` : `known are ${this.#known.join(', ')}`
+      throw misuse(TypeError, `${this.#path}: unknown option '${name}'; ${fix}`)
+    }
+  }
+}
+
+type ErrorKind = TypeErrorConstructor | RangeErrorConstructor
+
+/** A programming mistake, thrown at once. */
+export function misuse(kind: ErrorKind, message: string): Error {
+  return Object.assign(new kind(message), { code: 'HOLDFAST_BAD_OPTION' })
+}
+
+/** A value as one would write it, cut short. */
+export function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function'
+  const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : quote(value)
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+function quote(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value)
+}
+
+/** Levenshtein distance, letters' case ignored. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (const [i, from] of [...a.toLowerCase()].entries()) {
+    const next = [i + 1]
+    for (const [j, to] of [...b.toLowerCase()].entries()) {
+      const swap = (row[j] ?? 0) + (from === to ? 0 : 1)
+      next.push(Math.min(swap, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
+}

@@ -1,0 +1,132 @@
+// Every option, with its unit, default and an example. settings.ts checks them and fills in the defaults.
+
+/** How connections get to their worker. */
+export type SteeringChoice = 'handoff'
+
+/** How a client address becomes the key that is hashed. */
+export interface AffinityOptions {
+  /**
+   * Leading bits of an IPv4 address that tell clients apart, 1 to 32.
+   * @default 32
+   * @example 24 // a whole /24 goes to one worker
+   */
+  ipv4Prefix?: number
+  /**
+   * Leading bits of an IPv6 address, 1 to 128. One household or phone usually has a /64.
+   * @default 64
+   */
+  ipv6Prefix?: number
+  /**
+   * A secret that strangers would need to aim their addresses at one worker: an unsigned 32-bit integer or any text.
+   * Hosts with the same seed agree on every client.
+   * @default 0 (none)
+   * @example process.env.HOLDFAST_SEED
+   */
+  seed?: number | string
+}
+
+/** Bounds on what waits and what is served. */
+export interface LimitsOptions {
+  /**
+   * Connections accepted but not yet taken by their worker, over all workers. Past it a new one is closed and counted.
+   * @default 4096
+   */
+  maxPending?: number
+  /**
+   * Milliseconds that a connection waits for its worker while that worker is down; after it, the worker's slots are
+   * lent to the others, and where there are none the connection is closed and counted.
+   * @default 5000
+   */
+  holdTimeout?: number
+}
+
+/** When a worker that ended is started again. */
+export interface RestartOptions {
+  /** Milliseconds before the first restart; it doubles with each crash in a row. @default 100 */
+  minDelay?: number
+  /** The longest such delay in milliseconds. @default 30000 */
+  maxDelay?: number
+  /** Milliseconds of good service after which former crashes are forgotten. @default 10000 */
+  stableAfter?: number
+}
+
+/** When a worker counts as stuck. */
+export interface HealthOptions {
+  /**
+   * Milliseconds that a starting worker has to get ready; then it is ended and started again.
+   * @default 30000
+   */
+  readyTimeout?: number
+  /** Milliseconds without an acknowledgement after which a worker is asked for a sign of life. @default 1000 */
+  ackTimeout?: number
+  /**
+   * Milliseconds without a sign of life after which a worker is killed and replaced, and what it had not taken goes to
+   * its replacement. Longer than the longest synchronous job in the application.
+   * @default 30000
+   */
+  deadline?: number
+}
+
+/** How things end. */
+export interface ShutdownOptions {
+  /** Milliseconds that workers have to finish what they serve; then they are killed. @default 10000 */
+  deadline?: number
+  /**
+   * Signals that start the shutdown in the primary; a second one ends everything at once. `[]` to handle them yourself.
+   * @default ['SIGTERM', 'SIGINT']
+   */
+  signals?: NodeJS.Signals[]
+}
+
+/** Receives one event with its fields; the names are listed in docs/internals.md. */
+export type LogFunction = (event: string, fields: Readonly<Record<string, unknown>>) => void
+
+/** Where log lines go. pino, winston and console fit through a small function per level. */
+export interface Logger {
+  debug: LogFunction
+  info: LogFunction
+  warn: LogFunction
+  error: LogFunction
+}
+
+/** Options of {@link stickyListen}. All are optional. */
+export interface StickyOptions {
+  /**
+   * TCP port; 0 picks a free one (see `address()`).
+   * @default the PORT environment variable, else 3000
+   */
+  port?: number
+  /** Address to listen on. @default '::' (IPv6 and IPv4), '0.0.0.0' where IPv6 is off */
+  host?: string
+  /** Connections the kernel queues before they are accepted; it caps this at net.core.somaxconn. @default 4096 */
+  backlog?: number
+  /**
+   * Number of worker processes, 1 to 256.
+   * @default the WEB_CONCURRENCY environment variable, else os.availableParallelism()
+   */
+  workers?: number
+  /** Program that the workers run. @default process.argv[1], this same program */
+  exec?: string
+  /** Arguments for the workers. @default those of this process */
+  args?: readonly string[]
+  /** Environment variables for the workers, on top of those of this process. */
+  env?: Readonly<Record<string, string>>
+  /** Flags for the workers' Node. @default those of this process, without --inspect */
+  execArgv?: readonly string[]
+  /** How connections get to their worker. @default 'handoff' */
+  steering?: SteeringChoice
+  /** What tells clients apart. */
+  affinity?: AffinityOptions
+  /** Bounds on what waits and what is served. */
+  limits?: LimitsOptions
+  /** When a worker that ended is started again. */
+  restart?: RestartOptions
+  /** When a worker counts as stuck. */
+  health?: HealthOptions
+  /** How things end. */
+  shutdown?: ShutdownOptions
+  /** Where log lines go; `false` for nowhere. @default one line per event on stderr */
+  logger?: Logger | false
+  /** Closes everything when it aborts, as `close()` does. */
+  signal?: AbortSignal
+}

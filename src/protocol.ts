@@ -1,0 +1,86 @@
+// The messages between primary and worker: two unions, their guards and the version. Anything else on the channel is
+// somebody else's (Socket.IO's adapter, the application) or unknown, and is never trusted.
+
+/** Changes whenever a message changes its meaning; both sides must have the same. */
+export const PROTOCOL_VERSION = 1
+
+/** The public address of the balancer, as `server.address()` gives it. */
+export interface Address {
+  address: string
+  family: 'IPv4' | 'IPv6'
+  port: number
+}
+
+/** What a worker has to know before its application starts; travels in the environment. */
+export interface WorkerSetup {
+  version: number
+  /** 0..workers-1 */
+  id: number
+  workers: number
+  address: Address
+  /** Milliseconds for draining when the primary is gone. */
+  deadline: number
+}
+
+/** What is told about a connection besides its descriptor. */
+export interface ConnectionInfo {
+  /** Counts up per channel; acknowledged by the worker. */
+  seq: number
+}
+
+/** Primary to worker. */
+export type ToWorker =
+  /** A connection; its handle travels with the message. */
+  | ({ type: 'connection' } & ConnectionInfo)
+  /** Asks for a sign of life; whatever was sent before it and is not acknowledged then was lost. */
+  | { type: 'probe'; seq: number }
+  /** No connection will follow. */
+  | { type: 'end' }
+  /** Finish what you serve, at most for so many milliseconds, then exit. */
+  | { type: 'drain'; deadline: number }
+
+/** Worker to primary. */
+export type ToPrimary =
+  /** The application's server is attached. */
+  | { type: 'ready'; version: number }
+  /** The application failed before it got there; the process exits next. */
+  | { type: 'failed'; message: string; code: string | undefined }
+  /** Connection `seq` is taken. */
+  | { type: 'ack'; seq: number }
+  /** Answer to the probe of that number. */
+  | { type: 'alive'; seq: number }
+  /** This worker stops by itself: send no more. */
+  | { type: 'leave'; reason: string }
+
+const toWorkerTypes = new Set<string>(['connection', 'probe', 'end', 'drain'] satisfies ToWorker['type'][])
+const toPrimaryTypes = new Set<string>(['ready', 'failed', 'ack', 'alive', 'leave'] satisfies ToPrimary['type'][])
+
+/** A message of ours, wrapped so that it can be told from any other on the same channel. */
+export interface Envelope<T> {
+  holdfast: T
+}
+
+/** The message for a worker in what came from the channel; undefined if it is not ours. */
+export function openForWorker(raw: unknown): ToWorker | undefined {
+  return open(raw, toWorkerTypes) as ToWorker | undefined
+}
+
+/** The message for the primary in what came from the channel; undefined if it is not ours. */
+export function openForPrimary(raw: unknown): ToPrimary | undefined {
+  return open(raw, toPrimaryTypes) as ToPrimary | undefined
+}
+
+/** Whether `raw` claims to be ours, known or not. */
+export function isOurs(raw: unknown): raw is Envelope<unknown> {
+  return typeof raw === 'object' && raw !== null && 'holdfast' in raw
+}
+
+function open(raw: unknown, types: ReadonlySet<string>): unknown {
+  if (!isOurs(raw)) return undefined
+  const message = raw.holdfast
+  if (typeof message !== 'object' || message === null || !('type' in message)) return undefined
+  if (typeof message.type !== 'string' || !types.has(message.type)) return undefined
+  // Both ends are the same program started by us, so beyond the type only what is computed with is checked.
+  if ('seq' in message && !Number.isSafeInteger(message.seq)) return undefined
+  return message
+}

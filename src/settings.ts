@@ -1,0 +1,138 @@
+// Options -> frozen Settings, checked once. Every complaint says what was expected, what came and what to write.
+import { statSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { StickyError } from './errors.ts'
+import { consoleLogger, silentLogger } from './logger.ts'
+import { Reader } from './option-reader.ts'
+import type { Logger, SteeringChoice, StickyOptions } from './options.ts'
+import { fingerprint32 } from './slots/hash.ts'
+import { MAX_WORKERS } from './slots/slot-table.ts'
+
+/** How an address becomes a key; see AffinityOptions. */
+export interface AffinitySettings {
+  readonly ipv4Prefix: number
+  readonly ipv6Prefix: number
+  /** uint32, 0 for none. */
+  readonly seed: number
+}
+
+/** The options after checking, with the defaults filled in. Durations in milliseconds. */
+export interface Settings {
+  readonly port: number
+  /** undefined: '::', or '0.0.0.0' where IPv6 is off. */
+  readonly host: string | undefined
+  readonly backlog: number
+  readonly workers: number
+  readonly exec: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly execArgv: readonly string[]
+  readonly steering: SteeringChoice
+  readonly affinity: AffinitySettings
+  readonly limits: Readonly<{ maxPending: number; holdTimeout: number }>
+  readonly restart: Readonly<{ minDelay: number; maxDelay: number; stableAfter: number }>
+  readonly health: Readonly<{ readyTimeout: number; ackTimeout: number; deadline: number }>
+  readonly shutdown: Readonly<{ deadline: number; signals: readonly NodeJS.Signals[] }>
+  readonly logger: Logger
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * @param options - as given: an object, or just the port
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
+ */
+export function readSettings(options: StickyOptions | number | undefined): Settings {
+  const read = new Reader('stickyListen options', typeof options === 'number' ? { port: options } : options)
+  const settings: Settings = {
+    port: read.integer('port', { min: 0, max: 65535, env: 'PORT', fallback: 3000 }),
+    host: readHost(read),
+    backlog: read.integer('backlog', { min: 1, max: 65535, fallback: 4096 }),
+    workers: read.integer('workers', {
+      min: 1,
+      max: MAX_WORKERS,
+      env: 'WEB_CONCURRENCY',
+      fallback: availableParallelism(),
+    }),
+    exec: readExec(read),
+    args: read.strings('args', process.argv.slice(2)),
+    env: read.record('env'),
+    execArgv: read.strings(
+      'execArgv',
+      // A worker must not fight the primary for its debugger port.
+      process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
+    ),
+    steering: read.oneOf('steering', ['handoff'], 'handoff'),
+    affinity: read.group('affinity', (group) => ({
+      ipv4Prefix: group.integer('ipv4Prefix', { min: 1, max: 32, fallback: 32 }),
+      ipv6Prefix: group.integer('ipv6Prefix', { min: 1, max: 128, fallback: 64 }),
+      seed: readSeed(group),
+    })),
+    limits: read.group('limits', (group) => ({
+      maxPending: group.integer('maxPending', { min: 1, max: 1_000_000, fallback: 4096 }),
+      holdTimeout: group.milliseconds('holdTimeout', 5_000),
+    })),
+    restart: read.group('restart', (group) => ({
+      minDelay: group.milliseconds('minDelay', 100),
+      maxDelay: group.milliseconds('maxDelay', 30_000),
+      stableAfter: group.milliseconds('stableAfter', 10_000),
+    })),
+    health: read.group('health', (group) => ({
+      readyTimeout: group.milliseconds('readyTimeout', 30_000),
+      ackTimeout: group.milliseconds('ackTimeout', 1_000),
+      deadline: group.milliseconds('deadline', 30_000),
+    })),
+    shutdown: read.group('shutdown', (group) => ({
+      deadline: group.milliseconds('deadline', 10_000),
+      signals: group.signals('signals', ['SIGTERM', 'SIGINT']),
+    })),
+    logger: readLogger(read),
+    signal: read.instance('signal', AbortSignal, 'an AbortSignal'),
+  }
+  read.done()
+  return Object.freeze(settings)
+}
+
+function readHost(read: Reader): string | undefined {
+  const host = read.string('host')
+  if (host === '' || host?.includes('/')) {
+    throw read.wrong('host', RangeError, 'an address or a name to listen on', "'127.0.0.1', '::' or 'localhost'", host)
+  }
+  return host?.startsWith('[') && isIP(host.slice(1, -1)) === 6 ? host.slice(1, -1) : host
+}
+
+function readExec(read: Reader): string {
+  const given = read.string('exec')
+  if (given === undefined) return process.argv[1] ?? ''
+  const path = resolve(given)
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+    throw read.wrong('exec', RangeError, 'the path of a program file', "new URL('./worker.js', import.meta.url)", given)
+  }
+  return path
+}
+
+/** The worker program must exist before anything is started. */
+export function checkEntry({ exec }: Settings): void {
+  if (exec === '')
+    throw new StickyError('HOLDFAST_NO_ENTRY', "node was started without a file; pass `exec: './app.js'`")
+}
+
+function readSeed(read: Reader): number {
+  const value = read.raw('seed')
+  if (value === undefined) return 0
+  if (typeof value === 'string' && value !== '') return fingerprint32(Buffer.from(value))
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffffffff) return value
+  throw read.wrong('seed', TypeError, 'an integer from 0 to 4294967295 or a text', "'any secret text'", value)
+}
+
+function readLogger(read: Reader): Logger {
+  const value = read.raw('logger')
+  if (value === undefined) return consoleLogger
+  if (value === false) return silentLogger
+  const levels = ['debug', 'info', 'warn', 'error'] as const
+  const isLogger = (it: unknown): it is Logger =>
+    typeof it === 'object' && it !== null && levels.every((level) => typeof Reflect.get(it, level) === 'function')
+  if (isLogger(value)) return value
+  throw read.wrong('logger', TypeError, 'false or an object with debug, info, warn and error functions', 'false', value)
+}

@@ -1,0 +1,2 @@
+// The public face of 'holdfast/socket.io'.
+export { attachSocketIO, type AttachOptions, type Backplane } from './broadcast/socket-io.ts'

@@ -1,0 +1,85 @@
+// The primary's listening socket: accepts, reads nothing.
+import { createServer, type Server, type Socket } from 'node:net'
+import { codeOf, describe, StickyError, type ErrorCode } from '../errors.ts'
+import type { Address } from '../protocol.ts'
+import { handleOf, type TcpHandle } from '../transport/tcp-handle.ts'
+
+/** Takes over one accepted connection. `address` is undefined when the client reset before it was accepted. */
+export type AcceptFunction = (handle: TcpHandle, address: string | undefined, close: () => void) => void
+
+export interface ListenOptions {
+  port: number
+  /** undefined: every address, IPv6 and IPv4 where IPv6 is on. */
+  host: string | undefined
+  backlog: number
+}
+
+/** An open listening socket. */
+export interface Listener {
+  readonly address: Address
+  /** Stops accepting. Resolves when the socket is closed. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the socket and accepts from then on.
+ *
+ * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED or HOLDFAST_LISTEN_FAILED
+ */
+export async function openListener(options: ListenOptions, accept: AcceptFunction): Promise<Listener> {
+  // pauseOnConnect: a byte read here would be lost to the worker.
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => take(socket, accept))
+  try {
+    await listen(server, options)
+  } catch (error) {
+    throw explain(error, options)
+  }
+  return {
+    address: server.address() as Address,
+    close: () => new Promise((done) => server.close(() => done())),
+  }
+}
+
+function take(socket: Socket, accept: AcceptFunction): void {
+  // A client that resets while it waits is an 'error' on a socket that nobody reads; it shows in the worker.
+  socket.on('error', () => {})
+  const handle = handleOf(socket)
+  if (handle === undefined) return
+  accept(handle, socket.remoteAddress, () => socket.destroy())
+}
+
+async function listen(server: Server, { port, host, backlog }: ListenOptions): Promise<void> {
+  if (host !== undefined) return attempt(server, { port, host, backlog })
+  try {
+    await attempt(server, { port, host: '::', backlog })
+  } catch (error) {
+    if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(codeOf(error) ?? '')) throw error
+    await attempt(server, { port, host: '0.0.0.0', backlog })
+  }
+}
+
+function attempt(server: Server, options: ListenOptions): Promise<void> {
+  return new Promise((done, fail) => {
+    server.once('error', fail)
+    // exclusive: inside a node:cluster worker the socket must be ours all the same.
+    server.listen({ ...options, exclusive: true }, () => {
+      server.off('error', fail)
+      done()
+    })
+  })
+}
+
+const codes: Record<string, ErrorCode> = {
+  EADDRINUSE: 'HOLDFAST_PORT_IN_USE',
+  EACCES: 'HOLDFAST_PORT_DENIED',
+}
+
+const hints: Partial<Record<ErrorCode, string>> = {
+  HOLDFAST_PORT_IN_USE: 'stop it, or choose another port (0 picks a free one)',
+  HOLDFAST_PORT_DENIED: 'ports below 1024 need a privilege; choose another one or grant CAP_NET_BIND_SERVICE',
+}
+
+function explain(error: unknown, { port, host }: ListenOptions): StickyError {
+  const code = codes[codeOf(error) ?? ''] ?? 'HOLDFAST_LISTEN_FAILED'
+  return new StickyError(code, `${host ?? 'any address'}, port ${port}; ${hints[code] ?? describe(error)}`, error)
+}

@@ -1,0 +1,56 @@
+// How does the connection get to its worker? Both ways, hand-off and kernel, look like this to the balancer.
+import type { ChildProcess } from 'node:child_process'
+import type { Address } from '../protocol.ts'
+import type { SlotTable } from '../slots/slot-table.ts'
+
+/** Why a connection was closed by the primary instead of being served. */
+export const CLOSE_REASONS = {
+  'no-address': 'the client had reset before it was accepted',
+  'pending-full': 'limits.maxPending connections were waiting already',
+  'hold-timeout': 'no worker took it within limits.holdTimeout',
+  shutdown: 'the balancer was closing and no worker was left to serve it',
+} as const
+
+export type CloseReason = keyof typeof CLOSE_REASONS
+
+/** Counters since start. accepted = handedOff + pending + the sum of closed. */
+export interface SteeringCounters {
+  accepted: number
+  handedOff: number
+  /** Sent again because the first worker did not take it. */
+  redispatched: number
+  closed: Record<CloseReason, number>
+}
+
+/** What steering tells the balancer. */
+export interface SteeringEvents {
+  /** A process gave no sign of life for longer than `health.deadline`, in milliseconds. */
+  stuck(child: ChildProcess, silence: number): void
+  /** A worker has been away for `limits.holdTimeout`: its slots may be lent. */
+  overdue(worker: number): void
+}
+
+/** A way to get connections to workers. A worker without a channel is down: its connections wait. */
+export interface Steering {
+  readonly name: 'handoff'
+  /** Opens the port. @throws StickyError with a code of its own for each reason */
+  open(): Promise<Address>
+  /** The new owners of the slots, from the next connection on. */
+  assign(table: SlotTable): void
+  /** The process is ready: from now on the worker's connections go there. */
+  attach(worker: number, child: ChildProcess): void
+  /** The process lives and shall get no more; what was sent to it is its own. */
+  retire(child: ChildProcess): void
+  /** The process is gone: what it had not taken goes to its successor. */
+  detach(child: ChildProcess): void
+  /** Stops accepting. Connections already accepted still go to their workers. */
+  closeListener(): Promise<void>
+  /** Resolves when no connection is pending, at the latest after so many milliseconds. */
+  settled(deadline: number): Promise<void>
+  /** Closes what still waits. */
+  close(): void
+  readonly counters: Readonly<SteeringCounters>
+  /** Connections accepted and not taken. */
+  readonly pending: number
+  pendingOf(worker: number): number
+}

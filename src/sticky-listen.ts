@@ -1,0 +1,42 @@
+// One call, two roles.
+import { Server } from 'node:net'
+import { Balancer } from './balancer.ts'
+import { StickyError } from './errors.ts'
+import { misuse, show } from './option-reader.ts'
+import type { StickyOptions } from './options.ts'
+import { workerSetup } from './role.ts'
+import { readSettings } from './settings.ts'
+import type { Sticky } from './sticky.ts'
+import type { Target } from './worker/join.ts'
+import { Worker } from './worker/worker.ts'
+
+let current: Sticky | undefined
+
+/**
+ * Puts a server behind the sticky balancer.
+ *
+ * The first process to call it becomes the primary: it binds the port, starts this same program once per worker and
+ * passes every connection to the worker of its client's address. In a worker, the same call attaches `target`, which
+ * then behaves as if it listened. Never call `server.listen()` yourself.
+ *
+ * @param target - an http, https, http2, tls or net server, or a function that returns one (or a promise of one); the
+ *   function is called in workers only, so the primary never builds the application
+ * @param options - options, or just the port
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION when the call is wrong
+ * @throws StickyError HOLDFAST_SECOND_LISTENER when this process has one already
+ * @example
+ * stickyListen(http.createServer(app), 3000)
+ */
+export function stickyListen(target: Target, options?: StickyOptions | number): Sticky {
+  if (typeof target !== 'function' && !(target instanceof Server)) {
+    const expected = 'a server or a function that returns one'
+    throw misuse(TypeError, `stickyListen: expected ${expected}, got ${show(target)}; write http.createServer(app)`)
+  }
+  const settings = readSettings(options)
+  if (current !== undefined) {
+    throw new StickyError('HOLDFAST_SECOND_LISTENER', 'close the first one before, or start another program')
+  }
+  const setup = workerSetup()
+  if (setup !== undefined) return (current = new Worker(target, setup, settings))
+  return (current = new Balancer(settings, () => (current = undefined)))
+}

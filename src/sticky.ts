@@ -1,0 +1,106 @@
+// What stickyListen returns, as types: one union over the two roles.
+import type { EventEmitter } from 'node:events'
+import type { StickyError } from './errors.ts'
+import type { Address } from './protocol.ts'
+import type { SteeringCounters } from './steering/steering.ts'
+import type { WorkerState } from './supervisor/worker-process.ts'
+
+export type { Address } from './protocol.ts'
+
+/** What both roles have. */
+interface StickyCommon extends AsyncDisposable {
+  /** The public address; null before it is bound. */
+  address(): Address | null
+}
+
+export interface CloseOptions {
+  /** Milliseconds for what is being served. @default shutdown.deadline */
+  deadline?: number
+}
+
+/** Events of the primary. */
+export interface PrimaryEvents {
+  'worker:ready': [worker: { id: number; pid: number }]
+  'worker:exit': [worker: { id: number; pid: number; code: number | null; signal: NodeJS.Signals | null }]
+  /** Slots have other owners now; established connections stay where they are. */
+  'slots:moved': [change: { moved: number; workers: readonly number[]; reason: string }]
+  error: [error: StickyError]
+}
+
+/** Events of a worker. */
+export interface WorkerRoleEvents {
+  /** No new connections come; what is served has `deadline` milliseconds. Close long-lived connections now. */
+  drain: [{ deadline: number }]
+  /** The last connection has ended, the process ends next: close databases and the like within a second. */
+  leave: []
+}
+
+/** Where a client goes, and why. */
+export interface Explanation {
+  address: string
+  /** The affinity key before the seed: 4, 8 or 16 bytes. */
+  key: Buffer
+  /** farmhash.fingerprint32 of key XOR seed, uint32. */
+  hash: number
+  /** hash % 256 */
+  slot: number
+  /** Id of the slot's owner. */
+  worker: number
+  steering: 'handoff'
+  /** The same in words. */
+  reason: string
+}
+
+/** One worker in a status. */
+export interface WorkerStatus {
+  id: number
+  /** null while no process serves as this worker. */
+  pid: number | null
+  state: WorkerState
+  /** Milliseconds since the process started. */
+  uptime: number
+  /** Processes that served as this worker before. */
+  restarts: number
+  /** Slots owned, of 256. */
+  slots: number
+  /** Connections waiting for it or not yet acknowledged by it. */
+  pending: number
+  lastExit: { code: number | null; signal: NodeJS.Signals | null; failure: string | undefined } | null
+}
+
+/** A snapshot; plain data, ready for JSON. */
+export interface Status {
+  pid: number
+  address: Address | null
+  /** Milliseconds since stickyListen was called. */
+  uptime: number
+  steering: { name: 'handoff'; transport: string; hash: 'native' | 'portable' }
+  workers: WorkerStatus[]
+  connections: SteeringCounters & { pending: number }
+}
+
+/** The process that owns the port. */
+export interface PrimarySticky extends StickyCommon, EventEmitter<PrimaryEvents> {
+  readonly role: 'primary'
+  /** Resolves when every worker is ready; rejects with a StickyError when that can not be. */
+  readonly ready: Promise<void>
+  status(): Status
+  /** Where this client address goes. @throws TypeError when it is not an address */
+  explain(address: string): Explanation
+  /** Stops accepting, lets the workers finish, stops them. Resolves with false if some had to be killed. */
+  close(options?: CloseOptions): Promise<boolean>
+}
+
+/** A process that serves. */
+export interface WorkerSticky extends StickyCommon, EventEmitter<WorkerRoleEvents> {
+  readonly role: 'worker'
+  /** Resolves when the server is attached and the primary was told. */
+  readonly ready: Promise<void>
+  /** 0..workers-1; a replacement after a crash has the same. */
+  readonly id: number
+  readonly workers: number
+  /** Leaves the balancer, finishes what is served, ends this process; the primary starts another one. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+export type Sticky = PrimarySticky | WorkerSticky

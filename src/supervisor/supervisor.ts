@@ -1,0 +1,149 @@
+// Keeps n workers alive. A worker is an id; the processes that serve as it come and go.
+import { performance } from 'node:perf_hooks'
+import type { Logger } from '../options.ts'
+import type { Settings } from '../settings.ts'
+import { crashesInRow, restartDelay, type Exit } from './backoff.ts'
+import { WorkerProcess, type Program, type WorkerExit } from './worker-process.ts'
+
+export interface SupervisorEvents {
+  /** A process serves as this worker from now on. */
+  ready(worker: WorkerProcess): void
+  /** The process takes no more connections but lives. */
+  leaving(worker: WorkerProcess): void
+  gone(worker: WorkerProcess, exit: WorkerExit): void
+  /** A worker could not be started several times in a row; it is still being tried. */
+  failing(worker: WorkerProcess, exit: WorkerExit): void
+  message(worker: WorkerProcess, message: unknown): void
+}
+
+/** One worker id and its history. */
+interface Member {
+  readonly id: number
+  current: WorkerProcess | undefined
+  restarts: number
+  history: Exit[]
+  lastExit: WorkerExit | undefined
+  timer: NodeJS.Timeout | undefined
+}
+
+/** Failed starts in a row after which somebody is told. */
+const FAILING_AFTER = 3
+
+/** Exits to remember: as many as the back-off can tell apart. */
+const HISTORY = 32
+
+export class Supervisor {
+  readonly #settings: Settings
+  readonly #log: Logger
+  readonly #program: (id: number) => Program
+  readonly #events: SupervisorEvents
+  readonly #members: Member[] = []
+  /** Everything that lives, also processes that no longer are anybody's current one. */
+  readonly #processes = new Set<WorkerProcess>()
+  #stopping = false
+  #forced = false
+  #empty: (() => void) | undefined
+
+  constructor(settings: Settings, program: (id: number) => Program, events: SupervisorEvents) {
+    this.#settings = settings
+    this.#log = settings.logger
+    this.#program = program
+    this.#events = events
+  }
+
+  get members(): readonly Readonly<Member>[] {
+    return this.#members
+  }
+
+  get processes(): ReadonlySet<WorkerProcess> {
+    return this.#processes
+  }
+
+  start(workers: number): void {
+    for (let id = 0; id < workers; id++) {
+      const member = { id, current: undefined, restarts: 0, history: [], lastExit: undefined, timer: undefined }
+      this.#members.push(member)
+      this.#fork(member)
+    }
+  }
+
+  /** Lets every worker finish within `deadline` milliseconds. @returns whether all ended by themselves */
+  async stop(deadline: number): Promise<boolean> {
+    this.#stopping = true
+    for (const member of this.#members) clearTimeout(member.timer)
+    for (const worker of this.#processes) worker.drain(deadline)
+    if (this.#processes.size > 0) await new Promise<void>((done) => (this.#empty = done))
+    return !this.#forced
+  }
+
+  /** Ends everything now. */
+  kill(): void {
+    this.#stopping = true
+    this.#forced = true
+    for (const worker of this.#processes) worker.kill('SIGKILL')
+  }
+
+  #fork(member: Member): void {
+    const worker = new WorkerProcess(member.id, this.#program(member.id), {
+      ready: () => this.#ready(worker, timer),
+      leaving: (_, reason) => this.#leaving(member, worker, reason),
+      gone: (_, exit) => {
+        clearTimeout(timer)
+        this.#gone(member, worker, exit)
+      },
+      message: (_, message) => this.#events.message(worker, message),
+    })
+    const { readyTimeout } = this.#settings.health
+    const timer = setTimeout(() => {
+      this.#log.error('worker.not-ready', { worker: member.id, pid: worker.pid, after: readyTimeout })
+      worker.kill('SIGKILL')
+    }, readyTimeout)
+    member.current = worker
+    this.#processes.add(worker)
+    this.#log.debug('worker.start', { worker: member.id, pid: worker.pid })
+  }
+
+  #ready(worker: WorkerProcess, timer: NodeJS.Timeout): void {
+    clearTimeout(timer)
+    const after = Math.round(performance.now() - worker.startedAt)
+    this.#log.info('worker.ready', { worker: worker.id, pid: worker.pid, after })
+    this.#events.ready(worker)
+  }
+
+  /** It finishes what it serves; somebody else serves as its id meanwhile. */
+  #leaving(member: Member, worker: WorkerProcess, reason: string): void {
+    this.#log.info('worker.leave', { worker: worker.id, pid: worker.pid, reason })
+    this.#events.leaving(worker)
+    worker.drain(this.#settings.shutdown.deadline)
+    if (member.current === worker) this.#replace(member, worker.served())
+  }
+
+  #gone(member: Member, worker: WorkerProcess, exit: WorkerExit): void {
+    this.#processes.delete(worker)
+    member.lastExit = exit
+    const { code, signal, failure } = exit
+    const level = this.#stopping || worker.expected ? 'info' : 'warn'
+    const uptime = Math.round(exit.uptime)
+    this.#log[level]('worker.exit', { worker: worker.id, pid: worker.pid, code, signal, uptime, failure })
+    if (signal === 'SIGKILL' && worker.expected) this.#forced = true
+    this.#events.gone(worker, exit)
+    if (member.current === worker) this.#replace(member, exit.served, exit)
+    if (this.#processes.size === 0) this.#empty?.()
+  }
+
+  #replace(member: Member, served: number, exit?: WorkerExit): void {
+    const former = member.current
+    member.current = undefined
+    if (this.#stopping) return
+    member.history = [...member.history, { at: performance.now(), served }].slice(-HISTORY)
+    const { restart } = this.#settings
+    if (former !== undefined && exit?.served === 0 && crashesInRow(member.history, restart) % FAILING_AFTER === 0) {
+      this.#events.failing(former, exit)
+    }
+    if (this.#stopping) return
+    const delay = restartDelay(member.history, restart)
+    this.#log.debug('worker.restart', { worker: member.id, delay })
+    member.restarts++
+    member.timer = setTimeout(() => this.#fork(member), delay)
+  }
+}

@@ -1,0 +1,122 @@
+// Connections over Node's own IPC channel: works everywhere, and is the fallback.
+//
+// Node keeps one handle in flight per channel and queues the rest without a bound; it loses that queue when the
+// channel closes, and tells nobody. So few are sent at a time, and none is forgotten before the worker says so.
+import type { ChildProcess } from 'node:child_process'
+import { openForPrimary, openForWorker, type ToPrimary, type ToWorker } from '../protocol.ts'
+import type { TcpHandle } from './tcp-handle.ts'
+import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
+import { Unacknowledged } from './unacknowledged.ts'
+
+/** Enough to keep the channel busy while an acknowledgement is on its way. */
+const IN_FLIGHT = 8
+
+export const nodeIpc: Transport = {
+  name: 'node-ipc',
+  sender: (child, events) => new NodeIpcSender(child, events),
+}
+
+class NodeIpcSender implements Sender {
+  readonly #child: ChildProcess
+  readonly #events: SenderEvents
+  readonly #sent = new Unacknowledged()
+  #full = false
+  #closed = false
+  /** When the worker first owed the answer it still owes. */
+  #owesSince: number | undefined
+  #probed = false
+
+  constructor(child: ChildProcess, events: SenderEvents) {
+    this.#child = child
+    this.#events = events
+    child.on('message', this.#receive)
+    child.on('disconnect', this.#gone)
+  }
+
+  get unacknowledged(): number {
+    return this.#sent.size
+  }
+
+  send(connection: Accepted): boolean {
+    if (this.#closed || !this.#child.connected || this.#sent.size >= IN_FLIGHT) {
+      this.#full = true
+      return false
+    }
+    this.#owesSince ??= performance.now()
+    this.#post({ type: 'connection', seq: this.#sent.add(connection) }, connection.handle)
+    return true
+  }
+
+  silence(now: number, patience: number): number {
+    if (this.#owesSince === undefined) return 0
+    const silence = now - this.#owesSince
+    if (silence > patience && !this.#probed) {
+      this.#probed = true
+      this.#post({ type: 'probe', seq: this.#sent.last })
+    }
+    return silence
+  }
+
+  end(): void {
+    this.#post({ type: 'end' })
+  }
+
+  close(): Accepted[] {
+    this.#closed = true
+    this.#child.off('message', this.#receive)
+    this.#child.off('disconnect', this.#gone)
+    return this.#sent.clear()
+  }
+
+  #post(message: ToWorker, handle?: TcpHandle): void {
+    if (!this.#child.connected) return
+    // Sending the raw handle leaves our descriptor open (as keepOpen does for a socket) until the acknowledgement.
+    // Without a callback a failed write would be an 'error' event that can end the primary. With it, there is nothing
+    // to do: acknowledgements may still be unread, so what was lost is known only at 'disconnect' or 'close'.
+    this.#child.send({ holdfast: message }, handle as never, () => {})
+  }
+
+  readonly #receive = (raw: unknown): void => {
+    const message = openForPrimary(raw)
+    if (message?.type === 'ack') this.#answered(this.#sent.acknowledge(message.seq))
+    if (message?.type === 'alive') {
+      this.#probed = false
+      this.#answered({ taken: [], lost: this.#sent.lostUpTo(message.seq) })
+    }
+  }
+
+  #answered({ taken, lost }: { taken: Accepted[]; lost: Accepted[] }): void {
+    this.#owesSince = this.#sent.size > 0 || this.#probed ? performance.now() : undefined
+    if (taken.length > 0) this.#events.taken(taken)
+    if (lost.length > 0) this.#events.lost(lost)
+    if (this.#full && this.#sent.size < IN_FLIGHT) {
+      this.#full = false
+      this.#events.room()
+    }
+  }
+
+  readonly #gone = (): void => {
+    if (this.#closed) return
+    this.#closed = true
+    this.#events.gone()
+  }
+}
+
+/** The worker's end: listens on this process's channel from now on. */
+export function receiveNodeIpc(events: ReceiverEvents): void {
+  process.on('message', (raw: unknown, handle: unknown) => {
+    const message = openForWorker(raw)
+    if (message?.type === 'probe') post({ type: 'alive', seq: message.seq })
+    if (message?.type === 'end') events.end()
+    if (message?.type !== 'connection') return
+    // Out of descriptors the message comes without its handle; not acknowledged, it is sent again.
+    if (handle === undefined || handle === null) return
+    post({ type: 'ack', seq: message.seq })
+    events.connection(handle as TcpHandle, message)
+  })
+}
+
+/** Sends to the primary; a channel that is closed is noticed by its 'disconnect' event, not here. */
+function post(message: ToPrimary): void {
+  if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, () => {})
+}

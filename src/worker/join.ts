@@ -1,0 +1,135 @@
+// Inside a worker: attach the application's server, say ready, drain, leave.
+import { Server as HttpServer } from 'node:http'
+import { Server as HttpsServer } from 'node:https'
+import { Server } from 'node:net'
+import { describe, StickyError, codeOf } from '../errors.ts'
+import { openForWorker, PROTOCOL_VERSION, type ToPrimary, type WorkerSetup } from '../protocol.ts'
+import { receiveNodeIpc } from '../transport/node-ipc.ts'
+import type { TcpHandle } from '../transport/tcp-handle.ts'
+import { attach } from './receive.ts'
+
+/** A server, or a function that makes one; the function runs in workers only. */
+export type Target = Server | (() => Server | Promise<Server>)
+
+export interface WorkerEvents {
+  /** No new connections come in; what is served has until the deadline. */
+  drain(deadline: number): void
+  /** Everything is served; the process ends now. */
+  leave(): void
+}
+
+/** A worker's side of the bargain. */
+export interface Joined {
+  readonly ready: Promise<void>
+  /** Stops taking connections, finishes what is served within `deadline` milliseconds, and ends the process. */
+  leave(reason: string, deadline: number): Promise<void>
+}
+
+/** Milliseconds that the application has after 'leave' to end by itself, before the process is ended. */
+const LAST_WORDS = 1_000
+
+export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): Joined {
+  const early: TcpHandle[] = []
+  let take = (handle: TcpHandle): void => void early.push(handle)
+  let server: Server | undefined
+  let left: Promise<void> | undefined
+  let ended = (): void => {}
+  const end = new Promise<void>((done) => (ended = done))
+
+  // From here on nothing is missed: Node keeps messages that came before the first listener.
+  receiveNodeIpc({ connection: (handle) => take(handle), end: () => ended() })
+  process.on('message', (raw: unknown) => {
+    const message = openForWorker(raw)
+    if (message?.type === 'drain') void drain(message.deadline)
+  })
+  process.on('disconnect', () => {
+    // The primary is gone: finish what is served, then go too.
+    ended()
+    void drain(setup.deadline)
+  })
+  // Ctrl-C reaches the whole process group; the primary decides when a worker ends.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => void leave('SIGTERM', setup.deadline))
+
+  async function start(): Promise<void> {
+    server = await resolveTarget(target)
+    take = attach(server, setup.address, () => void leave('server.close()', setup.deadline))
+    for (const handle of early.splice(0)) take(handle)
+    post({ type: 'ready', version: PROTOCOL_VERSION })
+  }
+
+  async function leave(reason: string, deadline: number): Promise<void> {
+    if (left === undefined) post({ type: 'leave', reason })
+    const timer = setTimeout(ended, deadline).unref()
+    await drain(deadline)
+    clearTimeout(timer)
+  }
+
+  function drain(deadline: number): Promise<void> {
+    left ??= finish(deadline)
+    return left
+  }
+
+  async function finish(deadline: number): Promise<void> {
+    const expired = new Promise<void>((done) => setTimeout(done, deadline).unref())
+    events.drain(deadline)
+    // What the primary sent before it heard of the leave is still on its way, and is served.
+    await Promise.race([end, expired])
+    if (server !== undefined) await Promise.race([closeServer(server), expired])
+    events.leave()
+    // In a turn of its own: disconnecting while early messages are being delivered crashes Node.
+    setImmediate(() => process.connected && process.disconnect())
+    setTimeout(() => process.exit(), LAST_WORDS).unref()
+  }
+
+  async function attempt(): Promise<void> {
+    // In a turn of its own, so that the target function can use what stickyListen returns.
+    await Promise.resolve()
+    try {
+      await start()
+    } catch (error) {
+      post({ type: 'failed', message: describe(error), code: codeOf(error) })
+      // Whether or not the application looks at `ready`: a worker that serves nothing must not stay.
+      setImmediate(() => process.exit(1))
+      throw error
+    }
+  }
+
+  return { ready: attempt(), leave }
+}
+
+async function resolveTarget(target: Target): Promise<Server> {
+  if (typeof target !== 'function') return target
+  const server = await target()
+  if (server instanceof Server) return server
+  throw new StickyError('HOLDFAST_BAD_TARGET', 'return the http, https, http2, tls or net server from it')
+}
+
+/** Resolves when the last connection has ended. Requests finish; connections kept alive without one are closed. */
+function closeServer(server: Server): Promise<void> {
+  return new Promise((done) => {
+    const timer = isHttp(server) ? lastRequests(server) : undefined
+    const closed = () => {
+      clearInterval(timer)
+      done()
+    }
+    if (server.listening) server.close(closed)
+    else server.getConnections((_, count) => (count === 0 ? closed() : server.once('close', closed)))
+  })
+}
+
+function isHttp(server: Server): server is HttpServer | HttpsServer {
+  return server instanceof HttpServer || server instanceof HttpsServer
+}
+
+/** Answers from now on say `Connection: close`; a connection whose answer was already on its way is closed when idle. */
+function lastRequests(server: HttpServer): NodeJS.Timeout {
+  server.prependListener('request', (_, response) => {
+    response.shouldKeepAlive = false
+  })
+  return setInterval(() => server.closeIdleConnections(), 100).unref()
+}
+
+function post(message: ToPrimary): void {
+  if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, () => {})
+}

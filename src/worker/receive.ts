@@ -1,0 +1,68 @@
+// A received connection becomes a 'connection' of the application's server, as if the server had accepted it.
+import { Server, Socket } from 'node:net'
+import { StickyError } from '../errors.ts'
+import type { Address } from '../protocol.ts'
+import type { TcpHandle } from '../transport/tcp-handle.ts'
+
+/** What stands where a listening server keeps its socket: says the public address, and hears of close(). */
+interface ListeningHandle {
+  listen(): number
+  getsockname(out: object): number
+  close(done?: () => void): void
+  ref(): void
+  unref(): void
+  /** Set by Node; makes the server's socket out of a handle and emits 'connection'. */
+  onconnection?: (this: ListeningHandle, status: number, handle: TcpHandle) => void
+}
+
+/** The parts of net.Server that a listening one has and the types do not tell. */
+interface ServerInside {
+  _handle: ListeningHandle | null
+  _listen2?: (address: string | null, port: number, family: number, backlog: number) => void
+  _connections: number
+}
+
+/**
+ * Makes the server listen to what comes in through the returned function.
+ *
+ * Done the way node:cluster does it: the server gets a handle that is no socket, and Node's own accept code runs for
+ * each connection. So `listening`, `address()`, `close()`, `getConnections()`, `maxConnections` with its 'drop' event,
+ * `noDelay`, `keepAlive` and half-open connections are the server's own, in every kind of server.
+ *
+ * @param onclose - the application called `server.close()`
+ * @throws StickyError HOLDFAST_TARGET_LISTENS
+ */
+export function attach(server: Server, address: Address, onclose: () => void): (handle: TcpHandle) => void {
+  if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
+  const handle: ListeningHandle = {
+    listen: () => 0,
+    getsockname: (out) => {
+      Object.assign(out, address)
+      return 0
+    },
+    close: (done) => {
+      onclose()
+      if (done !== undefined) process.nextTick(() => done.call(handle))
+    },
+    ref() {},
+    unref() {},
+  }
+  const inside = server as Server & ServerInside
+  inside._handle = handle
+  if (typeof inside._listen2 === 'function') inside._listen2(null, 0, 4, 0)
+  else process.nextTick(() => server.emit('listening'))
+  return (connection) => {
+    if (handle.onconnection !== undefined && inside._handle === handle) handle.onconnection(0, connection)
+    else emitConnection(inside, connection)
+  }
+}
+
+/** For a Node that has no such code any more, and for what comes in after `server.close()`: it was accepted, so it is served. */
+export function emitConnection(server: Server & Pick<ServerInside, '_connections'>, handle: TcpHandle): void {
+  const allowHalfOpen = Reflect.get(server, 'allowHalfOpen') === true
+  const socket = new Socket({ handle, allowHalfOpen } as object)
+  // Node takes the socket off the count at its end only if `_server` is set, and `server.close()` waits for the count.
+  server._connections++
+  Object.assign(socket, { server, _server: server })
+  server.emit('connection', socket)
+}
