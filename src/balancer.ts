@@ -56,7 +56,11 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
     })
-    this.ready = this.#start()
+    this.ready = this.#start().catch((error: unknown) => {
+      // Nothing was started: this process may try again, on another port for example.
+      if (this.#address === null) this.#release()
+      throw error
+    })
     if (settings.signal?.aborted) void this.close()
     settings.signal?.addEventListener('abort', () => void this.close(), { once: true })
   }
@@ -208,8 +212,12 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#steering.close()
     this.#settle.failed(new StickyError('HOLDFAST_CLOSED'))
     logger.info('balancer.closed', { clean })
+    this.#release()
+    return clean
+  }
+
+  #release(): void {
     this.#stopSignals()
     this.#onclosed()
-    return clean
   }
 }

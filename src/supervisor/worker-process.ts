@@ -119,7 +119,7 @@ export class WorkerProcess {
     const message = openForPrimary(raw)
     if (message === undefined) return events.message(this, raw)
     if (message.type === 'failed') this.#failure = message.message
-    if (message.type === 'leave' && this.state === 'ready') {
+    if (message.type === 'leave' && (this.state === 'ready' || this.state === 'starting')) {
       this.state = 'draining'
       events.leaving(this, message.reason)
     }

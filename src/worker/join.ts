@@ -1,11 +1,10 @@
 // Inside a worker: attach the application's server, say ready, drain, leave.
-import { Server as HttpServer } from 'node:http'
-import { Server as HttpsServer } from 'node:https'
 import { Server } from 'node:net'
 import { describe, StickyError, codeOf } from '../errors.ts'
 import { openForWorker, PROTOCOL_VERSION, type ToPrimary, type WorkerSetup } from '../protocol.ts'
 import { receiveNodeIpc } from '../transport/node-ipc.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
+import { finisher } from './finish.ts'
 import { attach } from './receive.ts'
 
 /** A server, or a function that makes one; the function runs in workers only. */
@@ -31,8 +30,9 @@ const LAST_WORDS = 1_000
 export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): Joined {
   const early: TcpHandle[] = []
   let take = (handle: TcpHandle): void => void early.push(handle)
-  let server: Server | undefined
+  let close = (): Promise<void> => Promise.resolve()
   let left: Promise<void> | undefined
+  let isReady = false
   let ended = (): void => {}
   const end = new Promise<void>((done) => (ended = done))
 
@@ -52,9 +52,12 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   process.on('SIGTERM', () => void leave('SIGTERM', setup.deadline))
 
   async function start(): Promise<void> {
-    server = await resolveTarget(target)
+    const server = await resolveTarget(target)
+    close = finisher(server)
     take = attach(server, setup.address, () => void leave('server.close()', setup.deadline))
     for (const handle of early.splice(0)) take(handle)
+    if (left !== undefined) return
+    isReady = true
     post({ type: 'ready', version: PROTOCOL_VERSION })
   }
 
@@ -74,8 +77,8 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
     const expired = new Promise<void>((done) => setTimeout(done, deadline).unref())
     events.drain(deadline)
     // What the primary sent before it heard of the leave is still on its way, and is served.
-    await Promise.race([end, expired])
-    if (server !== undefined) await Promise.race([closeServer(server), expired])
+    if (isReady) await Promise.race([end, expired])
+    await Promise.race([close(), expired])
     events.leave()
     // In a turn of its own: disconnecting while early messages are being delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())
@@ -103,31 +106,6 @@ async function resolveTarget(target: Target): Promise<Server> {
   const server = await target()
   if (server instanceof Server) return server
   throw new StickyError('HOLDFAST_BAD_TARGET', 'return the http, https, http2, tls or net server from it')
-}
-
-/** Resolves when the last connection has ended. Requests finish; connections kept alive without one are closed. */
-function closeServer(server: Server): Promise<void> {
-  return new Promise((done) => {
-    const timer = isHttp(server) ? lastRequests(server) : undefined
-    const closed = () => {
-      clearInterval(timer)
-      done()
-    }
-    if (server.listening) server.close(closed)
-    else server.getConnections((_, count) => (count === 0 ? closed() : server.once('close', closed)))
-  })
-}
-
-function isHttp(server: Server): server is HttpServer | HttpsServer {
-  return server instanceof HttpServer || server instanceof HttpsServer
-}
-
-/** Answers from now on say `Connection: close`; a connection whose answer was already on its way is closed when idle. */
-function lastRequests(server: HttpServer): NodeJS.Timeout {
-  server.prependListener('request', (_, response) => {
-    response.shouldKeepAlive = false
-  })
-  return setInterval(() => server.closeIdleConnections(), 100).unref()
 }
 
 function post(message: ToPrimary): void {

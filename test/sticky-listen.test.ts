@@ -1,0 +1,202 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import t from 'tap'
+import { startBalancer, type Balancer } from './support/balancer.ts'
+import { dial, isAlive, loopback, pool, request, until, type Reply } from './support/clients.ts'
+
+/** 250 addresses of IPv4, each four times (as the kernel maps them), and IPv6. */
+const sources = [
+  ...Array.from({ length: 1000 }, (_, i) => loopback(i % 250)),
+  ...Array.from({ length: 20 }, () => '::1'),
+]
+
+async function whereEverybodyLands(balancer: Balancer): Promise<Map<string, number>> {
+  const replies = await pool(
+    sources.map((from) => () => request({ port: balancer.port, from })),
+    64,
+  )
+  const landed = new Map<string, number>()
+  for (const [i, { worker }] of replies.entries()) {
+    const from = sources[i]!
+    if (landed.has(from) && landed.get(from) !== worker) throw new Error(`${from} reached two workers`)
+    landed.set(from, worker)
+  }
+  return landed
+}
+
+async function whatIsExplained(balancer: Balancer): Promise<Map<string, number>> {
+  const explained = new Map<string, number>()
+  for (const from of new Set(sources)) explained.set(from, (await balancer.explain(from)).worker)
+  return explained
+}
+
+t.test(
+  'every client lands on the worker that explain() names, also after each worker was killed and a restart',
+  async (t) => {
+    const options = { workers: 3, limits: { holdTimeout: 30_000 } }
+    const first = await startBalancer(t, { options })
+    const explained = await whatIsExplained(first)
+    t.equal(new Set(explained.values()).size, 3, 'all workers are used')
+    t.strictSame(await whereEverybodyLands(first), explained)
+
+    for (const worker of [0, 1, 2]) {
+      const pid = await first.pid(worker)
+      const back = first.event<{ id: number }>('worker:ready', ({ id }) => id === worker)
+      process.kill(pid, 'SIGKILL')
+      await back
+      t.not(await first.pid(worker), pid, `worker ${worker} is another process`)
+      t.strictSame(await whereEverybodyLands(first), explained)
+    }
+    const { connections } = await first.status()
+    t.equal(connections.handedOff, connections.accepted, 'every connection was handed over')
+    await first.close()
+
+    const second = await startBalancer(t, { options })
+    t.strictSame(await whereEverybodyLands(second), explained, 'the same after a restart of everything')
+  },
+)
+
+t.test('a mapped IPv4 client is the same client as without the mapping', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 4 } })
+  for (let n = 0; n < 20; n++) {
+    const plain = await request({ port: balancer.port, from: loopback(n) })
+    const { worker } = await balancer.explain(`::ffff:${loopback(n)}`)
+    t.equal(plain.worker, worker)
+  }
+})
+
+t.test('in a worker the server behaves as if it listened', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1 } })
+  const reply = await request({ port: balancer.port, path: '/server' })
+  t.match(reply, { listening: true, bound: { port: balancer.port, address: balancer.address.address } })
+  t.equal((await request({ port: balancer.port, path: '/connections' }))['count'], 1, 'it counts the connection itself')
+})
+
+t.test('a connection speaks both ways at once, half-closed too', async (t) => {
+  const balancer = await startBalancer(t, { kind: 'net', options: { workers: 2 } })
+  const socket = await dial(balancer.port)
+  // Everything is sent and the client's side closed before the worker may have seen the connection.
+  socket.end('to be echoed')
+  let text = ''
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  await once(socket, 'end')
+  const [greeting, echo] = text.split('\n')
+  t.equal((JSON.parse(greeting!) as Reply).worker, (await balancer.explain('127.0.0.1')).worker)
+  t.equal(echo, 'to be echoed')
+})
+
+t.test('a port in use rejects `ready` with a code and leaves no child behind', async (t) => {
+  const taken = net.createServer().listen(0)
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as net.AddressInfo
+  const failure = await startBalancer(t, { options: { port, workers: 2 } }).catch((error: unknown) => error)
+  t.match(failure, { code: 'HOLDFAST_PORT_IN_USE', message: new RegExp(`port ${port}`) })
+  t.match(await (failure as Balancer).exited, { code: 1 })
+})
+
+t.test('an application that ignores `ready` ends with exit code 1 when the port is in use', async (t) => {
+  const taken = net.createServer().listen(0)
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as net.AddressInfo
+  const failure = await startBalancer(t, { fixture: 'careless-app', options: { port } }).catch(
+    (error: unknown) => error,
+  )
+  t.match(await (failure as Balancer).exited, { code: 1 })
+  t.match((failure as Error).message, /HOLDFAST_PORT_IN_USE/)
+})
+
+t.test('close() lets requests finish, then everything is gone', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2 } })
+  const pids = [await balancer.pid(0), await balancer.pid(1)]
+  const slow = request({ port: balancer.port, path: '/block?ms=300' })
+  await until('the request is in service', async () => (await balancer.status()).connections.handedOff === 1)
+  t.equal(await balancer.close(), true)
+  t.match(await slow, { worker: 0 })
+  t.match(await balancer.exited, { code: 0 })
+  t.notOk(pids.some(isAlive), 'no worker is left')
+  t.rejects(dial(balancer.port), { code: 'ECONNREFUSED' })
+})
+
+t.test('a worker that does not finish is killed at the deadline, and close() says so', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1 } })
+  const hanging = request({ port: balancer.port, path: '/wait' })
+  await until('the request is in service', async () => (await balancer.status()).connections.handedOff === 1)
+  const failed = t.rejects(hanging, { code: 'ECONNRESET' })
+  t.equal(await balancer.close({ deadline: 100 }), false)
+  await failed
+})
+
+t.test('when the primary is killed its workers end too', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2 } })
+  const pids = [await balancer.pid(0), await balancer.pid(1)]
+  balancer.child.kill('SIGKILL')
+  await until('the workers are gone', () => !pids.some(isAlive))
+})
+
+t.test('Ctrl-C reaches everybody and only the primary decides', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2 } })
+  const pids = [await balancer.pid(0), await balancer.pid(1)]
+  for (const pid of pids) process.kill(pid, 'SIGINT')
+  t.match(await request({ port: balancer.port }), { worker: 0 }, 'the workers are deaf to it')
+  t.strictSame([await balancer.pid(0), await balancer.pid(1)], pids)
+  balancer.child.kill('SIGINT')
+  t.match(await balancer.exited, { code: 0 })
+  t.notOk(pids.some(isAlive))
+})
+
+t.test('a second signal ends everything at once', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1 } })
+  const pid = await balancer.pid(0)
+  const hanging = request({ port: balancer.port, path: '/wait' }).catch(() => {})
+  await until('the request is in service', async () => (await balancer.status()).connections.handedOff === 1)
+  balancer.child.kill('SIGTERM')
+  await until('the first signal is heard', () => balancer.output().includes('balancer.signal'))
+  balancer.child.kill('SIGTERM')
+  t.match(await balancer.exited, { code: 1 })
+  await until('the worker is gone', () => !isAlive(pid))
+  await hanging
+})
+
+t.test('server.close() in a worker leaves the balancer; a successor serves as the same worker', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2 } })
+  const { worker, pid } = await request({ port: balancer.port, path: '/close' })
+  await until('another process serves, and no request failed meanwhile', async () => {
+    const reply = await request({ port: balancer.port })
+    t.equal(reply.worker, worker)
+    return reply.pid !== pid
+  })
+})
+
+t.test('a worker that is told to end by somebody else drains and is replaced', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2 } })
+  const pid = await balancer.pid(0)
+  const slow = request({ port: balancer.port, path: '/block?ms=300' })
+  await until('the request is in service', async () => (await balancer.status()).connections.handedOff === 1)
+  process.kill(pid, 'SIGTERM')
+  t.match(await slow, { pid })
+  await until('another process serves', async () => (await request({ port: balancer.port })).pid !== pid)
+})
+
+t.test('a target function that returns no server is named', async (t) => {
+  const failure = await startBalancer(t, { fixture: 'careless-app', env: { FIXTURE_TARGET: 'none' } }).catch(
+    (error: unknown) => error,
+  )
+  t.match((failure as Error).message, /HOLDFAST_BAD_TARGET/)
+  t.match((failure as Error).message, /HOLDFAST_WORKER_NOT_READY/)
+})
+
+t.test('a second stickyListen in one process is refused', async (t) => {
+  const failure = await startBalancer(t, { fixture: 'careless-app', env: { FIXTURE_TARGET: 'twice' } }).catch(
+    (error: unknown) => error,
+  )
+  t.match((failure as Error).message, /HOLDFAST_SECOND_LISTENER/)
+})
+
+t.test('a server that listens already is refused', async (t) => {
+  const failure = await startBalancer(t, { fixture: 'careless-app', env: { FIXTURE_TARGET: 'listens' } }).catch(
+    (error: unknown) => error,
+  )
+  t.match((failure as Error).message, /HOLDFAST_TARGET_LISTENS/)
+})

@@ -1,0 +1,102 @@
+// Runs a fixture program whose primary is a child of the test.
+import { fork, type ChildProcess } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import type { Test } from 'tap'
+import type { Address, Explanation, Status, StickyOptions } from '../../src/index.ts'
+
+export interface BalancerOptions {
+  options?: StickyOptions
+  kind?: 'http' | 'https' | 'http2' | 'net'
+  /** File name under test/fixtures, without ending. */
+  fixture?: string
+  env?: Record<string, string>
+  execPath?: string
+}
+
+export interface Balancer {
+  child: ChildProcess
+  port: number
+  address: Address
+  /** Everything the programs wrote to stderr and stdout so far. */
+  output(): string
+  status(): Promise<Status>
+  explain(address: string): Promise<Explanation>
+  close(options?: { deadline?: number }): Promise<boolean>
+  pid(worker: number): Promise<number>
+  /** Resolves with the next event of that name that fits. */
+  event<T = Record<string, unknown>>(name: string, fits?: (detail: T) => boolean): Promise<T>
+  exited: Promise<{ code: number | null; signal: string | null }>
+}
+
+/** Starts it and waits until it is ready; rejects with what `ready` rejected with. Ends it with the test. */
+export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promise<Balancer> {
+  const { options = {}, kind = 'http', fixture = 'app', env = {} } = setup
+  const child = fork(new URL(`../fixtures/${fixture}.js`, import.meta.url), [], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    serialization: 'advanced',
+    env: {
+      ...process.env,
+      FIXTURE_OPTIONS: JSON.stringify({ port: 0, ...options }),
+      FIXTURE_KIND: kind,
+      ...env,
+    },
+  })
+  let output = ''
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
+  const events = new EventEmitter()
+  events.setMaxListeners(0)
+  const calls = new Map<number, (result: unknown) => void>()
+  let calling = 0
+  child.on('message', (message: Record<string, unknown>) => {
+    if ('call' in message) calls.get(message['call'] as number)?.(message['result'])
+    else if ('event' in message) events.emit(message['event'] as string, message['detail'])
+    else events.emit(Object.keys(message)[0]!, Object.values(message)[0])
+  })
+  const call = <T>(method: string, ...args: unknown[]): Promise<T> =>
+    new Promise((done) => {
+      calls.set(++calling, done as (result: unknown) => void)
+      child.send({ call: calling, method, args })
+    })
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      // Twice: at once.
+      child.kill('SIGCONT')
+      child.kill('SIGTERM')
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
+      await exited
+      clearTimeout(timer)
+    }
+  })
+  const address = await new Promise<Address>((ready, failed) => {
+    events.once('ready', ready)
+    events.once('failed', (error: object) => failed(Object.assign(new Error('not ready'), error, { exited })))
+    void exited.then(({ code }) => failed(Object.assign(new Error(`exited with ${code}: ${output}`), { exited })))
+  })
+  return {
+    child,
+    address,
+    port: address.port,
+    exited,
+    output: () => output,
+    status: () => call('status'),
+    explain: (text) => call('explain', text),
+    close: (closing) => call('close', closing),
+    async pid(worker) {
+      const { workers } = await call<Status>('status')
+      return workers[worker]!.pid!
+    },
+    event<T>(name: string, fits: (detail: T) => boolean = () => true) {
+      return new Promise<T>((done) => {
+        const listen = (detail: T) => {
+          if (!fits(detail)) return
+          events.off(name, listen)
+          done(detail)
+        }
+        events.on(name, listen)
+      })
+    },
+  }
+}
