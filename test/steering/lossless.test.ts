@@ -1,0 +1,166 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import t from 'tap'
+import { startBalancer } from '../support/balancer.ts'
+import { dial, loopback, request, until } from '../support/clients.ts'
+
+t.test('a worker is stopped and killed under load from 300 clients: all are answered, none hangs', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 3, limits: { holdTimeout: 30_000 } } })
+  const { port } = balancer
+  const stopped = await balancer.pid(1)
+  process.kill(stopped, 'SIGSTOP')
+  const answers = Promise.all(Array.from({ length: 300 }, (_, n) => request({ port, from: loopback(n) })))
+  await until('the others are answered', async () => {
+    const { connections, workers } = await balancer.status()
+    return connections.accepted >= 300 && connections.pending === workers[1]!.pending
+  })
+  const { workers } = await balancer.status()
+  t.ok(workers[1]!.pending > 50, `${workers[1]!.pending} connections wait for the stopped worker`)
+  process.kill(stopped, 'SIGKILL')
+  const replies = await answers
+  t.equal(replies.length, 300)
+  t.notOk(replies.some(({ pid }) => pid === stopped))
+  for (const [n, { worker }] of replies.entries()) {
+    t.equal(worker, (await balancer.explain(loopback(n))).worker, `client ${n} has its worker`)
+  }
+  const { connections } = await balancer.status()
+  t.equal(connections.pending, 0)
+  t.ok(connections.redispatched > 0, `${connections.redispatched} were sent a second time`)
+})
+
+t.test('a worker exits while connections are queued to it: all are dispatched again', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2, limits: { holdTimeout: 30_000 } } })
+  const { port } = balancer
+  const mine: string[] = []
+  for (let n = 0; mine.length < 40; n++) {
+    if ((await balancer.explain(loopback(n))).worker === 0) mine.push(loopback(n))
+  }
+  // The first one blocks the worker, so that the others queue up, and a crash is the second.
+  const blocked = request({ port, from: mine[0]!, path: '/block?ms=400' })
+  await until('the worker blocks', async () => (await balancer.status()).connections.handedOff === 1)
+  const crashing = t.rejects(request({ port, from: mine[1]!, path: '/crash' }), { code: 'ECONNRESET' })
+  await until('the crash is queued', async () => (await balancer.status()).connections.accepted === 2)
+  const rest = mine.slice(2).map((from) => request({ port, from }))
+  const first = await blocked
+  await crashing
+  // Those that the dying process had taken together with the crash go down with it; what it had not taken does not.
+  const settled = await Promise.allSettled(rest)
+  const answered = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const { connections } = await balancer.status()
+  t.equal(connections.pending, 0, 'nobody waits any more')
+  t.ok(answered.length >= 30, `${answered.length} of ${rest.length} were answered`)
+  t.ok(answered.filter(({ pid }) => pid !== first.pid).length > 0, 'by the successor')
+})
+
+t.test('clients that reset before they are accepted break nothing', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2 } })
+  balancer.child.kill('SIGSTOP')
+  const sockets = await Promise.all(Array.from({ length: 100 }, (_, n) => dial(balancer.port, loopback(n))))
+  const gone = sockets.map((socket) => {
+    socket.on('error', () => {})
+    const closed = once(socket, 'close')
+    socket.resetAndDestroy()
+    return closed
+  })
+  await Promise.all(gone)
+  balancer.child.kill('SIGCONT')
+  await until('all are dealt with', async () => {
+    const { connections } = await balancer.status()
+    return connections.accepted === 100 && connections.pending === 0
+  })
+  const { connections, workers } = await balancer.status()
+  t.ok(
+    connections.closed['no-address'] > 0,
+    `${connections.closed['no-address']} came without an address and are counted`,
+  )
+  t.equal(connections.handedOff + connections.closed['no-address'], 100)
+  t.match(await request({ port: balancer.port }), { worker: 0 }, 'and everything goes on')
+  t.equal(
+    workers.reduce((sum, { restarts }) => sum + restarts, 0),
+    0,
+  )
+})
+
+t.test('clients that reset while they wait for their worker break nothing', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1 } })
+  const pid = await balancer.pid(0)
+  process.kill(pid, 'SIGSTOP')
+  const sockets = await Promise.all(Array.from({ length: 50 }, (_, n) => dial(balancer.port, loopback(n))))
+  await until('all are accepted', async () => (await balancer.status()).connections.accepted === 50)
+  for (const socket of sockets) socket.on('error', () => {}).resetAndDestroy()
+  process.kill(pid, 'SIGCONT')
+  await until('all are taken', async () => (await balancer.status()).connections.pending === 0)
+  t.match(await request({ port: balancer.port }), { worker: 0, pid })
+})
+
+t.test(
+  'connections wait for a worker that is down, and for longer than holdTimeout only where nobody else serves',
+  async (t) => {
+    // One worker that is not restarted in time: the connection is closed and counted.
+    const alone = await startBalancer(t, {
+      options: { workers: 1, limits: { holdTimeout: 200 }, restart: { minDelay: 60_000, maxDelay: 60_000 } },
+    })
+    const gone = alone.event('worker:exit')
+    process.kill(await alone.pid(0), 'SIGKILL')
+    await gone
+    await t.rejects(request({ port: alone.port }), { code: 'ECONNRESET' })
+    t.match((await alone.status()).connections, { pending: 0, closed: { 'hold-timeout': 1 } })
+
+    // Two workers: the other one takes the slots over until the first is back.
+    const pair = await startBalancer(t, {
+      options: { workers: 2, limits: { holdTimeout: 200 }, restart: { minDelay: 60_000, maxDelay: 60_000 } },
+    })
+    const { worker } = await request({ port: pair.port })
+    const lent = pair.event<{ moved: number }>('slots:moved')
+    process.kill(await pair.pid(worker), 'SIGKILL')
+    const reply = await request({ port: pair.port })
+    t.equal(reply.worker, 1 - worker, 'answered by the other worker')
+    t.equal((await lent).moved, 128, 'only the slots of the dead one moved')
+    const { worker: explained, reason } = await pair.explain('127.0.0.1')
+    t.equal(explained, 1 - worker)
+    t.match(reason, /lent/)
+  },
+)
+
+t.test('more connections than limits.maxPending are closed and counted', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1, limits: { maxPending: 20, holdTimeout: 60_000 } } })
+  const pid = await balancer.pid(0)
+  process.kill(pid, 'SIGSTOP')
+  const sockets: net.Socket[] = []
+  t.teardown(() => sockets.forEach((socket) => socket.destroy()))
+  for (let n = 0; n < 25; n++) sockets.push((await dial(balancer.port, loopback(n))).on('error', () => {}).resume())
+  await until('five are refused', async () => (await balancer.status()).connections.closed['pending-full'] === 5)
+  t.equal((await balancer.status()).connections.pending, 20)
+  process.kill(pid, 'SIGCONT')
+  await until('the others are served', async () => (await balancer.status()).connections.pending === 0)
+})
+
+t.test('a worker without a sign of life for health.deadline is replaced, and nobody who waited is lost', async (t) => {
+  const options = { workers: 2, health: { ackTimeout: 50, deadline: 300 }, limits: { holdTimeout: 30_000 } }
+  const balancer = await startBalancer(t, { options })
+  const pid = await balancer.pid(0)
+  process.kill(pid, 'SIGSTOP')
+  const replies = await Promise.all(
+    Array.from({ length: 60 }, (_, n) => request({ port: balancer.port, from: loopback(n) })),
+  )
+  t.equal(replies.length, 60)
+  t.not(await balancer.pid(0), pid)
+  t.match(balancer.output(), /worker\.stuck worker=0/)
+})
+
+t.test('a busy worker is not replaced before health.deadline, and the others do not notice', async (t) => {
+  const options = { workers: 2, health: { ackTimeout: 50, deadline: 20_000 } }
+  const balancer = await startBalancer(t, { options })
+  const pids = [await balancer.pid(0), await balancer.pid(1)]
+  const { worker } = await balancer.explain('127.0.0.1')
+  const blocked = request({ port: balancer.port, path: '/block?ms=1000' })
+  await until('it blocks', async () => (await balancer.status()).connections.handedOff === 1)
+  const everybody = Promise.all(
+    Array.from({ length: 60 }, (_, n) => request({ port: balancer.port, from: loopback(n) })),
+  )
+  const others = await Promise.race([everybody, blocked])
+  t.equal((others as { worker: number }).worker, worker, 'its own clients wait for it')
+  t.equal((await everybody).length, 60)
+  t.strictSame([await balancer.pid(0), await balancer.pid(1)], pids)
+  t.equal((await balancer.status()).connections.redispatched, 0, 'nobody was given to two workers')
+})

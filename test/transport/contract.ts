@@ -1,0 +1,224 @@
+// What every transport promises. Each one runs this suite: real sockets, a real receiving process.
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import net from 'node:net'
+import type { Test } from 'tap'
+import { handleOf } from '../../src/transport/tcp-handle.ts'
+import type { Accepted, Sender, Transport } from '../../src/transport/transport.ts'
+import { dial, until } from '../support/clients.ts'
+
+interface Bench {
+  child: ChildProcess
+  sender: Sender
+  taken: Accepted[]
+  lost: Accepted[]
+  rooms: number
+  gone: number
+  /** Connects a client; the accepted side is what can be sent. */
+  accept(): Promise<{ client: net.Socket; connection: Accepted }>
+}
+
+export function transportContract(t: Test, transport: Transport): void {
+  t.test('each connection arrives once, in order, and is reported as taken', async (t) => {
+    const bench = await open(t, transport)
+    const pairs = await many(bench, 100)
+    for (const { connection } of pairs) await sendWhenRoom(bench, connection)
+    const greetings = await Promise.all(pairs.map(({ client }) => line(client)))
+    t.strictSame(
+      greetings.map(({ count }) => count),
+      pairs.map((_, i) => i),
+    )
+    await until('all are reported', () => bench.taken.length === 100)
+    t.strictSame(
+      bench.taken,
+      pairs.map(({ connection }) => connection),
+    )
+    t.equal(bench.sender.unacknowledged, 0)
+    t.strictSame(bench.lost, [])
+  })
+
+  t.test(
+    'what the client said before the hand-off is not lost, and the copy here can be closed after it',
+    async (t) => {
+      const bench = await open(t, transport)
+      const { client, connection } = await bench.accept()
+      client.write('said early')
+      t.ok(bench.sender.send(connection))
+      await until('it is taken', () => bench.taken.length === 1)
+      connection.close()
+      client.write(', said late')
+      client.end()
+      const [greeting, echo] = (await client.toArray()).join('').split('\n')
+      t.match(JSON.parse(greeting!), { pid: bench.child.pid })
+      t.equal(echo, 'said early, said late')
+    },
+  )
+
+  t.test('send() says false when the channel is full, and room is told afterwards', async (t) => {
+    const bench = await open(t, transport)
+    bench.child.kill('SIGSTOP')
+    const sent: net.Socket[] = []
+    for (let accepted = true; accepted;) {
+      const { client, connection } = await bench.accept()
+      accepted = bench.sender.send(connection)
+      if (accepted) sent.push(client)
+      else connection.close()
+      if (sent.length > 5000) throw new Error('the channel has no bound')
+    }
+    t.equal(bench.sender.unacknowledged, sent.length)
+    t.equal(bench.rooms, 0)
+    bench.child.kill('SIGCONT')
+    await Promise.all(sent.map(line))
+    await until('there is room', () => bench.rooms === 1)
+    await until('all are reported', () => bench.taken.length === sent.length)
+  })
+
+  t.test('when the worker is killed, close() gives back exactly what it had not taken', async (t) => {
+    const bench = await open(t, transport)
+    const served = await many(bench, 5)
+    for (const { connection } of served) await sendWhenRoom(bench, connection)
+    await Promise.all(served.map(({ client }) => line(client)))
+    await until('they are taken', () => bench.taken.length === 5)
+    bench.child.kill('SIGSTOP')
+    const waiting = await many(bench, 5)
+    for (const { connection } of waiting) t.ok(bench.sender.send(connection))
+    const closed = once(bench.child, 'close')
+    bench.child.kill('SIGKILL')
+    await closed
+    t.strictSame(
+      bench.sender.close(),
+      waiting.map(({ connection }) => connection),
+    )
+    t.equal(bench.sender.send(waiting[0]!.connection), false, 'nothing is sent to the dead')
+    // They are whole: another worker serves them.
+    const successor = await open(t, transport)
+    for (const { connection } of waiting) await sendWhenRoom(successor, connection)
+    for (const { client } of waiting) t.match(await line(client), { pid: successor.child.pid })
+  })
+
+  t.test('a worker that exits by itself leaves no connection in between', async (t) => {
+    const bench = await open(t, transport)
+    const pairs = await many(bench, 30)
+    const outcomes = pairs.map(({ client }) => Promise.race([line(client), once(client, 'close')]).catch(() => []))
+    for (const [i, { connection }] of pairs.entries()) {
+      if (i === 10) bench.child.send('exit')
+      if (!bench.sender.send(connection)) bench.lost.push(connection)
+    }
+    await once(bench.child, 'close')
+    const back = [...bench.sender.close(), ...bench.lost]
+    t.equal(back.length + bench.taken.length, 30, `${bench.taken.length} taken, ${back.length} given back`)
+    t.equal(new Set([...back, ...bench.taken]).size, 30, 'none is both')
+    for (const connection of [...back, ...bench.taken]) connection.close()
+    await Promise.all(outcomes)
+  })
+
+  t.test('a stopped worker owes an answer; woken up, it serves what waited', async (t) => {
+    const bench = await open(t, transport)
+    t.equal(bench.sender.silence(performance.now(), 0), 0, 'nothing is owed at first')
+    bench.child.kill('SIGSTOP')
+    const { client, connection } = await bench.accept()
+    bench.sender.send(connection)
+    await until('the silence grows', () => bench.sender.silence(performance.now(), 50) > 100)
+    t.strictSame([bench.taken, bench.lost], [[], []])
+    bench.child.kill('SIGCONT')
+    t.match(await line(client), { count: 0 })
+    await until('nothing is owed', () => bench.sender.silence(performance.now(), 50) === 0)
+    t.strictSame([bench.taken, bench.lost], [[connection], []])
+  })
+
+  t.test('a worker out of descriptors loses no connection: it is reported lost and can be sent again', async (t) => {
+    const bench = await open(t, transport)
+    bench.child.send('descriptors')
+    await told(bench.child, 'taken')
+    const pairs = await many(bench, 3)
+    for (const { connection } of pairs) bench.sender.send(connection)
+    await until('they are reported lost', () => {
+      bench.sender.silence(performance.now(), 50)
+      return bench.lost.length === 3
+    })
+    t.strictSame(bench.taken, [])
+    bench.child.send('free')
+    await told(bench.child, 'freed')
+    for (const connection of bench.lost) await sendWhenRoom(bench, connection)
+    for (const { client } of pairs) t.match(await line(client), { pid: bench.child.pid })
+  })
+
+  t.test('end() is heard after the last connection', async (t) => {
+    const bench = await open(t, transport)
+    const pairs = await many(bench, 5)
+    for (const { connection } of pairs) bench.sender.send(connection)
+    const ended = told(bench.child, 'ended')
+    bench.sender.end()
+    t.match(await ended, { ended: 5 })
+  })
+}
+
+async function open(t: Test, transport: Transport): Promise<Bench> {
+  const child = fork(new URL('../fixtures/receiver.js', import.meta.url), { serialization: 'advanced' })
+  await told(child, 'ready')
+  const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  const accepted: Accepted[] = []
+  const clients: net.Socket[] = []
+  const bench: Bench = {
+    child,
+    taken: [],
+    lost: [],
+    rooms: 0,
+    gone: 0,
+    sender: transport.sender(child, {
+      taken: (connections) => bench.taken.push(...connections),
+      lost: (connections) => bench.lost.push(...connections),
+      room: () => bench.rooms++,
+      gone: () => bench.gone++,
+    }),
+    async accept() {
+      const arrives = once(server, 'connection') as Promise<[net.Socket]>
+      const client = await dial(port)
+      clients.push(client.on('error', () => {}))
+      const [socket] = await arrives
+      const handle = handleOf(socket)!
+      const connection = { handle, slot: 0, acceptedAt: performance.now(), close: () => void socket.destroy() }
+      accepted.push(connection)
+      return { client, connection }
+    },
+  }
+  t.teardown(async () => {
+    bench.sender.close()
+    for (const connection of accepted) connection.close()
+    for (const client of clients) client.destroy()
+    server.close()
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL')
+      await once(child, 'close')
+    }
+  })
+  return bench
+}
+
+async function many(bench: Bench, n: number) {
+  const pairs: Awaited<ReturnType<Bench['accept']>>[] = []
+  while (pairs.length < n) pairs.push(await bench.accept())
+  return pairs
+}
+
+async function sendWhenRoom({ sender }: Bench, connection: Accepted): Promise<void> {
+  await until('there is room', () => sender.send(connection))
+}
+
+async function line(client: net.Socket): Promise<Record<string, unknown>> {
+  const [chunk] = (await once(client, 'data')) as [Buffer]
+  return JSON.parse(chunk.toString().split('\n')[0]!) as Record<string, unknown>
+}
+
+function told(child: ChildProcess, name: string): Promise<Record<string, unknown>> {
+  return new Promise((done) => {
+    const listen = (message: Record<string, unknown>) => {
+      if (typeof message !== 'object' || !(name in message)) return
+      child.off('message', listen)
+      done(message)
+    }
+    child.on('message', listen)
+  })
+}

@@ -1,0 +1,5 @@
+import t from 'tap'
+import { nodeIpc } from '../../src/transport/node-ipc.ts'
+import { transportContract } from './contract.ts'
+
+transportContract(t, nodeIpc)
