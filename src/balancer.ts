@@ -45,7 +45,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       stuck: (child, silence) => this.#stuck(child.pid, silence),
       overdue: (worker) => this.#lend(worker),
     })
-    this.#supervisor = new Supervisor(settings, (id) => this.#program(id), {
+    this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
       leaving: (worker) => this.#steering.retire(worker.child),
       gone: (worker, exit) => this.#workerGone(worker, exit),
@@ -138,10 +138,10 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     logger.info('balancer.ready', { ...this.#address, workers, steering: this.#steering.name, transport: nodeIpc.name })
   }
 
-  #program(id: number): Program {
+  #program(id: number, restarts: number): Program {
     const { exec, args, execArgv, env, workers, shutdown } = this.#settings
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
-    const setup = { version: PROTOCOL_VERSION, id, workers, address, deadline: shutdown.deadline }
+    const setup = { version: PROTOCOL_VERSION, id, workers, address, deadline: shutdown.deadline, restarts }
     return { exec, args, execArgv, env: { ...process.env, ...env, ...workerEnvironment(setup) } }
   }
 

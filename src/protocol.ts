@@ -20,6 +20,8 @@ export interface WorkerSetup {
   address: Address
   /** Milliseconds for draining when the primary is gone. */
   deadline: number
+  /** Processes that served as this worker before. */
+  restarts: number
 }
 
 /** What is told about a connection besides its descriptor. */

@@ -99,6 +99,8 @@ export interface WorkerSticky extends StickyCommon, EventEmitter<WorkerRoleEvent
   /** 0..workers-1; a replacement after a crash has the same. */
   readonly id: number
   readonly workers: number
+  /** Processes that served as this worker before this one. */
+  readonly restarts: number
   /** Leaves the balancer, finishes what is served, ends this process; the primary starts another one. */
   close(options?: CloseOptions): Promise<void>
 }

@@ -159,15 +159,19 @@ t.test('a second signal ends everything at once', async (t) => {
   await hanging
 })
 
-t.test('server.close() in a worker leaves the balancer; a successor serves as the same worker', async (t) => {
-  const balancer = await startBalancer(t, { options: { workers: 2 } })
-  const { worker, pid } = await request({ port: balancer.port, path: '/close' })
-  await until('another process serves, and no request failed meanwhile', async () => {
-    const reply = await request({ port: balancer.port })
-    t.equal(reply.worker, worker)
-    return reply.pid !== pid
-  })
-})
+t.test(
+  'server.close() in a worker leaves the balancer; a successor serves as the same worker and knows of it',
+  async (t) => {
+    const balancer = await startBalancer(t, { options: { workers: 2 } })
+    const { worker, pid } = await request({ port: balancer.port, path: '/close' })
+    await until('another process serves, and no request failed meanwhile', async () => {
+      const reply = await request({ port: balancer.port })
+      t.equal(reply.worker, worker)
+      t.equal(reply['restarts'], reply.pid === pid ? 0 : 1)
+      return reply.pid !== pid
+    })
+  },
+)
 
 t.test('a worker that is told to end by somebody else drains and is replaced', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 2 } })

@@ -35,7 +35,7 @@ const HISTORY = 32
 export class Supervisor {
   readonly #settings: Settings
   readonly #log: Logger
-  readonly #program: (id: number) => Program
+  readonly #program: (id: number, restarts: number) => Program
   readonly #events: SupervisorEvents
   readonly #members: Member[] = []
   /** Everything that lives, also processes that no longer are anybody's current one. */
@@ -44,7 +44,7 @@ export class Supervisor {
   #forced = false
   #empty: (() => void) | undefined
 
-  constructor(settings: Settings, program: (id: number) => Program, events: SupervisorEvents) {
+  constructor(settings: Settings, program: (id: number, restarts: number) => Program, events: SupervisorEvents) {
     this.#settings = settings
     this.#log = settings.logger
     this.#program = program
@@ -84,7 +84,7 @@ export class Supervisor {
   }
 
   #fork(member: Member): void {
-    const worker = new WorkerProcess(member.id, this.#program(member.id), {
+    const worker = new WorkerProcess(member.id, this.#program(member.id, member.restarts), {
       ready: () => this.#ready(worker, timer),
       leaving: (_, reason) => this.#leaving(member, worker, reason),
       gone: (_, exit) => {

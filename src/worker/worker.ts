@@ -11,6 +11,7 @@ export class Worker extends EventEmitter<WorkerRoleEvents> implements WorkerStic
   readonly ready: Promise<void>
   readonly id: number
   readonly workers: number
+  readonly restarts: number
   readonly #address: Address
   readonly #joined: Joined
   readonly #deadline: number
@@ -19,6 +20,7 @@ export class Worker extends EventEmitter<WorkerRoleEvents> implements WorkerStic
     super()
     this.id = setup.id
     this.workers = setup.workers
+    this.restarts = setup.restarts
     this.#address = setup.address
     this.#deadline = settings.shutdown.deadline
     lifecycle.logger = settings.logger
