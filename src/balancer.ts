@@ -5,7 +5,7 @@ import { addressKey } from './affinity/address.ts'
 import { StickyError } from './errors.ts'
 import { misuse, show } from './option-reader.ts'
 import { PROTOCOL_VERSION, type Address } from './protocol.ts'
-import { relaySocketIO } from './broadcast/relay.ts'
+import { relaySocketIO, type Relay } from './broadcast/relay.ts'
 import { workerEnvironment } from './role.ts'
 import { checkEntry, type Settings } from './settings.ts'
 import { fallbackReason, fingerprint32, seeded, slotOf } from './slots/hash.ts'
@@ -26,6 +26,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   readonly #startedAt = performance.now()
   readonly #steering: Steering
   readonly #supervisor: Supervisor
+  readonly #relay: Relay<WorkerProcess>
   readonly #neverReady = new Set<number>()
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
@@ -40,7 +41,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#onclosed = onclosed
     this.#settings = settings
     this.#table = slotTable(settings.workers)
-    const relay = relaySocketIO(() => this.#supervisor.processes)
+    this.#relay = relaySocketIO(() => this.#supervisor.processes)
     this.#steering = new Handoff(settings, nodeIpc, this.#table, {
       stuck: (child, silence) => this.#stuck(child.pid, silence),
       overdue: (worker) => this.#lend(worker),
@@ -50,7 +51,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       leaving: (worker) => this.#steering.retire(worker.child),
       gone: (worker, exit) => this.#workerGone(worker, exit),
       failing: (worker, exit) => this.#workerFailing(worker, exit),
-      message: relay,
+      message: (worker, message) => this.#relay.pass(worker, message),
     })
     this.#stopSignals = handleSignals(settings, {
       first: (deadline) => this.close({ deadline }),
@@ -156,6 +157,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
 
   #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
     this.#steering.detach(worker.child)
+    this.#relay.gone(worker)
     this.#tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
