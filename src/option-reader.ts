@@ -142,9 +142,9 @@ function quote(value: unknown): string {
 /** Levenshtein distance, letters' case ignored. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (const [i, from] of [...a.toLowerCase()].entries()) {
+  for (const [i, from] of Array.from(a.toLowerCase()).entries()) {
     const next = [i + 1]
-    for (const [j, to] of [...b.toLowerCase()].entries()) {
+    for (const [j, to] of Array.from(b.toLowerCase()).entries()) {
       const swap = (row[j] ?? 0) + (from === to ? 0 : 1)
       next.push(Math.min(swap, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
     }

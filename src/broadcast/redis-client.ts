@@ -33,11 +33,11 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
   // look at what publish() returns, and an unhandled rejection would end the worker.
   const publisher = new ioredis.Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy })
   const publish = publisher.publish.bind(publisher)
-  publisher.publish = ((channel: string, message: string | Buffer) =>
+  publisher.publish = (channel: string, message: string | Buffer) =>
     publish(channel, message).catch(() => {
       lost++
       return 0
-    })) as typeof publisher.publish
+    })
   // The subscriber waits for as long as it takes, and subscribes again by itself.
   const subscriber = new ioredis.Redis(url, { maxRetriesPerRequest: null, retryStrategy })
 

@@ -70,8 +70,8 @@ function table(workers: readonly number[], owners: Readonly<Uint8Array>, last?: 
       if (workers.length === 1) throw new RangeError(`worker ${worker} is the last one: a slot table cannot be empty`)
       if (last?.worker === worker && last.table.workers.length < workers.length) return last.table
       const left = workers.filter((other) => other !== worker)
-      const owners = gapless(left) ? slotTable(left.length).owners : shrink(this, worker, left)
-      return table(left, owners, next(worker, this))
+      const spread = gapless(left) ? slotTable(left.length).owners : shrink(this, worker, left)
+      return table(left, spread, next(worker, this))
     },
   })
 }

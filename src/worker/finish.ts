@@ -44,7 +44,10 @@ function lastRequests(server: HttpServer | HttpsServer): NodeJS.Timeout {
 /** Also after the application itself called `server.close()`, and after late connections came in all the same. */
 function closed(server: Server): Promise<void> {
   return new Promise((done) => {
-    if (server.listening) return void server.close(() => done())
+    if (server.listening) {
+      server.close(() => done())
+      return
+    }
     server.getConnections((_error, count) => {
       if (count === 0) done()
       else server.once('close', done)
