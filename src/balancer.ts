@@ -1,4 +1,5 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
+import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { addressKey } from './affinity/address.ts'
@@ -16,7 +17,9 @@ import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } 
 import { handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 import type { Program, WorkerExit, WorkerProcess } from './supervisor/worker-process.ts'
+import { chooseTransport } from './transport/choose.ts'
 import { nodeIpc } from './transport/node-ipc.ts'
+import type { Endpoint, Transport } from './transport/transport.ts'
 
 export class Balancer extends EventEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -28,6 +31,9 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   readonly #supervisor: Supervisor
   readonly #relay: Relay<WorkerProcess>
   readonly #neverReady = new Set<number>()
+  readonly #transport: Transport
+  readonly #transportReason: string
+  readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   #table: SlotTable
@@ -41,8 +47,11 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#onclosed = onclosed
     this.#settings = settings
     this.#table = slotTable(settings.workers)
+    const { transport, reason } = chooseTransport()
+    this.#transport = transport
+    this.#transportReason = reason
     this.#relay = relaySocketIO(() => this.#supervisor.processes)
-    this.#steering = new Handoff(settings, nodeIpc, this.#table, {
+    this.#steering = new Handoff(settings, this.#table, {
       stuck: (child, silence) => this.#stuck(child.pid, silence),
       overdue: (worker) => this.#lend(worker),
     })
@@ -78,7 +87,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       uptime: performance.now() - this.#startedAt,
       steering: {
         name: this.#steering.name,
-        transport: nodeIpc.name,
+        transport: this.#transport.name,
         hash: fallbackReason === undefined ? 'native' : 'portable',
       },
       workers: this.#supervisor.members.map(({ id, current, restarts, lastExit }) => ({
@@ -123,6 +132,8 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   async #start(): Promise<void> {
     const { logger, workers } = this.#settings
     checkEntry(this.#settings)
+    if (this.#transport === nodeIpc)
+      logger.info('transport.fallback', { transport: nodeIpc.name, reason: this.#transportReason })
     if (fallbackReason !== undefined) logger.warn('hash.portable', { reason: fallbackReason })
     const useful = availableParallelism()
     if (workers > useful)
@@ -136,18 +147,44 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     const allReady = new Promise<void>((ready, failed) => (this.#settle = { ready, failed }))
     this.#supervisor.start(workers)
     await allReady
-    logger.info('balancer.ready', { ...this.#address, workers, steering: this.#steering.name, transport: nodeIpc.name })
+    logger.info('balancer.ready', {
+      ...this.#address,
+      workers,
+      steering: this.#steering.name,
+      transport: this.#transport.name,
+    })
   }
 
   #program(id: number, restarts: number): Program {
     const { exec, args, execArgv, env, workers, shutdown } = this.#settings
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
-    const setup = { version: PROTOCOL_VERSION, id, workers, address, deadline: shutdown.deadline, restarts }
-    return { exec, args, execArgv, env: { ...process.env, ...env, ...workerEnvironment(setup) } }
+    const setup = {
+      version: PROTOCOL_VERSION,
+      id,
+      workers,
+      address,
+      deadline: shutdown.deadline,
+      restarts,
+      transport: this.#transport.name,
+    }
+    const endpoint = this.#transport.endpoint()
+    return {
+      exec,
+      args,
+      execArgv,
+      env: { ...process.env, ...env, ...workerEnvironment(setup) },
+      inherit: endpoint.inherit,
+      forked: (child) => {
+        endpoint.forked()
+        if (child !== undefined) this.#endpoints.set(child, endpoint)
+        else endpoint.close()
+      },
+    }
   }
 
   #workerReady(worker: WorkerProcess): void {
-    this.#steering.attach(worker.id, worker.child)
+    const endpoint = this.#endpoints.get(worker.child)
+    if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
     if (!this.#table.workers.includes(worker.id))
       this.#reassign(this.#table.with(worker.id), `worker ${worker.id} is back`)
     this.#tell('worker:ready', { id: worker.id, pid: worker.pid })
@@ -157,6 +194,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
 
   #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
     this.#steering.detach(worker.child)
+    this.#endpoints.get(worker.child)?.close()
     this.#relay.gone(worker)
     this.#tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }

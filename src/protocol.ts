@@ -18,22 +18,17 @@ export interface WorkerSetup {
   id: number
   workers: number
   address: Address
+  transport: 'node-ipc' | 'descriptor-channel'
   /** Milliseconds for draining when the primary is gone. */
   deadline: number
   /** Processes that served as this worker before. */
   restarts: number
 }
 
-/** What is told about a connection besides its descriptor. */
-export interface ConnectionInfo {
-  /** Counts up per channel; acknowledged by the worker. */
-  seq: number
-}
-
 /** Primary to worker. */
 export type ToWorker =
-  /** A connection; its handle travels with the message. */
-  | ({ type: 'connection' } & ConnectionInfo)
+  /** A connection; its handle travels with the message. `seq` counts up per channel. */
+  | { type: 'connection'; seq: number }
   /** Asks for a sign of life; whatever was sent before it and is not acknowledged then was lost. */
   | { type: 'probe'; seq: number }
   /** No connection will follow. */

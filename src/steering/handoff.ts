@@ -6,7 +6,7 @@ import type { Settings } from '../settings.ts'
 import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
-import type { Accepted, Sender, Transport } from '../transport/transport.ts'
+import type { Accepted, Endpoint, Sender } from '../transport/transport.ts'
 import { openListener, type Listener } from './listener.ts'
 import type { CloseReason, Steering, SteeringCounters, SteeringEvents } from './steering.ts'
 
@@ -29,7 +29,6 @@ export class Handoff implements Steering {
   }
 
   readonly #settings: Settings
-  readonly #transport: Transport
   readonly #events: SteeringEvents
   readonly #lanes = new Map<number, Lane>()
   readonly #channels = new Map<ChildProcess, { lane: Lane; sender: Sender }>()
@@ -39,9 +38,8 @@ export class Handoff implements Steering {
   #watch: NodeJS.Timeout | undefined
   #settled: (() => void) | undefined
 
-  constructor(settings: Settings, transport: Transport, table: SlotTable, events: SteeringEvents) {
+  constructor(settings: Settings, table: SlotTable, events: SteeringEvents) {
     this.#settings = settings
-    this.#transport = transport
     this.#table = table
     this.#events = events
   }
@@ -73,9 +71,9 @@ export class Handoff implements Steering {
     }
   }
 
-  attach(worker: number, child: ChildProcess): void {
+  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
     const lane = this.#lane(worker)
-    const sender = this.#transport.sender(child, {
+    const sender = endpoint.sender(child, {
       taken: (connections) => this.#taken(connections),
       lost: (connections) => this.#lost(lane, connections),
       room: () => this.#flush(lane),
@@ -142,7 +140,7 @@ export class Handoff implements Steering {
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(close, 'pending-full')
     this.#pending++
     const slot = slotOf(fingerprint32(seeded(key, this.#settings.affinity.seed)))
-    this.#dispatch({ handle, slot, acceptedAt: performance.now(), close })
+    this.#dispatch({ fd: handle.fd, handle, slot, acceptedAt: performance.now(), close })
   }
 
   #dispatch(connection: Accepted): void {

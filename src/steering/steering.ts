@@ -1,6 +1,7 @@
 // How does the connection get to its worker? Both ways, hand-off and kernel, look like this to the balancer.
 import type { ChildProcess } from 'node:child_process'
 import type { Address } from '../protocol.ts'
+import type { Endpoint } from '../transport/transport.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 
 /** Why a connection was closed by the primary instead of being served. */
@@ -38,7 +39,7 @@ export interface Steering {
   /** The new owners of the slots, from the next connection on. */
   assign(table: SlotTable): void
   /** The process is ready: from now on the worker's connections go there. */
-  attach(worker: number, child: ChildProcess): void
+  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void
   /** The process lives and shall get no more; what was sent to it is its own. */
   retire(child: ChildProcess): void
   /** The process is gone: what it had not taken goes to its successor. */

@@ -84,6 +84,16 @@ export class Supervisor {
   }
 
   #fork(member: Member): void {
+    try {
+      this.#start(member)
+    } catch (error) {
+      // Out of processes, memory or descriptors: the same as a crash, tried again with growing delays.
+      this.#log.error('worker.fork-failed', { worker: member.id, error })
+      this.#replace(member, 0)
+    }
+  }
+
+  #start(member: Member): void {
     const worker = new WorkerProcess(member.id, this.#program(member.id, member.restarts), {
       ready: () => this.#ready(worker, timer),
       leaving: (_, reason) => this.#leaving(member, worker, reason),

@@ -34,6 +34,10 @@ export interface Program {
   args: readonly string[]
   execArgv: readonly string[]
   env: NodeJS.ProcessEnv
+  /** Descriptors the child gets after its IPC channel, as its numbers 4, 5, ... */
+  inherit: readonly number[]
+  /** Called as soon as the child has them; undefined when it could not be started. */
+  forked(child: ChildProcess | undefined): void
 }
 
 /** Milliseconds after 'exit' in which 'close' must come, should a grandchild keep the channel open. */
@@ -56,9 +60,15 @@ export class WorkerProcess {
       env: program.env,
       // Structured clone: binary stays binary for Socket.IO's adapter and the bus.
       serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...program.inherit],
     }
-    this.child = fork(program.exec, [...program.args], options)
+    let child: ChildProcess | undefined
+    try {
+      child = fork(program.exec, [...program.args], options)
+    } finally {
+      program.forked(child)
+    }
+    this.child = child
     this.child.on('message', (raw: unknown) => this.#receive(raw, events))
     // Not at 'exit': acknowledgements that the worker sent before it died may still be unread then, and a connection
     // that it had taken must not be given to another. 'close' comes after the end of the channel.

@@ -6,14 +6,20 @@ import type { ChildProcess } from 'node:child_process'
 import { openForPrimary, openForWorker, type ToPrimary, type ToWorker } from '../protocol.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
-import { Unacknowledged } from './unacknowledged.ts'
+import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
 
 /** Enough to keep the channel busy while an acknowledgement is on its way. */
 const IN_FLIGHT = 8
 
 export const nodeIpc: Transport = {
   name: 'node-ipc',
-  sender: (child, events) => new NodeIpcSender(child, events),
+  // The channel is there anyway.
+  endpoint: () => ({
+    inherit: [],
+    forked() {},
+    sender: (child, events) => new NodeIpcSender(child, events),
+    close() {},
+  }),
 }
 
 class NodeIpcSender implements Sender {
@@ -52,7 +58,7 @@ class NodeIpcSender implements Sender {
     const silence = now - this.#owesSince
     if (silence > patience && !this.#probed) {
       this.#probed = true
-      this.#post({ type: 'probe', seq: this.#sent.last })
+      this.#post({ type: 'probe', seq: (this.#sent.next - 1) >>> 0 })
     }
     return silence
   }
@@ -78,14 +84,14 @@ class NodeIpcSender implements Sender {
 
   readonly #receive = (raw: unknown): void => {
     const message = openForPrimary(raw)
-    if (message?.type === 'ack') this.#answered(this.#sent.acknowledge(message.seq))
+    if (message?.type === 'ack') this.#answered(this.#sent.arrived(message.seq))
     if (message?.type === 'alive') {
       this.#probed = false
-      this.#answered({ taken: [], lost: this.#sent.lostUpTo(message.seq) })
+      this.#answered(this.#sent.past(message.seq))
     }
   }
 
-  #answered({ taken, lost }: { taken: Accepted[]; lost: Accepted[] }): void {
+  #answered({ taken, lost }: Acknowledged): void {
     this.#owesSince = this.#sent.size > 0 || this.#probed ? performance.now() : undefined
     if (taken.length > 0) this.#events.taken(taken)
     if (lost.length > 0) this.#events.lost(lost)
@@ -112,7 +118,7 @@ export function receiveNodeIpc(events: ReceiverEvents): void {
     // Out of descriptors the message comes without its handle; not acknowledged, it is sent again.
     if (handle === undefined || handle === null) return
     post({ type: 'ack', seq: message.seq })
-    events.connection(handle as TcpHandle, message)
+    events.connection(handle as TcpHandle)
   })
 }
 

@@ -1,11 +1,13 @@
 // The one corridor between primary and worker: how an accepted connection crosses to another process.
 import type { ChildProcess } from 'node:child_process'
 import type { TcpHandle } from './tcp-handle.ts'
-import type { ConnectionInfo, ToWorker } from '../protocol.ts'
 
 /** A connection that the primary accepted and no worker has taken yet. No byte of it was read. */
 export interface Accepted {
-  readonly handle: TcpHandle
+  /** Descriptor; -1 on Windows. */
+  readonly fd: number
+  /** Node's handle over it; undefined where the connection was accepted below Node, which node-ipc does not meet. */
+  readonly handle: TcpHandle | undefined
   /** 0..255 */
   readonly slot: number
   /** Milliseconds on the monotonic clock. */
@@ -43,20 +45,30 @@ export interface Sender {
   close(): Accepted[]
 }
 
-/** The worker's end. */
+/** What a receiver reports. */
 export interface ReceiverEvents {
   /** Called after the acknowledgement went out, so that a crash in the application is the application's. */
-  connection(handle: TcpHandle, info: ConnectionInfo): void
+  connection(handle: TcpHandle): void
   /** No connection will follow. */
   end(): void
 }
 
-/** Everything about a transport that the rest of the house sees. */
-export interface Transport {
-  readonly name: string
-  /** The primary's end for a child that said ready. */
+/** Both ends for one child that is about to be started. */
+export interface Endpoint {
+  /** Descriptors that the child must inherit, in this order, right after its IPC channel. */
+  readonly inherit: readonly number[]
+  /** To be called when the child was started and has copies of its own, or could not be. */
+  forked(): void
+  /** The primary's end, once the child said ready. */
   sender(child: ChildProcess, events: SenderEvents): Sender
+  /** Closes what `sender` did not take over. */
+  close(): void
 }
 
-/** The worker's way to the primary, as much of it as a receiver needs. */
-export type Post = (message: ToWorker) => void
+export type TransportName = 'node-ipc' | 'descriptor-channel'
+
+/** A way over the corridor, as the primary sees it. */
+export interface Transport {
+  readonly name: TransportName
+  endpoint(): Endpoint
+}

@@ -1,48 +1,61 @@
 // What was sent and not acknowledged. Messages and acknowledgements keep their order, so a gap means a loss.
 import type { Accepted } from './transport.ts'
 
-/** A queue of sent connections under their sequence numbers. */
+export interface Acknowledged {
+  taken: Accepted[]
+  lost: Accepted[]
+}
+
+/** A queue of sent connections. Sequence numbers are uint32 and wrap. */
 export class Unacknowledged {
-  #queue: { seq: number; connection: Accepted }[] = []
-  #next = 0
+  #queue: Accepted[] = []
+  /** Sequence number of the oldest. */
+  #first = 0
 
   get size(): number {
     return this.#queue.length
   }
 
-  /** The number of the last connection sent. */
-  get last(): number {
-    return this.#next - 1
+  /** The number that the next connection gets. */
+  get next(): number {
+    return (this.#first + this.#queue.length) >>> 0
   }
 
   /** @returns the connection's sequence number */
   add(connection: Accepted): number {
-    const seq = this.#next++
-    this.#queue.push({ seq, connection })
+    const seq = this.next
+    this.#queue.push(connection)
     return seq
   }
 
-  /** Takes out the connection with that number, and as lost all that were sent before it. */
-  acknowledge(seq: number): { taken: Accepted[]; lost: Accepted[] } {
-    const taken: Accepted[] = []
-    const lost: Accepted[] = []
-    while (this.#queue[0] !== undefined && this.#queue[0].seq <= seq) {
-      const first = this.#queue.shift()
-      if (first !== undefined) (first.seq === seq ? taken : lost).push(first.connection)
-    }
-    return { taken, lost }
+  /** Number `seq` arrived; what was sent before it and is not acknowledged was lost. */
+  arrived(seq: number): Acknowledged {
+    const upTo = this.#remove(seq)
+    return { taken: upTo.splice(-1), lost: upTo }
   }
 
-  /** Takes out all up to that number: the worker is past it and did not acknowledge them. */
-  lostUpTo(seq: number): Accepted[] {
-    const { taken, lost } = this.acknowledge(seq)
-    return [...lost, ...taken]
+  /** All up to `seq` arrived but for the `lost` last ones of them. */
+  arrivedThrough(seq: number, lost: number): Acknowledged {
+    const upTo = this.#remove(seq)
+    return { lost: lost === 0 ? [] : upTo.splice(-lost), taken: upTo }
+  }
+
+  /** The worker is past `seq`: whatever is not acknowledged by now was lost. */
+  past(seq: number): Acknowledged {
+    return { taken: [], lost: this.#remove(seq) }
   }
 
   /** Takes out everything, oldest first. */
   clear(): Accepted[] {
-    const all = this.#queue.map(({ connection }) => connection)
-    this.#queue = []
-    return all
+    this.#first = this.next
+    return this.#queue.splice(0)
+  }
+
+  #remove(seq: number): Accepted[] {
+    const count = (seq - this.#first + 1) >>> 0
+    // Not one of ours (the numbers wrap: one that is behind looks far ahead).
+    if (count > this.#queue.length) return []
+    this.#first = (seq + 1) >>> 0
+    return this.#queue.splice(0, count)
   }
 }

@@ -2,7 +2,7 @@
 import { Server } from 'node:net'
 import { describe, StickyError, codeOf } from '../errors.ts'
 import { openForWorker, PROTOCOL_VERSION, type ToPrimary, type WorkerSetup } from '../protocol.ts'
-import { receiveNodeIpc } from '../transport/node-ipc.ts'
+import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import { finisher } from './finish.ts'
 import { attach } from './receive.ts'
@@ -37,7 +37,7 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   const end = new Promise<void>((done) => (ended = done))
 
   // From here on nothing is missed: Node keeps messages that came before the first listener.
-  receiveNodeIpc({ connection: (handle) => take(handle), end: () => ended() })
+  receive(setup.transport, { connection: (handle) => take(handle), end: () => ended() })
   process.on('message', (raw: unknown) => {
     const message = openForWorker(raw)
     if (message?.type === 'drain') void drain(message.deadline)

@@ -154,7 +154,12 @@ export function transportContract(t: Test, transport: Transport): void {
 }
 
 async function open(t: Test, transport: Transport): Promise<Bench> {
-  const child = fork(new URL('../fixtures/receiver.js', import.meta.url), { serialization: 'advanced' })
+  const endpoint = transport.endpoint()
+  const child = fork(new URL('../fixtures/receiver.js', import.meta.url), [transport.name], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...endpoint.inherit],
+  })
+  endpoint.forked()
   await told(child, 'ready')
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -167,7 +172,7 @@ async function open(t: Test, transport: Transport): Promise<Bench> {
     lost: [],
     rooms: 0,
     gone: 0,
-    sender: transport.sender(child, {
+    sender: endpoint.sender(child, {
       taken: (connections) => bench.taken.push(...connections),
       lost: (connections) => bench.lost.push(...connections),
       room: () => bench.rooms++,
@@ -179,13 +184,20 @@ async function open(t: Test, transport: Transport): Promise<Bench> {
       clients.push(client.on('error', () => {}))
       const [socket] = await arrives
       const handle = handleOf(socket)!
-      const connection = { handle, slot: 0, acceptedAt: performance.now(), close: () => void socket.destroy() }
+      const connection = {
+        fd: handle.fd,
+        handle,
+        slot: 0,
+        acceptedAt: performance.now(),
+        close: () => void socket.destroy(),
+      }
       accepted.push(connection)
       return { client, connection }
     },
   }
   t.teardown(async () => {
     bench.sender.close()
+    endpoint.close()
     for (const connection of accepted) connection.close()
     for (const client of clients) client.destroy()
     server.close()

@@ -1,0 +1,90 @@
+// System calls that Node does not offer; the only import of koffi, which is optional.
+import { createRequire } from 'node:module'
+import { endianness } from 'node:os'
+import { constants } from 'node:os'
+import { describe } from '../errors.ts'
+
+/** Linux calls by their names. Each returns what the call returns, or minus errno. Buffers are read or filled in place. */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number
+  /** @param pair - two int32 */
+  socketpair(domain: number, type: number, protocol: number, pair: Buffer): number
+  bind(fd: number, address: Buffer, length: number): number
+  listen(fd: number, backlog: number): number
+  /** @param length - one uint32, in and out */
+  accept4(fd: number, address: Buffer, length: Buffer, flags: number): number
+  getsockname(fd: number, address: Buffer, length: Buffer): number
+  setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number
+  getsockopt(fd: number, level: number, name: number, value: Buffer, length: Buffer): number
+  sendmsg(fd: number, message: Buffer, flags: number): number
+  recvmsg(fd: number, message: Buffer, flags: number): number
+  read(fd: number, bytes: Buffer, length: number): number
+  shutdown(fd: number, how: number): number
+  close(fd: number): number
+  /** Where the bytes of a buffer are; the buffer must outlive the use. */
+  addressOf(bytes: Buffer): bigint
+}
+
+/** The calls, or why there are none. */
+export type LibcResult = { libc: Libc; reason?: never } | { libc?: never; reason: string }
+
+export const EAGAIN = constants.errno.EAGAIN
+export const EINTR = constants.errno.EINTR
+
+/** The part of koffi that is used. */
+interface Koffi {
+  load(path: null): { func(declaration: string): (...args: unknown[]) => number }
+  errno(): number
+  address(value: Buffer): bigint
+}
+
+let result: LibcResult | undefined
+
+/** Loads the calls at the first use; asks nothing of a platform that will not use them. */
+export function loadLibc(): LibcResult {
+  result ??= load()
+  return result
+}
+
+function load(): LibcResult {
+  if (process.platform !== 'linux') return { reason: `${process.platform} is not Linux` }
+  // The layouts in scm-rights.ts and reuseport.ts are those of 64-bit little-endian Linux.
+  if (!['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch) || endianness() !== 'LE') {
+    return { reason: `not made for ${process.arch}` }
+  }
+  if (process.env['HOLDFAST_NATIVE'] === '0') return { reason: 'switched off by HOLDFAST_NATIVE=0' }
+  try {
+    const libc = declare(createRequire(import.meta.url)('koffi') as Koffi)
+    const bad = libc.close(-1)
+    return bad === -constants.errno.EBADF ? { libc } : { reason: `koffi answers ${bad} where EBADF is expected` }
+  } catch (error) {
+    return { reason: `koffi is not usable: ${describe(error).split('\n')[0]}` }
+  }
+}
+
+function declare(koffi: Koffi): Libc {
+  const self = koffi.load(null)
+  const call = <Args extends unknown[]>(declaration: string) => {
+    const native = self.func(declaration)
+    return (...args: Args): number => {
+      const returned = native(...args)
+      return returned < 0 ? -koffi.errno() : returned
+    }
+  }
+  return {
+    socket: call('int socket(int domain, int type, int protocol)'),
+    socketpair: call('int socketpair(int domain, int type, int protocol, void *pair)'),
+    bind: call('int bind(int fd, void *address, uint32_t length)'),
+    listen: call('int listen(int fd, int backlog)'),
+    accept4: call('int accept4(int fd, void *address, void *length, int flags)'),
+    getsockname: call('int getsockname(int fd, void *address, void *length)'),
+    setsockopt: call('int setsockopt(int fd, int level, int name, void *value, uint32_t length)'),
+    getsockopt: call('int getsockopt(int fd, int level, int name, void *value, void *length)'),
+    sendmsg: call('int64_t sendmsg(int fd, void *message, int flags)'),
+    recvmsg: call('int64_t recvmsg(int fd, void *message, int flags)'),
+    read: call('int64_t read(int fd, void *bytes, size_t length)'),
+    shutdown: call('int shutdown(int fd, int how)'),
+    close: call('int close(int fd)'),
+    addressOf: (bytes) => koffi.address(bytes),
+  }
+}

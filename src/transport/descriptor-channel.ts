@@ -1,0 +1,154 @@
+// Connections in batches over a Unix socket pair: Linux, cheap. What the loop accepts in one turn for one worker
+// travels in one message, and one receipt answers it.
+import { loadLibc, type Libc } from '../native/libc.ts'
+import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
+import { FRAME, openPair, openWorkerLink, PrimaryLink, type LinkPair } from './descriptor-link.ts'
+import { tcpHandles } from './tcp-handle.ts'
+import type { Accepted, Endpoint, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
+import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
+
+/** Connections on their way to one worker; what comes on top waits in the primary. */
+const IN_FLIGHT = 512
+
+/** The first descriptor after stdin, stdout, stderr and the IPC channel. */
+const INHERITED = 4
+
+export function descriptorChannel(libc: Libc): Transport {
+  return { name: 'descriptor-channel', endpoint: () => openEndpoint(libc) }
+}
+
+function openEndpoint(libc: Libc): Endpoint {
+  const { primary, worker } = openPair(libc)
+  let ours: LinkPair['primary'] | undefined = primary
+  let theirs: LinkPair['worker'] | undefined = worker
+  const closeAll = (descriptors: readonly number[] = []) => {
+    for (const fd of descriptors) libc.close(fd)
+  }
+  return {
+    inherit: worker,
+    forked() {
+      closeAll(theirs)
+      theirs = undefined
+    },
+    sender(_child, events) {
+      if (ours === undefined) throw new Error('this endpoint has its sender already')
+      const sender = new DescriptorSender(libc, ours, events)
+      ours = undefined
+      return sender
+    },
+    close() {
+      closeAll(ours)
+      closeAll(theirs)
+      ours = theirs = undefined
+    },
+  }
+}
+
+class DescriptorSender implements Sender {
+  readonly #events: SenderEvents
+  readonly #link: PrimaryLink
+  readonly #sent = new Unacknowledged()
+  #outbox: Accepted[] = []
+  #flushing: NodeJS.Immediate | undefined
+  #full = false
+  #ending = false
+  #closed = false
+  /** When the worker first owed the answer it still owes. */
+  #owesSince: number | undefined
+  #probed = false
+
+  constructor(libc: Libc, ends: LinkPair['primary'], events: SenderEvents) {
+    this.#events = events
+    this.#link = new PrimaryLink(libc, ends, {
+      received: (seq, lost) => this.#received(this.#sent.arrivedThrough(seq, lost)),
+      gone: () => {
+        this.#closed = true
+        events.gone()
+      },
+    })
+  }
+
+  get unacknowledged(): number {
+    return this.#sent.size + this.#outbox.length
+  }
+
+  send(connection: Accepted): boolean {
+    if (this.#closed || this.unacknowledged >= IN_FLIGHT) {
+      this.#full = true
+      return false
+    }
+    this.#outbox.push(connection)
+    // At the end of this turn, when everything that waits in the backlog was accepted.
+    this.#flushing ??= setImmediate(() => this.#flush())
+    return true
+  }
+
+  silence(now: number, patience: number): number {
+    // A message that did not go out is tried again with the next receipt; where none is due, here.
+    this.#flush()
+    if (this.#owesSince === undefined) return 0
+    const silence = now - this.#owesSince
+    if (silence > patience && !this.#probed) {
+      this.#probed = true
+      this.#link.probe()
+    }
+    return silence
+  }
+
+  end(): void {
+    this.#ending = true
+    this.#flush()
+  }
+
+  close(): Accepted[] {
+    clearImmediate(this.#flushing)
+    this.#closed = true
+    // Receipts that are still unread count: what they name is with the worker.
+    this.#link.close()
+    return [...this.#sent.clear(), ...this.#outbox.splice(0)]
+  }
+
+  #flush(): void {
+    clearImmediate(this.#flushing)
+    this.#flushing = undefined
+    while (this.#outbox.length > 0 && !this.#closed) {
+      const batch = this.#outbox.slice(0, MAX_DESCRIPTORS)
+      const descriptors = batch.map(({ fd }) => fd)
+      if (!this.#link.send(FRAME.connections, this.#sent.next, descriptors)) return
+      this.#outbox.splice(0, batch.length)
+      for (const connection of batch) this.#sent.add(connection)
+      this.#owesSince ??= performance.now()
+    }
+    if (this.#ending && !this.#closed) {
+      this.#ending = false
+      this.#link.end()
+    }
+  }
+
+  #received({ taken, lost }: Acknowledged): void {
+    this.#probed = false
+    this.#owesSince = this.#sent.size > 0 ? performance.now() : undefined
+    if (taken.length > 0) this.#events.taken(taken)
+    if (lost.length > 0) this.#events.lost(lost)
+    if (this.#outbox.length > 0) this.#flush()
+    if (this.#full && this.unacknowledged < IN_FLIGHT) {
+      this.#full = false
+      this.#events.room()
+    }
+  }
+}
+
+/** The worker's end. @throws Error when the calls are not there; the primary would not have chosen this transport */
+export function receiveDescriptors(events: ReceiverEvents): void {
+  const { libc, reason } = loadLibc()
+  if (libc === undefined) throw new Error(`descriptor-channel: ${reason}`)
+  const open = tcpHandles(libc)
+  openWorkerLink(
+    libc,
+    [INHERITED, INHERITED + 1],
+    ({ kind, descriptors }) => {
+      if (kind === FRAME.connections) for (const fd of descriptors) events.connection(open(fd))
+    },
+    () => events.end(),
+  )
+}
