@@ -47,11 +47,11 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#onclosed = onclosed
     this.#settings = settings
     this.#table = slotTable(settings.workers)
-    const { transport, reason } = chooseTransport()
+    const { transport, libc, reason } = chooseTransport()
     this.#transport = transport
     this.#transportReason = reason
     this.#relay = relaySocketIO(() => this.#supervisor.processes)
-    this.#steering = new Handoff(settings, this.#table, {
+    this.#steering = new Handoff(settings, libc, this.#table, {
       stuck: (child, silence) => this.#stuck(child.pid, silence),
       overdue: (worker) => this.#lend(worker),
     })

@@ -10,10 +10,19 @@ import type { AffinitySettings } from '../settings.ts'
  *
  * @returns undefined when `text` is not an address (Node reports `undefined` for a client that reset before accept).
  */
-export function addressKey(text: string | undefined, { ipv4Prefix, ipv6Prefix }: AffinitySettings): Buffer | undefined {
+export function addressKey(text: string | undefined, affinity: AffinitySettings): Buffer | undefined {
   const bytes = parseAddress(text)
-  if (bytes === undefined) return undefined
+  return bytes === undefined ? undefined : bytesKey(bytes, affinity)
+}
+
+/**
+ * The same, from the address as the kernel tells it.
+ *
+ * @param bytes - 4 or 16, in network order; they may be changed, and the key may share their memory
+ */
+export function bytesKey(bytes: Buffer, { ipv4Prefix, ipv6Prefix }: AffinitySettings): Buffer {
   if (bytes.length === 4) return mask(bytes, ipv4Prefix)
+  if (isMapped(bytes)) return mask(bytes.subarray(12), ipv4Prefix)
   const local = isLocalScope(bytes)
   if (ipv6Prefix > 64) return local ? bytes : mask(bytes, ipv6Prefix)
   return local ? bytes.subarray(8) : mask(bytes.subarray(0, 8), ipv6Prefix)

@@ -1,7 +1,6 @@
 // System calls that Node does not offer; the only import of koffi, which is optional.
 import { createRequire } from 'node:module'
-import { endianness } from 'node:os'
-import { constants } from 'node:os'
+import { constants, endianness } from 'node:os'
 import { describe } from '../errors.ts'
 
 /** Linux calls by their names. Each returns what the call returns, or minus errno. Buffers are read or filled in place. */
@@ -19,6 +18,7 @@ export interface Libc {
   sendmsg(fd: number, message: Buffer, flags: number): number
   recvmsg(fd: number, message: Buffer, flags: number): number
   read(fd: number, bytes: Buffer, length: number): number
+  fcntl(fd: number, command: number, argument: number): number
   shutdown(fd: number, how: number): number
   close(fd: number): number
   /** Where the bytes of a buffer are; the buffer must outlive the use. */
@@ -64,9 +64,9 @@ function load(): LibcResult {
 
 function declare(koffi: Koffi): Libc {
   const self = koffi.load(null)
-  const call = <Args extends unknown[]>(declaration: string) => {
+  const call = (declaration: string) => {
     const native = self.func(declaration)
-    return (...args: Args): number => {
+    return (...args: (number | Buffer)[]): number => {
       const returned = native(...args)
       return returned < 0 ? -koffi.errno() : returned
     }
@@ -83,6 +83,7 @@ function declare(koffi: Koffi): Libc {
     sendmsg: call('int64_t sendmsg(int fd, void *message, int flags)'),
     recvmsg: call('int64_t recvmsg(int fd, void *message, int flags)'),
     read: call('int64_t read(int fd, void *bytes, size_t length)'),
+    fcntl: call('int fcntl(int fd, int command, int argument)'),
     shutdown: call('int shutdown(int fd, int how)'),
     close: call('int close(int fd)'),
     addressOf: (bytes) => koffi.address(bytes),

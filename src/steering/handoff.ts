@@ -1,12 +1,13 @@
 // Hand-off: the primary accepts, hashes the client's address and passes the socket to the slot's owner.
 import type { ChildProcess } from 'node:child_process'
-import { addressKey } from '../affinity/address.ts'
+import { bytesKey } from '../affinity/address.ts'
+import type { Libc } from '../native/libc.ts'
 import type { Address } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
-import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted, Endpoint, Sender } from '../transport/transport.ts'
+import type { Incoming } from './accept.ts'
 import { openListener, type Listener } from './listener.ts'
 import type { CloseReason, Steering, SteeringCounters, SteeringEvents } from './steering.ts'
 
@@ -29,6 +30,7 @@ export class Handoff implements Steering {
   }
 
   readonly #settings: Settings
+  readonly #libc: Libc | undefined
   readonly #events: SteeringEvents
   readonly #lanes = new Map<number, Lane>()
   readonly #channels = new Map<ChildProcess, { lane: Lane; sender: Sender }>()
@@ -38,8 +40,10 @@ export class Handoff implements Steering {
   #watch: NodeJS.Timeout | undefined
   #settled: (() => void) | undefined
 
-  constructor(settings: Settings, table: SlotTable, events: SteeringEvents) {
+  /** @param libc - accept below Node, for a transport that can pass bare descriptors */
+  constructor(settings: Settings, libc: Libc | undefined, table: SlotTable, events: SteeringEvents) {
     this.#settings = settings
+    this.#libc = libc
     this.#table = table
     this.#events = events
   }
@@ -54,7 +58,7 @@ export class Handoff implements Steering {
   }
 
   async open(): Promise<Address> {
-    this.#listener = await openListener(this.#settings, this.#accept)
+    this.#listener = await openListener({ ...this.#settings, libc: this.#libc }, this.#accept)
     const { ackTimeout, holdTimeout } = { ...this.#settings.health, ...this.#settings.limits }
     const period = Math.max(20, Math.min(ackTimeout, holdTimeout) / 2)
     this.#watch = setInterval(() => this.#look(performance.now()), period).unref()
@@ -133,14 +137,14 @@ export class Handoff implements Steering {
     for (const connection of left) this.#drop(connection, 'shutdown')
   }
 
-  readonly #accept = (handle: TcpHandle, address: string | undefined, close: () => void): void => {
+  readonly #accept = ({ fd, handle, close }: Incoming, address: Buffer | undefined): void => {
     this.counters.accepted++
-    const key = addressKey(address, this.#settings.affinity)
-    if (key === undefined) return this.#refuse(close, 'no-address')
+    if (address === undefined) return this.#refuse(close, 'no-address')
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(close, 'pending-full')
     this.#pending++
-    const slot = slotOf(fingerprint32(seeded(key, this.#settings.affinity.seed)))
-    this.#dispatch({ fd: handle.fd, handle, slot, acceptedAt: performance.now(), close })
+    const { affinity } = this.#settings
+    const slot = slotOf(fingerprint32(seeded(bytesKey(address, affinity), affinity.seed)))
+    this.#dispatch({ fd, handle, slot, acceptedAt: performance.now(), close })
   }
 
   #dispatch(connection: Accepted): void {

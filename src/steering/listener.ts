@@ -1,17 +1,17 @@
 // The primary's listening socket: accepts, reads nothing.
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { codeOf, describe, StickyError, type ErrorCode } from '../errors.ts'
 import type { Address } from '../protocol.ts'
-import { handleOf, type TcpHandle } from '../transport/tcp-handle.ts'
-
-/** Takes over one accepted connection. `address` is undefined when the client reset before it was accepted. */
-export type AcceptFunction = (handle: TcpHandle, address: string | undefined, close: () => void) => void
+import type { Libc } from '../native/libc.ts'
+import { acceptHandles, acceptSockets, type AcceptFunction } from './accept.ts'
 
 export interface ListenOptions {
   port: number
   /** undefined: every address, IPv6 and IPv4 where IPv6 is on. */
   host: string | undefined
   backlog: number
+  /** With it connections are accepted below Node, and have no handle. */
+  libc?: Libc | undefined
 }
 
 /** An open listening socket. */
@@ -28,24 +28,17 @@ export interface Listener {
  */
 export async function openListener(options: ListenOptions, accept: AcceptFunction): Promise<Listener> {
   // pauseOnConnect: a byte read here would be lost to the worker.
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => take(socket, accept))
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true })
   try {
     await listen(server, options)
   } catch (error) {
     throw explain(error, options)
   }
+  if (!acceptHandles(server, accept, options.libc)) acceptSockets(server, accept)
   return {
     address: server.address() as Address,
     close: () => new Promise((done) => server.close(() => done())),
   }
-}
-
-function take(socket: Socket, accept: AcceptFunction): void {
-  // A client that resets while it waits is an 'error' on a socket that nobody reads; it shows in the worker.
-  socket.on('error', () => {})
-  const handle = handleOf(socket)
-  if (handle === undefined) return
-  accept(handle, socket.remoteAddress, () => socket.destroy())
 }
 
 async function listen(server: Server, { port, host, backlog }: ListenOptions): Promise<void> {

@@ -1,12 +1,12 @@
 // Which transport: the cheap one where it works, else the one that works everywhere, and why.
-import { loadLibc } from '../native/libc.ts'
+import { loadLibc, type Libc } from '../native/libc.ts'
 import { descriptorChannel } from './descriptor-channel.ts'
 import { nodeIpc } from './node-ipc.ts'
 import type { Transport } from './transport.ts'
 
 /** The environment variable HOLDFAST_NATIVE=0 keeps to what Node itself can do. */
-export function chooseTransport(): { transport: Transport; reason: string } {
+export function chooseTransport(): { transport: Transport; libc: Libc | undefined; reason: string } {
   const { libc, reason } = loadLibc()
-  if (libc === undefined) return { transport: nodeIpc, reason: `descriptor-channel is not available: ${reason}` }
-  return { transport: descriptorChannel(libc), reason: 'the platform has it' }
+  if (libc === undefined) return { transport: nodeIpc, libc, reason: `descriptor-channel is not available: ${reason}` }
+  return { transport: descriptorChannel(libc), libc, reason: 'the platform has it' }
 }

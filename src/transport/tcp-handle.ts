@@ -12,7 +12,7 @@ export interface TcpHandle {
   open(fd: number): number
   listen(backlog: number): number
   close(done?: () => void): void
-  onconnection?: (this: TcpHandle, status: number, handle: TcpHandle) => void
+  onconnection?: (this: TcpHandle, status: number, handle: TcpHandle | undefined) => void
 }
 
 type TcpConstructor = new (kind: number) => TcpHandle
