@@ -6,6 +6,8 @@ import type { SteeringCounters } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-process.ts'
 
 export type { Address } from './protocol.ts'
+export type { CloseReason, SteeringCounters } from './steering/steering.ts'
+export type { WorkerState } from './supervisor/worker-process.ts'
 
 /** What both roles have. */
 interface StickyCommon extends AsyncDisposable {
