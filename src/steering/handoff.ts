@@ -137,14 +137,14 @@ export class Handoff implements Steering {
     for (const connection of left) this.#drop(connection, 'shutdown')
   }
 
-  readonly #accept = ({ fd, handle, close }: Incoming, address: Buffer | undefined): void => {
+  readonly #accept = (incoming: Incoming, address: Buffer | undefined): void => {
     this.counters.accepted++
-    if (address === undefined) return this.#refuse(close, 'no-address')
-    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(close, 'pending-full')
+    if (address === undefined) return this.#refuse(() => incoming.close(), 'no-address')
+    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(() => incoming.close(), 'pending-full')
     this.#pending++
     const { affinity } = this.#settings
     const slot = slotOf(fingerprint32(seeded(bytesKey(address, affinity), affinity.seed)))
-    this.#dispatch({ fd, handle, slot, acceptedAt: performance.now(), close })
+    this.#dispatch({ ...incoming, slot, acceptedAt: performance.now() })
   }
 
   #dispatch(connection: Accepted): void {
