@@ -10,7 +10,7 @@ export interface Incoming {
   readonly fd: number
   /** undefined when it was accepted below Node. */
   readonly handle: TcpHandle | undefined
-  close(): void
+  readonly close: () => void
 }
 
 /**
