@@ -1,7 +1,7 @@
 // Socket.IO across workers: picks the official adapter and attaches it.
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import type * as RedisAdapter from '@socket.io/redis-adapter'
-import type { Server } from 'socket.io'
+import type { Namespace, Server } from 'socket.io'
 import { Reader } from '../option-reader.ts'
 import { workerSetup } from '../role.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
@@ -78,6 +78,10 @@ function throughPrimary(io: Server, reason: string): Backplane {
   const name = '@socket.io/cluster-adapter'
   const { createAdapter } = requireOptional(name, 'Socket.IO over the primary') as typeof ClusterAdapter
   io.adapter(createAdapter())
+  // Its timers would keep this process for as long as it is allowed to stay.
+  const closeAtEnd = (namespace: Namespace) => lifecycle.once('leave', () => void namespace.adapter.close())
+  closeAtEnd(io.of('/'))
+  io.on('new_namespace', closeAtEnd)
   return fixed('ipc', reason)
 }
 

@@ -1,0 +1,36 @@
+// One line across the page about the connection.
+
+/** Milliseconds that good news stay. */
+const STAYS = 4_000
+
+export class Banner {
+  #element
+  #timer
+
+  constructor(element) {
+    this.#element = element
+  }
+
+  /** Stays until something better is shown. */
+  bad(text) {
+    this.#show(text, 'bad')
+  }
+
+  good(text) {
+    this.#show(text, 'good')
+    this.#timer = setTimeout(() => this.hide(), STAYS)
+  }
+
+  hide() {
+    clearTimeout(this.#timer)
+    this.#element.hidden = true
+  }
+
+  #show(text, kind) {
+    clearTimeout(this.#timer)
+    this.#element.hidden = false
+    this.#element.dataset.kind = kind
+    // Not again what is there: it would be read out again.
+    if (this.#element.textContent !== text) this.#element.textContent = text
+  }
+}

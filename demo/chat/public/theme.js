@@ -1,0 +1,41 @@
+// Loaded before anything is painted. Three states: as the system, light, dark.
+const themes = { system: ['◐', 'as the system'], light: ['☀', 'light'], dark: ['☾', 'dark'] }
+let theme = storedTheme() ?? 'system'
+
+applyTheme()
+document.addEventListener('DOMContentLoaded', () => {
+  applyTheme()
+  document.getElementById('theme').addEventListener('click', () => {
+    const names = Object.keys(themes)
+    theme = names[(names.indexOf(theme) + 1) % names.length]
+    storeTheme()
+    applyTheme()
+  })
+})
+
+function applyTheme() {
+  document.documentElement.dataset.theme = theme
+  const button = document.getElementById('theme')
+  if (button === null) return
+  const [sign, words] = themes[theme]
+  button.textContent = sign
+  button.title = `Colours: ${words}`
+  button.setAttribute('aria-label', button.title)
+}
+
+function storedTheme() {
+  try {
+    const name = localStorage.getItem('theme')
+    return name !== null && Object.hasOwn(themes, name) ? name : undefined
+  } catch {
+    return undefined // storage is off: the system's colours it is
+  }
+}
+
+function storeTheme() {
+  try {
+    localStorage.setItem('theme', theme)
+  } catch {
+    // It holds for this page, then.
+  }
+}

@@ -1,0 +1,23 @@
+// The demo's entry. Like every program under Holdfast it runs as the primary and, started again by it, as each worker.
+import { stickyListen } from 'holdfast'
+import { narrator } from './start/narrator.ts'
+import { readFlags } from './start/flags.ts'
+import { runPrimary } from './start/primary.ts'
+
+const flags = readFlags(process.argv.slice(2), process.env)
+
+if (process.env['HOLDFAST_WORKER'] === undefined) await runPrimary(flags, listen)
+else listen({})
+
+/** The call that an application makes; the function runs in workers only, so the primary never loads the chat. */
+function listen(options: Parameters<typeof stickyListen>[1] & object) {
+  const sticky = stickyListen(
+    async () => {
+      const { chatServer } = await import('./app/chat-server.ts')
+      if (sticky.role === 'primary') throw new Error('the primary serves nobody')
+      return chatServer(sticky)
+    },
+    { ...options, logger: narrator },
+  )
+  return sticky
+}

@@ -1,0 +1,62 @@
+// A redis-server of our own: on a private Unix socket, nothing saved, gone when the demo is gone.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** It is not installed, or does not start. */
+export class MissingRedis extends Error {
+  readonly code = 'DEMO_REDIS_MISSING'
+}
+
+/** @returns the path of its Unix socket, which ioredis takes as a URL */
+export async function startPrivateRedis(): Promise<{ path: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'redis.sock')
+  const args = ['--port', '0', '--unixsocket', path, '--unixsocketperm', '700', '--save', '', '--appendonly', 'no']
+  // Detached: a Ctrl-C in the terminal must not end it before the workers have finished.
+  const redis = spawn('redis-server', [...args, '--dir', folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  })
+  process.once('exit', () => redis.kill())
+  await accepting(redis)
+  endWithUs(redis, folder)
+  return { path }
+}
+
+async function accepting(redis: ChildProcess): Promise<void> {
+  const failed = once(redis, 'exit').then(
+    ([code]) => `redis-server ended with code ${String(code)}`,
+    (error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT'
+        ? 'redis-server is not installed; install it (apt-get install redis-server, brew install redis) or leave --redis out'
+        : error.message,
+  )
+  const ready = new Promise<undefined>((done) => {
+    if (redis.stdout === null) return
+    // Read to the end, or it would block on a full pipe one day.
+    createInterface(redis.stdout).on('line', (line) => line.includes('Ready to accept connections') && done(undefined))
+  })
+  const problem = await Promise.race([ready, failed])
+  if (problem !== undefined) throw new MissingRedis(problem)
+  redis.once('exit', () =>
+    console.error('The private redis-server has ended; tabs of different workers are apart now.'),
+  )
+}
+
+/** The 'exit' event does not come when this process is killed by SIGKILL; the end of a pipe does. */
+function endWithUs(redis: ChildProcess, folder: string): void {
+  const script = 'read -r _; kill "$1" 2>/dev/null; rm -rf "$2"'
+  const guard = spawn('sh', ['-c', script, 'sh', String(redis.pid), folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  // Without a shell it is only tidiness that suffers.
+  guard.on('error', () => {})
+  guard.unref()
+  redis.once('exit', () => guard.kill())
+}
