@@ -12,14 +12,15 @@ import { checkEntry, type Settings } from './settings.ts'
 import { fallbackReason, fingerprint32, seeded, slotOf } from './slots/hash.ts'
 import { slotTable, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
-import type { Steering } from './steering/steering.ts'
+import type { Steering, SteeringEvents } from './steering/steering.ts'
+import { chooseSteering } from './steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
 import { handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 import type { Program, WorkerExit, WorkerProcess } from './supervisor/worker-process.ts'
 import { chooseTransport } from './transport/choose.ts'
 import { nodeIpc } from './transport/node-ipc.ts'
-import type { Endpoint, Transport } from './transport/transport.ts'
+import type { Endpoint } from './transport/transport.ts'
 
 export class Balancer extends EventEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -27,12 +28,17 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
 
   readonly #settings: Settings
   readonly #startedAt = performance.now()
-  readonly #steering: Steering
+  /** Until the choice is made, the one that works everywhere. */
+  #steering: Steering
+  #steeringReason = 'not chosen yet'
   readonly #supervisor: Supervisor
   readonly #relay: Relay<WorkerProcess>
   readonly #neverReady = new Set<number>()
-  readonly #transport: Transport
-  readonly #transportReason: string
+  readonly #native: ReturnType<typeof chooseTransport>
+  readonly #steeringEvents: SteeringEvents = {
+    stuck: (child, silence) => this.#stuck(child.pid, silence),
+    overdue: (worker) => this.#lend(worker),
+  }
   readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
@@ -47,14 +53,9 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#onclosed = onclosed
     this.#settings = settings
     this.#table = slotTable(settings.workers)
-    const { transport, libc, reason } = chooseTransport()
-    this.#transport = transport
-    this.#transportReason = reason
+    this.#native = chooseTransport()
     this.#relay = relaySocketIO(() => this.#supervisor.processes)
-    this.#steering = new Handoff(settings, libc, this.#table, {
-      stuck: (child, silence) => this.#stuck(child.pid, silence),
-      overdue: (worker) => this.#lend(worker),
-    })
+    this.#steering = new Handoff(settings, this.#native.libc, this.#table, this.#steeringEvents)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
       leaving: (worker) => this.#steering.retire(worker.child),
@@ -87,7 +88,8 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       uptime: performance.now() - this.#startedAt,
       steering: {
         name: this.#steering.name,
-        transport: this.#transport.name,
+        reason: this.#steeringReason,
+        transport: this.#native.transport.name,
         hash: fallbackReason === undefined ? 'native' : 'portable',
       },
       workers: this.#supervisor.members.map(({ id, current, restarts, lastExit }) => ({
@@ -101,6 +103,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
         lastExit:
           lastExit === undefined ? null : { code: lastExit.code, signal: lastExit.signal, failure: lastExit.failure },
       })),
+      ...(this.#steering.queues === undefined ? {} : { queues: this.#steering.queues() }),
       connections: { ...counters, closed: { ...counters.closed }, pending },
     }
   }
@@ -130,15 +133,19 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   async #start(): Promise<void> {
-    const { logger, workers } = this.#settings
-    checkEntry(this.#settings)
-    if (this.#transport === nodeIpc)
-      logger.info('transport.fallback', { transport: nodeIpc.name, reason: this.#transportReason })
+    const settings = this.#settings
+    const { logger, workers } = settings
+    checkEntry(settings)
+    if (this.#native.transport === nodeIpc)
+      logger.info('transport.fallback', { transport: nodeIpc.name, reason: this.#native.reason })
     if (fallbackReason !== undefined) logger.warn('hash.portable', { reason: fallbackReason })
     const useful = availableParallelism()
     if (workers > useful)
       logger.warn('workers.many', { workers, cores: useful, hint: 'more than one per core seldom helps' })
-    this.#address = await this.#steering.open()
+    const { steering, reason } = await chooseSteering(settings, this.#native, this.#table, this.#steeringEvents)
+    this.#steering = steering
+    this.#steeringReason = reason
+    this.#address = await steering.open()
     if (this.#closing !== undefined) {
       await this.#steering.closeListener()
       throw new StickyError('HOLDFAST_CLOSED')
@@ -150,13 +157,14 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     logger.info('balancer.ready', {
       ...this.#address,
       workers,
-      steering: this.#steering.name,
-      transport: this.#transport.name,
+      steering: steering.name,
+      why: reason,
+      transport: this.#native.transport.name,
     })
   }
 
   #program(id: number, restarts: number): Program {
-    const { exec, args, execArgv, env, workers, shutdown } = this.#settings
+    const { exec, args, execArgv, env, workers, shutdown, backlog } = this.#settings
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
     const setup = {
       version: PROTOCOL_VERSION,
@@ -165,9 +173,10 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       address,
       deadline: shutdown.deadline,
       restarts,
-      transport: this.#transport.name,
+      backlog,
+      transport: this.#native.transport.name,
     }
-    const endpoint = this.#transport.endpoint()
+    const endpoint = this.#native.transport.endpoint()
     return {
       exec,
       args,

@@ -46,9 +46,10 @@ export class Reader {
     }
     if (value === undefined) return fallback
     const expected = `an integer from ${min} to ${max}`
-    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, String(fallback), value)
+    const write = String(Number.isFinite(fallback) ? fallback : 1000)
+    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, write, value)
     if (!Number.isInteger(value) || value < min || value > max) {
-      throw this.wrong(name, RangeError, expected, String(fallback), value)
+      throw this.wrong(name, RangeError, expected, write, value)
     }
     return value
   }

@@ -1,7 +1,12 @@
 // Every option, with its unit, default and an example. settings.ts checks them and fills in the defaults.
 
-/** How connections get to their worker. */
-export type SteeringChoice = 'handoff'
+/**
+ * How connections get to their worker.
+ *
+ * handoff: the primary accepts each and passes it on; everywhere. kernel: the kernel picks the worker's own socket;
+ * Linux. auto: kernel where it works and nothing configured needs the primary, else handoff.
+ */
+export type SteeringChoice = 'handoff' | 'kernel' | 'auto'
 
 /** How a client address becomes the key that is hashed. */
 export interface AffinityOptions {
@@ -27,6 +32,16 @@ export interface AffinityOptions {
 
 /** Bounds on what waits and what is served. */
 export interface LimitsOptions {
+  /**
+   * Connections open at the same time, over all workers. Past it a new one is closed and counted. Needs hand-off.
+   * @default no limit
+   */
+  maxConnections?: number
+  /**
+   * Connections open at the same time from one client address (one key: see `affinity`). Needs hand-off.
+   * @default no limit
+   */
+  maxPerAddress?: number
   /**
    * Connections accepted but not yet taken by their worker, over all workers. Past it a new one is closed and counted.
    * @default 4096

@@ -19,6 +19,8 @@ export interface WorkerSetup {
   workers: number
   address: Address
   transport: 'node-ipc' | 'descriptor-channel'
+  /** Queued connections per listening socket. */
+  backlog: number
   /** Milliseconds for draining when the primary is gone. */
   deadline: number
   /** Processes that served as this worker before. */
@@ -33,6 +35,8 @@ export type ToWorker =
   | { type: 'probe'; seq: number }
   /** No connection will follow. */
   | { type: 'end' }
+  /** Stop listening on these slots; `final`: accept what is queued there first. */
+  | { type: 'drop'; slots: number[]; final: boolean }
   /** Finish what you serve, at most for so many milliseconds, then exit. */
   | { type: 'drain'; deadline: number }
 
@@ -46,11 +50,20 @@ export type ToPrimary =
   | { type: 'ack'; seq: number }
   /** Answer to the probe of that number. */
   | { type: 'alive'; seq: number }
+  /** These slots are not listened on any more. */
+  | { type: 'dropped'; slots: number[] }
   /** This worker stops by itself: send no more. */
   | { type: 'leave'; reason: string }
 
-const toWorkerTypes = new Set<string>(['connection', 'probe', 'end', 'drain'] satisfies ToWorker['type'][])
-const toPrimaryTypes = new Set<string>(['ready', 'failed', 'ack', 'alive', 'leave'] satisfies ToPrimary['type'][])
+const toWorkerTypes = new Set<string>(['connection', 'probe', 'end', 'drop', 'drain'] satisfies ToWorker['type'][])
+const toPrimaryTypes = new Set<string>([
+  'ready',
+  'failed',
+  'ack',
+  'alive',
+  'dropped',
+  'leave',
+] satisfies ToPrimary['type'][])
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */
 export interface Envelope<T> {
@@ -77,7 +90,12 @@ function open(raw: unknown, types: ReadonlySet<string>): unknown {
   const message = raw.holdfast
   if (typeof message !== 'object' || message === null || !('type' in message)) return undefined
   if (typeof message.type !== 'string' || !types.has(message.type)) return undefined
+  if ('slots' in message && !isSlots(message.slots)) return undefined
   // Both ends are the same program started by us, so beyond the type only what is computed with is checked.
   if ('seq' in message && !Number.isSafeInteger(message.seq)) return undefined
   return message
+}
+
+function isSlots(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < 256)
 }

@@ -31,7 +31,7 @@ export interface Settings {
   readonly execArgv: readonly string[]
   readonly steering: SteeringChoice
   readonly affinity: AffinitySettings
-  readonly limits: Readonly<{ maxPending: number; holdTimeout: number }>
+  readonly limits: Readonly<{ maxConnections: number; maxPerAddress: number; maxPending: number; holdTimeout: number }>
   readonly restart: Readonly<{ minDelay: number; maxDelay: number; stableAfter: number }>
   readonly health: Readonly<{ readyTimeout: number; ackTimeout: number; deadline: number }>
   readonly shutdown: Readonly<{ deadline: number; signals: readonly NodeJS.Signals[] }>
@@ -63,13 +63,15 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
       // A worker must not fight the primary for its debugger port.
       process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
     ),
-    steering: read.oneOf('steering', ['handoff'], 'handoff'),
+    steering: read.oneOf('steering', ['handoff', 'kernel', 'auto'], 'handoff'),
     affinity: read.group('affinity', (group) => ({
       ipv4Prefix: group.integer('ipv4Prefix', { min: 1, max: 32, fallback: 32 }),
       ipv6Prefix: group.integer('ipv6Prefix', { min: 1, max: 128, fallback: 64 }),
       seed: readSeed(group),
     })),
     limits: read.group('limits', (group) => ({
+      maxConnections: group.integer('maxConnections', { min: 1, max: 10_000_000, fallback: Infinity }),
+      maxPerAddress: group.integer('maxPerAddress', { min: 1, max: 10_000_000, fallback: Infinity }),
       maxPending: group.integer('maxPending', { min: 1, max: 1_000_000, fallback: 4096 }),
       holdTimeout: group.milliseconds('holdTimeout', 5_000),
     })),

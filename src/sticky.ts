@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { StickyError } from './errors.ts'
 import type { Address } from './protocol.ts'
-import type { SteeringCounters } from './steering/steering.ts'
+import type { SteeringCounters, SteeringName } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-process.ts'
 
 export type { Address } from './protocol.ts'
@@ -48,7 +48,7 @@ export interface Explanation {
   slot: number
   /** Id of the slot's owner. */
   worker: number
-  steering: 'handoff'
+  steering: SteeringName
   /** The same in words. */
   reason: string
 }
@@ -76,8 +76,10 @@ export interface Status {
   address: Address | null
   /** Milliseconds since stickyListen was called. */
   uptime: number
-  steering: { name: 'handoff'; transport: string; hash: 'native' | 'portable' }
+  steering: { name: SteeringName; reason: string; transport: string; hash: 'native' | 'portable' }
   workers: WorkerStatus[]
+  /** Kernel steering: connections queued in the kernel, by slot. */
+  queues?: number[]
   connections: SteeringCounters & { pending: number }
 }
 

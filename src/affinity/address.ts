@@ -36,6 +36,17 @@ export function parseAddress(text: string | undefined): Buffer | undefined {
   return bytes !== undefined && isMapped(bytes) ? bytes.subarray(12) : bytes
 }
 
+/**
+ * Address text to the bytes that a socket of its family wants: a mapped one stays IPv6.
+ *
+ * @throws Error when it is not an address
+ */
+export function rawAddress(text: string): Buffer {
+  const bytes = text.includes(':') ? parseIPv6(text) : parseIPv4(text)
+  if (bytes === undefined) throw new Error(`not an IP address: ${text}`)
+  return bytes
+}
+
 function parseIPv4(text: string): Buffer | undefined {
   const bytes = Buffer.allocUnsafe(4)
   let at = 0

@@ -9,7 +9,7 @@ import type { SlotTable } from '../slots/slot-table.ts'
 import type { Accepted, Endpoint, Sender } from '../transport/transport.ts'
 import type { Incoming } from './accept.ts'
 import { openListener, type Listener } from './listener.ts'
-import type { CloseReason, Steering, SteeringCounters, SteeringEvents } from './steering.ts'
+import { newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
 
 /** One worker's line: the channel while it is up, and who waits for it. */
 interface Lane {
@@ -22,12 +22,7 @@ interface Lane {
 
 export class Handoff implements Steering {
   readonly name = 'handoff'
-  readonly counters: SteeringCounters = {
-    accepted: 0,
-    handedOff: 0,
-    redispatched: 0,
-    closed: { 'no-address': 0, 'pending-full': 0, 'hold-timeout': 0, shutdown: 0 },
-  }
+  readonly counters = newCounters()
 
   readonly #settings: Settings
   readonly #libc: Libc | undefined

@@ -2,7 +2,11 @@
 import { createServer, type Server } from 'node:net'
 import { codeOf, describe, StickyError, type ErrorCode } from '../errors.ts'
 import type { Address } from '../protocol.ts'
+import { lookup } from 'node:dns/promises'
+import { rawAddress } from '../affinity/address.ts'
+import type { Instruction } from '../native/cbpf.ts'
 import type { Libc } from '../native/libc.ts'
+import { openGroup, type SlotGroup } from '../native/reuseport.ts'
 import { acceptHandles, acceptSockets, type AcceptFunction } from './accept.ts'
 
 export interface ListenOptions {
@@ -41,12 +45,46 @@ export async function openListener(options: ListenOptions, accept: AcceptFunctio
   }
 }
 
+/**
+ * Opens the slot sockets of kernel steering.
+ *
+ * @throws StickyError as {@link openListener}
+ */
+export async function openSlotGroup(
+  libc: Libc,
+  { port, host, backlog }: ListenOptions,
+  program: readonly Instruction[],
+): Promise<{ group: SlotGroup; address: Address }> {
+  const open = (bytes: Buffer, text: string) => {
+    const group = openGroup(libc, { address: bytes, port, backlog, program })
+    const family: Address['family'] = bytes.length === 4 ? 'IPv4' : 'IPv6'
+    return { group, address: { address: text, family, port: group.port } }
+  }
+  try {
+    if (host !== undefined) {
+      const { address } = await lookup(host)
+      return open(rawAddress(address), address)
+    }
+    try {
+      return open(Buffer.alloc(16), '::')
+    } catch (error) {
+      if (!withoutIPv6.has(codeOf(error) ?? '')) throw error
+      return open(Buffer.alloc(4), '0.0.0.0')
+    }
+  } catch (error) {
+    throw explain(error, { port, host, backlog })
+  }
+}
+
+/** What a host without IPv6 answers. */
+const withoutIPv6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
+
 async function listen(server: Server, { port, host, backlog }: ListenOptions): Promise<void> {
   if (host !== undefined) return attempt(server, { port, host, backlog })
   try {
     await attempt(server, { port, host: '::', backlog })
   } catch (error) {
-    if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(codeOf(error) ?? '')) throw error
+    if (!withoutIPv6.has(codeOf(error) ?? '')) throw error
     await attempt(server, { port, host: '0.0.0.0', backlog })
   }
 }

@@ -23,6 +23,17 @@ export interface SteeringCounters {
   closed: Record<CloseReason, number>
 }
 
+export type SteeringName = 'handoff' | 'kernel'
+
+export function newCounters(): SteeringCounters {
+  return {
+    accepted: 0,
+    handedOff: 0,
+    redispatched: 0,
+    closed: { 'no-address': 0, 'pending-full': 0, 'hold-timeout': 0, shutdown: 0 },
+  }
+}
+
 /** What steering tells the balancer. */
 export interface SteeringEvents {
   /** A process gave no sign of life for longer than `health.deadline`, in milliseconds. */
@@ -33,7 +44,7 @@ export interface SteeringEvents {
 
 /** A way to get connections to workers. A worker without a channel is down: its connections wait. */
 export interface Steering {
-  readonly name: 'handoff'
+  readonly name: SteeringName
   /** Opens the port. @throws StickyError with a code of its own for each reason */
   open(): Promise<Address>
   /** The new owners of the slots, from the next connection on. */
@@ -54,4 +65,6 @@ export interface Steering {
   /** Connections accepted and not taken. */
   readonly pending: number
   pendingOf(worker: number): number
+  /** Connections that wait in the kernel, by slot; undefined where the primary accepts them. */
+  queues?(): number[]
 }

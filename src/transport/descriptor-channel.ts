@@ -24,18 +24,20 @@ function openEndpoint(libc: Libc): Endpoint {
   const closeAll = (descriptors: readonly number[] = []) => {
     for (const fd of descriptors) libc.close(fd)
   }
+  const take = () => {
+    const ends = ours
+    if (ends === undefined) throw new Error('this endpoint is in use already')
+    ours = undefined
+    return ends
+  }
   return {
     inherit: worker,
     forked() {
       closeAll(theirs)
       theirs = undefined
     },
-    sender(_child, events) {
-      if (ours === undefined) throw new Error('this endpoint has its sender already')
-      const sender = new DescriptorSender(libc, ours, events)
-      ours = undefined
-      return sender
-    },
+    sender: (_child, events) => new DescriptorSender(libc, take(), events),
+    link: (events) => new PrimaryLink(libc, take(), events),
     close() {
       closeAll(ours)
       closeAll(theirs)
@@ -146,9 +148,14 @@ export function receiveDescriptors(events: ReceiverEvents): void {
   openWorkerLink(
     libc,
     [INHERITED, INHERITED + 1],
-    ({ kind, descriptors }) => {
+    ({ kind, descriptors, more }) => {
       if (kind === FRAME.connections) for (const fd of descriptors) events.connection(open(fd))
+      if (kind === FRAME.listeners) events.listeners?.(slotsOf(more, descriptors.length), descriptors)
     },
     () => events.end(),
   )
+}
+
+function slotsOf(bytes: Buffer, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => bytes.readUInt16LE(i * 2))
 }

@@ -1,5 +1,6 @@
 // The one corridor between primary and worker: how an accepted connection crosses to another process.
 import type { ChildProcess } from 'node:child_process'
+import type { LinkEvents, PrimaryLink } from './descriptor-link.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 
 /** A connection that the primary accepted and no worker has taken yet. No byte of it was read. */
@@ -49,7 +50,9 @@ export interface Sender {
 export interface ReceiverEvents {
   /** Called after the acknowledgement went out, so that a crash in the application is the application's. */
   connection(handle: TcpHandle): void
-  /** No connection will follow. */
+  /** Listening sockets of slots, as descriptors. */
+  listeners?(slots: readonly number[], descriptors: readonly number[]): void
+  /** Nothing will follow. */
   end(): void
 }
 
@@ -61,7 +64,9 @@ export interface Endpoint {
   forked(): void
   /** The primary's end, once the child said ready. */
   sender(child: ChildProcess, events: SenderEvents): Sender
-  /** Closes what `sender` did not take over. */
+  /** The bare link instead, for kernel steering; only the descriptor channel has one. */
+  link?(events: LinkEvents): PrimaryLink
+  /** Closes what neither took over. */
   close(): void
 }
 

@@ -2,10 +2,12 @@
 import { Server } from 'node:net'
 import { describe, StickyError, codeOf } from '../errors.ts'
 import { openForWorker, PROTOCOL_VERSION, type ToPrimary, type WorkerSetup } from '../protocol.ts'
+import { loadLibc } from '../native/libc.ts'
 import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import { finisher } from './finish.ts'
 import { attach } from './receive.ts'
+import { slotSockets, type SlotSockets } from './slot-sockets.ts'
 
 /** A server, or a function that makes one; the function runs in workers only. */
 export type Target = Server | (() => Server | Promise<Server>)
@@ -33,23 +35,40 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   let close = (): Promise<void> => Promise.resolve()
   let left: Promise<void> | undefined
   let isReady = false
+  let sockets: SlotSockets | undefined
   let ended = (): void => {}
   const end = new Promise<void>((done) => (ended = done))
 
   // From here on nothing is missed: Node keeps messages that came before the first listener.
-  receive(setup.transport, { connection: (handle) => take(handle), end: () => ended() })
+  receive(setup.transport, {
+    connection: (handle) => take(handle),
+    listeners: (slots, descriptors) => listenOn(slots, descriptors),
+    end: () => ended(),
+  })
   process.on('message', (raw: unknown) => {
     const message = openForWorker(raw)
     if (message?.type === 'drain') void drain(message.deadline)
+    if (message?.type === 'drop') {
+      sockets?.drop(message.slots, message.final)
+      post({ type: 'dropped', slots: message.slots })
+    }
   })
   process.on('disconnect', () => {
     // The primary is gone: finish what is served, then go too.
+    sockets?.close(true)
     ended()
     void drain(setup.deadline)
   })
   // Ctrl-C reaches the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => void leave('SIGTERM', setup.deadline))
+
+  function listenOn(slots: readonly number[], descriptors: readonly number[]): void {
+    const { libc } = loadLibc()
+    if (libc === undefined) return
+    sockets ??= slotSockets(libc, setup.backlog, (handle) => take(handle))
+    for (const [i, fd] of descriptors.entries()) sockets.take(slots[i] ?? 0, fd)
+  }
 
   async function start(): Promise<void> {
     const server = await resolveTarget(target)

@@ -1,0 +1,142 @@
+// The slot sockets: one listening socket per slot on one port, and the program that picks among them.
+import { getSystemErrorName } from 'node:util'
+import { SLOTS } from '../slots/hash.ts'
+import { encodeProgram, type Instruction } from './cbpf.ts'
+import { EINTR, type Libc } from './libc.ts'
+import { AF_INET, AF_INET6, makeSockaddr, sockaddrPort, SOCKADDR_SIZE } from './sockaddr.ts'
+
+const SOCK_STREAM = 1
+const SOCK_NONBLOCK = 0o4000
+const SOCK_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
+const SO_REUSEPORT = 15
+const SO_ATTACH_REUSEPORT_CBPF = 51
+const IPPROTO_IPV6 = 41
+const IPV6_V6ONLY = 26
+const IPPROTO_TCP = 6
+const TCP_INFO = 11
+/** Offset of tcpi_unacked in struct tcp_info; on a listening socket it is the number of queued connections. */
+const TCPI_UNACKED = 24
+
+/** A call failed; `code` is the system's name for it, such as EADDRINUSE. */
+export class SystemCallError extends Error {
+  readonly code: string
+
+  constructor(call: string, result: number) {
+    const code = getSystemErrorName(result)
+    super(`${call}: ${code}`)
+    this.code = code
+  }
+}
+
+/** 256 listening sockets on one port; socket n serves slot n. */
+export interface SlotGroup {
+  readonly port: number
+  /** Descriptors by slot. */
+  readonly sockets: readonly number[]
+  /** Connections that wait in a slot's queue. */
+  queued(slot: number): number
+  /** Takes one connection out of a slot's queue: its descriptor and port, or undefined when there is none. */
+  accept(slot: number): { fd: number; port: number } | undefined
+  close(): void
+}
+
+export interface GroupOptions {
+  /** 4 or 16 bytes; all zero for every address, IPv4 included. */
+  address: Buffer
+  /** 0 picks a free one. */
+  port: number
+  /** Queued connections per slot. */
+  backlog: number
+  program: readonly Instruction[]
+}
+
+/**
+ * Opens the group.
+ *
+ * The program is attached once, to the first socket and before it is bound: then bind(2) refuses a port that anybody
+ * holds already, and it never has to be replaced (which older kernels do without a grace period). A slot's index is the
+ * order of listen(2), so a socket that a process of the same user adds later has index 256 and is never picked. No
+ * socket may be closed while the group is in use: the last one would take its index.
+ *
+ * @throws SystemCallError
+ */
+export function openGroup(libc: Libc, options: GroupOptions): SlotGroup {
+  const all: number[] = []
+  try {
+    return open(libc, options, all)
+  } catch (error) {
+    for (const fd of all) libc.close(fd)
+    throw error
+  }
+}
+
+function open(libc: Libc, { address, port: wanted, backlog, program }: GroupOptions, all: number[]): SlotGroup {
+  const flag = Buffer.alloc(4)
+  const set = (fd: number, level: number, name: number, value: number): void => {
+    flag.writeInt32LE(value)
+    check('setsockopt', libc.setsockopt(fd, level, name, flag, flag.length))
+  }
+  let port = wanted
+  const bound = (attach: boolean): number => {
+    const family = address.length === 4 ? AF_INET : AF_INET6
+    const fd = check('socket', libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
+    all.push(fd)
+    set(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+    set(fd, SOL_SOCKET, SO_REUSEPORT, 1)
+    if (family === AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)
+    if (attach) attachProgram(libc, fd, program)
+    const sockaddr = makeSockaddr(address, port)
+    check('bind', libc.bind(fd, sockaddr, sockaddr.length))
+    if (port === 0) port = portOf(libc, fd)
+    return fd
+  }
+  const sockets = Array.from({ length: SLOTS }, (_, slot) => bound(slot === 0))
+  for (const fd of sockets) check('listen', libc.listen(fd, backlog))
+  const info = Buffer.alloc(TCPI_UNACKED + 4)
+  const length = Buffer.alloc(4)
+  const sockaddr = Buffer.alloc(SOCKADDR_SIZE)
+  return {
+    port,
+    sockets,
+    queued(slot) {
+      length.writeUInt32LE(info.length)
+      const result = libc.getsockopt(sockets[slot] ?? -1, IPPROTO_TCP, TCP_INFO, info, length)
+      return result < 0 ? 0 : info.readUInt32LE(TCPI_UNACKED)
+    },
+    accept(slot) {
+      for (;;) {
+        length.writeUInt32LE(SOCKADDR_SIZE)
+        const fd = libc.accept4(sockets[slot] ?? -1, sockaddr, length, SOCK_NONBLOCK | SOCK_CLOEXEC)
+        if (fd === -EINTR) continue
+        return fd < 0 ? undefined : { fd, port: sockaddrPort(sockaddr) }
+      }
+    },
+    close() {
+      for (const fd of all.splice(0)) libc.close(fd)
+    },
+  }
+}
+
+/** struct sock_fprog: the number of instructions and where they are. */
+function attachProgram(libc: Libc, fd: number, program: readonly Instruction[]): void {
+  const instructions = encodeProgram(program)
+  const fprog = Buffer.alloc(16)
+  fprog.writeUInt16LE(program.length, 0)
+  fprog.writeBigUInt64LE(libc.addressOf(instructions), 8)
+  check('SO_ATTACH_REUSEPORT_CBPF', libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, fprog, fprog.length))
+}
+
+function portOf(libc: Libc, fd: number): number {
+  const sockaddr = Buffer.alloc(SOCKADDR_SIZE)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(SOCKADDR_SIZE)
+  check('getsockname', libc.getsockname(fd, sockaddr, length))
+  return sockaddrPort(sockaddr)
+}
+
+function check(call: string, result: number): number {
+  if (result < 0) throw new SystemCallError(call, result)
+  return result
+}

@@ -1,0 +1,57 @@
+// Which steering, and why in words.
+import { networkInterfaces } from 'node:os'
+import { StickyError } from '../errors.ts'
+import { steeringProgram } from '../native/cbpf.ts'
+import type { Libc } from '../native/libc.ts'
+import type { Settings } from '../settings.ts'
+import type { SlotTable } from '../slots/slot-table.ts'
+import { Handoff } from './handoff.ts'
+import { KernelSteering } from './kernel.ts'
+import { selfTest } from './self-test.ts'
+import type { Steering, SteeringEvents } from './steering.ts'
+
+/**
+ * Kernel steering where it was asked for and the self-test passes, else hand-off.
+ *
+ * @param native - the system calls, or why there are none
+ * @throws StickyError HOLDFAST_KERNEL_STEERING when exactly that was asked for and can not be had
+ */
+export async function chooseSteering(
+  settings: Settings,
+  native: { libc?: Libc | undefined; reason: string },
+  table: SlotTable,
+  events: SteeringEvents,
+): Promise<{ steering: Steering; reason: string }> {
+  const handoff = (reason: string) => ({ steering: new Handoff(settings, native.libc, table, events), reason })
+  if (settings.steering === 'handoff') return handoff('it is configured')
+  const kernel = await tryKernel(settings, native, table, events)
+  if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed' }
+  if (settings.steering === 'kernel') throw new StickyError('HOLDFAST_KERNEL_STEERING', kernel)
+  return handoff(`no kernel steering: ${kernel}`)
+}
+
+async function tryKernel(
+  settings: Settings,
+  { libc, reason }: { libc?: Libc | undefined; reason: string },
+  table: SlotTable,
+  events: SteeringEvents,
+): Promise<KernelSteering | string> {
+  const needed = needsPrimary(settings)
+  if (needed !== undefined) return `${needed} needs the primary to see each connection`
+  if (libc === undefined) return reason
+  const program = steeringProgram(settings.affinity)
+  if (typeof program === 'string') return program
+  const wrong = await selfTest(libc, program, settings.affinity, hasIPv6())
+  return wrong === undefined ? new KernelSteering(settings, libc, program, table, events) : `self-test: ${wrong}`
+}
+
+/** The option that only hand-off can honour, if one is set. */
+function needsPrimary({ limits }: Settings): string | undefined {
+  if (limits.maxConnections !== Infinity) return 'limits.maxConnections'
+  if (limits.maxPerAddress !== Infinity) return 'limits.maxPerAddress'
+  return undefined
+}
+
+function hasIPv6(): boolean {
+  return Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
+}

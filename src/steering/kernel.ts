@@ -1,0 +1,224 @@
+// Kernel steering: the kernel computes the slot of each connection and queues it on that slot's socket, where the owner
+// accepts it. The primary holds all the sockets and accepts none; a slot moves by moving its socket, queue included.
+import type { ChildProcess } from 'node:child_process'
+import type { Instruction } from '../native/cbpf.ts'
+import type { Libc } from '../native/libc.ts'
+import type { SlotGroup } from '../native/reuseport.ts'
+import type { Address } from '../protocol.ts'
+import type { Settings } from '../settings.ts'
+import { SLOTS } from '../slots/hash.ts'
+import type { SlotTable } from '../slots/slot-table.ts'
+import type { Endpoint } from '../transport/transport.ts'
+import { openSlotGroup } from './listener.ts'
+import { SlotLink } from './slot-link.ts'
+import { newCounters, type Steering, type SteeringEvents } from './steering.ts'
+
+/** A worker without a process: since when, and what waited for it at each look. */
+interface Absence {
+  since: number
+  looks: { at: number; queued: number[] }[]
+}
+
+export class KernelSteering implements Steering {
+  readonly name = 'kernel'
+  readonly counters = newCounters()
+  readonly #settings: Settings
+  readonly #libc: Libc
+  readonly #program: readonly Instruction[]
+  readonly #events: SteeringEvents
+  readonly #links = new Map<ChildProcess, SlotLink>()
+  /** The process that serves as each worker now. */
+  readonly #current = new Map<number, SlotLink>()
+  readonly #absent = new Map<number, Absence>()
+  /** Who has each slot's socket, by slot. */
+  readonly #holders: (SlotLink | undefined)[] = Array.from({ length: SLOTS })
+  #table: SlotTable
+  #group: SlotGroup | undefined
+  #watch: NodeJS.Timeout | undefined
+  #closing: (() => void) | undefined
+
+  constructor(
+    settings: Settings,
+    libc: Libc,
+    program: readonly Instruction[],
+    table: SlotTable,
+    events: SteeringEvents,
+  ) {
+    this.#settings = settings
+    this.#libc = libc
+    this.#program = program
+    this.#table = table
+    this.#events = events
+  }
+
+  get pending(): number {
+    return this.queues().reduce((sum, queued) => sum + queued, 0)
+  }
+
+  pendingOf(worker: number): number {
+    return this.queues().reduce((sum, queued, slot) => sum + (this.#table.owners[slot] === worker ? queued : 0), 0)
+  }
+
+  queues(): number[] {
+    return Array.from({ length: SLOTS }, (_, slot) => this.#group?.queued(slot) ?? 0)
+  }
+
+  async open(): Promise<Address> {
+    const { group, address } = await openSlotGroup(this.#libc, this.#settings, this.#program)
+    this.#group = group
+    const { ackTimeout } = this.#settings.health
+    const period = Math.max(20, Math.min(ackTimeout, this.#settings.limits.holdTimeout) / 2)
+    this.#watch = setInterval(() => this.#look(performance.now()), period).unref()
+    const now = performance.now()
+    for (const worker of this.#table.workers) this.#absent.set(worker, { since: now, looks: [] })
+    return address
+  }
+
+  assign(table: SlotTable): void {
+    this.#table = table
+    this.#settle()
+  }
+
+  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
+    const link = new SlotLink(worker, child, endpoint, {
+      released: (slots) => this.#released(link, slots),
+      refused: (slots) => this.#release(link, slots),
+      gone: () => this.detach(child),
+    })
+    this.#links.set(child, link)
+    this.#current.set(worker, link)
+    this.#absent.delete(worker)
+    this.#settle()
+  }
+
+  retire(child: ChildProcess): void {
+    const link = this.#links.get(child)
+    if (link === undefined) return
+    link.retired = true
+    this.#vacate(link)
+    this.#settle()
+    if (link.idle) link.end()
+  }
+
+  detach(child: ChildProcess): void {
+    const link = this.#links.get(child)
+    if (link === undefined) return
+    this.#links.delete(child)
+    link.close()
+    this.#vacate(link)
+    this.#release(link)
+    this.#settle()
+  }
+
+  /** The workers accept what waits in the queues and stop listening; then nobody holds the port any more. */
+  async closeListener(): Promise<void> {
+    const released = new Promise<void>((done) => (this.#closing = done))
+    for (const link of this.#links.values()) link.take(this.#heldBy(link), true)
+    if (this.#holders.some((link) => link !== undefined)) {
+      const timer = setTimeout(() => this.#closing?.(), this.#settings.health.ackTimeout)
+      await released
+      clearTimeout(timer)
+    }
+    clearInterval(this.#watch)
+    this.#group?.close()
+    this.#group = undefined
+  }
+
+  async settled(): Promise<void> {
+    // What was queued is with the workers since closeListener().
+  }
+
+  close(): void {
+    clearInterval(this.#watch)
+    for (const link of this.#links.values()) link.close()
+    this.#links.clear()
+    this.#group?.close()
+    this.#group = undefined
+  }
+
+  /** Gives each slot's socket to its owner's process, after whoever has it gave it back. */
+  #settle(): void {
+    const { sockets } = this.#group ?? {}
+    if (sockets === undefined || this.#closing !== undefined) return
+    const giving = new Map<SlotLink, number[]>()
+    const taking = new Map<SlotLink, number[]>()
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const holder = this.#holders[slot]
+      const target = this.#current.get(this.#table.owners[slot] ?? 0)
+      if (holder === target) continue
+      if (holder === undefined && target !== undefined) append(giving, target, slot)
+      else if (holder !== undefined && (target !== undefined || holder.retired)) append(taking, holder, slot)
+    }
+    for (const [link, slots] of taking) link.take(slots)
+    for (const [link, slots] of giving) {
+      for (const slot of slots) this.#holders[slot] = link
+      link.give(slots, sockets)
+    }
+  }
+
+  #released(link: SlotLink, slots: readonly number[]): void {
+    this.#release(link, slots)
+    this.#settle()
+    if (link.retired && link.idle) link.end()
+    if (this.#holders.every((holder) => holder === undefined)) this.#closing?.()
+  }
+
+  #release(link: SlotLink, slots: readonly number[] = this.#heldBy(link)): void {
+    for (const slot of slots) if (this.#holders[slot] === link) this.#holders[slot] = undefined
+  }
+
+  #heldBy(link: SlotLink): number[] {
+    return this.#holders.flatMap((holder, slot) => (holder === link ? [slot] : []))
+  }
+
+  #vacate(link: SlotLink): void {
+    if (this.#current.get(link.worker) !== link) return
+    this.#current.delete(link.worker)
+    this.#absent.set(link.worker, { since: performance.now(), looks: [] })
+  }
+
+  #look(now: number): void {
+    // Slots that a worker had no descriptors for are tried again here.
+    this.#settle()
+    const queues = this.queues()
+    for (const [child, link] of this.#links) {
+      const silence = link.silence(
+        now,
+        this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0),
+      )
+      if (silence > this.#settings.health.deadline) this.#events.stuck(child, silence)
+    }
+    for (const [worker, absence] of this.#absent) this.#expire(worker, absence, queues, now)
+  }
+
+  /** First the slots are lent, socket and queue; where there is nobody, what has waited too long is closed. */
+  #expire(worker: number, absence: Absence, queues: number[], now: number): void {
+    const { holdTimeout } = this.#settings.limits
+    absence.looks.push({ at: now, queued: queues })
+    if (now - absence.since < holdTimeout) return
+    if (this.#table.workers.includes(worker)) this.#events.overdue(worker)
+    while (absence.looks[0] !== undefined && now - absence.looks[0].at >= holdTimeout) {
+      const { queued } = absence.looks.shift() ?? { queued: [] }
+      for (const [slot, count] of queued.entries()) {
+        if (this.#table.owners[slot] === worker && this.#holders[slot] === undefined) this.#refuse(slot, count, absence)
+      }
+    }
+  }
+
+  #refuse(slot: number, count: number, absence: Absence): void {
+    let refused = 0
+    for (let accepted; refused < count && (accepted = this.#group?.accept(slot)) !== undefined; refused++) {
+      this.#libc.close(accepted.fd)
+      this.counters.accepted++
+      this.counters.closed['hold-timeout']++
+    }
+    // They were counted at later looks too.
+    for (const { queued } of absence.looks) queued[slot] = (queued[slot] ?? 0) - refused
+  }
+}
+
+function append(map: Map<SlotLink, number[]>, link: SlotLink, slot: number): void {
+  const slots = map.get(link)
+  if (slots === undefined) map.set(link, [slot])
+  else slots.push(slot)
+}

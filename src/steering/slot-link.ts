@@ -1,0 +1,119 @@
+// Which slot sockets one worker process has, and the messages that give and take them.
+import type { ChildProcess } from 'node:child_process'
+import { openForPrimary, type ToWorker } from '../protocol.ts'
+import { FRAME, type PrimaryLink } from '../transport/descriptor-link.ts'
+import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
+import type { Endpoint } from '../transport/transport.ts'
+
+export interface SlotLinkEvents {
+  /** The process no longer listens on these. */
+  released(slots: readonly number[]): void
+  /** The process had no descriptors left for these. */
+  refused(slots: readonly number[]): void
+  gone(): void
+}
+
+/** The primary's view of one process in kernel steering. */
+export class SlotLink {
+  readonly worker: number
+  /** No more slots for this one: it is to finish. */
+  retired = false
+  readonly #child: ChildProcess
+  readonly #link: PrimaryLink
+  readonly #events: SlotLinkEvents
+  /** Given and not yet confirmed, in the order of sending. */
+  readonly #given: { last: number; slots: readonly number[] }[] = []
+  readonly #held = new Set<number>()
+  readonly #dropping = new Set<number>()
+  #next = 0
+  #ended = false
+  #askedAt: number | undefined
+
+  constructor(worker: number, child: ChildProcess, endpoint: Endpoint, events: SlotLinkEvents) {
+    if (endpoint.link === undefined) throw new Error('kernel steering needs the descriptor channel')
+    this.worker = worker
+    this.#child = child
+    this.#events = events
+    this.#link = endpoint.link({ received: (seq, lost) => this.#received(seq, lost), gone: () => events.gone() })
+    child.on('message', this.#message)
+  }
+
+  get idle(): boolean {
+    return this.#given.length === 0 && this.#held.size === 0
+  }
+
+  /** @returns whether they went out; false: try again later */
+  give(slots: readonly number[], sockets: readonly number[]): boolean {
+    for (let i = 0; i < slots.length; i += MAX_DESCRIPTORS) {
+      const some = slots.slice(i, i + MAX_DESCRIPTORS)
+      const descriptors = some.map((slot) => sockets[slot] ?? -1)
+      const more = Buffer.from(Uint16Array.from(some).buffer)
+      if (!this.#link.send(FRAME.listeners, this.#next, descriptors, more)) {
+        this.#events.refused(slots.slice(i))
+        return false
+      }
+      this.#next = (this.#next + some.length) >>> 0
+      this.#given.push({ last: (this.#next - 1) >>> 0, slots: some })
+    }
+    return true
+  }
+
+  /**
+   * Asks for slots back; those still on their way there are asked for once they have arrived.
+   *
+   * @param final - nobody else will serve what waits in their queues
+   */
+  take(slots: readonly number[], final = false): void {
+    const some = slots.filter((slot) => this.#held.has(slot) && !this.#dropping.has(slot))
+    if (some.length === 0) return
+    for (const slot of some) this.#dropping.add(slot)
+    this.#post({ type: 'drop', slots: some, final })
+  }
+
+  /** Milliseconds that the process has owed an answer; asks for one while connections wait for it. */
+  silence(now: number, waiting: boolean): number {
+    if (this.#askedAt === undefined && waiting) {
+      this.#askedAt = now
+      this.#link.probe()
+    }
+    return this.#askedAt === undefined ? 0 : now - this.#askedAt
+  }
+
+  /** Tells the process that no slot will follow, once. */
+  end(): void {
+    if (!this.#ended) this.#link.end()
+    this.#ended = true
+  }
+
+  close(): void {
+    this.#child.off('message', this.#message)
+    this.#link.close()
+  }
+
+  #received(seq: number, lost: number): void {
+    this.#askedAt = undefined
+    let refused: number[] = []
+    while (this.#given[0] !== undefined && (seq - this.#given[0].last) >>> 0 < 0x80000000) {
+      const { last, slots } = this.#given.shift() ?? { last: 0, slots: [] }
+      const arrived = last === seq ? slots.length - lost : slots.length
+      for (const slot of slots.slice(0, arrived)) this.#held.add(slot)
+      refused = [...refused, ...slots.slice(arrived)]
+    }
+    if (refused.length > 0) this.#events.refused(refused)
+    else this.#events.released([])
+  }
+
+  readonly #message = (raw: unknown): void => {
+    const message = openForPrimary(raw)
+    if (message?.type !== 'dropped') return
+    for (const slot of message.slots) {
+      this.#held.delete(slot)
+      this.#dropping.delete(slot)
+    }
+    this.#events.released(message.slots)
+  }
+
+  #post(message: ToWorker): void {
+    if (this.#child.connected) this.#child.send({ holdfast: message }, () => {})
+  }
+}
