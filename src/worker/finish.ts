@@ -2,10 +2,16 @@
 import { Server as HttpServer } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
-import type { Server } from 'node:net'
+import { Server } from 'node:net'
 
-/** How often connections whose last answer was already on its way are looked for, in milliseconds. */
-const IDLE_CHECK = 100
+/**
+ * Milliseconds that a connection without a request is left open, and how often it is looked at from then on. A request
+ * that the client sent before it heard of the end is on its way meanwhile, and would be lost with the connection.
+ */
+const GRACE = 250
+
+/** GOAWAY with this stream id says: no new streams soon, and none of those on their way is refused (RFC 9113, 6.8). */
+const ANY_STREAM = 2 ** 31 - 1
 
 /**
  * To be called before the first connection comes in.
@@ -13,39 +19,49 @@ const IDLE_CHECK = 100
  * @returns closes the server; resolves when its last connection has ended
  */
 export function finisher(server: Server): () => Promise<void> {
-  const sessions = new Set<Http2Session>()
-  if (!isHttp1(server)) {
-    server.on('session', (session: Http2Session) => {
-      sessions.add(session)
-      session.once('close', () => sessions.delete(session))
-    })
-  }
-  return async () => {
-    const timer = isHttp1(server) ? lastRequests(server) : undefined
-    // GOAWAY: the streams that are open finish, then the session closes.
-    for (const session of sessions) session.close()
-    await closed(server)
-    clearInterval(timer)
-  }
+  return isHttp1(server) ? () => finishHttp1(server) : finisherHttp2(server)
 }
 
 function isHttp1(server: Server): server is HttpServer | HttpsServer {
   return server instanceof HttpServer || server instanceof HttpsServer
 }
 
-/** Answers from now on say `Connection: close`, and a connection without a request is closed. */
-function lastRequests(server: HttpServer | HttpsServer): NodeJS.Timeout {
+/** Answers from now on say `Connection: close`, and what stays without a request is closed. */
+async function finishHttp1(server: HttpServer | HttpsServer): Promise<void> {
   server.prependListener('request', (_request, response) => {
     response.shouldKeepAlive = false
   })
-  return setInterval(() => server.closeIdleConnections(), IDLE_CHECK).unref()
+  // Also later: an answer may be on its way that still says keep-alive.
+  const timer = setInterval(() => server.closeIdleConnections(), GRACE).unref()
+  await closed(server)
+  clearInterval(timer)
+}
+
+/** The streams that are open finish, then the session closes. Any other server has no sessions and is just closed. */
+function finisherHttp2(server: Server): () => Promise<void> {
+  const sessions = new Set<Http2Session>()
+  let end: (session: Http2Session) => void = () => {}
+  server.on('session', (session: Http2Session) => {
+    sessions.add(session)
+    session.once('close', () => sessions.delete(session))
+    end(session)
+  })
+  return async () => {
+    end = (session) => {
+      setTimeout(() => session.destroyed || session.goaway(0, ANY_STREAM), GRACE)
+      setTimeout(() => session.close(), 2 * GRACE)
+    }
+    sessions.forEach(end)
+    await closed(server)
+  }
 }
 
 /** Also after the application itself called `server.close()`, and after late connections came in all the same. */
 function closed(server: Server): Promise<void> {
   return new Promise((done) => {
     if (server.listening) {
-      server.close(() => done())
+      // Not the close() of node:http, which closes connections without a request at once.
+      Server.prototype.close.call(server, () => done())
       return
     }
     server.getConnections((_error, count) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
+import { Readable } from 'node:stream'
 import t from 'tap'
 import { startBalancer } from '../support/balancer.ts'
 import { loopback, request, type Reply } from '../support/clients.ts'
@@ -43,7 +44,8 @@ t.test('HTTP/2 over TLS passes, byte for byte, both ways', async (t) => {
   t.teardown(() => session.close())
   const answers = [1, 2, 3].map(async () => {
     const stream = session.request({ ':path': '/hash', ':method': 'POST' })
-    stream.end(body)
+    // In pieces: what is written at once has to fit into the session's memory.
+    Readable.from(pieces(body)).pipe(stream)
     return JSON.parse((await stream.toArray()).join('')) as Reply
   })
   for (const reply of await Promise.all(answers)) t.match(reply, { bytes: body.length, sha256 })
@@ -77,3 +79,7 @@ t.test('a keep-alive client is told to come back on another connection, and lose
   t.equal(await balancer.close(), true)
   t.equal((await last).pid, first.pid)
 })
+
+function* pieces(whole: Buffer): Iterable<Buffer> {
+  for (let at = 0; at < whole.length; at += 65536) yield whole.subarray(at, at + 65536)
+}
