@@ -2,59 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import t from 'tap'
 import { startBalancer, type Balancer } from './support/balancer.ts'
-import { dial, isAlive, loopback, pool, request, until, type Reply } from './support/clients.ts'
-
-/** 250 addresses of IPv4, each four times (as the kernel maps them), and IPv6. */
-const sources = [
-  ...Array.from({ length: 1000 }, (_, i) => loopback(i % 250)),
-  ...Array.from({ length: 20 }, () => '::1'),
-]
-
-async function whereEverybodyLands(balancer: Balancer): Promise<Map<string, number>> {
-  const replies = await pool(
-    sources.map((from) => () => request({ port: balancer.port, from })),
-    64,
-  )
-  const landed = new Map<string, number>()
-  for (const [i, { worker }] of replies.entries()) {
-    const from = sources[i]!
-    if (landed.has(from) && landed.get(from) !== worker) throw new Error(`${from} reached two workers`)
-    landed.set(from, worker)
-  }
-  return landed
-}
-
-async function whatIsExplained(balancer: Balancer): Promise<Map<string, number>> {
-  const explained = new Map<string, number>()
-  for (const from of new Set(sources)) explained.set(from, (await balancer.explain(from)).worker)
-  return explained
-}
-
-t.test(
-  'every client lands on the worker that explain() names, also after each worker was killed and a restart',
-  async (t) => {
-    const options = { workers: 3, limits: { holdTimeout: 30_000 } }
-    const first = await startBalancer(t, { options })
-    const explained = await whatIsExplained(first)
-    t.equal(new Set(explained.values()).size, 3, 'all workers are used')
-    t.strictSame(await whereEverybodyLands(first), explained)
-
-    for (const worker of [0, 1, 2]) {
-      const pid = await first.pid(worker)
-      const back = first.event<{ id: number }>('worker:ready', ({ id }) => id === worker)
-      process.kill(pid, 'SIGKILL')
-      await back
-      t.not(await first.pid(worker), pid, `worker ${worker} is another process`)
-      t.strictSame(await whereEverybodyLands(first), explained)
-    }
-    const { connections } = await first.status()
-    t.equal(connections.handedOff, connections.accepted, 'every connection was handed over')
-    await first.close()
-
-    const second = await startBalancer(t, { options })
-    t.strictSame(await whereEverybodyLands(second), explained, 'the same after a restart of everything')
-  },
-)
+import { dial, isAlive, loopback, request, until, type Reply } from './support/clients.ts'
 
 t.test('a mapped IPv4 client is the same client as without the mapping', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 4 } })
