@@ -41,18 +41,33 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
   // The subscriber waits for as long as it takes, and subscribes again by itself.
   const subscriber = new ioredis.Redis(url, { maxRetriesPerRequest: null, retryStrategy })
 
-  const report = (): void => {
-    const now = publisher.status === 'ready' && subscriber.status === 'ready'
-    if (now === up) return
-    up = now
-    if (now) watch.up()
-    else watch.down(reason)
+  // Nor does the adapter look at what these return, and they fail when the worker leaves before Redis has answered.
+  for (const command of ['subscribe', 'psubscribe', 'unsubscribe', 'punsubscribe'] as const) {
+    const send = subscriber[command].bind(subscriber) as (...args: unknown[]) => Promise<unknown>
+    Object.assign(subscriber, {
+      [command](...args: unknown[]) {
+        const sent = send(...args)
+        sent.catch(() => {})
+        return sent
+      },
+    })
+  }
+
+  const ready = (): void => {
+    if (up === true || publisher.status !== 'ready' || subscriber.status !== 'ready') return
+    up = true
+    watch.up()
+  }
+  // Also after the very first attempt failed: somebody who mistyped the URL wants to read it.
+  const closed = (): void => {
+    if (up === false) return
+    up = false
+    watch.down(reason)
   }
   for (const client of [publisher, subscriber]) {
     client.on('error', (error: Error) => (reason = describe(error) || codeOf(error) || reason))
-    client.on('ready', report)
-    // Also after the very first attempt failed: somebody who mistyped the URL wants to read it.
-    client.on('close', report)
+    client.on('ready', ready)
+    client.on('close', closed)
   }
   return {
     publisher,
@@ -65,7 +80,7 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
     },
     async close() {
       for (const client of [publisher, subscriber]) {
-        client.off('close', report)
+        client.off('close', closed)
         client.disconnect()
       }
     },

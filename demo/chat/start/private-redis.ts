@@ -23,8 +23,8 @@ export async function startPrivateRedis(): Promise<{ path: string }> {
     detached: true,
   })
   process.once('exit', () => redis.kill())
-  await accepting(redis)
   endWithUs(redis, folder)
+  await accepting(redis)
   return { path }
 }
 
@@ -39,7 +39,7 @@ async function accepting(redis: ChildProcess): Promise<void> {
   const ready = new Promise<undefined>((done) => {
     if (redis.stdout === null) return
     // Read to the end, or it would block on a full pipe one day.
-    createInterface(redis.stdout).on('line', (line) => line.includes('Ready to accept connections') && done(undefined))
+    createInterface(redis.stdout).on('line', (line) => /ready to accept connections/i.test(line) && done(undefined))
   })
   const problem = await Promise.race([ready, failed])
   if (problem !== undefined) throw new MissingRedis(problem)
