@@ -1,0 +1,23 @@
+// A real Chromium.
+import { chromium, type Browser } from 'playwright-core'
+import type { Test } from 'tap'
+
+/** Skip a test with `missing(CHROMIUM)`. */
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+
+const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Starts it; ends it with the test. */
+export async function startBrowser(t: Test): Promise<Browser> {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args })
+  t.teardown(() => browser.close())
+  return browser
+}

@@ -1,0 +1,85 @@
+// Runs one of the project's programs as a user would, and looks after its processes.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { until } from './clients.ts'
+
+export interface Program {
+  child: ChildProcess
+  pid: number
+  /** Everything it wrote so far. */
+  stdout(): string
+  stderr(): string
+  /** Resolves when its stdout matches; rejects when it ends before. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+/**
+ * Starts it; ends it and whatever it left behind with the test.
+ *
+ * @param path - of the compiled file, from build/
+ */
+export function startProgram(t: Test, path: string, args: string[] = [], env: Record<string, string> = {}): Program {
+  const file = fileURLToPath(new URL(`../../${path}`, import.meta.url))
+  const child = spawn(process.execPath, [file, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // An empty string counts as not set.
+    env: { ...process.env, PORT: '', WEB_CONCURRENCY: '', REDIS_URL: '', ...env },
+  })
+  const pid = child.pid ?? -1
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  // Not 'exit': what it wrote last would still be on its way.
+  const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }))
+  t.teardown(async () => {
+    const all = [pid, ...descendants(pid)].filter(isRunning)
+    for (const one of all) process.kill(one, 'SIGKILL')
+    await exited
+  })
+  return {
+    child,
+    pid,
+    exited,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    async printed(pattern) {
+      const ended = () => child.exitCode !== null || child.signalCode !== null
+      await until(`${path} prints ${pattern}`, () => pattern.test(stdout) || ended())
+      const match = pattern.exec(stdout)
+      if (match === null) throw new Error(`${path} ended before it printed ${pattern}:\n${stdout}${stderr}`)
+      return match
+    },
+  }
+}
+
+/** Pids of its children, their children and so on. */
+export function descendants(pid: number): number[] {
+  const parents = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => [Number(name), statOf(Number(name))?.parent] as const)
+  const children = parents.filter(([, parent]) => parent === pid).map(([child]) => child)
+  return children.flatMap((child) => [child, ...descendants(child)])
+}
+
+/** A process that has ended and that nobody has asked about (a zombie) does not count. */
+export function isRunning(pid: number): boolean {
+  const state = statOf(pid)?.state
+  return state !== undefined && state !== 'Z' && state !== 'X'
+}
+
+function statOf(pid: number): { state: string | undefined; parent: number } | undefined {
+  try {
+    // The name in parentheses may hold anything.
+    const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    return { state, parent: Number(parent) }
+  } catch {
+    return undefined // it is gone
+  }
+}
