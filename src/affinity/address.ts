@@ -32,6 +32,9 @@ export function bytesKey(bytes: Buffer, { ipv4Prefix, ipv6Prefix }: AffinitySett
 export function parseAddress(text: string | undefined): Buffer | undefined {
   if (text === undefined) return undefined
   if (!text.includes(':')) return parseIPv4(text)
+  // So the kernel writes a mapped address: the most frequent one on a dual-stack socket.
+  const dotted = text.startsWith('::ffff:') ? parseIPv4(text.slice(7)) : undefined
+  if (dotted !== undefined) return dotted
   const bytes = parseIPv6(text)
   return bytes !== undefined && isMapped(bytes) ? bytes.subarray(12) : bytes
 }

@@ -13,11 +13,13 @@ export interface Libc {
   /** @param length - one uint32, in and out */
   accept4(fd: number, address: Buffer, length: Buffer, flags: number): number
   getsockname(fd: number, address: Buffer, length: Buffer): number
+  getpeername(fd: number, address: Buffer, length: Buffer): number
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number
   getsockopt(fd: number, level: number, name: number, value: Buffer, length: Buffer): number
   sendmsg(fd: number, message: Buffer, flags: number): number
   recvmsg(fd: number, message: Buffer, flags: number): number
   read(fd: number, bytes: Buffer, length: number): number
+  write(fd: number, bytes: Buffer, length: number): number
   fcntl(fd: number, command: number, argument: number): number
   shutdown(fd: number, how: number): number
   close(fd: number): number
@@ -78,11 +80,13 @@ function declare(koffi: Koffi): Libc {
     listen: call('int listen(int fd, int backlog)'),
     accept4: call('int accept4(int fd, void *address, void *length, int flags)'),
     getsockname: call('int getsockname(int fd, void *address, void *length)'),
+    getpeername: call('int getpeername(int fd, void *address, void *length)'),
     setsockopt: call('int setsockopt(int fd, int level, int name, void *value, uint32_t length)'),
     getsockopt: call('int getsockopt(int fd, int level, int name, void *value, void *length)'),
     sendmsg: call('int64_t sendmsg(int fd, void *message, int flags)'),
     recvmsg: call('int64_t recvmsg(int fd, void *message, int flags)'),
     read: call('int64_t read(int fd, void *bytes, size_t length)'),
+    write: call('int64_t write(int fd, void *bytes, size_t length)'),
     fcntl: call('int fcntl(int fd, int command, int argument)'),
     shutdown: call('int shutdown(int fd, int how)'),
     close: call('int close(int fd)'),

@@ -6,16 +6,36 @@ export const AF_INET6 = 10
 /** Enough for either. */
 export const SOCKADDR_SIZE = 28
 
-/**
- * The address in a sockaddr: 4 or 16 bytes, sharing the memory of `sockaddr`.
- *
- * @returns undefined when it is neither IPv4 nor IPv6
- */
-export function sockaddrAddress(sockaddr: Buffer): Buffer | undefined {
-  const family = sockaddr.readUInt16LE(0)
-  if (family === AF_INET) return sockaddr.subarray(4, 8)
-  if (family === AF_INET6) return sockaddr.subarray(8, 24)
-  return undefined
+/** A sockaddr for the kernel to fill, over and over. */
+export interface SockaddrReader {
+  readonly bytes: Buffer
+  /** The length argument of a call, reset. */
+  length(): Buffer
+  /** 4 or 16 bytes that change with the next call; mapped IPv4 gives 4. Undefined for any other family. */
+  address(): Buffer | undefined
+}
+
+export function sockaddrReader(): SockaddrReader {
+  const bytes = Buffer.alloc(SOCKADDR_SIZE)
+  const length = Buffer.alloc(4)
+  // The views are made once: this runs for each connection.
+  const v4 = bytes.subarray(4, 8)
+  const v6 = bytes.subarray(8, 24)
+  const mapped = bytes.subarray(20, 24)
+  return {
+    bytes,
+    length() {
+      length.writeUInt32LE(SOCKADDR_SIZE)
+      return length
+    },
+    address() {
+      const family = bytes.readUInt16LE(0)
+      if (family === AF_INET) return v4
+      if (family !== AF_INET6) return undefined
+      const isMapped = bytes.readUInt32BE(16) === 0xffff && bytes.readUInt32BE(12) === 0 && bytes.readUInt32BE(8) === 0
+      return isMapped ? mapped : v6
+    },
+  }
 }
 
 /** Port of a sockaddr. */

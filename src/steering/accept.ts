@@ -2,15 +2,14 @@
 import type { Server, Socket } from 'node:net'
 import { parseAddress } from '../affinity/address.ts'
 import { EINTR, type Libc } from '../native/libc.ts'
-import { sockaddrAddress, SOCKADDR_SIZE } from '../native/sockaddr.ts'
+import { sockaddrReader } from '../native/sockaddr.ts'
 import { handleOf, type TcpHandle } from '../transport/tcp-handle.ts'
+import type { Accepted } from '../transport/transport.ts'
 
-/** A connection that was accepted and not read from. */
-export interface Incoming {
-  readonly fd: number
-  /** undefined when it was accepted below Node. */
-  readonly handle: TcpHandle | undefined
-  readonly close: () => void
+/** A connection that was accepted and not read from; whoever takes it over fills in the slot and the time. */
+export interface Incoming extends Accepted {
+  slot: number
+  acceptedAt: number
 }
 
 /**
@@ -32,8 +31,7 @@ export function acceptSockets(server: Server, accept: AcceptFunction): void {
     // A client that resets while it waits is an 'error' on a socket that nobody reads; it shows in the worker.
     socket.on('error', () => {})
     const handle = handleOf(socket)
-    if (handle === undefined) return
-    accept({ fd: handle.fd, handle, close: () => socket.destroy() }, parseAddress(socket.remoteAddress))
+    if (handle !== undefined) accept(new Connection(handle, socket), parseAddress(socket.remoteAddress))
   })
 }
 
@@ -46,29 +44,73 @@ export function acceptSockets(server: Server, accept: AcceptFunction): void {
 export function acceptHandles(server: Server, accept: AcceptFunction, libc: Libc | undefined): boolean {
   const listening = handleOf(server as never)
   if (typeof listening?.onconnection !== 'function' || typeof listening.getpeername !== 'function') return false
-  const drain = libc === undefined ? () => {} : drainer(libc, listening.fd, accept)
+  const below = libc === undefined ? undefined : belowNode(libc, listening.fd, accept)
   listening.onconnection = (status, handle) => {
     // Out of descriptors and the like: libuv has closed the connection, there is nothing to take.
     if (status !== 0 || handle === undefined) return
-    const peer: { address?: string } = {}
-    const known = handle.getpeername(peer) === 0
-    accept({ fd: handle.fd, handle, close: () => handle.close() }, known ? parseAddress(peer.address) : undefined)
-    drain()
+    accept(new Connection(handle, handle), below === undefined ? peerOf(handle) : below.peer(handle.fd))
+    below?.drain()
   }
   return true
 }
 
-function drainer(libc: Libc, listening: number, accept: AcceptFunction): () => void {
-  const sockaddr = Buffer.alloc(SOCKADDR_SIZE)
-  const length = Buffer.alloc(4)
-  return () => {
-    for (let i = 0; i < BURST; i++) {
-      length.writeUInt32LE(SOCKADDR_SIZE)
-      const fd = libc.accept4(listening, sockaddr, length, SOCK_NONBLOCK | SOCK_CLOEXEC)
-      if (fd === -EINTR) continue
-      // Nobody else waits, or an error that libuv will meet and handle at its next accept.
-      if (fd < 0) return
-      accept({ fd, handle: undefined, close: () => void libc.close(fd) }, sockaddrAddress(sockaddr))
-    }
+function peerOf(handle: TcpHandle): Buffer | undefined {
+  const peer: { address?: string } = {}
+  return handle.getpeername(peer) === 0 ? parseAddress(peer.address) : undefined
+}
+
+/** The same with bare system calls: no handle, no text, and the bytes of one sockaddr for all. */
+function belowNode(libc: Libc, listening: number, accept: AcceptFunction) {
+  const sockaddr = sockaddrReader()
+  return {
+    peer(fd: number): Buffer | undefined {
+      return libc.getpeername(fd, sockaddr.bytes, sockaddr.length()) === 0 ? sockaddr.address() : undefined
+    },
+    drain(): void {
+      for (let i = 0; i < BURST; i++) {
+        const fd = libc.accept4(listening, sockaddr.bytes, sockaddr.length(), SOCK_NONBLOCK | SOCK_CLOEXEC)
+        if (fd === -EINTR) continue
+        // Nobody else waits, or an error that libuv will meet and handle at its next accept.
+        if (fd < 0) return
+        accept(new BareConnection(fd, libc), sockaddr.address())
+      }
+    },
+  }
+}
+
+class Connection implements Incoming {
+  readonly fd: number
+  readonly handle: TcpHandle
+  slot = 0
+  acceptedAt = 0
+  readonly #closable: TcpHandle | Socket
+
+  constructor(handle: TcpHandle, closable: TcpHandle | Socket) {
+    this.fd = handle.fd
+    this.handle = handle
+    this.#closable = closable
+  }
+
+  close(): void {
+    if ('destroy' in this.#closable) this.#closable.destroy()
+    else this.#closable.close()
+  }
+}
+
+/** A class, and not an object with a closure, for there is one per connection. */
+class BareConnection implements Incoming {
+  readonly fd: number
+  readonly handle = undefined
+  slot = 0
+  acceptedAt = 0
+  readonly #libc: Libc
+
+  constructor(fd: number, libc: Libc) {
+    this.fd = fd
+    this.#libc = libc
+  }
+
+  close(): void {
+    this.#libc.close(this.fd)
   }
 }

@@ -134,12 +134,13 @@ export class Handoff implements Steering {
 
   readonly #accept = (incoming: Incoming, address: Buffer | undefined): void => {
     this.counters.accepted++
-    if (address === undefined) return this.#refuse(() => incoming.close(), 'no-address')
-    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(() => incoming.close(), 'pending-full')
+    if (address === undefined) return this.#refuse(incoming, 'no-address')
+    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(incoming, 'pending-full')
     this.#pending++
     const { affinity } = this.#settings
-    const slot = slotOf(fingerprint32(seeded(bytesKey(address, affinity), affinity.seed)))
-    this.#dispatch({ ...incoming, slot, acceptedAt: performance.now() })
+    incoming.slot = slotOf(fingerprint32(seeded(bytesKey(address, affinity), affinity.seed)))
+    incoming.acceptedAt = performance.now()
+    this.#dispatch(incoming)
   }
 
   #dispatch(connection: Accepted): void {
@@ -205,12 +206,12 @@ export class Handoff implements Steering {
   #drop(connection: Accepted, reason: CloseReason): void {
     this.#pending--
     if (this.#pending === 0) this.#settled?.()
-    this.#refuse(() => connection.close(), reason)
+    this.#refuse(connection, reason)
   }
 
-  #refuse(close: () => void, reason: CloseReason): void {
+  #refuse(connection: Accepted, reason: CloseReason): void {
     this.counters.closed[reason]++
-    close()
+    connection.close()
   }
 
   #lane(worker: number): Lane {

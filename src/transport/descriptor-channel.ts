@@ -150,7 +150,8 @@ export function receiveDescriptors(events: ReceiverEvents): void {
     [INHERITED, INHERITED + 1],
     ({ kind, descriptors, more }) => {
       if (kind === FRAME.connections) for (const fd of descriptors) events.connection(open(fd))
-      if (kind === FRAME.listeners) events.listeners?.(slotsOf(more, descriptors.length), descriptors)
+      if (kind === FRAME.listeners && more !== undefined)
+        events.listeners?.(slotsOf(more, descriptors.length), descriptors)
     },
     () => events.end(),
   )

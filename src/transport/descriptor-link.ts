@@ -17,10 +17,21 @@ export const FRAME = { connections: 0, listeners: 1 } as const
 
 /** [kind u8][0 u8][count u16][number of the first u32], little-endian, then what `more` holds. */
 const HEADER = 8
+
+/** A receipt: [number of the last connection u32][how many of the last ones did not fit u32]. */
+const RECORD = 8
+
 const BODY_SIZE = 64 * 1024
 
-const RING = Buffer.from([0])
-const RING_AND_ANSWER = Buffer.from([1])
+/** What a byte on the bell says: one frame was sent, please answer, no frame will follow. */
+const RING = { frame: 0, probe: 1, end: 2 } as const
+const RINGS = Object.values(RING).map((ring) => Buffer.from([ring]))
+
+/**
+ * Bytes read from the bell at once. When all of them came together some may have been dropped, because the bell was
+ * full; then the worker looks for frames until there are none.
+ */
+const MANY = 64
 
 const AF_UNIX = 1
 const SOCK_STREAM = 1
@@ -55,14 +66,58 @@ export interface LinkEvents {
   gone(): void
 }
 
+/** The bell's end on this side. A stream of Node's, for it to wait on; written to directly, which costs a third. */
+class Bell {
+  readonly #libc: Libc
+  readonly #fd: number
+  readonly #socket: Socket
+
+  constructor(libc: Libc, fd: number, on: { bytes(chunk: Buffer): void; closed?(): void }) {
+    this.#libc = libc
+    this.#fd = fd
+    const callback = (size: number, buffer: Uint8Array): boolean => {
+      on.bytes(Buffer.from(buffer.buffer, buffer.byteOffset, size))
+      return true
+    }
+    this.#socket = new Socket({ fd, onread: { buffer: Buffer.alloc(4096), callback } } as object)
+    // What keeps a process running is its IPC channel.
+    this.#socket.unref()
+    this.#socket.on('error', () => {}) // a reset is followed by 'close' too
+    this.#socket.once('close', () => on.closed?.())
+  }
+
+  /** @returns false when the other side has not read for long */
+  ring(ring: number): boolean {
+    return !this.#socket.destroyed && this.#libc.write(this.#fd, RINGS[ring] ?? Buffer.of(ring), 1) === 1
+  }
+
+  /** Never fails: what does not go out now goes out in order later. */
+  write(record: Buffer): void {
+    if (this.#socket.destroyed) return
+    if (this.#socket.writableLength > 0 || this.#libc.write(this.#fd, record, record.length) !== record.length) {
+      this.#socket.write(Buffer.from(record))
+    }
+  }
+
+  /** Bytes that are there and were not read yet. */
+  rest(): Buffer {
+    const rest = Buffer.alloc(64 * 1024)
+    const size = this.#socket.destroyed ? 0 : this.#libc.read(this.#fd, rest, rest.length)
+    return rest.subarray(0, Math.max(0, size))
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
 /** The primary's end. */
 export class PrimaryLink {
   readonly #libc: Libc
   readonly #data: number
-  readonly #bell: Socket
+  readonly #bell: Bell
   readonly #writer: DescriptorWriter
   readonly #events: LinkEvents
-  #records: Buffer = Buffer.alloc(0)
   #open = true
 
   constructor(libc: Libc, [data, bell]: LinkPair['primary'], events: LinkEvents) {
@@ -70,11 +125,10 @@ export class PrimaryLink {
     this.#data = data
     this.#writer = descriptorWriter(libc, BODY_SIZE)
     this.#events = events
-    this.#bell = new Socket({ fd: bell, readable: true, writable: true })
-    this.#bell.unref()
-    this.#bell.on('data', (chunk) => this.#read(chunk))
-    this.#bell.on('error', () => {}) // a reset is followed by 'close' too
-    this.#bell.on('close', () => this.#open && events.gone())
+    this.#bell = new Bell(libc, bell, {
+      bytes: (chunk) => this.#read(chunk),
+      closed: () => this.#open && events.gone(),
+    })
   }
 
   /** @returns whether it went out; false: try again after something was received. */
@@ -85,7 +139,7 @@ export class PrimaryLink {
     body.writeUInt32LE(seq, 4)
     const length = HEADER + (more?.copy(body, HEADER) ?? 0)
     const sent = this.#writer.send(this.#data, length, descriptors)
-    if (sent >= 0) this.#bell.write(RING)
+    if (sent >= 0) this.#bell.ring(RING.frame)
     // Any other error means that nobody is there to read; that shows on the bell.
     else if (sent !== -EAGAIN && sent !== -ETOOMANYREFS) this.#bell.destroy()
     return sent >= 0
@@ -93,47 +147,38 @@ export class PrimaryLink {
 
   /** Asks for an answer although there may be nothing to receive. */
   probe(): void {
-    this.#bell.write(RING_AND_ANSWER)
+    this.#bell.ring(RING.probe)
   }
 
   /** Nothing more will be sent. */
   end(): void {
     this.#libc.shutdown(this.#data, SHUT_WR)
-    this.#bell.write(RING)
+    this.#bell.ring(RING.end)
   }
 
-  /** Reads what the worker still said, then closes. No event comes after it. */
+  /** Reads what the worker still said, then closes. */
   close(): void {
     if (!this.#open) return
-    const rest = Buffer.alloc(4096)
-    for (;;) {
-      const fd = Reflect.get(Reflect.get(this.#bell, '_handle') ?? {}, 'fd') as number | undefined
-      const size = fd === undefined || fd < 0 ? 0 : this.#libc.read(fd, rest, rest.length)
-      if (size <= 0) break
-      this.#read(rest.subarray(0, size))
-    }
+    for (let rest = this.#bell.rest(); rest.length > 0; rest = this.#bell.rest()) this.#read(rest)
     this.#open = false
     this.#bell.destroy()
     this.#libc.close(this.#data)
   }
 
+  /** Records are written whole into a local stream and are short, so they are never split. */
   #read(chunk: Buffer): void {
-    const bytes = this.#records.length === 0 ? chunk : Buffer.concat([this.#records, chunk])
-    let at = 0
-    for (; at + 8 <= bytes.length; at += 8) {
-      if (this.#open) this.#events.received(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4))
+    for (let at = 0; at + RECORD <= chunk.length && this.#open; at += RECORD) {
+      this.#events.received(chunk.readUInt32LE(at), chunk.readUInt32LE(at + 4))
     }
-    this.#records = bytes.subarray(at)
   }
 }
 
-/** One received frame; `more` is valid during the call only. */
+/** One received frame. */
 export interface Frame {
   kind: number
-  /** How many descriptors were sent; `descriptors` has fewer where they did not fit. */
-  count: number
   descriptors: readonly number[]
-  more: Buffer
+  /** What the sender added, copied. */
+  more: Buffer | undefined
 }
 
 /** The worker's end: calls `onframe` after the receipt went out, and `onend` after the last frame. */
@@ -144,41 +189,50 @@ export function openWorkerLink(
   onend: () => void,
 ): void {
   const reader = descriptorReader(libc, BODY_SIZE)
+  const record = Buffer.alloc(RECORD)
   let last = 0xffffffff
   let ended = false
-  const socket = new Socket({ fd: bell, readable: true, writable: true })
-  // What keeps a worker running is its IPC channel.
-  socket.unref()
-  socket.on('error', () => {}) // the primary is gone; that shows on the IPC channel
-  const receipt = (lost: number): void => {
-    const record = Buffer.allocUnsafe(8)
+  const socket = new Bell(libc, bell, {
+    bytes(chunk) {
+      const frames = receiveFrames(chunk)
+      if (frames.length > 0 || chunk.includes(RING.probe)) receipt(0)
+      for (const frame of frames) onframe(frame)
+      if (ended) onend()
+    },
+  })
+
+  function receiveFrames(chunk: Buffer): Frame[] {
+    const frames: Frame[] = []
+    for (let i = 0; (i < chunk.length || chunk.length >= MANY) && !ended; i++) {
+      if (chunk[i] === RING.probe) continue
+      const size = reader.receive(data)
+      if (size === 0) end()
+      if (size <= 0) break
+      frames.push(read(reader))
+    }
+    return frames
+  }
+
+  function read({ body, descriptors, length }: DescriptorReader): Frame {
+    const count = body.readUInt16LE(2)
+    last = (body.readUInt32LE(4) + count - 1) >>> 0
+    // Frames before this one are told as received whole, this one in part.
+    if (descriptors.length < count) receipt(count - descriptors.length)
+    return {
+      kind: body[0] ?? 0,
+      descriptors,
+      more: length > HEADER ? Buffer.from(body.subarray(HEADER, length)) : undefined,
+    }
+  }
+
+  function receipt(lost: number): void {
     record.writeUInt32LE(last, 0)
     record.writeUInt32LE(lost, 4)
     socket.write(record)
   }
-  socket.on('data', (chunk) => {
-    while (!ended && receive(reader, data)) {
-      const count = reader.body.readUInt16LE(2)
-      last = (reader.body.readUInt32LE(4) + count - 1) >>> 0
-      receipt(count - reader.descriptors.length)
-      onframe({
-        kind: reader.body[0] ?? 0,
-        count,
-        descriptors: reader.descriptors,
-        more: reader.body.subarray(HEADER, reader.length),
-      })
-    }
-    if (chunk.includes(1)) receipt(0)
-  })
 
-  function receive(from: DescriptorReader, fd: number): boolean {
-    const size = from.receive(fd)
-    if (size > 0) return true
-    if (size === 0) {
-      ended = true
-      libc.close(data)
-      onend()
-    }
-    return false
+  function end(): void {
+    ended = true
+    libc.close(data)
   }
 }
