@@ -69,10 +69,11 @@ function parseIPv4(text: string): Buffer | undefined {
   return at === text.length ? bytes : undefined
 }
 
+/** Whatever an interface may be called; net.isIP takes fewer names (no `br_lan`) than the system gives. */
+const ZONE = /%[^\s%]+$/
+
 function parseIPv6(text: string): Buffer | undefined {
-  const zone = text.indexOf('%')
-  if (zone === 0 || zone === text.length - 1) return undefined
-  const [head, tail, more] = (zone < 0 ? text : text.slice(0, zone)).split('::')
+  const [head, tail, more] = text.replace(ZONE, '').split('::')
   if (head === undefined || more !== undefined) return undefined
   const left = parseGroups(head, tail === undefined)
   const right = tail === undefined ? [] : parseGroups(tail, true)
@@ -118,7 +119,7 @@ function isLocalScope(bytes: Buffer): boolean {
 function mask(bytes: Buffer, prefix: number): Buffer {
   for (let i = prefix >> 3; i < bytes.length; i++) {
     const kept = Math.max(0, prefix - i * 8)
-    bytes[i] = (bytes[i] ?? 0) & (0xff00 >> Math.min(8, kept))
+    bytes[i] = bytes.readUInt8(i) & (0xff00 >> Math.min(8, kept))
   }
   return bytes
 }

@@ -26,7 +26,7 @@ export function slotOf(hash: number): number {
 export function seeded(key: Buffer, seed: number): Buffer {
   if (seed === 0) return key
   const out = Buffer.allocUnsafe(key.length)
-  for (let i = 0; i < key.length; i++) out[i] = (key[i] ?? 0) ^ (seed >>> (24 - (i & 3) * 8))
+  for (let i = 0; i < key.length; i++) out[i] = key.readUInt8(i) ^ (seed >>> (24 - (i & 3) * 8))
   return out
 }
 
@@ -35,7 +35,7 @@ function load(): ((key: Buffer) => number) | undefined {
     // Required, not imported: a platform without a prebuilt addon must fall back instead of failing to start.
     return (createRequire(import.meta.url)('farmhash') as typeof FarmHash).fingerprint32
   } catch (error) {
-    fallbackReason = error instanceof Error ? error.message : String(error)
+    fallbackReason = String(error)
     return undefined
   }
 }

@@ -28,29 +28,39 @@ export function slotTable(workers: number): SlotTable {
   if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
     throw new RangeError(`slotTable: expected 1 to ${MAX_WORKERS} workers, got ${workers}`)
   }
-  for (let n = complete.length; n <= workers; n++) {
-    const smaller = complete[n - 1] ?? empty
-    complete[n] = table(sequence(n), grow(smaller, n - 1, n), { worker: n - 1, table: smaller, depth: 0 })
-  }
-  return complete[workers] ?? empty
+  const built = complete.get(workers)
+  if (built !== undefined) return built
+  const ids = Array.from({ length: workers }, (_, id) => id)
+  const fresh = workers === 1 ? table(ids, new Uint8Array(SLOTS)) : joined(slotTable(workers - 1), ids)
+  complete.set(workers, fresh)
+  return fresh
+}
+
+/** The tables of workers 0..n-1, by n. */
+const complete = new Map<number, SlotTable>()
+
+function joined(smaller: SlotTable, ids: readonly number[]): SlotTable {
+  const newcomer = ids.length - 1
+  return table(ids, grow(smaller, newcomer), { worker: newcomer, table: smaller, depth: 0 })
 }
 
 /** The one step that led to a table, so that the opposite step gives exactly the former one back. */
 interface Step {
-  worker: number
-  table: SlotTable
+  readonly worker: number
+  readonly table: SlotTable
   /** Steps remembered behind this one. */
-  depth: number
+  readonly depth: number
 }
 
 /** Steps to remember, so that a process that runs for years with one worker missing does not grow. */
 const MEMORY = 64
 
 function table(workers: readonly number[], owners: Readonly<Uint8Array>, last?: Step): SlotTable {
-  const next = (worker: number, from: SlotTable): Step | undefined => {
-    const depth = (last?.depth ?? 0) + 1
-    return depth > MEMORY ? undefined : { worker, table: from, depth }
-  }
+  /** The step from here to a table that is being made. */
+  const step = (worker: number, from: SlotTable): Step =>
+    last === undefined || last.depth < MEMORY
+      ? { worker, table: from, depth: (last?.depth ?? 0) + 1 }
+      : { worker, table: table(workers, owners), depth: 1 }
   return Object.freeze({
     workers,
     owners,
@@ -59,65 +69,62 @@ function table(workers: readonly number[], owners: Readonly<Uint8Array>, last?: 
         throw new RangeError(`a worker id is 0 to ${MAX_WORKERS - 1}, got ${worker}`)
       }
       if (workers.includes(worker)) return this
-      if (last?.worker === worker && last.table.workers.length > workers.length) return last.table
-      const joined = [...workers, worker].sort((a, b) => a - b)
+      if (last?.worker === worker) return last.table
+      const all = [...workers, worker].sort((a, b) => a - b)
       // Everybody is home: the table of n workers itself, whose own history leads to n - 1.
-      if (gapless(joined)) return slotTable(joined.length)
-      return table(joined, grow(this, worker, joined.length), next(worker, this))
+      if (gapless(all)) return slotTable(all.length)
+      return table(all, grow(this, worker, slotTable(Math.max(...all) + 1)), step(worker, this))
     },
     without(worker: number): SlotTable {
       if (!workers.includes(worker)) return this
       if (workers.length === 1) throw new RangeError(`worker ${worker} is the last one: a slot table cannot be empty`)
-      if (last?.worker === worker && last.table.workers.length < workers.length) return last.table
+      if (last?.worker === worker) return last.table
       const left = workers.filter((other) => other !== worker)
-      const spread = gapless(left) ? slotTable(left.length).owners : shrink(this, worker, left)
-      return table(left, spread, next(worker, this))
+      const spread = gapless(left) ? slotTable(left.length).owners : shrink(this, worker)
+      return table(left, spread, step(worker, this))
     },
   })
 }
-
-const empty = table([], new Uint8Array(SLOTS))
-const complete: SlotTable[] = [empty, table([0], new Uint8Array(SLOTS))]
 
 /** Workers 0..n-1 without a gap have the one table of n workers, whichever way they got there. */
 function gapless(workers: readonly number[]): boolean {
   return workers.at(-1) === workers.length - 1
 }
 
-/** Gives the newcomer floor(256 / n) slots, one at a time from whoever owns the most then. */
-function grow(from: SlotTable, newcomer: number, n: number): Uint8Array {
+/**
+ * Gives the newcomer floor(256 / n) slots, one at a time from whoever owns the most then.
+ *
+ * @param home - the table in which everybody is there: of the richest's slots, those that are the newcomer's there go
+ *   first, because they are its clients from before it left
+ */
+function grow(from: SlotTable, newcomer: number, home?: SlotTable): Uint8Array {
   const owners = from.owners.slice()
-  const owned = slotsByWorker(from)
-  // Among the slots of the richest, those that are the newcomer's in the complete table go first: they are its
-  // clients from before it left. (While the complete table itself is being built there is none.)
-  const home = complete[Math.max(newcomer, ...from.workers) + 1]?.owners
-  for (let i = Math.floor(SLOTS / n); i > 0; i--) {
-    const slots = from.workers.map((worker) => owned[worker] ?? []).reduce((a, b) => (b.length > a.length ? b : a))
-    const [slot] = slots.splice(home === undefined ? -1 : slots.findLastIndex((s) => home[s] === newcomer), 1)
-    if (slot !== undefined) owners[slot] = newcomer
+  const shares = sharesOf(from)
+  for (let i = Math.floor(SLOTS / (shares.length + 1)); i > 0; i--) {
+    const { slots } = shares.reduce((a, b) => (b.slots.length > a.slots.length ? b : a))
+    // -1, so the last one, where none of them is.
+    const own = slots.findLastIndex((slot) => home?.owners[slot] === newcomer)
+    for (const slot of slots.splice(own, 1)) owners[slot] = newcomer
   }
   return owners
 }
 
 /** Gives each slot of the leaver to whoever owns the fewest then. */
-function shrink(from: SlotTable, leaver: number, workers: readonly number[]): Uint8Array {
+function shrink(from: SlotTable, leaver: number): Uint8Array {
   const owners = from.owners.slice()
-  const owned = slotsByWorker(from)
-  const candidates = workers.map((worker) => ({ worker, slots: owned[worker] ?? [] }))
-  for (const slot of owned[leaver] ?? []) {
-    const heir = candidates.reduce((a, b) => (b.slots.length < a.slots.length ? b : a))
+  const heirs = sharesOf(from).filter(({ worker }) => worker !== leaver)
+  for (const [slot, owner] of from.owners.entries()) {
+    if (owner !== leaver) continue
+    const heir = heirs.reduce((a, b) => (b.slots.length < a.slots.length ? b : a))
     heir.slots.push(slot)
     owners[slot] = heir.worker
   }
   return owners
 }
 
-function slotsByWorker({ owners }: SlotTable): number[][] {
-  const owned: number[][] = []
-  for (const [slot, worker] of owners.entries()) (owned[worker] ??= []).push(slot)
-  return owned
-}
-
-function sequence(n: number): number[] {
-  return Array.from({ length: n }, (_, i) => i)
+/** What each worker owns, in the order of their ids. */
+function sharesOf({ workers, owners }: SlotTable): { worker: number; slots: number[] }[] {
+  const shares = new Map(workers.map((worker) => [worker, { worker, slots: [] as number[] }]))
+  for (const [slot, worker] of owners.entries()) shares.get(worker)?.slots.push(slot)
+  return [...shares.values()]
 }
