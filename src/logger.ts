@@ -1,4 +1,5 @@
 // The default loggers. A log line is an event with fields; there is one per change of state and none per connection.
+import { inspect } from 'node:util'
 import type { LogFunction, Logger } from './options.ts'
 
 /** One line per event on stderr: `[holdfast] worker.ready worker=0 pid=4242`. HOLDFAST_LOG=debug shows debug lines. */
@@ -21,6 +22,21 @@ function line(level: string): LogFunction {
 }
 
 function format(value: unknown): string {
-  const text = value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value)
-  return /[\s"=]/.test(text) && !text.startsWith('{') && !text.startsWith('[') ? JSON.stringify(text) : text
+  if (value instanceof Error) return quote(value.message)
+  return typeof value === 'string' ? quote(value) : literal(value)
+}
+
+/** A text can neither look like another field nor end the line. */
+function quote(text: string): string {
+  return text === '' || /[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : text
+}
+
+function literal(value: unknown): string {
+  try {
+    const json: string | undefined = JSON.stringify(value)
+    if (json !== undefined) return json
+  } catch {
+    // It refers to itself or holds a bigint; a log line must not throw.
+  }
+  return quote(inspect(value, { depth: 1, breakLength: Infinity, compact: true }))
 }
