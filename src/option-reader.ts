@@ -1,10 +1,12 @@
 // Reads one object of options: each getter checks a value, `done` complains about what nobody asked for.
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 
 interface IntegerRule {
   min: number
   max: number
+  /** Infinity may be given, too, where it is the default. */
   fallback: number
   /** Environment variable to look at when the option is not given. */
   env?: string
@@ -37,19 +39,22 @@ export class Reader {
   }
 
   integer(name: string, { min, max, fallback, env }: IntegerRule): number {
-    let value = this.raw(name)
-    if (value === undefined && env !== undefined && process.env[env]) {
-      value = Number(process.env[env])
-      if (!Number.isInteger(value)) {
-        throw misuse(TypeError, `environment variable ${env}: expected an integer, got ${show(process.env[env])}`)
-      }
+    const value = this.raw(name)
+    const expected = `an integer from ${min} to ${max}${fallback === Infinity ? ' or Infinity' : ''}`
+    const text = env === undefined ? undefined : process.env[env]
+    if (value === undefined && env !== undefined && text) {
+      const number = /^\s*\d+\s*$/.test(text) ? Number(text) : NaN
+      if (number >= min && number <= max) return number
+      const kind = Number.isNaN(number) ? TypeError : RangeError
+      throw misuse(
+        kind,
+        `environment variable ${env}: expected ${expected}, got ${show(text)}; write ${env}=${fallback}`,
+      )
     }
-    if (value === undefined) return fallback
-    const expected = `an integer from ${min} to ${max}`
-    const write = String(Number.isFinite(fallback) ? fallback : 1000)
-    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, write, value)
+    if (value === undefined || value === fallback) return fallback
+    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, String(fallback), value)
     if (!Number.isInteger(value) || value < min || value > max) {
-      throw this.wrong(name, RangeError, expected, write, value)
+      throw this.wrong(name, RangeError, expected, String(fallback), value)
     }
     return value
   }
@@ -69,16 +74,16 @@ export class Reader {
   strings(name: string, fallback: readonly string[]): readonly string[] {
     const value = this.raw(name)
     if (value === undefined) return fallback
-    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return Object.freeze([...value])
     throw this.wrong(name, TypeError, 'an array of strings', "['…']", value)
   }
 
   record(name: string): Readonly<Record<string, string>> {
     const value = this.raw(name)
     if (value === undefined) return {}
-    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [['', undefined]]
-    const isText = (entry: unknown[]): entry is [string, string] => typeof entry[1] === 'string'
-    if (entries.every(isText)) return Object.fromEntries(entries)
+    const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string'
+    const entries = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : null
+    if (entries?.every(isText)) return Object.freeze(Object.fromEntries(entries))
     throw this.wrong(name, TypeError, 'an object whose values are strings', "{ NAME: 'value' }", value)
   }
 
@@ -92,9 +97,18 @@ export class Reader {
 
   signals(name: string, fallback: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {
     const value = this.strings(name, fallback)
-    const isSignal = (text: string): text is NodeJS.Signals => text in constants.signals
+    // These two end or stop a process without asking it.
+    const deaf = ['SIGKILL', 'SIGSTOP']
+    const isSignal = (text: string): text is NodeJS.Signals =>
+      Object.hasOwn(constants.signals, text) && !deaf.includes(text)
     if (value.every(isSignal)) return value
-    throw this.wrong(name, RangeError, 'an array of signal names', "['SIGTERM', 'SIGINT']", value)
+    throw this.wrong(
+      name,
+      RangeError,
+      'an array of signal names that a process can handle',
+      "['SIGTERM', 'SIGINT']",
+      value,
+    )
   }
 
   instance<T>(name: string, kind: new () => T, expected: string): T | undefined {
@@ -132,12 +146,8 @@ export function misuse(kind: ErrorKind, message: string): Error {
 /** A value as one would write it, cut short. */
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function'
-  const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : quote(value)
+  const text = inspect(value, { depth: 1, breakLength: Infinity, compact: true })
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
-}
-
-function quote(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
 /** Levenshtein distance, letters' case ignored. */

@@ -53,7 +53,7 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
       min: 1,
       max: MAX_WORKERS,
       env: 'WEB_CONCURRENCY',
-      fallback: availableParallelism(),
+      fallback: Math.min(MAX_WORKERS, availableParallelism()),
     }),
     exec: readExec(read),
     args: read.strings('args', process.argv.slice(2)),
