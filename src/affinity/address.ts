@@ -119,7 +119,7 @@ function isLocalScope(bytes: Buffer): boolean {
 function mask(bytes: Buffer, prefix: number): Buffer {
   for (let i = prefix >> 3; i < bytes.length; i++) {
     const kept = Math.max(0, prefix - i * 8)
-    bytes[i] = bytes.readUInt8(i) & (0xff00 >> Math.min(8, kept))
+    bytes[i] = bytes.readUInt8(i) & (0xff00 >> kept)
   }
   return bytes
 }

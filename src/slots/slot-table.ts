@@ -94,17 +94,18 @@ function gapless(workers: readonly number[]): boolean {
 /**
  * Gives the newcomer floor(256 / n) slots, one at a time from whoever owns the most then.
  *
- * @param home - the table in which everybody is there: of the richest's slots, those that are the newcomer's there go
- *   first, because they are its clients from before it left
+ * @param home - the table in which everybody is there. Where there is a choice, the slots that are the newcomer's in it
+ *   go first: they are its clients from before it left.
  */
 function grow(from: SlotTable, newcomer: number, home?: SlotTable): Uint8Array {
   const owners = from.owners.slice()
   const shares = sharesOf(from)
+  const isItsOwn = (slot: number) => home?.owners[slot] === newcomer
+  const rank = ({ slots }: Share) => 2 * slots.length + Number(slots.some(isItsOwn))
   for (let i = Math.floor(SLOTS / (shares.length + 1)); i > 0; i--) {
-    const { slots } = shares.reduce((a, b) => (b.slots.length > a.slots.length ? b : a))
-    // -1, so the last one, where none of them is.
-    const own = slots.findLastIndex((slot) => home?.owners[slot] === newcomer)
-    for (const slot of slots.splice(own, 1)) owners[slot] = newcomer
+    const { slots } = shares.reduce((a, b) => (rank(b) > rank(a) ? b : a))
+    // -1, so the last one, where none of them is its own.
+    for (const slot of slots.splice(slots.findLastIndex(isItsOwn), 1)) owners[slot] = newcomer
   }
   return owners
 }
@@ -122,9 +123,14 @@ function shrink(from: SlotTable, leaver: number): Uint8Array {
   return owners
 }
 
+interface Share {
+  readonly worker: number
+  readonly slots: number[]
+}
+
 /** What each worker owns, in the order of their ids. */
-function sharesOf({ workers, owners }: SlotTable): { worker: number; slots: number[] }[] {
-  const shares = new Map(workers.map((worker) => [worker, { worker, slots: [] as number[] }]))
+function sharesOf({ workers, owners }: SlotTable): Share[] {
+  const shares = new Map(workers.map((worker): [number, Share] => [worker, { worker, slots: [] }]))
   for (const [slot, worker] of owners.entries()) shares.get(worker)?.slots.push(slot)
   return [...shares.values()]
 }

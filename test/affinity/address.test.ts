@@ -1,0 +1,139 @@
+import * as fc from 'fast-check'
+import { isIP } from 'node:net'
+import t from 'tap'
+import { addressKey, bytesKey, parseAddress, rawAddress } from '../../src/affinity/address.ts'
+import { addressTexts, ipv4Bytes, ipv6Bytes, nearlyAddresses } from '../support/addresses.ts'
+
+const whole = { ipv4Prefix: 32, ipv6Prefix: 64, seed: 0 }
+const hex = (bytes: Buffer | undefined) => bytes?.toString('hex')
+
+t.test('every way to write an address gives the same key', async () => {
+  const prefixes = fc.record({
+    ipv4Prefix: fc.integer({ min: 1, max: 32 }),
+    ipv6Prefix: fc.integer({ min: 1, max: 128 }),
+  })
+  fc.assert(
+    fc.property(fc.oneof(ipv4Bytes, ipv6Bytes), fc.infiniteStream(fc.nat()), prefixes, (bytes, choices, prefix) => {
+      const affinity = { ...prefix, seed: 0 }
+      const key = hex(bytesKey(Buffer.from(bytes), affinity))
+      for (const text of addressTexts(bytes, choices)) {
+        if (hex(addressKey(text, affinity)) !== key)
+          throw new Error(`${text} has key ${hex(addressKey(text, affinity))}`)
+      }
+    }),
+  )
+})
+
+t.test('written addresses come back byte for byte', async (t) => {
+  fc.assert(
+    fc.property(ipv6Bytes, fc.infiniteStream(fc.nat()), (bytes, choices) =>
+      addressTexts(bytes, choices).every((text) => rawAddress(text).equals(bytes)),
+    ),
+  )
+  fc.assert(fc.property(ipv4Bytes, (bytes) => rawAddress([...bytes].join('.')).equals(bytes)))
+  t.throws(() => rawAddress('localhost'), { message: 'not an IP address: localhost' })
+})
+
+t.test('an address is exactly what node:net calls one', async (t) => {
+  const agree = (text: string) => (parseAddress(text) === undefined) === (isIP(text) === 0)
+  fc.assert(fc.property(fc.string(), agree))
+  fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...Array.from('0123456789abfF:.%x ')) }), agree), {
+    numRuns: 2_000,
+  })
+  fc.assert(fc.property(nearlyAddresses, agree), { numRuns: 5_000 })
+  for (const text of ['', ':', '::', ':::', '1', '1.2.3', '1.2.3.4.5', '::1::', '1:2:3:4:5:6:7:8:9', '1:2:3:4:5:6:7']) {
+    t.ok(agree(text), text)
+  }
+  for (const text of ['1:2:3:4:5:6:7::', '::2:3:4:5:6:7:8', '1:2:3:4:5:6:1.2.3.4', '1.2.3.4::', '::1.2.3.4:5']) {
+    t.ok(agree(text), text)
+  }
+})
+
+t.test('a zone id is dropped, whatever the interface is called', async (t) => {
+  for (const zone of ['eth0', '2', 'br_lan', 'veth1.2', 'wg-a', 'ü']) {
+    t.equal(hex(addressKey(`fe80::a1%${zone}`, whole)), '00000000000000a1', zone)
+  }
+  for (const text of ['fe80::1%', 'fe80::1%a b', 'fe80::1%a%b', '%eth0', '10.0.0.1%eth0']) {
+    t.equal(parseAddress(text), undefined, text)
+  }
+})
+
+t.test('IPv4 has 4 bytes, also where it is mapped into IPv6', async (t) => {
+  t.equal(hex(addressKey('192.0.2.7', whole)), 'c0000207')
+  t.equal(hex(addressKey('::ffff:192.0.2.7', whole)), 'c0000207')
+  t.equal(hex(addressKey('::FFFF:c000:0207', whole)), 'c0000207')
+  t.equal(hex(parseAddress('0:0:0:0:0:ffff:192.0.2.7')), 'c0000207')
+  t.not(hex(addressKey('::fffe:192.0.2.7', whole)), 'c0000207', 'only ::ffff:0:0/96 is mapped')
+  t.not(hex(addressKey('1::ffff:192.0.2.7', whole)), 'c0000207', 'only ::ffff:0:0/96 is mapped')
+  t.not(hex(addressKey('0:0:0:1::ffff:192.0.2.7', whole)), 'c0000207', 'only ::ffff:0:0/96 is mapped')
+})
+
+t.test('addresses that agree up to the prefix have one key, and no others', async () => {
+  const pair = <T>(bytes: fc.Arbitrary<T>) => fc.tuple(bytes, bytes)
+  const keyOf = (bytes: Buffer, affinity: typeof whole) => hex(bytesKey(Buffer.from(bytes), affinity))
+  /** b with the first `bits` bits of a, and with the next bit of a turned over. */
+  const graft = (a: Buffer, b: Buffer, bits: number): [Buffer, Buffer] => {
+    const [near, far] = [Buffer.from(b), Buffer.from(b)]
+    for (const [copy, last] of [
+      [near, bits],
+      [far, bits - 1],
+    ] as const) {
+      for (let i = 0; i < last; i++) setBit(copy, i, bit(a, i))
+    }
+    setBit(far, bits - 1, 1 - bit(a, bits - 1))
+    return [near, far]
+  }
+  fc.assert(
+    fc.property(pair(ipv4Bytes), fc.integer({ min: 1, max: 32 }), ([a, b], ipv4Prefix) => {
+      const [near, far] = graft(a, b, ipv4Prefix)
+      const affinity = { ...whole, ipv4Prefix }
+      return keyOf(a, affinity) === keyOf(near, affinity) && keyOf(a, affinity) !== keyOf(far, affinity)
+    }),
+  )
+  const global = ipv6Bytes.map((bytes) => Buffer.concat([Buffer.from([0x20]), bytes.subarray(1)]))
+  fc.assert(
+    fc.property(pair(global), fc.integer({ min: 9, max: 128 }), ([a, b], ipv6Prefix) => {
+      const [near, far] = graft(a, b, ipv6Prefix)
+      const affinity = { ...whole, ipv6Prefix }
+      return keyOf(a, affinity) === keyOf(near, affinity) && keyOf(a, affinity) !== keyOf(far, affinity)
+    }),
+  )
+})
+
+t.test('an IPv6 key is the first 64 bits, or all 128 where the prefix is longer', async (t) => {
+  const text = '2001:db8:1:2:3:4:5:6'
+  t.equal(hex(addressKey(text, whole)), '20010db800010002')
+  t.equal(hex(addressKey(text, { ...whole, ipv6Prefix: 48 })), '20010db800010000')
+  t.equal(hex(addressKey(text, { ...whole, ipv6Prefix: 65 })), '20010db8000100020000000000000000')
+  t.equal(hex(addressKey(text, { ...whole, ipv6Prefix: 128 })), '20010db8000100020003000400050006')
+})
+
+t.test('neighbours with a link-local or unique-local prefix are told apart by the low 64 bits', async (t) => {
+  const low = (text: string) => hex(addressKey(text, { ...whole, ipv6Prefix: 48 }))
+  for (const prefix of ['fe80', 'fe81', 'febf', 'fc00', 'fc12', 'fd00', 'fdff']) {
+    t.equal(low(`${prefix}::1:2:3:4`), '0001000200030004', prefix)
+  }
+  for (const prefix of ['fe7f', 'fec0', 'fbff', 'fe00', 'ff02', '2001']) {
+    t.equal(low(`${prefix}::1:2:3:4`), `${prefix}000000000000`, prefix)
+  }
+  t.equal(
+    hex(addressKey('fe80::1:2:3:4', { ...whole, ipv6Prefix: 100 })),
+    'fe800000000000000001000200030004',
+    'with a long prefix the key is the whole address',
+  )
+})
+
+t.test('a client without an address has no key', async (t) => {
+  t.equal(addressKey(undefined, whole), undefined)
+  t.equal(addressKey('', whole), undefined)
+  t.equal(addressKey('localhost', whole), undefined)
+})
+
+function bit(bytes: Buffer, i: number): number {
+  return (bytes[i >> 3]! >> (7 - (i & 7))) & 1
+}
+
+function setBit(bytes: Buffer, i: number, value: number): void {
+  const mask = 0x80 >> (i & 7)
+  bytes[i >> 3] = value === 1 ? bytes[i >> 3]! | mask : bytes[i >> 3]! & ~mask
+}

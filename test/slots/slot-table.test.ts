@@ -1,0 +1,261 @@
+import * as fc from 'fast-check'
+import { createHash } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import t from 'tap'
+import { addressKey } from '../../src/affinity/address.ts'
+import { fingerprint32, seeded, slotOf, SLOTS } from '../../src/slots/hash.ts'
+import { MAX_WORKERS, slotTable, type SlotTable } from '../../src/slots/slot-table.ts'
+
+/** Slots by worker, of the workers that own any. */
+function shares({ owners }: SlotTable): Map<number, number> {
+  const counts = new Map<number, number>()
+  for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1)
+  return counts
+}
+
+/** The slots whose owner differs. */
+function moved(from: SlotTable, to: SlotTable): number[] {
+  return [...from.owners.keys()].filter((slot) => from.owners[slot] !== to.owners[slot])
+}
+
+function isEven(table: SlotTable): boolean {
+  const counts = shares(table)
+  const least = Math.floor(SLOTS / table.workers.length)
+  return table.workers.every((worker) => [least, least + 1].includes(counts.get(worker) ?? 0))
+}
+
+function isGapless(workers: readonly number[]): boolean {
+  return workers.every((worker, i) => worker === i)
+}
+
+const same = (a: SlotTable, b: SlotTable) => moved(a, b).length === 0 && a.workers.join() === b.workers.join()
+
+/** A number of workers, and ids that come (or go, where they are there) one after the other. */
+const walk = fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 40 })).chain((workers) =>
+  fc.record({
+    workers: fc.constant(workers),
+    steps: fc.array(fc.nat({ max: workers - 1 }), { maxLength: 90 }),
+  }),
+)
+
+function step(table: SlotTable, worker: number): SlotTable {
+  if (!table.workers.includes(worker)) return table.with(worker)
+  return table.workers.length === 1 ? table : table.without(worker)
+}
+
+t.test('one worker more moves exactly floor(256 / n) slots, all of them to the newcomer', async (t) => {
+  for (let n = 1; n < MAX_WORKERS; n++) {
+    const [before, after] = [slotTable(n), slotTable(n + 1)]
+    const slots = moved(before, after)
+    t.equal(slots.length, Math.floor(SLOTS / (n + 1)), `${n} to ${n + 1}`)
+    t.ok(
+      slots.every((slot) => after.owners[slot] === n),
+      'all to the newcomer',
+    )
+    t.equal(before.with(n), after, 'also when it joins')
+  }
+})
+
+t.test('any number of workers own the same number of slots, give or take one', async (t) => {
+  for (let n = 1; n <= MAX_WORKERS; n++) {
+    const table = slotTable(n)
+    t.ok(isEven(table), `${n} workers`)
+    t.equal(shares(table).size, n)
+    t.ok(isGapless(table.workers))
+  }
+})
+
+t.test('after any coming and going the slots are spread evenly over those who are there', async () => {
+  fc.assert(
+    fc.property(walk, ({ workers, steps }) => {
+      let table = slotTable(workers)
+      for (const worker of steps) {
+        table = step(table, worker)
+        if (!isEven(table)) return false
+        if ([...shares(table).keys()].some((owner) => !table.workers.includes(owner))) return false
+      }
+      return true
+    }),
+  )
+})
+
+t.test('whoever leaves takes nobody along: only its own slots move', async () => {
+  fc.assert(
+    fc.property(walk, fc.nat(), ({ workers, steps }, which) => {
+      const table = steps.reduce(step, slotTable(workers))
+      const leaver = table.workers[which % table.workers.length] ?? 0
+      if (table.workers.length === 1) return true
+      const after = table.without(leaver)
+      if (isGapless(after.workers)) return same(after, slotTable(after.workers.length))
+      return moved(table, after).every((slot) => table.owners[slot] === leaver)
+    }),
+  )
+})
+
+t.test('whoever joins gets its share, and nothing else moves', async () => {
+  fc.assert(
+    fc.property(walk, fc.nat({ max: MAX_WORKERS - 1 }), ({ workers, steps }, newcomer) => {
+      const table = steps.reduce(step, slotTable(workers))
+      if (table.workers.includes(newcomer)) return true
+      const after = table.with(newcomer)
+      if (isGapless(after.workers)) return same(after, slotTable(after.workers.length))
+      const slots = moved(table, after)
+      return slots.length === shares(after).get(newcomer) && slots.every((slot) => after.owners[slot] === newcomer)
+    }),
+  )
+})
+
+t.test('a worker that leaves and comes back finds its slots as they were', async () => {
+  fc.assert(
+    fc.property(walk, fc.nat(), ({ workers, steps }, which) => {
+      const table = steps.reduce(step, slotTable(workers))
+      const leaver = table.workers[which % table.workers.length] ?? 0
+      return table.workers.length === 1 || same(table.without(leaver).with(leaver), table)
+    }),
+  )
+})
+
+t.test('a worker that comes back while another one is away gets at least nine tenths of its slots', async (t) => {
+  for (const workers of [3, 4, 6, 8, 16, 32]) {
+    const everybody = slotTable(workers)
+    for (const first of everybody.workers) {
+      for (const second of everybody.workers) {
+        if (first === second) continue
+        const table = everybody.without(first).without(second).with(first)
+        const before = [...everybody.owners.keys()].filter((slot) => everybody.owners[slot] === first)
+        const again = before.filter((slot) => table.owners[slot] === first)
+        if (again.length < before.length * 0.9)
+          t.fail(`${again.length} of ${before.length}: ${workers}, ${first}, ${second}`)
+      }
+    }
+  }
+})
+
+t.test('workers that leave one after the other and come back in reverse undo it step by step', async () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 32 }), fc.nat(), (workers, seed) => {
+      const leavers = [...slotTable(workers).workers].sort((a, b) => hashOf(a, seed) - hashOf(b, seed)).slice(1)
+      const tables = leavers.reduce((all, worker) => [...all, all.at(-1)!.without(worker)], [slotTable(workers)])
+      let table = tables.at(-1)!
+      for (const worker of leavers.toReversed()) {
+        table = table.with(worker)
+        tables.pop()
+        if (!same(table, tables.at(-1)!)) return false
+      }
+      return true
+    }),
+  )
+})
+
+t.test('workers 0 to n-1 have the one table of n workers, whichever way they got there', async () => {
+  fc.assert(
+    fc.property(walk, ({ workers, steps }) => {
+      const table = steps.reduce(step, slotTable(workers))
+      const back = slotTable(workers).workers.filter((worker) => !table.workers.includes(worker))
+      const home = back.reduce((from, worker) => from.with(worker), table)
+      return same(home, slotTable(workers))
+    }),
+  )
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), fc.nat(), (stay, more, seed) => {
+      const leavers = Array.from({ length: more }, (_, i) => stay + i).sort((a, b) => hashOf(a, seed) - hashOf(b, seed))
+      const table = leavers.reduce((from, worker) => from.without(worker), slotTable(stay + more))
+      return same(table, slotTable(stay))
+    }),
+  )
+})
+
+t.test('a table is what its steps say, not what else was asked before', async (t) => {
+  // A module of its own, in which no table was built yet.
+  const fresh = (await import(`../../src/slots/slot-table.js?fresh=${process.pid}`)) as {
+    slotTable: typeof slotTable
+  }
+  slotTable(MAX_WORKERS)
+  for (const ids of [[200], [7, 3], [255, 1, 90]]) {
+    const table = ids.reduce((from, id) => from.with(id), slotTable(2))
+    const other = ids.reduce((from, id) => from.with(id), fresh.slotTable(2))
+    t.ok(same(table, other), ids.join())
+  }
+})
+
+t.test('a table forgets where it came from long ago, and still undoes its last step', async (t) => {
+  // Worker 0 stays away, so that the table of all eight, which is kept for good, never comes back.
+  const nth = (i: number) => 1 + ((i * 5) % 7)
+  let table = slotTable(8).without(0)
+  const first = new WeakRef(table)
+  for (let i = 0; i < 1000; i++) {
+    const after = step(table, nth(i))
+    if (!same(step(after, nth(i)), table)) t.fail(`step ${i} cannot be undone`)
+    table = after
+  }
+  // A WeakRef holds on until the turn of the loop is over.
+  await new Promise(setImmediate)
+  collectGarbage()
+  t.equal(first.deref(), undefined)
+  t.ok(isEven(table))
+})
+
+t.test('a table is a value: a change leaves the former one alone', async () => {
+  fc.assert(
+    fc.property(walk, ({ workers, steps }) => {
+      let table = slotTable(workers)
+      for (const worker of steps) {
+        const [owners, ids] = [Buffer.from(table.owners), table.workers.join()]
+        const after = step(table, worker)
+        if (!owners.equals(table.owners) || ids !== table.workers.join()) return false
+        table = after
+      }
+      return true
+    }),
+  )
+})
+
+t.test('what changes nothing gives the same table back', async (t) => {
+  const table = slotTable(3)
+  t.equal(table.with(2), table)
+  t.equal(table.without(3), table)
+  t.equal(slotTable(3), table)
+})
+
+t.test('a table that cannot be is refused', async (t) => {
+  for (const n of [0, -1, 1.5, 257, Number.NaN]) t.throws(() => slotTable(n), RangeError, String(n))
+  for (const id of [-1, 256, 0.5]) t.throws(() => slotTable(2).with(id), { message: /0 to 255, got/ }, String(id))
+  t.throws(() => slotTable(1).without(0), { message: /the last one/ })
+})
+
+t.test('clients spread over the workers as evenly as chance allows', async (t) => {
+  // Each of m clients falls on one of n workers with probability 1/n: a binomial count with mean m/n and variance
+  // m/n (1 - 1/n). Five standard deviations are passed in one of 1.7 million counts; the addresses are fixed.
+  const [clients, workers] = [1000, 4]
+  const bound = 5 * Math.sqrt((clients / workers) * (1 - 1 / workers))
+  const { owners } = slotTable(workers)
+  const random = Array.from({ length: clients }, (_, n) => createHash('sha256').update(`${n}`).digest())
+  const sets = {
+    random: random.map((bytes) => bytes.subarray(0, 4).join('.')),
+    homes: random.map((bytes) => `2a02:${bytes.toString('hex', 0, 6).replaceAll(/.{4}(?!$)/g, '$&:')}::1`),
+    inARow: Array.from({ length: clients }, (_, n) => `10.0.${n >> 8}.${n & 255}`),
+    blocks: Array.from({ length: clients }, (_, n) => `2001:db8:${n.toString(16)}::1`),
+  }
+  for (const [name, addresses] of Object.entries(sets)) {
+    for (const seed of [0, 0x5eed]) {
+      const counts = [0, 0, 0, 0]
+      for (const address of addresses) {
+        const key = addressKey(address, { ipv4Prefix: 32, ipv6Prefix: 64, seed })!
+        counts[owners[slotOf(fingerprint32(seeded(key, seed)))]!]!++
+      }
+      for (const count of counts) {
+        t.ok(Math.abs(count - addresses.length / workers) < bound, `${name}, seed ${seed}: ${count}`)
+      }
+    }
+  }
+})
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+}
+
+function hashOf(worker: number, seed: number): number {
+  return fingerprint32(Buffer.from(`${worker} ${seed}`))
+}
