@@ -99,7 +99,6 @@ t.test('--redis brings a Redis of its own', { skip: missing('redis-server') }, a
     const folders = processes.map(folderOf).filter((folder) => folder !== undefined)
     t.equal(folders.length, 1)
     demo.child.kill('SIGKILL')
-    await demo.exited
     await until('everything is gone', () => !processes.some(isRunning) && !folders.some((folder) => existsSync(folder)))
   })
 
