@@ -164,7 +164,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   #program(id: number, restarts: number): Program {
-    const { exec, args, execArgv, env, workers, shutdown, backlog } = this.#settings
+    const { exec, args, execArgv, env, workers, shutdown, backlog, limits } = this.#settings
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
     const setup = {
       version: PROTOCOL_VERSION,
@@ -174,6 +174,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       deadline: shutdown.deadline,
       restarts,
       backlog,
+      countEnds: limits.maxConnections !== Infinity || limits.maxPerAddress !== Infinity,
       transport: this.#native.transport.name,
     }
     const endpoint = this.#native.transport.endpoint()

@@ -19,6 +19,8 @@ export interface WorkerSetup {
   workers: number
   address: Address
   transport: 'node-ipc' | 'descriptor-channel'
+  /** Whether the primary wants to know when connections end. */
+  countEnds: boolean
   /** Queued connections per listening socket. */
   backlog: number
   /** Milliseconds for draining when the primary is gone. */
@@ -27,10 +29,10 @@ export interface WorkerSetup {
   restarts: number
 }
 
-/** Primary to worker. */
+/** Primary to worker; and a bare number, the number of the connection whose handle travels with it. */
 export type ToWorker =
-  /** A connection; its handle travels with the message. `seq` counts up per channel. */
-  | { type: 'connection'; seq: number }
+  /** Node's own answers are seen: no need for 'ack' any more. */
+  | { type: 'quiet' }
   /** Asks for a sign of life; whatever was sent before it and is not acknowledged then was lost. */
   | { type: 'probe'; seq: number }
   /** No connection will follow. */
@@ -52,16 +54,19 @@ export type ToPrimary =
   | { type: 'alive'; seq: number }
   /** These slots are not listened on any more. */
   | { type: 'dropped'; slots: number[] }
+  /** The connections that came under these numbers have ended. */
+  | { type: 'ended'; numbers: number[] }
   /** This worker stops by itself: send no more. */
   | { type: 'leave'; reason: string }
 
-const toWorkerTypes = new Set<string>(['connection', 'probe', 'end', 'drop', 'drain'] satisfies ToWorker['type'][])
+const toWorkerTypes = new Set<string>(['quiet', 'probe', 'end', 'drop', 'drain'] satisfies ToWorker['type'][])
 const toPrimaryTypes = new Set<string>([
   'ready',
   'failed',
   'ack',
   'alive',
   'dropped',
+  'ended',
   'leave',
 ] satisfies ToPrimary['type'][])
 
@@ -91,6 +96,7 @@ function open(raw: unknown, types: ReadonlySet<string>): unknown {
   if (typeof message !== 'object' || message === null || !('type' in message)) return undefined
   if (typeof message.type !== 'string' || !types.has(message.type)) return undefined
   if ('slots' in message && !isSlots(message.slots)) return undefined
+  if ('numbers' in message && !Array.isArray(message.numbers)) return undefined
   // Both ends are the same program started by us, so beyond the type only what is computed with is checked.
   if ('seq' in message && !Number.isSafeInteger(message.seq)) return undefined
   return message

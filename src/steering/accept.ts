@@ -10,6 +10,8 @@ import type { Accepted } from '../transport/transport.ts'
 export interface Incoming extends Accepted {
   slot: number
   acceptedAt: number
+  /** The client's key in hex, where connections are counted by it. */
+  key: string
 }
 
 /**
@@ -42,7 +44,7 @@ export function acceptSockets(server: Server, accept: AcceptFunction): void {
  * @returns whether this Node has it; false: use {@link acceptSockets}
  */
 export function acceptHandles(server: Server, accept: AcceptFunction, libc: Libc | undefined): boolean {
-  const listening = handleOf(server as never)
+  const listening = handleOf(server)
   if (typeof listening?.onconnection !== 'function' || typeof listening.getpeername !== 'function') return false
   const below = libc === undefined ? undefined : belowNode(libc, listening.fd, accept)
   listening.onconnection = (status, handle) => {
@@ -52,6 +54,11 @@ export function acceptHandles(server: Server, accept: AcceptFunction, libc: Libc
     below?.drain()
   }
   return true
+}
+
+/** Takes all that is queued on a socket that is about to be closed. */
+export function drainBacklog(libc: Libc, listening: number, accept: AcceptFunction): void {
+  belowNode(libc, listening, accept).drain(Infinity)
 }
 
 function peerOf(handle: TcpHandle): Buffer | undefined {
@@ -66,8 +73,8 @@ function belowNode(libc: Libc, listening: number, accept: AcceptFunction) {
     peer(fd: number): Buffer | undefined {
       return libc.getpeername(fd, sockaddr.bytes, sockaddr.length()) === 0 ? sockaddr.address() : undefined
     },
-    drain(): void {
-      for (let i = 0; i < BURST; i++) {
+    drain(most = BURST): void {
+      for (let i = 0; i < most; i++) {
         const fd = libc.accept4(listening, sockaddr.bytes, sockaddr.length(), SOCK_NONBLOCK | SOCK_CLOEXEC)
         if (fd === -EINTR) continue
         // Nobody else waits, or an error that libuv will meet and handle at its next accept.
@@ -82,6 +89,8 @@ class Connection implements Incoming {
   readonly fd: number
   readonly handle: TcpHandle
   slot = 0
+  seq = 0
+  key = ''
   acceptedAt = 0
   readonly #closable: TcpHandle | Socket
 
@@ -102,6 +111,8 @@ class BareConnection implements Incoming {
   readonly fd: number
   readonly handle = undefined
   slot = 0
+  seq = 0
+  key = ''
   acceptedAt = 0
   readonly #libc: Libc
 

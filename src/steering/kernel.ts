@@ -9,7 +9,7 @@ import type { Settings } from '../settings.ts'
 import { SLOTS } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Endpoint } from '../transport/transport.ts'
-import { openSlotGroup } from './listener.ts'
+import { openSlotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
 import { newCounters, type Steering, type SteeringEvents } from './steering.ts'
 

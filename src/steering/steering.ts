@@ -8,6 +8,9 @@ import type { SlotTable } from '../slots/slot-table.ts'
 export const CLOSE_REASONS = {
   'no-address': 'the client had reset before it was accepted',
   'pending-full': 'limits.maxPending connections were waiting already',
+  'connections-full': 'limits.maxConnections connections were open already',
+  'address-full': 'its address had limits.maxPerAddress connections open already',
+  descriptors: 'the primary had no descriptors to spare',
   'hold-timeout': 'no worker took it within limits.holdTimeout',
   shutdown: 'the balancer was closing and no worker was left to serve it',
 } as const
@@ -20,6 +23,8 @@ export interface SteeringCounters {
   handedOff: number
   /** Sent again because the first worker did not take it. */
   redispatched: number
+  /** How often accepting was stopped for want of descriptors. */
+  pauses: number
   closed: Record<CloseReason, number>
 }
 
@@ -30,7 +35,16 @@ export function newCounters(): SteeringCounters {
     accepted: 0,
     handedOff: 0,
     redispatched: 0,
-    closed: { 'no-address': 0, 'pending-full': 0, 'hold-timeout': 0, shutdown: 0 },
+    pauses: 0,
+    closed: {
+      'no-address': 0,
+      'pending-full': 0,
+      'connections-full': 0,
+      'address-full': 0,
+      descriptors: 0,
+      'hold-timeout': 0,
+      shutdown: 0,
+    },
   }
 }
 

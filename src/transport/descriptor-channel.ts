@@ -148,8 +148,8 @@ export function receiveDescriptors(events: ReceiverEvents): void {
   openWorkerLink(
     libc,
     [INHERITED, INHERITED + 1],
-    ({ kind, descriptors, more }) => {
-      if (kind === FRAME.connections) for (const fd of descriptors) events.connection(open(fd))
+    ({ kind, seq, descriptors, more }) => {
+      if (kind === FRAME.connections) for (const [i, fd] of descriptors.entries()) events.connection(open(fd), seq + i)
       if (kind === FRAME.listeners && more !== undefined)
         events.listeners?.(slotsOf(more, descriptors.length), descriptors)
     },

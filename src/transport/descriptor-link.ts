@@ -176,6 +176,8 @@ export class PrimaryLink {
 /** One received frame. */
 export interface Frame {
   kind: number
+  /** Number of the first descriptor. */
+  seq: number
   descriptors: readonly number[]
   /** What the sender added, copied. */
   more: Buffer | undefined
@@ -215,11 +217,13 @@ export function openWorkerLink(
 
   function read({ body, descriptors, length }: DescriptorReader): Frame {
     const count = body.readUInt16LE(2)
-    last = (body.readUInt32LE(4) + count - 1) >>> 0
+    const seq = body.readUInt32LE(4)
+    last = (seq + count - 1) >>> 0
     // Frames before this one are told as received whole, this one in part.
     if (descriptors.length < count) receipt(count - descriptors.length)
     return {
       kind: body[0] ?? 0,
+      seq,
       descriptors,
       more: length > HEADER ? Buffer.from(body.subarray(HEADER, length)) : undefined,
     }

@@ -1,9 +1,13 @@
 // Connections over Node's own IPC channel: works everywhere, and is the fallback.
 //
 // Node keeps one handle in flight per channel and queues the rest without a bound; it loses that queue when the
-// channel closes, and tells nobody. So few are sent at a time, and none is forgotten before the worker says so.
+// channel closes, and tells nobody. So few are sent at a time, and none is forgotten before the worker has it.
+//
+// Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors
+// left); node:cluster relies on the same messages. Where they are seen, a second answer of our own is saved: it would be
+// a third of the cost. Until they have been seen on this very channel the worker answers by itself.
 import type { ChildProcess } from 'node:child_process'
-import { openForPrimary, openForWorker, type ToPrimary, type ToWorker } from '../protocol.ts'
+import { isOurs, openForPrimary, openForWorker, type ToPrimary, type ToWorker } from '../protocol.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
@@ -31,11 +35,14 @@ class NodeIpcSender implements Sender {
   /** When the worker first owed the answer it still owes. */
   #owesSince: number | undefined
   #probed = false
+  /** Node's own answers so far. */
+  #answers = 0
 
   constructor(child: ChildProcess, events: SenderEvents) {
     this.#child = child
     this.#events = events
     child.on('message', this.#receive)
+    child.on('internalMessage', this.#receiveInternal)
     child.on('disconnect', this.#gone)
   }
 
@@ -49,7 +56,7 @@ class NodeIpcSender implements Sender {
       return false
     }
     this.#owesSince ??= performance.now()
-    this.#post({ type: 'connection', seq: this.#sent.add(connection) }, connection.handle)
+    this.#post(this.#sent.add(connection), connection.handle)
     return true
   }
 
@@ -70,25 +77,37 @@ class NodeIpcSender implements Sender {
   close(): Accepted[] {
     this.#closed = true
     this.#child.off('message', this.#receive)
+    this.#child.off('internalMessage', this.#receiveInternal)
     this.#child.off('disconnect', this.#gone)
     return this.#sent.clear()
   }
 
-  #post(message: ToWorker, handle?: TcpHandle): void {
+  /** @param message - a connection is just its number: this is what is sent most */
+  #post(message: ToWorker | number, handle?: TcpHandle): void {
     if (!this.#child.connected) return
     // Sending the raw handle leaves our descriptor open (as keepOpen does for a socket) until the acknowledgement.
     // Without a callback a failed write would be an 'error' event that can end the primary. With it, there is nothing
     // to do: acknowledgements may still be unread, so what was lost is known only at 'disconnect' or 'close'.
-    this.#child.send({ holdfast: message }, handle as never, () => {})
+    this.#child.send({ holdfast: message }, handle as never, ignore)
   }
 
   readonly #receive = (raw: unknown): void => {
     const message = openForPrimary(raw)
-    if (message?.type === 'ack') this.#answered(this.#sent.arrived(message.seq))
+    if (message?.type === 'ack') {
+      if (this.#answers > message.seq) this.#post({ type: 'quiet' })
+      this.#answered(this.#sent.arrived(message.seq))
+    }
     if (message?.type === 'alive') {
       this.#probed = false
       this.#answered(this.#sent.past(message.seq))
     }
+  }
+
+  /** Handles are answered in the order in which they were sent, so counting tells which one this is. */
+  readonly #receiveInternal = (raw: unknown): void => {
+    const command: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, 'cmd') : undefined
+    if (command === 'NODE_HANDLE_ACK') this.#answered(this.#sent.arrived(this.#answers++ >>> 0))
+    if (command === 'NODE_HANDLE_NACK') this.#answered(this.#sent.past(this.#answers++ >>> 0))
   }
 
   #answered({ taken, lost }: Acknowledged): void {
@@ -110,19 +129,26 @@ class NodeIpcSender implements Sender {
 
 /** The worker's end: listens on this process's channel from now on. */
 export function receiveNodeIpc(events: ReceiverEvents): void {
+  let quiet = false
   process.on('message', (raw: unknown, handle: unknown) => {
+    if (isOurs(raw) && typeof raw.holdfast === 'number') return take(raw.holdfast, handle)
     const message = openForWorker(raw)
+    if (message?.type === 'quiet') quiet = true
     if (message?.type === 'probe') post({ type: 'alive', seq: message.seq })
     if (message?.type === 'end') events.end()
-    if (message?.type !== 'connection') return
+  })
+
+  function take(seq: number, handle: unknown): void {
     // Out of descriptors the message comes without its handle; not acknowledged, it is sent again.
     if (handle === undefined || handle === null) return
-    post({ type: 'ack', seq: message.seq })
-    events.connection(handle as TcpHandle)
-  })
+    if (!quiet) post({ type: 'ack', seq })
+    events.connection(handle as TcpHandle, seq)
+  }
 }
 
 /** Sends to the primary; a channel that is closed is noticed by its 'disconnect' event, not here. */
 function post(message: ToPrimary): void {
-  if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, () => {})
+  if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, ignore)
 }
+
+function ignore(): void {}

@@ -1,7 +1,7 @@
 // Node's TCP handle: the object under net.Socket that owns the descriptor. node:cluster passes exactly these between
 // processes; sending the handle instead of the net.Socket keeps Node's own bookkeeping (which leaks listeners and
 // counts when a worker dies) out of the way, and lets the worker make the socket its server would have made.
-import { Socket } from 'node:net'
+import { Socket, type Server } from 'node:net'
 import type { Libc } from '../native/libc.ts'
 
 /** The part of the interface that is used, the same in Node 20 to 26. */
@@ -24,8 +24,8 @@ const AF_INET = 2
 const SOCK_STREAM = 1
 const SOCK_CLOEXEC = 0o2000000
 
-/** The handle under a socket; undefined when the socket is destroyed already. */
-export function handleOf(socket: Socket): TcpHandle | undefined {
+/** The handle under a socket or server; undefined when it is closed already. */
+export function handleOf(socket: Socket | Server): TcpHandle | undefined {
   return (Reflect.get(socket, '_handle') as TcpHandle | null | undefined) ?? undefined
 }
 

@@ -13,6 +13,10 @@ export interface Accepted {
   readonly slot: number
   /** Milliseconds on the monotonic clock. */
   readonly acceptedAt: number
+  /** The number it was last sent under. */
+  seq: number
+  /** The client's key in hex, where connections are counted by it; else empty. */
+  readonly key: string
   /** Gives up the primary's copy of the descriptor; without FIN where a worker has one too. */
   close(): void
 }
@@ -49,7 +53,7 @@ export interface Sender {
 /** What a receiver reports. */
 export interface ReceiverEvents {
   /** Called after the acknowledgement went out, so that a crash in the application is the application's. */
-  connection(handle: TcpHandle): void
+  connection(handle: TcpHandle, seq: number): void
   /** Listening sockets of slots, as descriptors. */
   listeners?(slots: readonly number[], descriptors: readonly number[]): void
   /** Nothing will follow. */

@@ -23,9 +23,9 @@ export class Unacknowledged {
 
   /** @returns the connection's sequence number */
   add(connection: Accepted): number {
-    const seq = this.next
+    connection.seq = this.next
     this.#queue.push(connection)
-    return seq
+    return connection.seq
   }
 
   /** Number `seq` arrived; what was sent before it and is not acknowledged was lost. */

@@ -7,6 +7,7 @@ import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import { finisher } from './finish.ts'
 import { attach } from './receive.ts'
+import { endReporter, whenClosed } from './ends.ts'
 import { slotSockets, type SlotSockets } from './slot-sockets.ts'
 
 /** A server, or a function that makes one; the function runs in workers only. */
@@ -35,13 +36,17 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   let close = (): Promise<void> => Promise.resolve()
   let left: Promise<void> | undefined
   let isReady = false
+  const ends = endReporter((numbers) => post({ type: 'ended', numbers }))
   let sockets: SlotSockets | undefined
   let ended = (): void => {}
   const end = new Promise<void>((done) => (ended = done))
 
   // From here on nothing is missed: Node keeps messages that came before the first listener.
   receive(setup.transport, {
-    connection: (handle) => take(handle),
+    connection(handle, seq) {
+      if (setup.countEnds) whenClosed(handle, () => ends.add(seq))
+      take(handle)
+    },
     listeners: (slots, descriptors) => listenOn(slots, descriptors),
     end: () => ended(),
   })

@@ -10,7 +10,8 @@ export interface BalancerOptions {
   /** File name under test/fixtures, without ending. */
   fixture?: string
   env?: Record<string, string>
-  execPath?: string
+  /** Open files at most, for the primary and each worker. */
+  descriptors?: number
 }
 
 export interface Balancer {
@@ -30,10 +31,11 @@ export interface Balancer {
 
 /** Starts it and waits until it is ready; rejects with what `ready` rejected with. Ends it with the test. */
 export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promise<Balancer> {
-  const { options = {}, kind = 'http', fixture = 'app', env = {} } = setup
+  const { options = {}, kind = 'http', fixture = 'app', env = {}, descriptors } = setup
   const child = fork(new URL(`../fixtures/${fixture}.js`, import.meta.url), [], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
+    ...(descriptors === undefined ? {} : limited(descriptors)),
     env: {
       ...process.env,
       FIXTURE_OPTIONS: JSON.stringify({ port: 0, ...options }),
@@ -99,4 +101,9 @@ export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promi
       })
     },
   }
+}
+
+/** Node raises its own soft limit to the hard one, so both are lowered before it starts. */
+function limited(descriptors: number) {
+  return { execPath: '/bin/sh', execArgv: ['-c', `ulimit -n ${descriptors}; exec "${process.execPath}" "$@"`, 'sh'] }
 }

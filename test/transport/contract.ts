@@ -188,6 +188,8 @@ async function open(t: Test, transport: Transport): Promise<Bench> {
         fd: handle.fd,
         handle,
         slot: 0,
+        seq: 0,
+        key: '',
         acceptedAt: performance.now(),
         close: () => void socket.destroy(),
       }

@@ -1,0 +1,179 @@
+// The lines between the primary and its workers: who is next for which worker, what to do while one is away.
+import type { ChildProcess } from 'node:child_process'
+import type { Settings } from '../settings.ts'
+import type { SlotTable } from '../slots/slot-table.ts'
+import type { Accepted, Endpoint, Sender } from '../transport/transport.ts'
+import type { CloseReason, SteeringEvents } from './steering.ts'
+
+/** One worker's line: the channel while it is up, and who waits for it. */
+interface Lane {
+  readonly worker: number
+  sender: Sender | undefined
+  waiting: Accepted[]
+  /** When the worker went away, on the monotonic clock. */
+  downSince: number
+  /** Set while nothing is sent because the worker had no descriptors left. */
+  resting: NodeJS.Timeout | undefined
+}
+
+interface Channel {
+  readonly lane: Lane
+  readonly sender: Sender
+}
+
+export interface LaneEvents extends SteeringEvents {
+  /** The process has these now. */
+  taken(child: ChildProcess, connections: readonly Accepted[]): void
+  /** These could not be given to anybody. */
+  dropped(connection: Accepted, reason: CloseReason): void
+  /** These are sent once more. */
+  again(connections: number): void
+}
+
+/** Milliseconds for a worker without descriptors to get some back. */
+const REST = 50
+
+export class Lanes {
+  readonly #settings: Settings
+  readonly #events: LaneEvents
+  readonly #lanes = new Map<number, Lane>()
+  readonly #channels = new Map<ChildProcess, Channel>()
+  #table: SlotTable
+
+  constructor(settings: Settings, table: SlotTable, events: LaneEvents) {
+    this.#settings = settings
+    this.#table = table
+    this.#events = events
+  }
+
+  /** Connections that wait for the worker or were not acknowledged by it. */
+  pendingOf(worker: number): number {
+    const lane = this.#lanes.get(worker)
+    return lane === undefined ? 0 : lane.waiting.length + (lane.sender?.unacknowledged ?? 0)
+  }
+
+  dispatch(connection: Accepted): void {
+    const lane = this.#lane(this.#table.owners[connection.slot] ?? 0)
+    // Whoever came first goes first.
+    if (lane.waiting.length > 0 || !lane.sender?.send(connection)) lane.waiting.push(connection)
+  }
+
+  assign(table: SlotTable): void {
+    this.#table = table
+    for (const lane of this.#lanes.values()) {
+      const moved = lane.waiting.filter(({ slot }) => table.owners[slot] !== lane.worker)
+      if (moved.length === 0) continue
+      lane.waiting = lane.waiting.filter(({ slot }) => table.owners[slot] === lane.worker)
+      for (const connection of moved) this.dispatch(connection)
+    }
+  }
+
+  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
+    const lane = this.#lane(worker)
+    const sender = endpoint.sender(child, {
+      taken: (connections) => this.#events.taken(child, connections),
+      lost: (connections) => this.#lost(lane, connections),
+      room: () => this.#flush(lane),
+      gone: () => this.detach(child),
+    })
+    this.#channels.set(child, { lane, sender })
+    lane.sender = sender
+    this.#flush(lane)
+  }
+
+  retire(child: ChildProcess): void {
+    const channel = this.#channels.get(child)
+    if (channel === undefined) return
+    channel.sender.end()
+    this.#vacate(channel)
+  }
+
+  detach(child: ChildProcess): void {
+    const channel = this.#channels.get(child)
+    if (channel === undefined) return
+    this.#channels.delete(child)
+    this.#vacate(channel)
+    this.#again(channel.lane, channel.sender.close())
+  }
+
+  /** To be called now and then: asks the silent, and gives up on the absent. */
+  look(now: number): void {
+    const { ackTimeout, deadline } = this.#settings.health
+    for (const [child, { sender }] of this.#channels) {
+      const silence = sender.silence(now, ackTimeout)
+      if (silence > deadline) this.#events.stuck(child, silence)
+    }
+    for (const lane of this.#lanes.values()) if (lane.sender === undefined) this.#expire(lane, now)
+  }
+
+  close(): void {
+    const left = [...this.#channels.values()].flatMap(({ sender }) => sender.close())
+    this.#channels.clear()
+    for (const lane of this.#lanes.values()) {
+      clearTimeout(lane.resting)
+      left.push(...lane.waiting.splice(0))
+      lane.sender = undefined
+    }
+    for (const connection of left) this.#events.dropped(connection, 'shutdown')
+  }
+
+  /** The lane is without a worker, unless a successor has it already. */
+  #vacate({ lane, sender }: Channel): void {
+    if (lane.sender !== sender) return
+    lane.sender = undefined
+    lane.downSince = performance.now()
+  }
+
+  #flush(lane: Lane): void {
+    if (lane.resting !== undefined) return
+    let sent = 0
+    for (const connection of lane.waiting) {
+      if (!lane.sender?.send(connection)) break
+      sent++
+    }
+    lane.waiting.splice(0, sent)
+  }
+
+  /** Back to the head of the line: the owner may have changed meanwhile, so each is dispatched anew. */
+  #again(lane: Lane, connections: readonly Accepted[]): void {
+    if (connections.length === 0) return
+    this.#events.again(connections.length)
+    const line = [...connections, ...lane.waiting.splice(0)]
+    for (const connection of line) this.dispatch(connection)
+  }
+
+  /** The worker lives and has no descriptors for them: they are tried again, for `holdTimeout`. */
+  #lost(lane: Lane, connections: readonly Accepted[]): void {
+    const oldest = performance.now() - this.#settings.limits.holdTimeout
+    for (const connection of connections) {
+      if (connection.acceptedAt < oldest) this.#events.dropped(connection, 'hold-timeout')
+    }
+    const again = connections.filter(({ acceptedAt }) => acceptedAt >= oldest)
+    this.#events.again(again.length)
+    lane.waiting.unshift(...again)
+    this.assign(this.#table)
+    lane.resting ??= setTimeout(() => {
+      lane.resting = undefined
+      this.#flush(lane)
+    }, REST).unref()
+  }
+
+  /** First the slots are lent, which empties the lane; what is left then has nowhere to go. */
+  #expire(lane: Lane, now: number): void {
+    const { holdTimeout } = this.#settings.limits
+    if (now - lane.downSince < holdTimeout) return
+    if (this.#table.workers.includes(lane.worker)) this.#events.overdue(lane.worker)
+    const late = lane.waiting.findIndex(({ acceptedAt }) => now - acceptedAt < holdTimeout)
+    const expired = lane.waiting.splice(0, late < 0 ? lane.waiting.length : late)
+    for (const connection of expired) this.#events.dropped(connection, 'hold-timeout')
+  }
+
+  #lane(worker: number): Lane {
+    let lane = this.#lanes.get(worker)
+    if (lane === undefined) {
+      lane = { worker, sender: undefined, waiting: [], downSince: performance.now(), resting: undefined }
+      this.#lanes.set(worker, lane)
+    }
+    return lane
+  }
+}
