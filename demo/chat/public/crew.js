@@ -1,12 +1,12 @@
 // The workers' table, the rooms that have somebody in them, and the backplane.
 import { badge } from './badge.js'
 
-/** @param mine - id of the worker that serves this tab */
+/** @param mine - id and pid of the worker that serves this tab */
 export function drawWorkers(body, workers, mine) {
   const rows = workers.map(({ id, pid, clients, uptime, restarts, away }) => {
     const row = document.createElement('tr')
     row.dataset.worker = String(id)
-    if (id === mine) row.dataset.mine = ''
+    if (id === mine?.id && pid === mine.pid) row.dataset.mine = ''
     if (away) row.dataset.away = ''
     const head = cell('th', '')
     head.scope = 'row'

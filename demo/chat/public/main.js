@@ -200,7 +200,7 @@ function sayOffline() {
 
 function drawCrew() {
   if (crew === undefined) return
-  drawWorkers(at('workers'), crew.workers, welcome?.worker.id)
+  drawWorkers(at('workers'), crew.workers, welcome?.worker)
   drawRooms(at('rooms'), crew.rooms, me.room)
   drawBackplane(at('backplane'), crew.backplane)
   setCount('workers', crew.workers.filter(({ away }) => !away).length)

@@ -3,7 +3,7 @@
 import { badge } from './badge.js'
 
 /** Milliseconds after which somebody who is missing has left. */
-const PATIENCE = 5_000
+const PATIENCE = 8_000
 
 export class People {
   #list

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { Agent, get, type IncomingMessage } from 'node:http'
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import t from 'tap'
 import type { Crew, Message, Reply, Welcome } from '../../../demo/chat/app/events.ts'
@@ -150,6 +152,27 @@ t.test('loopback makes two clients, whichever of its addresses is asked', async 
   const { welcome } = await connect(t, port, {}, '[::1]')
   t.equal(welcome.address, '::1')
   t.ok(welcome.otherHosts.includes('127.0.0.1'))
+})
+
+t.test('one Ctrl-C ends it within two seconds, also with tabs open', async (t) => {
+  const { demo, port } = await start(t)
+  const polling = await connect(t, port, { transports: ['polling'] })
+  const websocket = await connect(t, port, { transports: ['websocket'] }, '[::1]')
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  const idle = get({ port, host: '127.0.0.1', agent })
+  const [response] = (await once(idle, 'response')) as [IncomingMessage]
+  response.resume()
+  await once(response, 'end')
+
+  const reasons = [polling, websocket].map(({ tab }) => new Promise((done) => tab.once('disconnect', done)))
+  const asked = performance.now()
+  demo.child.kill('SIGINT')
+  t.strictSame(await demo.exited, { code: 0, signal: null })
+  t.ok(performance.now() - asked < 2_000)
+  // With any other reason they would not come back by themselves.
+  for (const reason of await Promise.all(reasons)) t.match(reason, /^transport (close|error)$/)
+  t.equal(demo.stderr(), '')
 })
 
 for (const workers of [2, 3, 4, 8]) {
