@@ -1,0 +1,111 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import t, { type Test } from 'tap'
+import { loadLibc } from '../../src/native/libc.ts'
+import { acceptHandles, acceptSockets, type AcceptFunction, type Incoming } from '../../src/steering/accept.ts'
+import { openListener } from '../../src/steering/listener.ts'
+import { handleOf } from '../../src/transport/tcp-handle.ts'
+import { dial, loopback, until } from '../support/clients.ts'
+
+interface Arrival {
+  incoming: Incoming
+  address: string | undefined
+}
+
+const { libc } = loadLibc()
+
+const ways: Record<string, (server: net.Server, accept: AcceptFunction) => boolean> = {
+  'the public event': (server, accept) => {
+    acceptSockets(server, accept)
+    return true
+  },
+  "the handle's own callback": (server, accept) => acceptHandles(server, accept, undefined),
+}
+if (libc !== undefined) ways['bare system calls'] = (server, accept) => acceptHandles(server, accept, libc)
+
+for (const [way, install] of Object.entries(ways)) {
+  t.test(`${way}: each connection comes once, with its address, and no byte is read`, async (t) => {
+    const { arrivals, port } = await listen(t, install)
+    const clients = await Promise.all(Array.from({ length: 100 }, (_, n) => dial(port, loopback(n))))
+    for (const client of clients) client.write('early')
+    await until('all have come', () => arrivals.length === 100)
+    t.strictSame(arrivals.map(({ address }) => address).sort(), clients.map((_, n) => loopback(n)).sort())
+    t.equal(new Set(arrivals.map(({ incoming }) => incoming.fd)).size, 100)
+    if (libc !== undefined) {
+      const bytes = Buffer.alloc(16)
+      for (const { incoming } of arrivals) t.equal(libc.read(incoming.fd, bytes, 16), 5, 'what was sent is all there')
+    }
+    const gone = clients.map((client) => once(client.on('error', () => {}).resume(), 'close'))
+    for (const { incoming } of arrivals.splice(0)) incoming.close()
+    await Promise.all(gone)
+  })
+
+  t.test(`${way}: a client that has reset comes without an address or not at all`, async (t) => {
+    const { arrivals, port, server } = await listen(t, install)
+    const client = await dial(port)
+    client.resetAndDestroy()
+    await once(client, 'close')
+    const other = await dial(port, loopback(5))
+    await until('the next one has come', () => arrivals.some(({ address }) => address === loopback(5)))
+    t.ok(server.listening)
+    other.destroy()
+  })
+}
+
+t.test('a Node without the callback is noticed', (t) => {
+  const server = net.createServer()
+  t.equal(
+    acceptHandles(server, () => {}, libc),
+    false,
+    'there is no handle',
+  )
+  Object.assign(server, { _handle: { fd: 3, getpeername() {} } })
+  t.equal(
+    acceptHandles(server, () => {}, libc),
+    false,
+    'the handle has no callback',
+  )
+  t.end()
+})
+
+t.test('a paused listener leaves connections in the kernel, and a closed one takes them first', async (t) => {
+  if (libc === undefined) return void t.pass('a listener can not pause here')
+  const arrivals: Incoming[] = []
+  const options = { port: 0, host: '127.0.0.1', backlog: 10 }
+  const listener = await openListener(options, libc, (incoming) => arrivals.push(incoming))
+  t.teardown(() => arrivals.forEach((incoming) => incoming.close()))
+  const { port } = listener.address
+  t.equal(listener.pause(), true)
+  const waiting = await Promise.all([dial(port), dial(port)])
+  t.equal(arrivals.length, 0)
+  listener.resume()
+  await until('they come', () => arrivals.length === 2)
+  listener.pause()
+  waiting.push(await dial(port))
+  await listener.close()
+  t.equal(arrivals.length, 3, 'what was queued is not lost')
+  await t.rejects(dial(port), { code: 'ECONNREFUSED' })
+  for (const client of waiting) client.on('error', () => {}).destroy()
+})
+
+t.test('without the system calls there is no pause', async (t) => {
+  const listener = await openListener({ port: 0, host: '127.0.0.1', backlog: 10 }, undefined, () => {})
+  t.equal(listener.pause(), false)
+  await listener.close()
+})
+
+async function listen(t: Test, install: (server: net.Server, accept: AcceptFunction) => boolean) {
+  const arrivals: Arrival[] = []
+  const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const installed = install(server, (incoming, address) => {
+    arrivals.push({ incoming, address: address === undefined ? undefined : [...address].join('.') })
+  })
+  t.equal(installed, true)
+  t.ok(handleOf(server))
+  t.teardown(() => {
+    for (const { incoming } of arrivals) incoming.close()
+    server.close()
+  })
+  return { arrivals, server, port: (server.address() as net.AddressInfo).port }
+}
