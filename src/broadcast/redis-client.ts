@@ -24,14 +24,18 @@ export interface RedisPair {
 /** @throws StickyError HOLDFAST_MISSING_PACKAGE */
 export function redisPair(url: string, watch: RedisWatch): RedisPair {
   const ioredis = requireOptional('ioredis', 'a Redis backplane') as typeof IoRedis
-  const retryStrategy = (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000)
+  const always = {
+    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
+    // A timer that runs out even where there is no connection to close; its default holds up the end for 2 s.
+    disconnectTimeout: 100,
+  }
   let lost = 0
   let up: boolean | undefined
   let reason = 'not connected yet'
 
   // While Redis is away a publish fails at once (and is counted) instead of piling up in memory; the adapter does not
   // look at what publish() returns, and an unhandled rejection would end the worker.
-  const publisher = new ioredis.Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy })
+  const publisher = new ioredis.Redis(url, { ...always, enableOfflineQueue: false, maxRetriesPerRequest: 0 })
   const publish = publisher.publish.bind(publisher)
   publisher.publish = (channel: string, message: string | Buffer) =>
     publish(channel, message).catch(() => {
@@ -39,7 +43,7 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
       return 0
     })
   // The subscriber waits for as long as it takes, and subscribes again by itself.
-  const subscriber = new ioredis.Redis(url, { maxRetriesPerRequest: null, retryStrategy })
+  const subscriber = new ioredis.Redis(url, { ...always, maxRetriesPerRequest: null })
 
   // Nor does the adapter look at what these return, and they fail when the worker leaves before Redis has answered.
   for (const command of ['subscribe', 'psubscribe', 'unsubscribe', 'punsubscribe'] as const) {
@@ -56,6 +60,7 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
   const ready = (): void => {
     if (up === true || publisher.status !== 'ready' || subscriber.status !== 'ready') return
     up = true
+    reason = 'it closed the connection'
     watch.up()
   }
   // Also after the very first attempt failed: somebody who mistyped the URL wants to read it.
