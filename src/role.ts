@@ -1,4 +1,5 @@
 // Am I the primary or a worker? Decided by the environment that the primary gave, in one place.
+import { readFileSync } from 'node:fs'
 import type { WorkerSetup } from './protocol.ts'
 
 const SETUP = 'HOLDFAST_SETUP'
@@ -34,7 +35,10 @@ export function workerSetup(): WorkerSetup | undefined {
 
 function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0)
+    process.kill(pid, 0)
+    // Also gone is who ended and was not collected by its parent yet; in a container whose first process collects
+    // nobody, for ever.
+    return process.platform !== 'linux' || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch {
     return false // no such process: that is the answer
   }
