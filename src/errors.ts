@@ -12,7 +12,6 @@ export const ERROR_CODES = {
   HOLDFAST_WORKER_NOT_READY: 'a worker did not get ready',
   HOLDFAST_BAD_TARGET: 'the target function did not return a server',
   HOLDFAST_TARGET_LISTENS: 'the application called listen() on a server that stickyListen attaches',
-  HOLDFAST_PROTOCOL_VERSION: 'primary and worker run different versions of Holdfast',
   HOLDFAST_MISSING_PACKAGE: 'an optional package that was asked for is not installed',
   HOLDFAST_CLOSED: 'the balancer was closed before it got there',
 } as const
