@@ -1,4 +1,5 @@
 import t from 'tap'
+import { relaySocketIO } from '../../src/broadcast/relay.ts'
 import { startBalancer } from '../support/balancer.ts'
 import { request, until } from '../support/clients.ts'
 
@@ -15,4 +16,65 @@ t.test('nobody waits for the answers of a worker that has crashed', async (t) =>
   // Left to itself, the adapter takes 10 s to notice and rejects fetchSockets() meanwhile.
   await until('the others were told', async () => (await request({ port }))['nodes'] === 2, 3_000)
   t.match(await request({ port }), { sockets: 0 })
+})
+
+/** Three workers that write down what they get, and their relay. */
+function family() {
+  const workers = ['a', 'b', 'c'].map((name) => {
+    const got: unknown[] = []
+    return { name, got, relay: (message: unknown) => void got.push(message) }
+  })
+  const [a, b, c] = workers as [(typeof workers)[0], (typeof workers)[0], (typeof workers)[0]]
+  return { a, b, c, workers, relay: relaySocketIO(() => workers) }
+}
+
+const from = (uid: string, more: object = {}) => ({ source: '_sio_adapter', type: 3, nsp: '/', uid, ...more })
+
+t.test('what a node says goes to every other worker once, and not back', async (t) => {
+  const { a, b, c, relay } = family()
+  relay.pass(a, from('a1', { data: 1 }))
+  t.strictSame([a.got, b.got, c.got], [[], [from('a1', { data: 1 })], [from('a1', { data: 1 })]])
+})
+
+t.test('an answer goes to the worker of the node that asked, and to nobody else', async (t) => {
+  const { a, b, c, relay } = family()
+  for (const [worker, uid] of [
+    [a, 'a1'],
+    [a, 'a2'],
+    [b, 'b1'],
+    [c, 'c1'],
+  ] as const) {
+    relay.pass(worker, from(uid))
+  }
+  for (const { got } of [a, b, c]) got.length = 0
+  const answer = from('c1', { requesterUid: 'a2' })
+  relay.pass(c, answer)
+  t.strictSame([a.got, b.got, c.got], [[answer], [], []])
+  relay.pass(c, from('c1', { requesterUid: 'nobody' }))
+  t.strictSame([a.got.length, b.got.length], [1, 0])
+})
+
+t.test("what is not the adapter's is left alone", async (t) => {
+  const { a, b, c, relay } = family()
+  for (const message of [null, undefined, 'text', 7, {}, { source: 'mine' }, [], { holdfast: { type: 'ack' } }]) {
+    relay.pass(a, message)
+  }
+  t.strictSame([a.got, b.got, c.got], [[], [], []])
+})
+
+t.test('for a worker that has ended each of its nodes says goodbye, once', async (t) => {
+  const { a, b, c, relay } = family()
+  relay.pass(a, from('a1'))
+  relay.pass(a, from('a2', { nsp: '/chat' }))
+  relay.pass(a, from('a1'))
+  for (const { got } of [a, b, c]) got.length = 0
+  relay.gone(a)
+  const goodbyes = [
+    { source: '_sio_adapter', type: 13, uid: 'a1', nsp: '/' },
+    { source: '_sio_adapter', type: 13, uid: 'a2', nsp: '/chat' },
+  ]
+  t.strictSame([a.got, b.got, c.got], [[], goodbyes, goodbyes])
+  relay.gone(a)
+  relay.gone({ ...a })
+  t.equal(b.got.length, 2, 'and nobody that was never heard of')
 })
