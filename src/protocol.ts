@@ -59,16 +59,27 @@ export type ToPrimary =
   /** This worker stops by itself: send no more. */
   | { type: 'leave'; reason: string }
 
-const toWorkerTypes = new Set<string>(['quiet', 'probe', 'end', 'drop', 'drain'] satisfies ToWorker['type'][])
-const toPrimaryTypes = new Set<string>([
-  'ready',
-  'failed',
-  'ack',
-  'alive',
-  'dropped',
-  'ended',
-  'leave',
-] satisfies ToPrimary['type'][])
+/** What has to be there besides the type. Both ends are the same program, so only what is computed with is checked. */
+type Fields = Readonly<Record<string, (value: unknown) => boolean>>
+
+const toWorker: Record<ToWorker['type'], Fields> = {
+  quiet: {},
+  probe: { seq: Number.isSafeInteger },
+  end: {},
+  drop: { slots: isSlots },
+  drain: { deadline: Number.isFinite },
+}
+
+const toPrimary: Record<ToPrimary['type'], Fields> = {
+  // Any version: a wrong one is to be named, not ignored.
+  ready: {},
+  failed: {},
+  ack: { seq: Number.isSafeInteger },
+  alive: { seq: Number.isSafeInteger },
+  dropped: { slots: isSlots },
+  ended: { numbers: isNumbers },
+  leave: {},
+}
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */
 export interface Envelope<T> {
@@ -77,12 +88,12 @@ export interface Envelope<T> {
 
 /** The message for a worker in what came from the channel; undefined if it is not ours. */
 export function openForWorker(raw: unknown): ToWorker | undefined {
-  return open(raw, toWorkerTypes) as ToWorker | undefined
+  return open(raw, toWorker) as ToWorker | undefined
 }
 
 /** The message for the primary in what came from the channel; undefined if it is not ours. */
 export function openForPrimary(raw: unknown): ToPrimary | undefined {
-  return open(raw, toPrimaryTypes) as ToPrimary | undefined
+  return open(raw, toPrimary) as ToPrimary | undefined
 }
 
 /** Whether `raw` claims to be ours, known or not. */
@@ -90,18 +101,20 @@ export function isOurs(raw: unknown): raw is Envelope<unknown> {
   return typeof raw === 'object' && raw !== null && 'holdfast' in raw
 }
 
-function open(raw: unknown, types: ReadonlySet<string>): unknown {
+function open(raw: unknown, messages: Readonly<Record<string, Fields>>): unknown {
   if (!isOurs(raw)) return undefined
   const message = raw.holdfast
-  if (typeof message !== 'object' || message === null || !('type' in message)) return undefined
-  if (typeof message.type !== 'string' || !types.has(message.type)) return undefined
-  if ('slots' in message && !isSlots(message.slots)) return undefined
-  if ('numbers' in message && !Array.isArray(message.numbers)) return undefined
-  // Both ends are the same program started by us, so beyond the type only what is computed with is checked.
-  if ('seq' in message && !Number.isSafeInteger(message.seq)) return undefined
-  return message
+  if (typeof message !== 'object' || message === null) return undefined
+  const type: unknown = Reflect.get(message, 'type')
+  if (typeof type !== 'string' || !Object.hasOwn(messages, type)) return undefined
+  const fits = Object.entries(messages[type] ?? {}).every(([name, check]) => check(Reflect.get(message, name)))
+  return fits ? message : undefined
 }
 
 function isSlots(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < 256)
+}
+
+function isNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(Number.isSafeInteger)
 }

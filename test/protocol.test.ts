@@ -8,7 +8,7 @@ const slots = fc.uniqueArray(fc.nat({ max: 255 }))
 const text = fc.string()
 
 const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
-  fc.record({ type: fc.constant('connection' as const), seq }),
+  fc.constant({ type: 'quiet' as const }),
   fc.record({ type: fc.constant('probe' as const), seq }),
   fc.constant({ type: 'end' as const }),
   fc.record({ type: fc.constant('drop' as const), slots, final: fc.boolean() }),
@@ -21,6 +21,7 @@ const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
   fc.record({ type: fc.constant('ack' as const), seq }),
   fc.record({ type: fc.constant('alive' as const), seq }),
   fc.record({ type: fc.constant('dropped' as const), slots }),
+  fc.record({ type: fc.constant('ended' as const), numbers: fc.array(seq) }),
   fc.record({ type: fc.constant('leave' as const), reason: text }),
 )
 
@@ -47,7 +48,10 @@ t.test("somebody else's messages are left alone", async (t) => {
 t.test('what nobody knows is dropped', async (t) => {
   fc.assert(
     fc.property(fc.anything(), (message) => {
-      const known = typeof message === 'object' && message !== null && Reflect.get(message, 'type') === 'end'
+      const known =
+        typeof message === 'object' &&
+        message !== null &&
+        ['end', 'quiet'].includes(String(Reflect.get(message, 'type')))
       return known || openForWorker({ holdfast: message }) === undefined
     }),
   )
@@ -61,7 +65,6 @@ t.test('a message that lacks what is computed with is dropped', async (t) => {
   const dropped = (open: (raw: unknown) => unknown, holdfast: object) =>
     t.equal(open({ holdfast }), undefined, inspect(holdfast))
   for (const [open, type] of [
-    [openForWorker, 'connection'],
     [openForWorker, 'probe'],
     [openForPrimary, 'ack'],
     [openForPrimary, 'alive'],
@@ -76,6 +79,8 @@ t.test('a message that lacks what is computed with is dropped', async (t) => {
     dropped(open, { type })
     for (const wrong of [undefined, 'all', [256], [-1], [0.5], ['1'], { 0: 1 }]) dropped(open, { type, slots: wrong })
   }
+  dropped(openForPrimary, { type: 'ended' })
+  for (const wrong of [undefined, 1, ['1'], [0.5]]) dropped(openForPrimary, { type: 'ended', numbers: wrong })
   dropped(openForWorker, { type: 'drain' })
   for (const wrong of [undefined, '5', Number.NaN]) dropped(openForWorker, { type: 'drain', deadline: wrong })
 })
