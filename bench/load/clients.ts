@@ -1,0 +1,114 @@
+// The clients of the load generator, on bare sockets: the less they cost, the more the servers get to do.
+import { randomBytes } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+
+const REQUEST = 'GET / HTTP/1.1\r\nHost: bench\r\n\r\n'
+const BODY = /\r\n\r\nok +(\d+)$/
+
+/** Calls back with the answering process's id, or with what went wrong; then never again. */
+export type Answered = (pid: number, error?: Error) => void
+
+/** Connects from the address, asks once, resets. */
+export function shortConnection(port: number, localAddress: string, answered: Answered): void {
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
+  let text = ''
+  let over = false
+  const end = (pid: number, error?: Error) => {
+    if (over) return
+    over = true
+    // A reset leaves no TIME_WAIT behind, of which a bench would soon have too many.
+    socket.resetAndDestroy()
+    answered(pid, error)
+  }
+  socket.on('error', (error) => end(0, error))
+  socket.on('close', () => end(0, new Error(`closed after ${JSON.stringify(text.slice(0, 80))}`)))
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1')
+    const pid = answerOf(text)
+    if (pid !== undefined) end(pid)
+  })
+  socket.write(REQUEST)
+}
+
+/** A connection that asks again and again. */
+export interface Conversation {
+  /** One at a time. */
+  ask(answered: Answered): void
+  end(): void
+}
+
+export function keptAlive(port: number, localAddress: string): Conversation {
+  const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
+  let text = ''
+  return conversation(socket, REQUEST, (chunk) => {
+    text += chunk.toString('latin1')
+    const pid = answerOf(text)
+    if (pid !== undefined) text = ''
+    return pid
+  })
+}
+
+const MESSAGE = Buffer.from('thirty-two bytes there and back!')
+
+/** A WebSocket that sends a message of 32 bytes and waits for its echo. Resolves when it is open. */
+export function webSocket(port: number, localAddress: string): Promise<Conversation> {
+  return new Promise((opened, failed) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
+    const key = randomBytes(16).toString('base64')
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+        `Sec-WebSocket-Key: ${key}\r\n\r\n`,
+    )
+    socket.once('error', failed)
+    socket.once('data', (chunk) => {
+      if (!chunk.toString('latin1').startsWith('HTTP/1.1 101'))
+        return failed(new Error(`no upgrade: ${chunk.toString('latin1')}`))
+      socket.off('error', failed)
+      let received = 0
+      opened(
+        conversation(socket, maskedFrame(MESSAGE), (echo) => {
+          received += echo.length
+          if (received < MESSAGE.length + 2) return undefined
+          received = 0
+          return echo.subarray(-MESSAGE.length).equals(MESSAGE) ? 1 : 0
+        }),
+      )
+    })
+  })
+}
+
+/** @param read - the answer's process id, undefined while it is incomplete, 0 when it is wrong */
+function conversation(socket: Socket, question: string | Buffer, read: (chunk: Buffer) => number | undefined) {
+  let waiting: Answered | undefined
+  const answer: Answered = (pid, error) => {
+    const answered = waiting
+    waiting = undefined
+    answered?.(pid, error)
+  }
+  socket.on('error', (error) => answer(0, error))
+  socket.on('close', () => answer(0, new Error('closed')))
+  socket.on('data', (chunk) => {
+    const pid = read(chunk)
+    if (pid !== undefined) answer(pid, pid === 0 ? new Error('wrong answer') : undefined)
+  })
+  return {
+    ask(answered: Answered) {
+      waiting = answered
+      if (socket.destroyed) answer(0, new Error('closed'))
+      else socket.write(question)
+    },
+    end: () => void socket.resetAndDestroy(),
+  }
+}
+
+/** undefined while the response is incomplete, 0 when it is wrong. Its body always has the same length. */
+function answerOf(text: string): number | undefined {
+  const head = text.indexOf('\r\n\r\n')
+  if (head < 0 || text.length < head + 15) return undefined
+  return text.startsWith('HTTP/1.1 200') ? Number(BODY.exec(text)?.[1] ?? 0) : 0
+}
+
+/** A text message as a client sends it; RFC 6455, section 5.2. The mask is zero: it costs the server the same. */
+function maskedFrame(text: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text])
+}

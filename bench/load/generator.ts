@@ -1,0 +1,111 @@
+// The load generator: a child of the bench that does one task after the other.
+import { setTimeout as pause } from 'node:timers/promises'
+import { keptAlive, shortConnection, webSocket, type Answered, type Conversation } from './clients.ts'
+import { sourceAddress, type Outcome, type Task } from './load.ts'
+
+/** What idle tasks opened; it stays open until the process ends. */
+const held: Conversation[] = []
+
+process.on('message', (task: Task) => {
+  run(task).then(
+    (outcome) => process.send?.({ outcome }),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  )
+})
+
+async function run(task: Task): Promise<Outcome> {
+  const address = (n: number) => sourceAddress((task.first ?? 0) + (n % task.sources))
+  switch (task.kind) {
+    case 'connections':
+      return operations(task, (n, answered) => shortConnection(task.port, address(n), answered))
+    case 'requests': {
+      const open = Array.from({ length: task.concurrency }, (_, n) => keptAlive(task.port, address(n)))
+      return converse(task, open)
+    }
+    case 'messages': {
+      const open = Array.from({ length: task.concurrency }, (_, n) => webSocket(task.port, address(n)))
+      return converse(task, await Promise.all(open))
+    }
+    case 'idle':
+      return operations(task, (n, answered) => {
+        void hold(webSocket(task.port, address(n)), answered)
+      })
+    default:
+      return probe(task, address(0))
+  }
+}
+
+async function hold(opening: Promise<Conversation>, answered: Answered): Promise<void> {
+  try {
+    held.push(await opening)
+    answered(1)
+  } catch (error) {
+    answered(0, error as Error)
+  }
+}
+
+/** Each lane of the load has its own conversation. */
+async function converse(task: Task, open: Conversation[]): Promise<Outcome> {
+  const outcome = await operations(task, (_, answered, lane) => open[lane]?.ask(answered))
+  for (const conversation of open) conversation.end()
+  return outcome
+}
+
+type Operation = (n: number, answered: Answered, lane: number) => void
+
+function operations({ count, concurrency, sources }: Task, operate: Operation): Promise<Outcome> {
+  const latencies = new Float64Array(count)
+  const servedBy = new Int32Array(sources)
+  const unsticky = new Set<number>()
+  const outcome = { done: 0, failed: 0, pid: 0 } as Outcome
+  const began = performance.now()
+  const cpu = process.cpuUsage()
+  let started = 0
+  return new Promise((finish) => {
+    const next = (lane: number): void => {
+      if (started === count) return
+      const n = started++
+      const sent = performance.now()
+      operate(n, (pid, error) => answered(n, lane, sent, pid, error), lane)
+    }
+    const answered = (n: number, lane: number, sent: number, pid: number, error?: Error): void => {
+      if (error === undefined && pid > 0) {
+        latencies[outcome.done++] = performance.now() - sent
+        const before = servedBy[n % sources]
+        if (before !== 0 && before !== pid) unsticky.add(n % sources)
+        servedBy[n % sources] = outcome.pid = pid
+      } else {
+        outcome.failed++
+        outcome.error ??= error?.message ?? 'wrong answer'
+      }
+      if (outcome.done + outcome.failed === count) finish(summary())
+      else next(lane)
+    }
+    const summary = (): Outcome => {
+      const elapsed = performance.now() - began
+      const { user, system } = process.cpuUsage(cpu)
+      const sorted = latencies.subarray(0, outcome.done).sort()
+      return {
+        ...outcome,
+        elapsed,
+        p50: sorted[Math.floor(sorted.length * 0.5)] ?? 0,
+        p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+        busy: (user + system) / 1000 / elapsed,
+        unsticky: unsticky.size,
+      }
+    }
+    for (let lane = 0; lane < Math.min(concurrency, count); lane++) next(lane)
+  })
+}
+
+/** Tries until it is answered; `failed` counts the tries that were not, `elapsed` says how long it took. */
+async function probe({ port }: Task, address: string): Promise<Outcome> {
+  const began = performance.now()
+  for (let failed = 0; ; failed++) {
+    const pid = await new Promise<number>((done) => shortConnection(port, address, done))
+    const elapsed = performance.now() - began
+    if (pid > 0) return { done: 1, failed, elapsed, p50: elapsed, p99: elapsed, busy: 0, unsticky: 0, pid }
+    if (elapsed > 30_000) throw new Error('nobody answered for 30 s')
+    await pause(2)
+  }
+}

@@ -1,0 +1,41 @@
+// What the load generator can be asked for, and what it answers. It is a process of its own, so that its CPU time is
+// not the servers' and its loop does not wait for the bench.
+
+/** `count` operations, `concurrency` at once, from `sources` different addresses of 127.0.0.0/8. */
+export interface Task {
+  /**
+   * connections: connect, one request, reset; requests: GETs on kept-alive connections; messages: WebSocket echoes;
+   * idle: opens WebSockets and keeps them; probe: connects from address number `first` until somebody answers.
+   */
+  kind: 'connections' | 'requests' | 'messages' | 'idle' | 'probe'
+  port: number
+  count: number
+  concurrency: number
+  sources: number
+  /** Number of the first source address. */
+  first?: number
+}
+
+export interface Outcome {
+  /** Operations that were answered as they should. */
+  done: number
+  /** Operations that were not; `error` has the first one's reason. */
+  failed: number
+  error?: string
+  /** From the first to the last operation, in milliseconds. */
+  elapsed: number
+  /** Milliseconds from the start of an operation to its answer. */
+  p50: number
+  p99: number
+  /** Share of the time that the generator itself was on a CPU, 0 to 1: near 1 it is the bottleneck. */
+  busy: number
+  /** Source addresses that were answered by more than one process. */
+  unsticky: number
+  /** Process id of whoever answered last. */
+  pid: number
+}
+
+/** The `n`-th client address. */
+export function sourceAddress(n: number): string {
+  return `127.${1 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`
+}

@@ -1,0 +1,36 @@
+// What does a balancer cost once the connection is made? Requests on 64 kept-alive connections, and messages of 32
+// bytes echoed over 64 WebSockets.
+import type { Settings } from './support/arguments.ts'
+import { compare } from './support/compare.ts'
+import { named, selected } from './support/contenders.ts'
+import { costReport } from './support/cost-table.ts'
+import type { Report } from './support/report.ts'
+
+const WORKERS = 2
+
+const NAMES = ['single', 'kernel', 'handoff', 'cluster', 'nginx-http', 'haproxy']
+
+export async function requests(settings: Settings): Promise<Report> {
+  const entries = selected(named(NAMES), settings).map((contender) => ({ contender, workers: WORKERS }))
+  const count = settings.connections * 5
+  const parts: Report[] = []
+  for (const [kind, operation] of [
+    ['requests', 'request'],
+    ['messages', 'message'],
+  ] as const) {
+    const series = await compare(settings, {
+      title: kind,
+      entries,
+      load: { kind, count, concurrency: 64, sources: 64 },
+      warmUp: Math.ceil(count / 2),
+      webSockets: kind === 'messages',
+    })
+    parts.push(costReport(series, operation, false))
+  }
+  return {
+    tables: parts.flatMap(({ tables }) => tables),
+    charts: parts.flatMap(({ charts }) => charts),
+    notes: parts.flatMap(({ notes }) => notes),
+    failures: parts.flatMap(({ failures }) => failures),
+  }
+}

@@ -1,0 +1,20 @@
+// Holdfast, with the steering that BENCH_STEERING names.
+import { stickyListen, StickyError, type StickyOptions } from 'holdfast'
+import { createApp, sayReady } from '../support/app.ts'
+
+/** Exit code that says: not on this machine or not in this version. */
+const NOT_AVAILABLE = 3
+
+try {
+  const sticky = stickyListen(createApp, {
+    port: Number(process.env['BENCH_PORT']),
+    workers: Number(process.env['BENCH_WORKERS']),
+    steering: process.env['BENCH_STEERING'] as NonNullable<StickyOptions['steering']>,
+    logger: false,
+  })
+  await sticky.ready
+  if (sticky.role === 'worker') sayReady()
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(error instanceof StickyError && error.code === 'HOLDFAST_KERNEL_STEERING' ? NOT_AVAILABLE : 1)
+}

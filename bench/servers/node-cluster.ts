@@ -1,0 +1,10 @@
+// node:cluster as it comes: round robin, and a worker that died is forked again.
+import cluster from 'node:cluster'
+import { createApp, sayReady } from '../support/app.ts'
+
+if (cluster.isPrimary) {
+  for (let i = Number(process.env['BENCH_WORKERS']); i > 0; i--) cluster.fork()
+  cluster.on('exit', () => cluster.fork())
+} else {
+  createApp().listen({ port: Number(process.env['BENCH_PORT']), backlog: 4096 }, sayReady)
+}

@@ -1,0 +1,42 @@
+// The interface of all contenders, and the simplest of them.
+import { launch, type Program } from './program.ts'
+
+/** What a contender is started with. */
+export interface Setup {
+  /** The Node binary that runs the servers. */
+  node: string
+  /** Its version, such as 20.20.2. */
+  version: string
+  port: number
+  workers: number
+  /** Echo WebSocket messages as well. */
+  webSockets: boolean
+}
+
+export interface Contender {
+  /** For the command line. */
+  readonly name: string
+  /** For the table. */
+  readonly label: string
+  /** @throws Unavailable with the reason for the row */
+  start(setup: Setup): Promise<Program[]>
+}
+
+export const server = (file: string): string => new URL(`../servers/${file}.js`, import.meta.url).pathname
+
+export const environment = ({ port, workers, webSockets }: Setup): Record<string, string> => ({
+  BENCH_PORT: String(port),
+  BENCH_WORKERS: String(workers),
+  BENCH_WS: webSockets ? '1' : '0',
+  BENCH_APP: new URL('./app.js', import.meta.url).href,
+})
+
+/** One plain Node process on the setup's port. */
+export function plainNode(setup: Setup, env: Record<string, string> = {}): Promise<Program> {
+  return launch({
+    command: setup.node,
+    args: [server('single')],
+    env: { ...environment(setup), ...env },
+    ready: 1,
+  })
+}

@@ -1,0 +1,83 @@
+// Who takes part: every way to serve one port from several processes, each behind the same interface.
+import type { Settings } from './arguments.ts'
+import { environment, plainNode, server, type Contender } from './contender.ts'
+import { installPeers, PEERS } from './peers.ts'
+import { launch, Unavailable } from './program.ts'
+import { haproxy, nginxHttp, nginxStream } from './proxies.ts'
+
+const single: Contender = { name: 'single', label: 'one plain Node process', start: async (s) => [await plainNode(s)] }
+
+const reusePort: Contender = {
+  name: 'reuseport',
+  label: 'plain processes, reusePort',
+  async start(setup) {
+    const [major = 0, minor = 0] = setup.version.split('.').map(Number)
+    if (major < 22 || (major === 22 && minor < 12)) throw new Unavailable('needs Node 22.12')
+    return Promise.all(Array.from({ length: setup.workers }, () => plainNode(setup, { BENCH_REUSE_PORT: '1' })))
+  },
+}
+
+function holdfast(name: string, label: string, env: Record<string, string>): Contender {
+  return {
+    name,
+    label: `Holdfast ${label}`,
+    start: async (setup) => [
+      await launch({
+        command: setup.node,
+        args: [server('holdfast')],
+        env: { ...environment(setup), ...env },
+        ready: setup.workers,
+      }),
+    ],
+  }
+}
+
+const nodeCluster: Contender = {
+  name: 'cluster',
+  label: 'node:cluster, round robin',
+  start: async (setup) => [
+    await launch({
+      command: setup.node,
+      args: [server('node-cluster')],
+      env: environment(setup),
+      ready: setup.workers,
+    }),
+  ],
+}
+
+function peer(name: string): Contender {
+  return {
+    name: name.replace('@', '').replace('/', '-'),
+    label: name,
+    async start(setup) {
+      await installPeers()
+      const file = new URL(`${name.replace('@', '').replace('/', '-')}.mjs`, PEERS).pathname
+      return [await launch({ command: setup.node, args: [file], env: environment(setup), ready: setup.workers })]
+    },
+  }
+}
+
+export const CONTENDERS: readonly Contender[] = [
+  single,
+  reusePort,
+  holdfast('kernel', 'kernel', { BENCH_STEERING: 'kernel', HOLDFAST_NATIVE: '' }),
+  holdfast('handoff', 'hand-off, descriptor-channel', { BENCH_STEERING: 'handoff', HOLDFAST_NATIVE: '' }),
+  holdfast('node-ipc', 'hand-off, node-ipc', { BENCH_STEERING: 'handoff', HOLDFAST_NATIVE: '0' }),
+  nodeCluster,
+  peer('sticky-session'),
+  peer('sticky-cluster'),
+  peer('@socket.io/sticky'),
+  nginxHttp,
+  nginxStream,
+  haproxy,
+]
+
+/** Those of the given names, in the order of the list. */
+export function named(names: readonly string[]): Contender[] {
+  return CONTENDERS.filter(({ name }) => names.includes(name))
+}
+
+/** Those that the command line asks for. */
+export function selected(from: readonly Contender[], { only }: Pick<Settings, 'only'>): Contender[] {
+  return from.filter(({ name }) => only?.includes(name) ?? true)
+}

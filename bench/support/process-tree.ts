@@ -1,0 +1,73 @@
+// What processes use, from the operating system: CPU time and memory of a program with all its children. Linux.
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** Clock ticks per second in /proc/<pid>/stat; 100 on every Linux that Node runs on. */
+const TICKS = 100
+
+/** The processes themselves, their children, the children's children ... */
+export function processTree(roots: readonly number[]): number[] {
+  const children = new Map<number, number[]>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const parent = Number(statFields(Number(name))?.[1])
+    const siblings = children.get(parent)
+    if (siblings === undefined) children.set(parent, [Number(name)])
+    else siblings.push(Number(name))
+  }
+  const found = new Set<number>()
+  const visit = (pid: number): void => {
+    if (found.has(pid)) return
+    found.add(pid)
+    for (const child of children.get(pid) ?? []) visit(child)
+  }
+  for (const root of roots) visit(root)
+  return [...found]
+}
+
+/** User and system time in nanoseconds of all threads of these processes since their start. */
+export function cpuTime(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + (scheduled(pid) ?? ticks(pid)), 0)
+}
+
+/** Resident memory in bytes. */
+export function residentMemory(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1]
+  return Number(kilobytes ?? 0) * 1024
+}
+
+/** Time on a CPU to the nanosecond; undefined where the kernel does not keep it. */
+function scheduled(pid: number): number | undefined {
+  let sum = 0
+  for (const thread of list(`/proc/${pid}/task`)) {
+    sum += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ', 1)[0])
+  }
+  return sum > 0 ? sum : undefined
+}
+
+function ticks(pid: number): number {
+  const fields = statFields(pid)
+  return ((Number(fields?.[11] ?? 0) + Number(fields?.[12] ?? 0)) * 1e9) / TICKS
+}
+
+/** From the state on: state, ppid, ... utime is number 11, stime 12. The name before may contain anything. */
+function statFields(pid: number): string[] | undefined {
+  const stat = read(`/proc/${pid}/stat`)
+  return stat === '' ? undefined : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+/** '' for what ended while it was looked at. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}
