@@ -10,7 +10,12 @@ export interface Acknowledged {
 export class Unacknowledged {
   #queue: Accepted[] = []
   /** Sequence number of the oldest. */
-  #first = 0
+  #first: number
+
+  /** @param first - number of the first connection */
+  constructor(first = 0) {
+    this.#first = first
+  }
 
   get size(): number {
     return this.#queue.length
