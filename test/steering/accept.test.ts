@@ -29,7 +29,7 @@ for (const [way, install] of Object.entries(ways)) {
     const clients = await Promise.all(Array.from({ length: 100 }, (_, n) => dial(port, loopback(n))))
     for (const client of clients) client.write('early')
     await until('all have come', () => arrivals.length === 100)
-    t.strictSame(arrivals.map(({ address }) => address).sort(), clients.map((_, n) => loopback(n)).sort())
+    t.strictSame(arrivals.map(({ address }) => String(address)).sort(), clients.map((_, n) => loopback(n)).sort())
     t.equal(new Set(arrivals.map(({ incoming }) => incoming.fd)).size, 100)
     if (libc !== undefined) {
       const bytes = Buffer.alloc(16)
