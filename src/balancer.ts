@@ -2,14 +2,14 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
-import { addressKey } from './affinity/address.ts'
+import { snapshot } from './admin/status.ts'
 import { StickyError } from './errors.ts'
-import { misuse, show } from './option-reader.ts'
+import { explain } from './explain.ts'
 import { PROTOCOL_VERSION, type Address } from './protocol.ts'
 import { relaySocketIO, type Relay } from './broadcast/relay.ts'
 import { workerEnvironment } from './role.ts'
 import { checkEntry, type Settings } from './settings.ts'
-import { fallbackReason, fingerprint32, seeded, slotOf } from './slots/hash.ts'
+import { fallbackReason } from './slots/hash.ts'
 import { slotTable, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
 import type { Steering, SteeringEvents } from './steering/steering.ts'
@@ -81,46 +81,20 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   status(): Status {
-    const { pending, counters } = this.#steering
-    return {
-      pid: process.pid,
+    return snapshot({
+      startedAt: this.#startedAt,
       address: this.#address,
-      uptime: performance.now() - this.#startedAt,
-      steering: {
-        name: this.#steering.name,
-        reason: this.#steeringReason,
-        transport: this.#native.transport.name,
-        hash: fallbackReason === undefined ? 'native' : 'portable',
-      },
-      workers: this.#supervisor.members.map(({ id, current, restarts, lastExit }) => ({
-        id,
-        pid: current?.pid ?? null,
-        state: current?.state ?? 'gone',
-        uptime: current === undefined ? 0 : performance.now() - current.startedAt,
-        restarts,
-        slots: this.#table.owners.reduce((sum, owner) => sum + Number(owner === id), 0),
-        pending: this.#steering.pendingOf(id),
-        lastExit:
-          lastExit === undefined ? null : { code: lastExit.code, signal: lastExit.signal, failure: lastExit.failure },
-      })),
-      ...(this.#steering.queues === undefined ? {} : { queues: this.#steering.queues() }),
-      connections: { ...counters, closed: { ...counters.closed }, pending },
-    }
+      settings: this.#settings,
+      table: this.#table,
+      steering: this.#steering,
+      reason: this.#steeringReason,
+      transport: this.#native.transport.name,
+      supervisor: this.#supervisor,
+    })
   }
 
   explain(address: string): Explanation {
-    const { affinity } = this.#settings
-    const key = typeof address === 'string' ? addressKey(address, affinity) : undefined
-    if (key === undefined) {
-      throw misuse(TypeError, `explain: expected an IP address, got ${show(address)}; write explain('192.0.2.7')`)
-    }
-    const hash = fingerprint32(seeded(key, affinity.seed))
-    const slot = slotOf(hash)
-    const worker = this.#table.owners[slot] ?? 0
-    const home = slotTable(this.#settings.workers).owners[slot]
-    const lent = home === worker ? '' : `, lent to it while worker ${home} is down`
-    const reason = `key ${key.toString('hex')} has hash ${hash}, slot ${slot}; worker ${worker} owns it${lent}`
-    return { address, key, hash, slot, worker, steering: this.#steering.name, reason }
+    return explain(address, this.#settings, this.#table, this.#steering.name)
   }
 
   close({ deadline = this.#settings.shutdown.deadline }: CloseOptions = {}): Promise<boolean> {

@@ -53,7 +53,11 @@ export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
   const setup = workerSetup()
   if (setup === undefined) return fixed('none', 'this process is not a worker')
   // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
-  lifecycle.once('drain', () => io.engine.close())
+  lifecycle.once('drain', () => {
+    // Absent when the application never attached it to a server.
+    const engine = io.engine as typeof io.engine | undefined
+    engine?.close()
+  })
   const backplane = url === undefined ? throughPrimary(io, reason) : throughRedis(io, url, reason, channelPrefix)
   // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
   if (setup.id === 0) setImmediate(() => lifecycle.logger.info('backplane.chosen', { kind: backplane.kind, reason }))

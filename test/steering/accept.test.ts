@@ -69,7 +69,10 @@ t.test('a Node without the callback is noticed', (t) => {
 })
 
 t.test('a paused listener leaves connections in the kernel, and a closed one takes them first', async (t) => {
-  if (libc === undefined) return void t.pass('a listener can not pause here')
+  if (libc === undefined) {
+    t.pass('a listener can not pause here')
+    return
+  }
   const arrivals: Incoming[] = []
   const options = { port: 0, host: '127.0.0.1', backlog: 10 }
   const listener = await openListener(options, libc, (incoming) => arrivals.push(incoming))

@@ -1,0 +1,51 @@
+// The snapshot that status() returns.
+import type { Settings } from '../settings.ts'
+import { fallbackReason } from '../slots/hash.ts'
+import type { SlotTable } from '../slots/slot-table.ts'
+import type { Steering } from '../steering/steering.ts'
+import type { Address, Status, WorkerStatus } from '../sticky.ts'
+import type { Supervisor } from '../supervisor/supervisor.ts'
+import type { TransportName } from '../transport/transport.ts'
+
+/** The parts of a balancer that have something to tell. */
+export interface Parts {
+  startedAt: number
+  address: Address | null
+  settings: Settings
+  table: SlotTable
+  steering: Steering
+  /** Why that steering. */
+  reason: string
+  transport: TransportName
+  supervisor: Supervisor
+}
+
+export function snapshot(parts: Parts, now = performance.now()): Status {
+  const { startedAt, address, steering, reason, transport, supervisor } = parts
+  const { counters, pending } = steering
+  const queues = steering.queues?.()
+  return {
+    pid: process.pid,
+    address,
+    uptime: now - startedAt,
+    steering: { name: steering.name, reason, transport, hash: fallbackReason === undefined ? 'native' : 'portable' },
+    workers: supervisor.members.map((member) => workerStatus(member, parts, now)),
+    ...(queues === undefined ? {} : { queues }),
+    connections: { ...counters, closed: { ...counters.closed }, pending },
+  }
+}
+
+function workerStatus(member: Supervisor['members'][number], { table, steering }: Parts, now: number): WorkerStatus {
+  const { id, current, restarts, lastExit } = member
+  const { code, signal, failure } = lastExit ?? {}
+  return {
+    id,
+    pid: current?.pid ?? null,
+    state: current?.state ?? 'gone',
+    uptime: current === undefined ? 0 : now - current.startedAt,
+    restarts,
+    slots: table.owners.reduce((sum, owner) => sum + Number(owner === id), 0),
+    pending: steering.pendingOf(id),
+    lastExit: lastExit === undefined ? null : { code: code ?? null, signal: signal ?? null, failure },
+  }
+}
