@@ -38,7 +38,7 @@ export function costReport(all: readonly Series[], operation: string, sticky: bo
         bars: all.map((series) => ratioBar(series, base)),
       },
     ],
-    notes: saturation(all),
+    notes: saturation(all, operation),
     failures: failuresOf(all),
   }
 }
@@ -55,13 +55,13 @@ export function whyAbsent({ unavailable, failure, samples }: Series): string | u
   return failure !== undefined || samples.length === 0 ? 'failed' : undefined
 }
 
-function saturation(all: readonly Series[]): string[] {
+function saturation(all: readonly Series[], operation: string): string[] {
   const names = all
     .filter(({ samples }) => samples.length > 0 && median(samples.map(({ busy }) => busy)) > SATURATED)
     .map(({ contender }) => contender.label)
   if (names.length === 0) return []
   return [
-    `The load generator was busy for more than ${SATURATED * 100} % of the time with: ${names.join('; ')}. ` +
-      'Their throughput could be higher; CPU per operation does not depend on it.',
+    `In the table per ${operation} the load generator was busy for more than ${SATURATED * 100} % of the time with: ` +
+      `${names.join('; ')}. Their throughput could be higher; CPU per ${operation} does not depend on it.`,
   ]
 }
