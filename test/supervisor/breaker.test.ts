@@ -1,0 +1,37 @@
+import * as fc from 'fast-check'
+import t from 'tap'
+import type { Exit } from '../../src/supervisor/backoff.ts'
+import { tripped } from '../../src/supervisor/breaker.ts'
+
+const policy = { maxStartCrashes: 5, maxCrashesPerMinute: 10 }
+const failedStarts = (count: number, at = 0): Exit[] => Array.from({ length: count }, () => ({ at, served: 0 }))
+const served = (at: number): Exit => ({ at, served: 1 })
+
+t.test('five starts in a row that end before the worker is ready are enough, four are not', async (t) => {
+  t.equal(tripped(failedStarts(4), [], 0, policy), undefined)
+  t.match(tripped(failedStarts(5), [], 0, policy), /5 starts in a row/)
+})
+
+t.test('one start that succeeded makes the former ones forgotten', async () => {
+  fc.assert(
+    fc.property(fc.nat({ max: 20 }), fc.nat({ max: 4 }), (before, after) => {
+      const own = [...failedStarts(before), served(0), ...failedStarts(after)]
+      return tripped(own, [], 0, policy) === undefined
+    }),
+  )
+})
+
+t.test('ten crashes within a minute are enough, whoever crashed', async (t) => {
+  const all = Array.from({ length: 10 }, (_, i) => served(i * 6_000))
+  t.match(tripped([], all, 54_000, policy), /10 crashes within a minute/)
+  t.equal(tripped([], all, 60_000, policy), undefined, 'the first one is a minute ago')
+})
+
+t.test('it closes by itself when the crashes are old enough', async () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 100_000 })), (times) => {
+      const all = times.map(served)
+      return tripped([], all, Math.max(0, ...times) + 60_000, policy) === undefined
+    }),
+  )
+})
