@@ -4,7 +4,7 @@
 // Where a rule is about what runs, it says so with `dependencyTypesNot: ['type-only']`.
 
 /** No I/O, no clock, no process: what goes in decides what comes out. */
-const pure = '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|health)[.]ts$)'
+const pure = '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|breaker|health|memory|recycle)[.]ts$)'
 
 /** What the package exports (and its command): for others to import, not for the house itself. */
 const faces = '^src/(index|broadcast|socket-io|cli)[.]ts$'

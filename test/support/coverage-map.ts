@@ -1,7 +1,7 @@
 // Which source files a test file has to cover completely: the pure one that it is named after. Elsewhere coverage is a
 // torch, not a target: COVERAGE=all shows what the whole run covers.
 
-const PURE = /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|health))\.test\.js$/
+const PURE = /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|breaker|health|recycle))\.test\.js$/
 
 /** @returns null: nothing. An empty array: whatever it loads. */
 export default function coverageMap(testFile: string): string[] | null {
