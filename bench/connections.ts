@@ -12,7 +12,7 @@ export async function connections(settings: Settings): Promise<Report> {
     title: 'connections',
     entries: selected(CONTENDERS, settings).map((contender) => ({ contender, workers: WORKERS })),
     load: { kind: 'connections', count: settings.connections, concurrency: 64, sources: settings.quick ? 50 : 2000 },
-    warmUp: Math.ceil(settings.connections / 2),
+    warmUp: Math.ceil(settings.connections * 1.5),
   })
   return costReport(series, 'connection', true)
 }
