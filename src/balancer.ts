@@ -1,15 +1,14 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import { availableParallelism } from 'node:os'
 import { snapshot } from './admin/status.ts'
 import { StickyError } from './errors.ts'
+import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
 import { PROTOCOL_VERSION, type Address } from './protocol.ts'
 import { relaySocketIO, type Relay } from './broadcast/relay.ts'
 import { workerEnvironment } from './role.ts'
 import { checkEntry, type Settings } from './settings.ts'
-import { fallbackReason } from './slots/hash.ts'
 import { slotTable, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
 import type { Steering, SteeringEvents } from './steering/steering.ts'
@@ -18,9 +17,11 @@ import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } 
 import { handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 import type { Program, WorkerExit, WorkerProcess } from './supervisor/worker-process.ts'
-import { chooseTransport } from './transport/choose.ts'
-import { nodeIpc } from './transport/node-ipc.ts'
+import { chooseTransport, type Native } from './transport/choose.ts'
 import type { Endpoint } from './transport/transport.ts'
+
+/** Exit code of a primary whose workers can not be started; gunicorn has the same. */
+const EXIT_NEVER_READY = 3
 
 export class Balancer extends EventEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -34,7 +35,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   readonly #supervisor: Supervisor
   readonly #relay: Relay<WorkerProcess>
   readonly #neverReady = new Set<number>()
-  readonly #native: ReturnType<typeof chooseTransport>
+  readonly #native: Native
   readonly #steeringEvents: SteeringEvents = {
     stuck: (child, silence) => this.#stuck(child.pid, silence),
     overdue: (worker) => this.#lend(worker),
@@ -60,7 +61,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       ready: (worker) => this.#workerReady(worker),
       leaving: (worker) => this.#steering.retire(worker.child),
       gone: (worker, exit) => this.#workerGone(worker, exit),
-      failing: (worker, exit) => this.#workerFailing(worker, exit),
+      tripped: (reason, last, alone) => this.#tripped(reason, last, alone),
       message: (worker, message) => this.#relay.pass(worker, message),
     })
     this.#stopSignals = handleSignals(settings, {
@@ -110,12 +111,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     const settings = this.#settings
     const { logger, workers } = settings
     checkEntry(settings)
-    if (this.#native.transport === nodeIpc)
-      logger.info('transport.fallback', { transport: nodeIpc.name, reason: this.#native.reason })
-    if (fallbackReason !== undefined) logger.warn('hash.portable', { reason: fallbackReason })
-    const useful = availableParallelism()
-    if (workers > useful)
-      logger.warn('workers.many', { workers, cores: useful, hint: 'more than one per core seldom helps' })
+    logDegraded(settings, this.#native)
     const { steering, reason } = await chooseSteering(settings, this.#native, this.#table, this.#steeringEvents)
     this.#steering = steering
     this.#steeringReason = reason
@@ -183,12 +179,14 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
-  #workerFailing(worker: WorkerProcess, { code, signal, failure }: WorkerExit): void {
-    const how = failure ?? (signal === null ? `exit code ${code}` : `signal ${signal}`)
-    const error = new StickyError('HOLDFAST_WORKER_NOT_READY', `worker ${worker.id} ended before it was ready (${how})`)
-    this.#settings.logger.error('worker.failing', { worker: worker.id, failure: how })
+  #tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void {
+    const how = last?.failure ?? last?.stderr.at(-1) ?? `code ${last?.code}, signal ${last?.signal}`
+    const error = new StickyError('HOLDFAST_WORKER_NOT_READY', `${reason}; the last one ended with: ${how}`)
     this.#tell('error', error)
-    this.#settle.failed(error)
+    if (!alone || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
+    this.#settings.logger.error('balancer.give-up', { code: error.code, error })
+    this.#supervisor.kill()
+    process.exit(EXIT_NEVER_READY)
   }
 
   #stuck(pid: number | undefined, silence: number): void {

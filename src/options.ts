@@ -63,6 +63,18 @@ export interface RestartOptions {
   maxDelay?: number
   /** Milliseconds of good service after which former crashes are forgotten. @default 10000 */
   stableAfter?: number
+  /** Starts of one worker in a row that may fail before starting stops for a while. @default 5 */
+  maxStartCrashes?: number
+  /** Crashes of all workers within a minute after which starting stops for a while. @default 10 */
+  maxCrashesPerMinute?: number
+  /** Milliseconds until starting is tried again. @default 30000 */
+  retryDelay?: number
+  /**
+   * What to do when starting has stopped and no worker is left that serves: end the primary with code 3, or keep
+   * trying, while connections wait for `limits.holdTimeout` and are closed then.
+   * @default 'exit'
+   */
+  onGiveUp?: 'exit' | 'keep'
 }
 
 /** When a worker counts as stuck. */

@@ -32,7 +32,15 @@ export interface Settings {
   readonly steering: SteeringChoice
   readonly affinity: AffinitySettings
   readonly limits: Readonly<{ maxConnections: number; maxPerAddress: number; maxPending: number; holdTimeout: number }>
-  readonly restart: Readonly<{ minDelay: number; maxDelay: number; stableAfter: number }>
+  readonly restart: Readonly<{
+    minDelay: number
+    maxDelay: number
+    stableAfter: number
+    maxStartCrashes: number
+    maxCrashesPerMinute: number
+    retryDelay: number
+    onGiveUp: 'exit' | 'keep'
+  }>
   readonly health: Readonly<{ readyTimeout: number; ackTimeout: number; deadline: number }>
   readonly shutdown: Readonly<{ deadline: number; signals: readonly NodeJS.Signals[] }>
   readonly logger: Logger
@@ -79,6 +87,10 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
       minDelay: group.milliseconds('minDelay', 100),
       maxDelay: group.milliseconds('maxDelay', 30_000),
       stableAfter: group.milliseconds('stableAfter', 10_000),
+      maxStartCrashes: group.integer('maxStartCrashes', { min: 1, max: 32, fallback: 5 }),
+      maxCrashesPerMinute: group.integer('maxCrashesPerMinute', { min: 1, max: 1_000, fallback: 10 }),
+      retryDelay: group.milliseconds('retryDelay', 30_000),
+      onGiveUp: group.oneOf('onGiveUp', ['exit', 'keep'], 'exit'),
     })),
     health: read.group('health', (group) => ({
       readyTimeout: group.milliseconds('readyTimeout', 30_000),

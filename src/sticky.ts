@@ -67,7 +67,13 @@ export interface WorkerStatus {
   slots: number
   /** Connections waiting for it or not yet acknowledged by it. */
   pending: number
-  lastExit: { code: number | null; signal: NodeJS.Signals | null; failure: string | undefined } | null
+  /** How the process before it ended; the last lines of its stderr, oldest first. */
+  lastExit: {
+    code: number | null
+    signal: NodeJS.Signals | null
+    failure: string | undefined
+    stderr: readonly string[]
+  } | null
 }
 
 /** A snapshot; plain data, ready for JSON. */

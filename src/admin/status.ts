@@ -4,6 +4,7 @@ import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Steering } from '../steering/steering.ts'
 import type { Address, Status, WorkerStatus } from '../sticky.ts'
+import type { WorkerExit } from '../supervisor/worker-process.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
 
@@ -37,7 +38,6 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
 
 function workerStatus(member: Supervisor['members'][number], { table, steering }: Parts, now: number): WorkerStatus {
   const { id, current, restarts, lastExit } = member
-  const { code, signal, failure } = lastExit ?? {}
   return {
     id,
     pid: current?.pid ?? null,
@@ -46,6 +46,10 @@ function workerStatus(member: Supervisor['members'][number], { table, steering }
     restarts,
     slots: table.owners.reduce((sum, owner) => sum + Number(owner === id), 0),
     pending: steering.pendingOf(id),
-    lastExit: lastExit === undefined ? null : { code: code ?? null, signal: signal ?? null, failure },
+    lastExit: lastExit === undefined ? null : exitStatus(lastExit),
   }
+}
+
+function exitStatus({ code, signal, failure, stderr }: WorkerExit): WorkerStatus['lastExit'] {
+  return { code, signal, failure, stderr }
 }

@@ -18,12 +18,18 @@ export function crashesInRow(history: readonly Exit[], { stableAfter }: Pick<Bac
   return history.length - 1 - history.findLastIndex(({ served }) => served >= stableAfter)
 }
 
+/** How much longer a delay may get by luck, so that workers that crash together do not come back together. */
+const JITTER = 0.2
+
 /**
  * Milliseconds to wait: none after stable service, else `minDelay`, doubled with each further crash in the row up to
- * `maxDelay`.
+ * `maxDelay`; a fifth longer at most by luck.
+ *
+ * @param luck - 0 to 1
  */
-export function restartDelay(history: readonly Exit[], policy: BackoffPolicy): number {
+export function restartDelay(history: readonly Exit[], policy: BackoffPolicy, luck = 0): number {
   const crashes = crashesInRow(history, policy)
   if (crashes === 0) return 0
-  return Math.min(policy.maxDelay, policy.minDelay * 2 ** Math.min(30, crashes - 1))
+  const delay = policy.minDelay * 2 ** Math.min(30, crashes - 1)
+  return Math.min(policy.maxDelay, delay * (1 + JITTER * luck))
 }

@@ -2,7 +2,8 @@
 import { performance } from 'node:perf_hooks'
 import type { Logger } from '../options.ts'
 import type { Settings } from '../settings.ts'
-import { crashesInRow, restartDelay, type Exit } from './backoff.ts'
+import { restartDelay, type Exit } from './backoff.ts'
+import { tripped } from './breaker.ts'
 import { WorkerProcess, type Program, type WorkerExit } from './worker-process.ts'
 
 export interface SupervisorEvents {
@@ -11,8 +12,8 @@ export interface SupervisorEvents {
   /** The process takes no more connections but lives. */
   leaving(worker: WorkerProcess): void
   gone(worker: WorkerProcess, exit: WorkerExit): void
-  /** A worker could not be started several times in a row; it is still being tried. */
-  failing(worker: WorkerProcess, exit: WorkerExit): void
+  /** Too many crashes: no worker is started for `restart.retryDelay`. `alone`: and none is left that serves. */
+  tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void
   message(worker: WorkerProcess, message: unknown): void
 }
 
@@ -26,11 +27,9 @@ interface Member {
   timer: NodeJS.Timeout | undefined
 }
 
-/** Failed starts in a row after which somebody is told. */
-const FAILING_AFTER = 3
-
-/** Exits to remember: as many as the back-off can tell apart. */
+/** Exits to remember: as many as the back-off can tell apart, and as a minute can bring. */
 const HISTORY = 32
+const HISTORY_OF_ALL = 1_000
 
 export class Supervisor {
   readonly #settings: Settings
@@ -40,6 +39,10 @@ export class Supervisor {
   readonly #members: Member[] = []
   /** Everything that lives, also processes that no longer are anybody's current one. */
   readonly #processes = new Set<WorkerProcess>()
+  /** Crashes of all workers. */
+  #crashes: Exit[] = []
+  /** What was last shown of a worker that could not start. */
+  #shown: Buffer | undefined
   #stopping = false
   #forced = false
   #empty: (() => void) | undefined
@@ -130,6 +133,7 @@ export class Supervisor {
 
   #gone(member: Member, worker: WorkerProcess, exit: WorkerExit): void {
     this.#processes.delete(worker)
+    this.#show(worker)
     member.lastExit = exit
     const { code, signal, failure } = exit
     const level = this.#stopping || worker.expected ? 'info' : 'warn'
@@ -137,23 +141,39 @@ export class Supervisor {
     this.#log[level]('worker.exit', { worker: worker.id, pid: worker.pid, code, signal, uptime, failure })
     if (signal === 'SIGKILL' && worker.expected) this.#forced = true
     this.#events.gone(worker, exit)
-    if (member.current === worker) this.#replace(member, exit.served, exit)
+    if (member.current === worker) this.#replace(member, exit.served, worker.expected ? undefined : exit)
     if (this.#processes.size === 0) this.#empty?.()
   }
 
   #replace(member: Member, served: number, exit?: WorkerExit): void {
-    const former = member.current
     member.current = undefined
     if (this.#stopping) return
-    member.history = [...member.history, { at: performance.now(), served }].slice(-HISTORY)
+    const now = performance.now()
+    member.history = [...member.history, { at: now, served }].slice(-HISTORY)
+    if (exit !== undefined) this.#crashes = [...this.#crashes, { at: now, served }].slice(-HISTORY_OF_ALL)
     const { restart } = this.#settings
-    if (former !== undefined && exit?.served === 0 && crashesInRow(member.history, restart) % FAILING_AFTER === 0) {
-      this.#events.failing(former, exit)
-    }
+    const reason = tripped(member.history, this.#crashes, now, restart)
+    const delay = reason === undefined ? restartDelay(member.history, restart, Math.random()) : restart.retryDelay
+    if (reason !== undefined) this.#tripped(member, reason, delay)
     if (this.#stopping) return
-    const delay = restartDelay(member.history, restart)
     this.#log.debug('worker.restart', { worker: member.id, delay })
     member.restarts++
     member.timer = setTimeout(() => this.#fork(member), delay)
+  }
+
+  #tripped(member: Member, reason: string, retryIn: number): void {
+    const { code, signal, stderr } = member.lastExit ?? {}
+    const alone = !this.#members.some(({ current }) => current?.state === 'ready')
+    this.#log.error('restart.stopped', { worker: member.id, reason, code, signal, stderr: stderr?.at(-1), retryIn })
+    this.#events.tripped(reason, member.lastExit, alone)
+  }
+
+  /** A program that can not start says why once, not once per worker and attempt. */
+  #show({ stderr }: WorkerProcess): void {
+    const held = stderr?.held
+    if (held === undefined || held.length === 0) return
+    if (this.#shown?.equals(held) === true) stderr?.discard()
+    else this.#shown = held
+    stderr?.release()
   }
 }

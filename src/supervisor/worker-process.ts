@@ -1,5 +1,6 @@
 // One child: fork, ready, drain, SIGTERM then SIGKILL, exit.
 import { fork, type ChildProcess, type ForkOptions } from 'node:child_process'
+import { StderrRelay } from './stderr.ts'
 import { openForPrimary, PROTOCOL_VERSION, type ToWorker } from '../protocol.ts'
 
 /**
@@ -17,6 +18,8 @@ export interface WorkerExit {
   served: number
   /** What the application failed with before it was ready, if it told. */
   failure: string | undefined
+  /** The last lines it wrote to stderr, oldest first. */
+  stderr: readonly string[]
 }
 
 export interface WorkerProcessEvents {
@@ -48,6 +51,7 @@ export class WorkerProcess {
   readonly child: ChildProcess
   readonly startedAt = performance.now()
   state: WorkerState = 'starting'
+  readonly stderr: StderrRelay | undefined
   #readyAt: number | undefined
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
@@ -60,7 +64,7 @@ export class WorkerProcess {
       env: program.env,
       // Structured clone: binary stays binary for Socket.IO's adapter and the bus.
       serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...program.inherit],
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc', ...program.inherit],
     }
     let child: ChildProcess | undefined
     try {
@@ -69,6 +73,7 @@ export class WorkerProcess {
       program.forked(child)
     }
     this.child = child
+    if (child.stderr !== null) this.stderr = new StderrRelay(child.stderr, (chunk) => process.stderr.write(chunk))
     this.child.on('message', (raw: unknown) => this.#receive(raw, events))
     // Not at 'exit': acknowledgements that the worker sent before it died may still be unread then, and a connection
     // that it had taken must not be given to another. 'close' comes after the end of the channel.
@@ -140,6 +145,7 @@ export class WorkerProcess {
     }
     this.state = 'ready'
     this.#readyAt = performance.now()
+    this.stderr?.release()
     events.ready(this)
   }
 
@@ -148,7 +154,14 @@ export class WorkerProcess {
     this.state = 'gone'
     clearTimeout(this.#killTimer)
     const now = performance.now()
-    const exit = { code, signal, uptime: now - this.startedAt, served: this.served(now), failure: this.#failure }
+    const exit = {
+      code,
+      signal,
+      uptime: now - this.startedAt,
+      served: this.served(now),
+      failure: this.#failure,
+      stderr: this.stderr?.tail ?? [],
+    }
     events.gone(this, exit)
   }
 }

@@ -4,8 +4,17 @@ import { descriptorChannel } from './descriptor-channel.ts'
 import { nodeIpc } from './node-ipc.ts'
 import type { Transport } from './transport.ts'
 
+/** What this platform offers. */
+export interface Native {
+  transport: Transport
+  /** The system calls, where there are any. */
+  libc: Libc | undefined
+  /** Why this transport. */
+  reason: string
+}
+
 /** The environment variable HOLDFAST_NATIVE=0 keeps to what Node itself can do. */
-export function chooseTransport(): { transport: Transport; libc: Libc | undefined; reason: string } {
+export function chooseTransport(): Native {
   const { libc, reason } = loadLibc()
   if (libc === undefined) return { transport: nodeIpc, libc, reason: `descriptor-channel is not available: ${reason}` }
   return { transport: descriptorChannel(libc), libc, reason: 'the platform has it' }

@@ -64,6 +64,8 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
     ended()
     void drain(setup.deadline)
   })
+  // The primary passes stderr on; when it is gone there is nobody to read it, which must not end this process.
+  process.stderr.on('error', () => {})
   // Ctrl-C reaches the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => void leave('SIGTERM', setup.deadline))

@@ -1,0 +1,12 @@
+// What runs in a lesser way on this machine, or was set unwisely: one log line each at the start.
+import { availableParallelism } from 'node:os'
+import type { Settings } from './settings.ts'
+import { fallbackReason } from './slots/hash.ts'
+import type { Native } from './transport/choose.ts'
+
+export function logDegraded({ logger, workers }: Settings, { transport, reason }: Native): void {
+  if (transport.name === 'node-ipc') logger.info('transport.fallback', { transport: transport.name, reason })
+  if (fallbackReason !== undefined) logger.warn('hash.portable', { reason: fallbackReason })
+  const cores = availableParallelism()
+  if (workers > cores) logger.warn('workers.many', { workers, cores, hint: 'more than one per core seldom helps' })
+}
