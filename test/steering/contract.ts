@@ -169,7 +169,9 @@ export function steeringContract(t: Test, { steering, native }: Combination): vo
       const pair = await start(t, {
         options: { workers: 2, limits: { holdTimeout: 200 }, restart: { minDelay: 60_000, maxDelay: 60_000 } },
       })
-      const { worker } = await request({ port: pair.port })
+      const { worker } = await pair.explain('127.0.0.1')
+      // Starting takes longer than holdTimeout here, so slots may have been lent and be on their way back.
+      await until('it serves its own', async () => (await request({ port: pair.port })).worker === worker)
       const lent = pair.event<{ moved: number }>('slots:moved')
       process.kill(await pair.pid(worker), 'SIGKILL')
       const reply = await request({ port: pair.port })
