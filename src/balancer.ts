@@ -14,6 +14,7 @@ import { Handoff } from './steering/handoff.ts'
 import type { Steering, SteeringEvents } from './steering/steering.ts'
 import { chooseSteering } from './steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
+import { tellingLine } from './supervisor/stderr.ts'
 import { handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 import type { Program, WorkerExit, WorkerProcess } from './supervisor/worker-process.ts'
@@ -64,6 +65,8 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       tripped: (reason, last, alone) => this.#tripped(reason, last, alone),
       message: (worker, message) => this.#relay.pass(worker, message),
     })
+    // A log pipe that was closed (`| head`) must not end the service.
+    process.stderr.on('error', () => {})
     this.#stopSignals = handleSignals(settings, {
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
@@ -180,7 +183,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   #tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void {
-    const how = last?.failure ?? last?.stderr.at(-1) ?? `code ${last?.code}, signal ${last?.signal}`
+    const how = last?.failure ?? tellingLine(last?.stderr ?? []) ?? `code ${last?.code}, signal ${last?.signal}`
     const error = new StickyError('HOLDFAST_WORKER_NOT_READY', `${reason}; the last one ended with: ${how}`)
     this.#tell('error', error)
     if (!alone || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return

@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   HOLDFAST_PORT_DENIED: 'this user may not listen on the port',
   HOLDFAST_LISTEN_FAILED: 'the address could not be opened for listening',
   HOLDFAST_KERNEL_STEERING: 'kernel steering was asked for and can not be had',
+  HOLDFAST_IN_NODE_CLUSTER: 'stickyListen was called in a worker of node:cluster',
   HOLDFAST_SECOND_LISTENER: 'stickyListen was called twice in one process',
   HOLDFAST_NO_ENTRY: 'there is no program file to start as a worker',
   HOLDFAST_WORKER_NOT_READY: 'a worker did not get ready',

@@ -66,7 +66,7 @@ export class Reader {
 
   string(name: string): string | undefined {
     const value = this.raw(name)
-    if (value === undefined || typeof value === 'string') return value
+    if (value === undefined || isText(value)) return value
     if (value instanceof URL && value.protocol === 'file:') return fileURLToPath(value)
     throw this.wrong(name, TypeError, 'a string', "'…'", value)
   }
@@ -74,16 +74,15 @@ export class Reader {
   strings(name: string, fallback: readonly string[]): readonly string[] {
     const value = this.raw(name)
     if (value === undefined) return fallback
-    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return Object.freeze([...value])
+    if (Array.isArray(value) && value.every(isText)) return Object.freeze([...value])
     throw this.wrong(name, TypeError, 'an array of strings', "['…']", value)
   }
 
   record(name: string): Readonly<Record<string, string>> {
     const value = this.raw(name)
     if (value === undefined) return {}
-    const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string'
     const entries = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : null
-    if (entries?.every(isText)) return Object.freeze(Object.fromEntries(entries))
+    if (entries?.every(isVariable)) return Object.freeze(Object.fromEntries(entries))
     throw this.wrong(name, TypeError, 'an object whose values are strings', "{ NAME: 'value' }", value)
   }
 
@@ -162,4 +161,13 @@ function distance(a: string, b: string): number {
     row = next
   }
   return row.at(-1) ?? 0
+}
+
+/** No text that goes to the operating system can hold a NUL. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0')
+}
+
+function isVariable(entry: [string, unknown]): entry is [string, string] {
+  return /^[^=\0]+$/.test(entry[0]) && isText(entry[1])
 }

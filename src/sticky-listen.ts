@@ -1,4 +1,5 @@
 // One call, two roles.
+import cluster from 'node:cluster'
 import { Server } from 'node:net'
 import { Balancer } from './balancer.ts'
 import { StickyError } from './errors.ts'
@@ -32,11 +33,23 @@ export function stickyListen(target: Target, options?: StickyOptions | number): 
     const expected = 'a server or a function that returns one'
     throw misuse(TypeError, `stickyListen: expected ${expected}, got ${show(target)}; write http.createServer(app)`)
   }
+  if (isRequestHandler(target)) {
+    const write = 'stickyListen(http.createServer(app), 3000)'
+    throw misuse(TypeError, `stickyListen: expected a server, got a function that handles requests; write ${write}`)
+  }
   const settings = readSettings(options)
   if (current !== undefined) {
     throw new StickyError('HOLDFAST_SECOND_LISTENER', 'close the first one before, or start another program')
   }
   const setup = workerSetup()
+  if (setup === undefined && cluster.isWorker) {
+    throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', 'take cluster.fork() out; stickyListen starts the workers itself')
+  }
   if (setup !== undefined) return (current = new Worker(target, setup, settings))
   return (current = new Balancer(settings, () => (current = undefined)))
+}
+
+/** An Express application is a function too, and so is a plain request handler: not the ones that are meant here. */
+function isRequestHandler(target: unknown): boolean {
+  return typeof target === 'function' && (target.length >= 2 || typeof Reflect.get(target, 'listen') === 'function')
 }

@@ -92,6 +92,9 @@ export interface Status {
 /** The process that owns the port. */
 export interface PrimarySticky extends StickyCommon, EventEmitter<PrimaryEvents> {
   readonly role: 'primary'
+  /** Only a worker has one; named here so that code for both roles can ask. */
+  readonly id?: undefined
+  readonly workers?: undefined
   /** Resolves when every worker is ready; rejects with a StickyError when that can not be. */
   readonly ready: Promise<void>
   status(): Status

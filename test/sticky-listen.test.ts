@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import t from 'tap'
+import { stickyListen } from '../src/index.ts'
 import { startBalancer, type Balancer } from './support/balancer.ts'
 import { dial, isAlive, loopback, request, until, type Reply } from './support/clients.ts'
 
@@ -65,6 +66,42 @@ t.test('close() lets requests finish, then everything is gone', async (t) => {
   t.match(await balancer.exited, { code: 0 })
   t.notOk(pids.some(isAlive), 'no worker is left')
   t.rejects(dial(balancer.port), { code: 'ECONNREFUSED' })
+})
+
+t.test('connections that say nothing, or stop in the middle of a request, do not hold up the end', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1, shutdown: { deadline: 60_000 } } })
+  const silent = await dial(balancer.port)
+  const partial = await dial(balancer.port)
+  partial.write('GET / HT')
+  await until('the worker has them', async () => (await balancer.status()).connections.handedOff === 2)
+  const gone = [silent, partial].map((socket) => once(socket.on('error', () => {}).resume(), 'close'))
+  t.equal(await balancer.close(), true, 'nothing had to be killed')
+  await Promise.all(gone)
+})
+
+t.test('a log that nobody reads any more does not end the service', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1 } })
+  balancer.child.stderr!.destroy()
+  balancer.child.stdout!.destroy()
+  const back = balancer.event('worker:ready')
+  process.kill(await balancer.pid(0), 'SIGKILL')
+  await back
+  t.match(await request({ port: balancer.port }), { worker: 0 })
+  t.match(await request({ port: balancer.port, path: '/block?ms=1' }), { worker: 0 }, 'a worker may write too')
+})
+
+t.test('in a worker of node:cluster it is refused, before it forks', async (t) => {
+  const failure = await startBalancer(t, { fixture: 'careless-app', env: { FIXTURE_TARGET: 'cluster' } }).catch(
+    (error: unknown) => error,
+  )
+  t.match((failure as Error).message, /HOLDFAST_IN_NODE_CLUSTER/)
+})
+
+t.test('an Express application in place of a server is refused with the fix', async (t) => {
+  const express = Object.assign(() => {}, { listen() {} })
+  for (const target of [express, (_request: unknown, _response: unknown) => {}]) {
+    t.throws(() => stickyListen(target as never), { code: 'HOLDFAST_BAD_OPTION', message: /http\.createServer\(app\)/ })
+  }
 })
 
 t.test('a worker that does not finish is killed at the deadline, and close() says so', async (t) => {

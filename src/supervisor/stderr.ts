@@ -1,6 +1,12 @@
 // What a worker writes to stderr: passed on, and the last lines kept for the report of its end.
 import type { Readable } from 'node:stream'
 
+/** The line that most likely says why a program ended: Node puts its own version last. */
+export function tellingLine(lines: readonly string[]): string | undefined {
+  const said = lines.filter((line) => line.trim() !== '' && !/^Node\.js v\d/.test(line))
+  return said.findLast((line) => /^\S*Error\b/.test(line)) ?? said.at(-1)
+}
+
 /** Lines to keep, and characters of each. */
 const LINES = 20
 const LINE_LENGTH = 500

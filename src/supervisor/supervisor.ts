@@ -4,6 +4,7 @@ import type { Logger } from '../options.ts'
 import type { Settings } from '../settings.ts'
 import { restartDelay, type Exit } from './backoff.ts'
 import { tripped } from './breaker.ts'
+import { tellingLine } from './stderr.ts'
 import { WorkerProcess, type Program, type WorkerExit } from './worker-process.ts'
 
 export interface SupervisorEvents {
@@ -164,7 +165,14 @@ export class Supervisor {
   #tripped(member: Member, reason: string, retryIn: number): void {
     const { code, signal, stderr } = member.lastExit ?? {}
     const alone = !this.#members.some(({ current }) => current?.state === 'ready')
-    this.#log.error('restart.stopped', { worker: member.id, reason, code, signal, stderr: stderr?.at(-1), retryIn })
+    this.#log.error('restart.stopped', {
+      worker: member.id,
+      reason,
+      code,
+      signal,
+      stderr: tellingLine(stderr ?? []),
+      retryIn,
+    })
     this.#events.tripped(reason, member.lastExit, alone)
   }
 

@@ -2,13 +2,16 @@
 import { Server as HttpServer } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
-import { Server } from 'node:net'
+import { Server, type Socket } from 'node:net'
 
 /**
  * Milliseconds that a connection without a request is left open, and how often it is looked at from then on. A request
  * that the client sent before it heard of the end is on its way meanwhile, and would be lost with the connection.
  */
 const GRACE = 250
+
+/** After so many times that long a first request that is still not complete is given up. */
+const PATIENCE = 8
 
 /** GOAWAY with this stream id says: no new streams soon, and none of those on their way is refused (RFC 9113, 6.8). */
 const ANY_STREAM = 2 ** 31 - 1
@@ -19,7 +22,7 @@ const ANY_STREAM = 2 ** 31 - 1
  * @returns closes the server; resolves when its last connection has ended
  */
 export function finisher(server: Server): () => Promise<void> {
-  return isHttp1(server) ? () => finishHttp1(server) : finisherHttp2(server)
+  return isHttp1(server) ? finisherHttp1(server) : finisherHttp2(server)
 }
 
 function isHttp1(server: Server): server is HttpServer | HttpsServer {
@@ -27,14 +30,45 @@ function isHttp1(server: Server): server is HttpServer | HttpsServer {
 }
 
 /** Answers from now on say `Connection: close`, and what stays without a request is closed. */
-async function finishHttp1(server: HttpServer | HttpsServer): Promise<void> {
-  server.prependListener('request', (_request, response) => {
-    response.shouldKeepAlive = false
+function finisherHttp1(server: HttpServer | HttpsServer): () => Promise<void> {
+  const withoutRequest = connectionsWithoutRequest(server)
+  return async () => {
+    server.prependListener('request', (_request, response) => {
+      response.shouldKeepAlive = false
+    })
+    let rounds = 0
+    // Again and again: an answer may be on its way that still says keep-alive.
+    const timer = setInterval(() => {
+      server.closeIdleConnections()
+      // Node counts a connection as idle only after its first request. One that said nothing goes now (browsers open
+      // some in advance), one that is in the middle of its first request gets a little longer.
+      const patient = ++rounds < PATIENCE
+      for (const socket of withoutRequest()) if (!patient || socket.bytesRead === 0) socket.destroy()
+    }, GRACE).unref()
+    await closed(server)
+    clearInterval(timer)
+  }
+}
+
+/** The connections that have no request in service now. */
+function connectionsWithoutRequest(server: HttpServer | HttpsServer): () => Socket[] {
+  const open = new Set<Socket>()
+  let sweepAt = 1_000
+  // The socket that the parser is on: TLS makes one of its own.
+  const event = server instanceof HttpsServer ? 'secureConnection' : 'connection'
+  server.on(event, (socket: Socket) => {
+    open.add(socket)
+    // Cheaper than a listener for the end of each.
+    if (open.size < sweepAt) return
+    for (const one of open) if (one.destroyed) open.delete(one)
+    sweepAt = 2 * open.size + 1_000
   })
-  // Also later: an answer may be on its way that still says keep-alive.
-  const timer = setInterval(() => server.closeIdleConnections(), GRACE).unref()
-  await closed(server)
-  clearInterval(timer)
+  // Node sets the parser while the connection speaks HTTP (not after an upgrade), the message while one is in service.
+  const isWaiting = (socket: Socket) => {
+    const parser: unknown = Reflect.get(socket, 'parser')
+    return !socket.destroyed && Boolean(parser) && !Reflect.get(socket, '_httpMessage')
+  }
+  return () => [...open].filter(isWaiting)
 }
 
 /** The streams that are open finish, then the session closes. Any other server has no sessions and is just closed. */

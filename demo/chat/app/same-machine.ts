@@ -17,7 +17,9 @@ export function isSameOrigin({ headers: { origin, host } }: IncomingMessage): bo
 export function isLocalUser(request: IncomingMessage): boolean {
   const { headers } = request
   const proxied = ['forwarded', 'x-forwarded-for', 'via'].some((name) => headers[name] !== undefined)
-  const { hostname } = new URL(`http://${headers.host ?? 'none'}`)
+  // Anybody can send any Host.
+  const url = `http://${headers.host ?? 'none'}`
+  const hostname = URL.canParse(url) ? new URL(url).hostname : 'none'
   const direct = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || hostname === 'localhost'
   return isLoopback(addressOf(request)) && direct && !proxied
 }
