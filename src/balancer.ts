@@ -12,6 +12,7 @@ import { checkEntry, type Settings } from './settings.ts'
 import { slotTable, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
 import type { Steering, SteeringEvents } from './steering/steering.ts'
+import { countingOption } from './steering/admission.ts'
 import { chooseSteering } from './steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
 import { tellingLine } from './supervisor/stderr.ts'
@@ -147,7 +148,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       deadline: shutdown.deadline,
       restarts,
       backlog,
-      countEnds: limits.maxConnections !== Infinity || limits.maxPerAddress !== Infinity,
+      countEnds: countingOption(limits) !== undefined,
       transport: this.#native.transport.name,
     }
     const endpoint = this.#native.transport.endpoint()

@@ -7,6 +7,12 @@ export interface AdmissionLimits {
   maxPerAddress: number
 }
 
+/** The option that makes the primary count open connections, which only hand-off can; undefined where none is set. */
+export function countingOption({ maxConnections, maxPerAddress }: AdmissionLimits): string | undefined {
+  if (maxConnections !== Infinity) return 'limits.maxConnections'
+  return maxPerAddress === Infinity ? undefined : 'limits.maxPerAddress'
+}
+
 /** Connections open, by key and by the process that serves them. `P` is a process. */
 export class Admission<P extends object> {
   readonly #limits: AdmissionLimits

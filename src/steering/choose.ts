@@ -5,6 +5,7 @@ import { steeringProgram } from '../native/cbpf.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Settings } from '../settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
+import { countingOption } from './admission.ts'
 import { Handoff } from './handoff.ts'
 import { KernelSteering } from './kernel.ts'
 import { selfTest } from './self-test.ts'
@@ -36,20 +37,13 @@ async function tryKernel(
   table: SlotTable,
   events: SteeringEvents,
 ): Promise<KernelSteering | string> {
-  const needed = needsPrimary(settings)
+  const needed = countingOption(settings.limits)
   if (needed !== undefined) return `${needed} needs the primary to see each connection`
   if (libc === undefined) return reason
   const program = steeringProgram(settings.affinity)
   if (typeof program === 'string') return program
   const wrong = await selfTest(libc, program, settings.affinity, hasIPv6())
   return wrong === undefined ? new KernelSteering(settings, libc, program, table, events) : `self-test: ${wrong}`
-}
-
-/** The option that only hand-off can honour, if one is set. */
-function needsPrimary({ limits }: Settings): string | undefined {
-  if (limits.maxConnections !== Infinity) return 'limits.maxConnections'
-  if (limits.maxPerAddress !== Infinity) return 'limits.maxPerAddress'
-  return undefined
 }
 
 function hasIPv6(): boolean {

@@ -8,11 +8,11 @@ import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
 import type { Incoming } from './accept.ts'
-import { Admission } from './admission.ts'
+import { Admission, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
 import { Lanes } from './lanes.ts'
 import { openListener, type Listener } from './listener.ts'
-import { newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
+import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
 
 /** How often a primary that stopped accepting looks for descriptors, in milliseconds. */
 const RESUME_CHECK = 100
@@ -37,8 +37,7 @@ export class Handoff implements Steering {
     const { limits } = settings
     this.#settings = settings
     this.#libc = libc
-    const limited = limits.maxConnections !== Infinity || limits.maxPerAddress !== Infinity
-    this.#admission = limited ? new Admission(limits) : undefined
+    this.#admission = countingOption(limits) === undefined ? undefined : new Admission(limits)
     this.#lanes = new Lanes(settings, table, {
       ...events,
       taken: (child, connections) => this.#taken(child, connections),
@@ -57,9 +56,7 @@ export class Handoff implements Steering {
 
   async open(): Promise<Address> {
     this.#listener = await openListener(this.#settings, this.#libc, this.#accept)
-    const { ackTimeout, holdTimeout } = { ...this.#settings.health, ...this.#settings.limits }
-    const period = Math.max(20, Math.min(ackTimeout, holdTimeout) / 2)
-    this.#watch = setInterval(() => this.#lanes.look(performance.now()), period).unref()
+    this.#watch = setInterval(() => this.#lanes.look(performance.now()), lookPeriod(this.#settings)).unref()
     return this.#listener.address
   }
 

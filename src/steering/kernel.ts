@@ -11,7 +11,7 @@ import type { SlotTable } from '../slots/slot-table.ts'
 import type { Endpoint } from '../transport/transport.ts'
 import { openSlotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
-import { newCounters, type Steering, type SteeringEvents } from './steering.ts'
+import { lookPeriod, newCounters, type Steering, type SteeringEvents } from './steering.ts'
 
 /** A worker without a process: since when, and what waited for it at each look. */
 interface Absence {
@@ -66,9 +66,7 @@ export class KernelSteering implements Steering {
   async open(): Promise<Address> {
     const { group, address } = await openSlotGroup(this.#libc, this.#settings, this.#program)
     this.#group = group
-    const { ackTimeout } = this.#settings.health
-    const period = Math.max(20, Math.min(ackTimeout, this.#settings.limits.holdTimeout) / 2)
-    this.#watch = setInterval(() => this.#look(performance.now()), period).unref()
+    this.#watch = setInterval(() => this.#look(performance.now()), lookPeriod(this.#settings)).unref()
     const now = performance.now()
     for (const worker of this.#table.workers) this.#absent.set(worker, { since: now, looks: [] })
     return address

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Address } from '../protocol.ts'
 import type { Endpoint } from '../transport/transport.ts'
+import type { Settings } from '../settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 
 /** Why a connection was closed by the primary instead of being served. */
@@ -46,6 +47,11 @@ export function newCounters(): SteeringCounters {
       shutdown: 0,
     },
   }
+}
+
+/** Milliseconds between two looks at who is silent and who waits: twice within the shortest patience. */
+export function lookPeriod({ health, limits }: Pick<Settings, 'health' | 'limits'>): number {
+  return Math.max(20, Math.min(health.ackTimeout, limits.holdTimeout) / 2)
 }
 
 /** What steering tells the balancer. */
