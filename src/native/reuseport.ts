@@ -2,7 +2,8 @@
 import { getSystemErrorName } from 'node:util'
 import { SLOTS } from '../slots/hash.ts'
 import { encodeProgram, type Instruction } from './cbpf.ts'
-import { EINTR, type Libc } from './libc.ts'
+import { acceptor } from './accept.ts'
+import type { Libc } from './libc.ts'
 import { AF_INET, AF_INET6, makeSockaddr, sockaddrPort, SOCKADDR_SIZE } from './sockaddr.ts'
 
 const SOCK_STREAM = 1
@@ -96,7 +97,7 @@ function open(libc: Libc, { address, port: wanted, backlog, program }: GroupOpti
   for (const fd of sockets) check('listen', libc.listen(fd, backlog))
   const info = Buffer.alloc(TCPI_UNACKED + 4)
   const length = Buffer.alloc(4)
-  const sockaddr = Buffer.alloc(SOCKADDR_SIZE)
+  const accepting = acceptor(libc)
   return {
     port,
     sockets,
@@ -106,12 +107,8 @@ function open(libc: Libc, { address, port: wanted, backlog, program }: GroupOpti
       return result < 0 ? 0 : info.readUInt32LE(TCPI_UNACKED)
     },
     accept(slot) {
-      for (;;) {
-        length.writeUInt32LE(SOCKADDR_SIZE)
-        const fd = libc.accept4(sockets[slot] ?? -1, sockaddr, length, SOCK_NONBLOCK | SOCK_CLOEXEC)
-        if (fd === -EINTR) continue
-        return fd < 0 ? undefined : { fd, port: sockaddrPort(sockaddr) }
-      }
+      const fd = accepting.next(sockets[slot] ?? -1)
+      return fd < 0 ? undefined : { fd, port: sockaddrPort(accepting.peer.bytes) }
     },
     close() {
       for (const fd of all.splice(0)) libc.close(fd)

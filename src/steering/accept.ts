@@ -1,8 +1,8 @@
 // How accepted connections are taken off the listening socket, from the portable way to the cheap one.
 import type { Server, Socket } from 'node:net'
 import { parseAddress } from '../affinity/address.ts'
-import { EINTR, type Libc } from '../native/libc.ts'
-import { sockaddrReader } from '../native/sockaddr.ts'
+import { acceptor } from '../native/accept.ts'
+import type { Libc } from '../native/libc.ts'
 import { handleOf, type TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted } from '../transport/transport.ts'
 
@@ -23,9 +23,6 @@ export type AcceptFunction = (incoming: Incoming, address: Buffer | undefined) =
 
 /** The most connections taken in one go, so that receipts and signals get their turn in a flood. */
 const BURST = 64
-
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
 
 /** The public way: a net.Socket for each connection. */
 export function acceptSockets(server: Server, accept: AcceptFunction): void {
@@ -68,18 +65,17 @@ function peerOf(handle: TcpHandle): Buffer | undefined {
 
 /** The same with bare system calls: no handle, no text, and the bytes of one sockaddr for all. */
 function belowNode(libc: Libc, listening: number, accept: AcceptFunction) {
-  const sockaddr = sockaddrReader()
+  const { next, peer } = acceptor(libc)
   return {
     peer(fd: number): Buffer | undefined {
-      return libc.getpeername(fd, sockaddr.bytes, sockaddr.length()) === 0 ? sockaddr.address() : undefined
+      return libc.getpeername(fd, peer.bytes, peer.length()) === 0 ? peer.address() : undefined
     },
     drain(most = BURST): void {
       for (let i = 0; i < most; i++) {
-        const fd = libc.accept4(listening, sockaddr.bytes, sockaddr.length(), SOCK_NONBLOCK | SOCK_CLOEXEC)
-        if (fd === -EINTR) continue
+        const fd = next(listening)
         // Nobody else waits, or an error that libuv will meet and handle at its next accept.
         if (fd < 0) return
-        accept(new BareConnection(fd, libc), sockaddr.address())
+        accept(new BareConnection(fd, libc), peer.address())
       }
     },
   }

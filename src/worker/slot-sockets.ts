@@ -1,6 +1,6 @@
 // The listening sockets of this worker's slots, in kernel steering.
 import type { Libc } from '../native/libc.ts'
-import { SOCKADDR_SIZE } from '../native/sockaddr.ts'
+import { acceptor } from '../native/accept.ts'
 import { tcpHandles, type TcpHandle } from '../transport/tcp-handle.ts'
 
 export interface SlotSockets {
@@ -16,15 +16,11 @@ export interface SlotSockets {
   close(final: boolean): void
 }
 
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
-
 /** @param accept - the application's server takes the connection */
 export function slotSockets(libc: Libc, backlog: number, accept: (handle: TcpHandle) => void): SlotSockets {
   const open = tcpHandles(libc)
   const sockets = new Map<number, TcpHandle>()
-  const sockaddr = Buffer.alloc(SOCKADDR_SIZE)
-  const length = Buffer.alloc(4)
+  const { next } = acceptor(libc)
 
   const drop = (slots: readonly number[], final: boolean): void => {
     for (const slot of slots) {
@@ -38,8 +34,7 @@ export function slotSockets(libc: Libc, backlog: number, accept: (handle: TcpHan
 
   function* queued(listening: number): Generator<number> {
     for (;;) {
-      length.writeUInt32LE(SOCKADDR_SIZE)
-      const fd = libc.accept4(listening, sockaddr, length, SOCK_NONBLOCK | SOCK_CLOEXEC)
+      const fd = next(listening)
       if (fd < 0) return
       yield fd
     }
