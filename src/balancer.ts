@@ -150,12 +150,15 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       backlog,
       countEnds: countingOption(limits) !== undefined,
       transport: this.#native.transport.name,
+      serialization: this.#native.transport.serialization,
     }
+    const { serialization } = this.#native.transport
     const endpoint = this.#native.transport.endpoint()
     return {
       exec,
       args,
       execArgv,
+      serialization,
       env: { ...process.env, ...env, ...workerEnvironment(setup) },
       inherit: endpoint.inherit,
       forked: (child) => {

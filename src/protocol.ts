@@ -19,6 +19,8 @@ export interface WorkerSetup {
   workers: number
   address: Address
   transport: 'node-ipc' | 'descriptor-channel'
+  /** Of Node's own channel to the primary. */
+  serialization: 'json' | 'advanced'
   /** Whether the primary wants to know when connections end. */
   countEnds: boolean
   /** Queued connections per listening socket. */

@@ -6,6 +6,7 @@ import { Reader } from '../option-reader.ts'
 import { workerSetup } from '../role.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
 import { requireOptional } from './optional.ts'
+import { packedAdapter } from './packed-adapter.ts'
 import { redisPair } from './redis-client.ts'
 
 /** Options of {@link attachSocketIO}. */
@@ -80,8 +81,9 @@ function readOptions(options: AttachOptions | undefined) {
 
 function throughPrimary(io: Server, reason: string): Backplane {
   const name = '@socket.io/cluster-adapter'
-  const { createAdapter } = requireOptional(name, 'Socket.IO over the primary') as typeof ClusterAdapter
-  io.adapter(createAdapter())
+  const adapter = requireOptional(name, 'Socket.IO over the primary') as typeof ClusterAdapter
+  const { serialization } = workerSetup() ?? {}
+  io.adapter(serialization === 'json' ? packedAdapter(adapter) : adapter.createAdapter())
   // Its timers would keep this process for as long as it is allowed to stay.
   const closeAtEnd = (namespace: Namespace) => lifecycle.once('leave', () => void namespace.adapter.close())
   closeAtEnd(io.of('/'))

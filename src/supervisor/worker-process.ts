@@ -37,6 +37,8 @@ export interface Program {
   args: readonly string[]
   execArgv: readonly string[]
   env: NodeJS.ProcessEnv
+  /** Of the IPC channel. */
+  serialization: 'json' | 'advanced'
   /** Descriptors the child gets after its IPC channel, as its numbers 4, 5, ... */
   inherit: readonly number[]
   /** Called as soon as the child has them; undefined when it could not be started. */
@@ -62,8 +64,7 @@ export class WorkerProcess {
     const options: ForkOptions = {
       execArgv: [...program.execArgv],
       env: program.env,
-      // Structured clone: binary stays binary for Socket.IO's adapter and the bus.
-      serialization: 'advanced',
+      serialization: program.serialization,
       stdio: ['ignore', 'inherit', 'pipe', 'ipc', ...program.inherit],
     }
     let child: ChildProcess | undefined

@@ -14,7 +14,7 @@ const IN_FLIGHT = 512
 const INHERITED = 4
 
 export function descriptorChannel(libc: Libc): Transport {
-  return { name: 'descriptor-channel', endpoint: () => openEndpoint(libc) }
+  return { name: 'descriptor-channel', serialization: 'advanced', endpoint: () => openEndpoint(libc) }
 }
 
 function openEndpoint(libc: Libc): Endpoint {

@@ -17,6 +17,8 @@ const IN_FLIGHT = 8
 
 export const nodeIpc: Transport = {
   name: 'node-ipc',
+  // A message per connection: structured clone would cost twice as much of it.
+  serialization: 'json',
   // The channel is there anyway.
   endpoint: () => ({
     inherit: [],

@@ -79,5 +79,7 @@ export type TransportName = 'node-ipc' | 'descriptor-channel'
 /** A way over the corridor, as the primary sees it. */
 export interface Transport {
   readonly name: TransportName
+  /** How Node's own channel to the worker encodes messages, whatever else it carries. */
+  readonly serialization: 'json' | 'advanced'
   endpoint(): Endpoint
 }
