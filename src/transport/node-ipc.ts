@@ -12,8 +12,8 @@ import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
 
-/** Enough to keep the channel busy while an acknowledgement is on its way. */
-const IN_FLIGHT = 8
+/** Node sends one handle at a time anyway, and goes through the whole of its own queue after each of its answers. */
+const IN_FLIGHT = 1
 
 export const nodeIpc: Transport = {
   name: 'node-ipc',

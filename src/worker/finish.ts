@@ -53,15 +53,15 @@ function finisherHttp1(server: HttpServer | HttpsServer): () => Promise<void> {
 /** The connections that have no request in service now. */
 function connectionsWithoutRequest(server: HttpServer | HttpsServer): () => Socket[] {
   const open = new Set<Socket>()
-  let sweepAt = 1_000
+  // One function for all: it dies young with its socket, which a set that is swept now and then would keep for longer.
+  const forget = function (this: Socket): void {
+    open.delete(this)
+  }
   // The socket that the parser is on: TLS makes one of its own.
   const event = server instanceof HttpsServer ? 'secureConnection' : 'connection'
   server.on(event, (socket: Socket) => {
     open.add(socket)
-    // Cheaper than a listener for the end of each.
-    if (open.size < sweepAt) return
-    for (const one of open) if (one.destroyed) open.delete(one)
-    sweepAt = 2 * open.size + 1_000
+    socket.on('close', forget)
   })
   // Node sets the parser while the connection speaks HTTP (not after an upgrade), the message while one is in service.
   const isWaiting = (socket: Socket) => {

@@ -81,14 +81,12 @@ export function transportContract(t: Test, transport: Transport): void {
     await until('they are taken', () => bench.taken.length === 5)
     bench.child.kill('SIGSTOP')
     const waiting = await many(bench, 5)
-    for (const { connection } of waiting) t.ok(bench.sender.send(connection))
+    const sent = waiting.map(({ connection }) => connection).filter((connection) => bench.sender.send(connection))
+    t.ok(sent.length > 0, `${sent.length} are on their way`)
     const closed = once(bench.child, 'close')
     bench.child.kill('SIGKILL')
     await closed
-    t.strictSame(
-      bench.sender.close(),
-      waiting.map(({ connection }) => connection),
-    )
+    t.strictSame(bench.sender.close(), sent)
     t.equal(bench.sender.send(waiting[0]!.connection), false, 'nothing is sent to the dead')
     // They are whole: another worker serves them.
     const successor = await open(t, transport)
@@ -131,8 +129,9 @@ export function transportContract(t: Test, transport: Transport): void {
     bench.child.send('descriptors')
     await told(bench.child, 'taken')
     const pairs = await many(bench, 3)
-    for (const { connection } of pairs) bench.sender.send(connection)
+    const queue = pairs.map(({ connection }) => connection)
     await until('they are reported lost', () => {
+      while (queue[0] !== undefined && bench.sender.send(queue[0])) queue.shift()
       bench.sender.silence(performance.now(), 50)
       return bench.lost.length === 3
     })
@@ -146,7 +145,7 @@ export function transportContract(t: Test, transport: Transport): void {
   t.test('end() is heard after the last connection', async (t) => {
     const bench = await open(t, transport)
     const pairs = await many(bench, 5)
-    for (const { connection } of pairs) bench.sender.send(connection)
+    for (const { connection } of pairs) await sendWhenRoom(bench, connection)
     const ended = told(bench.child, 'ended')
     bench.sender.end()
     t.match(await ended, { ended: 5 })
