@@ -11,7 +11,7 @@ const faces = '^src/(index|broadcast|socket-io|cli)[.]ts$'
 
 /** The one file that imports each third-party package; its types count too. */
 const adapters = {
-  '@socket.io/cluster-adapter': 'src/broadcast/socket-io.ts',
+  '@socket.io/cluster-adapter': 'src/broadcast/cluster-adapter.ts',
   '@socket.io/redis-adapter': 'src/broadcast/socket-io.ts',
   farmhash: 'src/slots/hash.ts',
   ioredis: 'src/broadcast/redis-client.ts',

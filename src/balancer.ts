@@ -5,22 +5,22 @@ import { snapshot } from './admin/status.ts'
 import { StickyError } from './errors.ts'
 import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
-import { PROTOCOL_VERSION, type Address } from './protocol.ts'
+import { Changes } from './changes.ts'
+import { misuse, show } from './option-reader.ts'
+import { GOING_AWAY, type Address, type Drain } from './protocol.ts'
 import { relaySocketIO, type Relay } from './broadcast/relay.ts'
-import { workerEnvironment } from './role.ts'
 import { checkEntry, type Settings } from './settings.ts'
-import { slotTable, type SlotTable } from './slots/slot-table.ts'
+import { MAX_WORKERS, slotTable, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
 import type { Steering, SteeringEvents } from './steering/steering.ts'
-import { countingOption } from './steering/admission.ts'
 import { chooseSteering } from './steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
-import { tellingLine } from './supervisor/stderr.ts'
-import { handleSignals } from './supervisor/shutdown.ts'
+import { handleCrash, handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
-import type { Program, WorkerExit, WorkerProcess } from './supervisor/worker-process.ts'
+import { howItEnded, type Program, type WorkerExit, type WorkerProcess } from './supervisor/worker-process.ts'
 import { chooseTransport, type Native } from './transport/choose.ts'
 import type { Endpoint } from './transport/transport.ts'
+import { workerProgram } from './worker-program.ts'
 
 /** Exit code of a primary whose workers can not be started; gunicorn has the same. */
 const EXIT_NEVER_READY = 3
@@ -38,14 +38,14 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   readonly #relay: Relay<WorkerProcess>
   readonly #neverReady = new Set<number>()
   readonly #native: Native
-  readonly #steeringEvents: SteeringEvents = {
-    stuck: (child, silence) => this.#stuck(child.pid, silence),
-    overdue: (worker) => this.#lend(worker),
-  }
+  readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#lend(worker, 'is away') }
+  readonly #changes: Changes
   readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
+  readonly #stopCrash: () => void
   #table: SlotTable
+  #workers: number
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
   #settle = { ready: (): void => {}, failed: (_: StickyError): void => {} }
@@ -56,22 +56,33 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#onclosed = onclosed
     this.#settings = settings
     this.#table = slotTable(settings.workers)
+    this.#workers = settings.workers
     this.#native = chooseTransport()
     this.#relay = relaySocketIO(() => this.#supervisor.processes)
     this.#steering = new Handoff(settings, this.#native.libc, this.#table, this.#steeringEvents)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
+      state: ({ id, pid, state }, from) => this.#tell('worker:state', { id, pid, from, state }),
+      well: ({ id }, well) => (well ? this.#giveBack(id) : this.#lendHalf(id)),
+      silence: ({ child }, now) => this.#steering.silence(child, now),
       leaving: (worker) => this.#steering.retire(worker.child),
       gone: (worker, exit) => this.#workerGone(worker, exit),
       tripped: (reason, last, alone) => this.#tripped(reason, last, alone),
       message: (worker, message) => this.#relay.pass(worker, message),
+    })
+    this.#changes = new Changes(settings.logger, {
+      reload: () => this.#supervisor.reload(),
+      scale: (workers) => this.#scale(workers),
     })
     // A log pipe that was closed (`| head`) must not end the service.
     process.stderr.on('error', () => {})
     this.#stopSignals = handleSignals(settings, {
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
+      reload: () => this.reload(),
+      scale: (by) => this.scale(Math.min(MAX_WORKERS, Math.max(1, this.#workers + by))),
     })
+    this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
     this.ready = this.#start().catch((error: unknown) => {
       // Nothing was started: this process may try again, on another port for example.
       if (this.#address === null) this.#release()
@@ -99,7 +110,21 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   explain(address: string): Explanation {
-    return explain(address, this.#settings, this.#table, this.#steering.name)
+    return explain(address, this.#settings, this.#table, this.#workers, this.#steering.name)
+  }
+
+  async reload(): Promise<void> {
+    if (this.#address === null) await this.ready
+    await this.#changes.reload()
+  }
+
+  async scale(workers: number): Promise<void> {
+    if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
+      const expected = `an integer from 1 to ${MAX_WORKERS}`
+      throw misuse(RangeError, `scale: expected ${expected}, got ${show(workers)}; write scale(4)`)
+    }
+    if (this.#address === null) await this.ready
+    await this.#changes.scale(workers)
   }
 
   close({ deadline = this.#settings.shutdown.deadline }: CloseOptions = {}): Promise<boolean> {
@@ -138,42 +163,17 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   #program(id: number, restarts: number): Program {
-    const { exec, args, execArgv, env, workers, shutdown, backlog, limits } = this.#settings
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
-    const setup = {
-      version: PROTOCOL_VERSION,
-      id,
-      workers,
-      address,
-      deadline: shutdown.deadline,
-      restarts,
-      backlog,
-      countEnds: countingOption(limits) !== undefined,
-      transport: this.#native.transport.name,
-      serialization: this.#native.transport.serialization,
-    }
-    const { serialization } = this.#native.transport
-    const endpoint = this.#native.transport.endpoint()
-    return {
-      exec,
-      args,
-      execArgv,
-      serialization,
-      env: { ...process.env, ...env, ...workerEnvironment(setup) },
-      inherit: endpoint.inherit,
-      forked: (child) => {
-        endpoint.forked()
-        if (child !== undefined) this.#endpoints.set(child, endpoint)
-        else endpoint.close()
-      },
-    }
+    const post = { id, restarts, address, workers: this.#workers }
+    return workerProgram(this.#settings, this.#native.transport, post, (child, endpoint) => {
+      this.#endpoints.set(child, endpoint)
+    })
   }
 
   #workerReady(worker: WorkerProcess): void {
     const endpoint = this.#endpoints.get(worker.child)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
-    if (!this.#table.workers.includes(worker.id))
-      this.#reassign(this.#table.with(worker.id), `worker ${worker.id} is back`)
+    this.#giveBack(worker.id)
     this.#tell('worker:ready', { id: worker.id, pid: worker.pid })
     this.#neverReady.delete(worker.id)
     if (this.#neverReady.size === 0) this.#settle.ready()
@@ -187,8 +187,8 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   #tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void {
-    const how = last?.failure ?? tellingLine(last?.stderr ?? []) ?? `code ${last?.code}, signal ${last?.signal}`
-    const error = new StickyError('HOLDFAST_WORKER_NOT_READY', `${reason}; the last one ended with: ${how}`)
+    const how = last === undefined ? '' : `; the last one ended with: ${howItEnded(last)}`
+    const error = new StickyError('HOLDFAST_WORKER_NOT_READY', `${reason}${how}`)
     this.#tell('error', error)
     if (!alone || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
     this.#settings.logger.error('balancer.give-up', { code: error.code, error })
@@ -196,19 +196,35 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     process.exit(EXIT_NEVER_READY)
   }
 
-  #stuck(pid: number | undefined, silence: number): void {
-    for (const worker of this.#supervisor.processes) {
-      if (worker.pid !== pid) continue
-      this.#settings.logger.error('worker.stuck', { worker: worker.id, pid, silence: Math.round(silence) })
-      worker.kill('SIGKILL')
-    }
+  /** Others serve a worker's slots while it stays away, if there is another one that serves at all. */
+  #lend(worker: number, why: string, least = 1): void {
+    const others = this.#table.workers.filter((id) => id !== worker && this.#supervisor.serves(id))
+    if (others.length < least || !this.#table.workers.includes(worker)) return
+    this.#reassign(this.#table.without(worker), `worker ${worker} ${why}`)
   }
 
-  /** Others serve a worker's slots while it stays away, if there is another one that serves at all. */
-  #lend(worker: number): void {
-    const serving = (id: number) => this.#supervisor.members[id]?.current?.state === 'ready'
-    if (!this.#table.workers.some((id) => id !== worker && serving(id))) return
-    this.#reassign(this.#table.without(worker), `worker ${worker} is away`)
+  /** Where most are unwell it is the load, and what one sheds would fall on the next: then everybody keeps its own. */
+  #lendHalf(worker: number): void {
+    this.#lend(worker, 'is not healthy', this.#workers / 2)
+  }
+
+  #giveBack(worker: number): void {
+    if (this.#table.workers.includes(worker)) return
+    this.#reassign(this.#table.with(worker), `worker ${worker} is back`)
+  }
+
+  async #scale(workers: number): Promise<void> {
+    const removed = this.#table.workers.filter((id) => id >= workers)
+    this.#workers = workers
+    if (removed.length > 0) {
+      // Also those whose slots are lent to one that goes.
+      const all = Array.from({ length: workers }, (_, id) => id).reduce((table, id) => table.with(id), this.#table)
+      this.#reassign(
+        removed.reduce((table, id) => table.without(id), all),
+        `${workers} workers are left`,
+      )
+    }
+    await this.#supervisor.scale(workers)
   }
 
   #reassign(table: SlotTable, reason: string): void {
@@ -234,10 +250,11 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     const { logger } = this.#settings
     logger.info('balancer.close', { deadline, pending: this.#steering.pending })
     const end = performance.now() + deadline
+    this.#changes.close()
     await this.#steering.closeListener()
     await this.#steering.settled(deadline / 2)
     for (const worker of this.#supervisor.processes) this.#steering.retire(worker.child)
-    const clean = await this.#supervisor.stop(Math.max(0, end - performance.now()))
+    const clean = await this.#supervisor.stop(this.#farewell(Math.max(0, end - performance.now())))
     this.#steering.close()
     this.#settle.failed(new StickyError('HOLDFAST_CLOSED'))
     logger.info('balancer.closed', { clean })
@@ -245,8 +262,14 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     return clean
   }
 
+  #farewell(deadline: number): Drain {
+    const grace = Math.min(this.#settings.reload.grace, deadline / 20)
+    return { deadline, grace, spread: 0, code: GOING_AWAY }
+  }
+
   #release(): void {
     this.#stopSignals()
+    this.#stopCrash()
     this.#onclosed()
   }
 }

@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   HOLDFAST_SECOND_LISTENER: 'stickyListen was called twice in one process',
   HOLDFAST_NO_ENTRY: 'there is no program file to start as a worker',
   HOLDFAST_WORKER_NOT_READY: 'a worker did not get ready',
+  HOLDFAST_RELOAD_FAILED: 'the new program did not get ready',
   HOLDFAST_BAD_TARGET: 'the target function did not return a server',
   HOLDFAST_TARGET_LISTENS: 'the application called listen() on a server that stickyListen attaches',
   HOLDFAST_MISSING_PACKAGE: 'an optional package that was asked for is not installed',

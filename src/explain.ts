@@ -10,8 +10,9 @@ import type { Explanation } from './sticky.ts'
 /** @throws TypeError with code HOLDFAST_BAD_OPTION when it is not an address */
 export function explain(
   address: string,
-  { affinity, workers }: Settings,
+  { affinity }: Pick<Settings, 'affinity'>,
   table: SlotTable,
+  workers: number,
   steering: SteeringName,
 ): Explanation {
   const key = typeof address === 'string' ? addressKey(address, affinity) : undefined

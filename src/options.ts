@@ -75,9 +75,18 @@ export interface RestartOptions {
    * @default 'exit'
    */
   onGiveUp?: 'exit' | 'keep'
+  /**
+   * Milliseconds after which a worker is replaced by a fresh one, up to a fifth earlier so that they do not all go at
+   * once; one at a time, the new one ready first.
+   * @default never
+   * @example 24 * 3600_000
+   */
+  maxAge?: number
+  /** Connections after which a worker is replaced by a fresh one, in the same way. @default never */
+  maxServed?: number
 }
 
-/** When a worker counts as stuck. */
+/** When a worker is unwell, and when it is given up. */
 export interface HealthOptions {
   /**
    * Milliseconds that a starting worker has to get ready; then it is ended and started again.
@@ -86,12 +95,56 @@ export interface HealthOptions {
   readyTimeout?: number
   /** Milliseconds without an acknowledgement after which a worker is asked for a sign of life. @default 1000 */
   ackTimeout?: number
+  /** Milliseconds between two beats, and between two looks. @default 1000, or a third of `deadline` if that is less */
+  interval?: number
+  /**
+   * Looks in a row with a late beat or a lag above `maxLag` that make a worker unhealthy: its slots are lent to the
+   * others, as long as half of all workers are well. As many good looks make it healthy again.
+   * @default 10
+   */
+  unhealthyAfter?: number
+  /** Milliseconds that the event loop may be held up at once. @default 1000 */
+  maxLag?: number
   /**
    * Milliseconds without a sign of life after which a worker is killed and replaced, and what it had not taken goes to
    * its replacement. Longer than the longest synchronous job in the application.
    * @default 30000
    */
   deadline?: number
+  /**
+   * Bytes of resident memory above which a worker is replaced, the new one ready first.
+   * @default no limit
+   * @example 512 * 1024 * 1024
+   */
+  maxRss?: number
+  /** Bytes of V8 heap in use above which a worker is replaced, in the same way. @default no limit */
+  maxHeap?: number
+  /**
+   * Milliseconds over which a heap that only grows (by a third and 32 MB at least, what garbage collection leaves
+   * counted) is taken for a leak, and the worker replaced. 0 for never.
+   * @default 0
+   * @example 3600_000
+   */
+  growthWindow?: number
+}
+
+/** How workers are replaced on `reload()`, and how those that are not needed any more finish. */
+export interface ReloadOptions {
+  /** Workers replaced at a time. @default 1 */
+  parallel?: number
+  /** Milliseconds that an old worker has to finish what it serves; then it is killed. @default 30000 */
+  deadline?: number
+  /**
+   * Milliseconds that the application has after its 'drain' event for its own goodbyes, before WebSockets are closed
+   * with code 1012.
+   * @default 1000
+   */
+  grace?: number
+  /** Those are closed at random moments within so many milliseconds, so that not all come back at once. @default 5000 */
+  spread?: number
+  /** Signals to the primary that start a reload; SIGHUP ends everything instead where there is a terminal. `[]` for none.
+   * @default ['SIGHUP', 'SIGUSR2'] */
+  signals?: NodeJS.Signals[]
 }
 
 /** How things end. */
@@ -128,7 +181,7 @@ export interface StickyOptions {
   /** Connections the kernel queues before they are accepted; it caps this at net.core.somaxconn. @default 4096 */
   backlog?: number
   /**
-   * Number of worker processes, 1 to 256.
+   * Number of worker processes, 1 to 256; 0 serves in this very process, without a primary: for development.
    * @default the WEB_CONCURRENCY environment variable, else os.availableParallelism()
    */
   workers?: number
@@ -148,8 +201,12 @@ export interface StickyOptions {
   limits?: LimitsOptions
   /** When a worker that ended is started again. */
   restart?: RestartOptions
-  /** When a worker counts as stuck. */
+  /** When a worker is unwell, and when it is given up. */
   health?: HealthOptions
+  /** How workers are replaced by new ones of the same program. */
+  reload?: ReloadOptions
+  /** Ready processes on top of the workers; one of them takes a dead worker's place at once. @default 0 */
+  standby?: number
   /** How things end. */
   shutdown?: ShutdownOptions
   /** Where log lines go; `false` for nowhere. @default one line per event on stderr */

@@ -14,7 +14,7 @@ export interface Address {
 /** What a worker has to know before its application starts; travels in the environment. */
 export interface WorkerSetup {
   version: number
-  /** 0..workers-1 */
+  /** 0..workers-1; negative for a spare, which becomes a worker when one is missing */
   id: number
   workers: number
   address: Address
@@ -25,10 +25,40 @@ export interface WorkerSetup {
   countEnds: boolean
   /** Queued connections per listening socket. */
   backlog: number
-  /** Milliseconds for draining when the primary is gone. */
-  deadline: number
+  /** How to finish when nobody says how: the primary is gone, or the worker leaves by itself. */
+  farewell: Drain
   /** Processes that served as this worker before. */
   restarts: number
+  /** Milliseconds between two beats. */
+  interval: number
+}
+
+/** How a worker is to finish. Milliseconds. */
+export interface Drain {
+  /** At the latest. */
+  deadline: number
+  /** What the application has for its own goodbyes, before connections that were upgraded are closed. */
+  grace: number
+  /** Those are closed at random moments within so much time, so that their clients do not come back all at once. */
+  spread: number
+  /** WebSocket close code: 1001 going away, 1012 service restart. */
+  code: number
+}
+
+/** WebSocket close codes (RFC 6455, 7.4.1, and its registry): nobody is left here; come back, to another process. */
+export const GOING_AWAY = 1001
+export const SERVICE_RESTART = 1012
+
+/** What a worker tells of itself now and then. */
+export interface Beat {
+  /** Milliseconds that its event loop was held up at most since the beat before. */
+  lag: number
+  /** Bytes. */
+  rss: number
+  heapUsed: number
+  /** Connections open now, and taken since it started. */
+  connections: number
+  served: number
 }
 
 /** Primary to worker; and a bare number, the number of the connection whose handle travels with it. */
@@ -41,8 +71,12 @@ export type ToWorker =
   | { type: 'end' }
   /** Stop listening on these slots; `final`: accept what is queued there first. */
   | { type: 'drop'; slots: number[]; final: boolean }
-  /** Finish what you serve, at most for so many milliseconds, then exit. */
-  | { type: 'drain'; deadline: number }
+  /** Finish what you serve, then exit. */
+  | ({ type: 'drain' } & Drain)
+  /** You were a spare; from now on you are this worker. */
+  | { type: 'become'; id: number; workers: number }
+  /** So many workers there are now. */
+  | { type: 'workers'; workers: number }
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -60,6 +94,7 @@ export type ToPrimary =
   | { type: 'ended'; numbers: number[] }
   /** This worker stops by itself: send no more. */
   | { type: 'leave'; reason: string }
+  | ({ type: 'beat' } & Beat)
 
 /** What has to be there besides the type. Both ends are the same program, so only what is computed with is checked. */
 type Fields = Readonly<Record<string, (value: unknown) => boolean>>
@@ -69,7 +104,9 @@ const toWorker: Record<ToWorker['type'], Fields> = {
   probe: { seq: Number.isSafeInteger },
   end: {},
   drop: { slots: isSlots },
-  drain: { deadline: Number.isFinite },
+  drain: { deadline: Number.isFinite, grace: Number.isFinite, spread: Number.isFinite, code: Number.isInteger },
+  become: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
+  workers: { workers: Number.isSafeInteger },
 }
 
 const toPrimary: Record<ToPrimary['type'], Fields> = {
@@ -81,6 +118,13 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
   dropped: { slots: isSlots },
   ended: { numbers: isNumbers },
   leave: {},
+  beat: {
+    lag: Number.isFinite,
+    rss: Number.isFinite,
+    heapUsed: Number.isFinite,
+    connections: Number.isFinite,
+    served: Number.isFinite,
+  },
 }
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */

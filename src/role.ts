@@ -9,7 +9,7 @@ const CLAIMED = 'HOLDFAST_WORKER_PID'
 /** The environment that makes a child a worker. HOLDFAST_WORKER is for the application to read. */
 export function workerEnvironment(setup: WorkerSetup): Record<string, string> {
   return {
-    HOLDFAST_WORKER: String(setup.id),
+    HOLDFAST_WORKER: setup.id < 0 ? 'standby' : String(setup.id),
     [PRIMARY]: String(process.pid),
     [SETUP]: JSON.stringify(setup),
     [CLAIMED]: '',

@@ -40,8 +40,28 @@ export interface Settings {
     maxCrashesPerMinute: number
     retryDelay: number
     onGiveUp: 'exit' | 'keep'
+    maxAge: number
+    maxServed: number
   }>
-  readonly health: Readonly<{ readyTimeout: number; ackTimeout: number; deadline: number }>
+  readonly health: Readonly<{
+    readyTimeout: number
+    ackTimeout: number
+    interval: number
+    unhealthyAfter: number
+    maxLag: number
+    deadline: number
+    maxRss: number
+    maxHeap: number
+    growthWindow: number
+  }>
+  readonly reload: Readonly<{
+    parallel: number
+    deadline: number
+    grace: number
+    spread: number
+    signals: readonly NodeJS.Signals[]
+  }>
+  readonly standby: number
   readonly shutdown: Readonly<{ deadline: number; signals: readonly NodeJS.Signals[] }>
   readonly logger: Logger
   readonly signal: AbortSignal | undefined
@@ -58,7 +78,7 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
     host: readHost(read),
     backlog: read.integer('backlog', { min: 1, max: 65535, fallback: 4096 }),
     workers: read.integer('workers', {
-      min: 1,
+      min: 0,
       max: MAX_WORKERS,
       env: 'WEB_CONCURRENCY',
       fallback: Math.min(MAX_WORKERS, availableParallelism()),
@@ -91,12 +111,18 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
       maxCrashesPerMinute: group.integer('maxCrashesPerMinute', { min: 1, max: 1_000, fallback: 10 }),
       retryDelay: group.milliseconds('retryDelay', 30_000),
       onGiveUp: group.oneOf('onGiveUp', ['exit', 'keep'], 'exit'),
+      maxAge: group.milliseconds('maxAge', Infinity),
+      maxServed: group.integer('maxServed', { min: 1, max: MAX_COUNT, fallback: Infinity }),
     })),
-    health: read.group('health', (group) => ({
-      readyTimeout: group.milliseconds('readyTimeout', 30_000),
-      ackTimeout: group.milliseconds('ackTimeout', 1_000),
+    health: read.group('health', readHealth),
+    reload: read.group('reload', (group) => ({
+      parallel: group.integer('parallel', { min: 1, max: MAX_WORKERS, fallback: 1 }),
       deadline: group.milliseconds('deadline', 30_000),
+      grace: group.milliseconds('grace', 1_000),
+      spread: group.milliseconds('spread', 5_000),
+      signals: group.signals('signals', ['SIGHUP', 'SIGUSR2']),
     })),
+    standby: read.integer('standby', { min: 0, max: MAX_WORKERS, fallback: 0 }),
     shutdown: read.group('shutdown', (group) => ({
       deadline: group.milliseconds('deadline', 10_000),
       signals: group.signals('signals', ['SIGTERM', 'SIGINT']),
@@ -106,6 +132,33 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
   }
   read.done()
   return Object.freeze(settings)
+}
+
+const MAX_COUNT = Number.MAX_SAFE_INTEGER
+
+function readHealth(group: Reader): Settings['health'] {
+  const deadline = group.milliseconds('deadline', 30_000)
+  const interval = group.milliseconds('interval', Math.max(1, Math.min(1_000, Math.floor(deadline / 3))))
+  if (interval < 1 || interval * 2 > deadline) {
+    throw group.wrong(
+      'interval',
+      RangeError,
+      'from 1 to half of health.deadline',
+      String(Math.floor(deadline / 3)),
+      interval,
+    )
+  }
+  return {
+    readyTimeout: group.milliseconds('readyTimeout', 30_000),
+    ackTimeout: group.milliseconds('ackTimeout', 1_000),
+    interval,
+    unhealthyAfter: group.integer('unhealthyAfter', { min: 1, max: 1_000, fallback: 10 }),
+    maxLag: group.milliseconds('maxLag', 1_000),
+    deadline,
+    maxRss: group.integer('maxRss', { min: 1, max: MAX_COUNT, fallback: Infinity }),
+    maxHeap: group.integer('maxHeap', { min: 1, max: MAX_COUNT, fallback: Infinity }),
+    growthWindow: group.milliseconds('growthWindow', 0),
+  }
 }
 
 function readHost(read: Reader): string | undefined {

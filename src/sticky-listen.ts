@@ -1,6 +1,7 @@
 // One call, two roles.
 import cluster from 'node:cluster'
 import { Server } from 'node:net'
+import { Alone } from './alone.ts'
 import { Balancer } from './balancer.ts'
 import { StickyError } from './errors.ts'
 import { misuse, show } from './option-reader.ts'
@@ -8,7 +9,7 @@ import type { StickyOptions } from './options.ts'
 import { workerSetup } from './role.ts'
 import { readSettings } from './settings.ts'
 import type { Sticky } from './sticky.ts'
-import type { Target } from './worker/join.ts'
+import type { Target } from './worker/target.ts'
 import { Worker } from './worker/worker.ts'
 
 let current: Sticky | undefined
@@ -43,9 +44,12 @@ export function stickyListen(target: Target, options?: StickyOptions | number): 
   }
   const setup = workerSetup()
   if (setup === undefined && cluster.isWorker) {
-    throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', 'take cluster.fork() out; stickyListen starts the workers itself')
+    const pm2 = process.env['pm_id'] !== undefined
+    const instead = pm2 ? "under PM2 set exec_mode: 'fork' and instances: 1" : 'take cluster.fork() out'
+    throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', `${instead}; stickyListen starts the workers itself`)
   }
   if (setup !== undefined) return (current = new Worker(target, setup, settings))
+  if (settings.workers === 0) return (current = new Alone(target, settings, () => (current = undefined)))
   return (current = new Balancer(settings, () => (current = undefined)))
 }
 

@@ -1,11 +1,11 @@
 // What stickyListen returns, as types: one union over the two roles.
 import type { EventEmitter } from 'node:events'
 import type { StickyError } from './errors.ts'
-import type { Address } from './protocol.ts'
+import type { Address, Beat, Drain } from './protocol.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-process.ts'
 
-export type { Address } from './protocol.ts'
+export type { Address, Beat, Drain } from './protocol.ts'
 export type { CloseReason, SteeringCounters } from './steering/steering.ts'
 export type { WorkerState } from './supervisor/worker-process.ts'
 
@@ -23,6 +23,8 @@ export interface CloseOptions {
 /** Events of the primary. */
 export interface PrimaryEvents {
   'worker:ready': [worker: { id: number; pid: number }]
+  /** state: see {@link WorkerState}; ready is healthy and enabled. */
+  'worker:state': [worker: { id: number; pid: number; from: WorkerState; state: WorkerState }]
   'worker:exit': [worker: { id: number; pid: number; code: number | null; signal: NodeJS.Signals | null }]
   /** Slots have other owners now; established connections stay where they are. */
   'slots:moved': [change: { moved: number; workers: readonly number[]; reason: string }]
@@ -31,8 +33,13 @@ export interface PrimaryEvents {
 
 /** Events of a worker. */
 export interface WorkerRoleEvents {
-  /** No new connections come; what is served has `deadline` milliseconds. Close long-lived connections now. */
-  drain: [{ deadline: number }]
+  /**
+   * No new connections come; what is served has `deadline` milliseconds. Say goodbye on long-lived connections now:
+   * after `grace` milliseconds WebSockets are closed with `code`, spread over `spread` milliseconds.
+   */
+  drain: [Drain]
+  /** This process was a spare and is a worker now: `sticky.id` says which. */
+  become: [{ id: number; workers: number }]
   /** The last connection has ended, the process ends next: close databases and the like within a second. */
   leave: []
 }
@@ -59,6 +66,12 @@ export interface WorkerStatus {
   /** null while no process serves as this worker. */
   pid: number | null
   state: WorkerState
+  /** Whether its beats come in time and its event loop is not held up; see the health options. */
+  healthy: boolean
+  /** Whether it is meant to get new clients. */
+  enabled: boolean
+  /** Counts reloads: which loading of the program it is. */
+  generation: number
   /** Milliseconds since the process started. */
   uptime: number
   /** Processes that served as this worker before. */
@@ -67,6 +80,8 @@ export interface WorkerStatus {
   slots: number
   /** Connections waiting for it or not yet acknowledged by it. */
   pending: number
+  /** What the process last told of itself; null before its first beat. */
+  beat: Beat | null
   /** How the process before it ended; the last lines of its stderr, oldest first. */
   lastExit: {
     code: number | null
@@ -84,6 +99,8 @@ export interface Status {
   uptime: number
   steering: { name: SteeringName; reason: string; transport: string; hash: 'native' | 'portable' }
   workers: WorkerStatus[]
+  /** Spare processes that could take a worker's place now. */
+  standby: number
   /** Kernel steering: connections queued in the kernel, by slot. */
   queues?: number[]
   connections: SteeringCounters & { pending: number }
@@ -100,6 +117,23 @@ export interface PrimarySticky extends StickyCommon, EventEmitter<PrimaryEvents>
   status(): Status
   /** Where this client address goes. @throws TypeError when it is not an address */
   explain(address: string): Explanation
+  /**
+   * Replaces every worker by a new process of the same program, `reload.parallel` at a time: the new one gets ready, takes
+   * over the slots in one step, the old one finishes what it serves. A reload that is asked for meanwhile follows.
+   *
+   * @throws StickyError HOLDFAST_RELOAD_FAILED when a new process does not get ready: the old ones that are left keep
+   *   serving
+   */
+  reload(): Promise<void>
+  /**
+   * Changes the number of workers. Only the slots that have to move do; established connections stay where they are
+   * until they end or, on a worker that goes, until `reload.deadline`.
+   *
+   * @param workers - 1 to 256
+   * @returns resolves when the new workers serve and the old ones have ended
+   * @throws RangeError with code HOLDFAST_BAD_OPTION; StickyError HOLDFAST_WORKER_NOT_READY
+   */
+  scale(workers: number): Promise<void>
   /** Stops accepting, lets the workers finish, stops them. Resolves with false if some had to be killed. */
   close(options?: CloseOptions): Promise<boolean>
 }
@@ -109,7 +143,7 @@ export interface WorkerSticky extends StickyCommon, EventEmitter<WorkerRoleEvent
   readonly role: 'worker'
   /** Resolves when the server is attached and the primary was told. */
   readonly ready: Promise<void>
-  /** 0..workers-1; a replacement after a crash has the same. */
+  /** 0..workers-1; a replacement after a crash has the same. Negative while this process is a spare. */
   readonly id: number
   readonly workers: number
   /** Processes that served as this worker before this one. */

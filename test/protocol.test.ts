@@ -12,7 +12,15 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
   fc.record({ type: fc.constant('probe' as const), seq }),
   fc.constant({ type: 'end' as const }),
   fc.record({ type: fc.constant('drop' as const), slots, final: fc.boolean() }),
-  fc.record({ type: fc.constant('drain' as const), deadline: fc.nat() }),
+  fc.record({
+    type: fc.constant('drain' as const),
+    deadline: fc.nat(),
+    grace: fc.nat(),
+    spread: fc.nat(),
+    code: fc.constantFrom(1001, 1012),
+  }),
+  fc.record({ type: fc.constant('become' as const), id: fc.nat(), workers: fc.nat() }),
+  fc.record({ type: fc.constant('workers' as const), workers: fc.nat() }),
 )
 
 const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
@@ -23,6 +31,14 @@ const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
   fc.record({ type: fc.constant('dropped' as const), slots }),
   fc.record({ type: fc.constant('ended' as const), numbers: fc.array(seq) }),
   fc.record({ type: fc.constant('leave' as const), reason: text }),
+  fc.record({
+    type: fc.constant('beat' as const),
+    lag: fc.nat(),
+    rss: fc.nat(),
+    heapUsed: fc.nat(),
+    connections: fc.nat(),
+    served: fc.nat(),
+  }),
 )
 
 t.test('every message arrives as it was sent', async () => {

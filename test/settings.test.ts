@@ -100,8 +100,9 @@ t.test('whatever is wrong, the message says where, what was expected, what came 
   const groups = {
     affinity: ['ipv4Prefix', 'ipv6Prefix', 'seed'],
     limits: ['maxConnections', 'maxPerAddress', 'maxPending', 'holdTimeout'],
-    restart: ['minDelay', 'maxDelay', 'stableAfter'],
-    health: ['readyTimeout', 'ackTimeout', 'deadline'],
+    restart: ['minDelay', 'maxDelay', 'stableAfter', 'maxAge', 'maxServed'],
+    health: ['readyTimeout', 'ackTimeout', 'interval', 'unhealthyAfter', 'maxLag', 'deadline', 'maxRss', 'maxHeap'],
+    reload: ['parallel', 'deadline', 'grace', 'spread', 'signals'],
     shutdown: ['deadline', 'signals'],
   }
   const check = (t: Test, path: string, options: object): boolean => {
@@ -162,8 +163,20 @@ t.test('every integer in its range is taken, and none outside', async () => {
     fc.assert(fc.property(fc.oneof(fc.integer({ max: min - 1 }), fc.integer({ min: max + 1 })), (n) => !taken(n)))
   }
   bounded('port', 0, 65_535)
-  bounded('workers', 1, 256)
+  bounded('workers', 0, 256)
+  bounded('standby', 0, 256)
+  bounded('unhealthyAfter', 1, 1_000, (health) => ({ health }))
+  bounded('parallel', 1, 256, (reload) => ({ reload }))
   bounded('ipv6Prefix', 1, 128, (affinity) => ({ affinity }))
+})
+
+t.test('beats come at least twice before a worker is given up', async (t) => {
+  t.equal(read({}).health.interval, 1_000)
+  t.equal(read({ health: { deadline: 300 } }).health.interval, 100)
+  t.match(complaint({ health: { deadline: 1_500, interval: 1_000 } }), {
+    name: 'RangeError',
+    message: 'health.interval: expected from 1 to half of health.deadline, got 1000; write interval: 500',
+  })
 })
 
 t.test('PORT and WEB_CONCURRENCY stand in for port and workers', async (t) => {
@@ -181,9 +194,9 @@ t.test('a variable that cannot be a number is named in the message', async (t) =
     t.match(complaint({}), { name: 'TypeError', code: 'HOLDFAST_BAD_OPTION', message }, PORT)
     t.equal(read(80).port, 80, 'unless it is not needed')
   }
-  withEnvironment(t, { PORT: '65536', WEB_CONCURRENCY: '0' })
+  withEnvironment(t, { PORT: '65536', WEB_CONCURRENCY: '257' })
   t.match(complaint({}), { name: 'RangeError', message: /PORT: .* got '65536'/ })
-  t.match(complaint({ port: 1 }), { name: 'RangeError', message: /WEB_CONCURRENCY: .* from 1 to 256, got '0'/ })
+  t.match(complaint({ port: 1 }), { name: 'RangeError', message: /WEB_CONCURRENCY: .* from 0 to 256, got '257'/ })
 })
 
 t.test('a program may be named by path or file URL, and has to be there', async (t) => {

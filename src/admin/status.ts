@@ -3,7 +3,7 @@ import type { Settings } from '../settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Steering } from '../steering/steering.ts'
-import type { Address, Status, WorkerStatus } from '../sticky.ts'
+import type { Address, Beat, Status, WorkerStatus } from '../sticky.ts'
 import type { WorkerExit } from '../supervisor/worker-process.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
@@ -31,6 +31,7 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
     uptime: now - startedAt,
     steering: { name: steering.name, reason, transport, hash: fallbackReason === undefined ? 'native' : 'portable' },
     workers: supervisor.members.map((member) => workerStatus(member, parts, now)),
+    standby: supervisor.standby,
     ...(queues === undefined ? {} : { queues }),
     connections: { ...counters, closed: { ...counters.closed }, pending },
   }
@@ -42,14 +43,22 @@ function workerStatus(member: Supervisor['members'][number], { table, steering }
     id,
     pid: current?.pid ?? null,
     state: current?.state ?? 'gone',
+    healthy: current?.healthy ?? false,
+    enabled: current?.enabled ?? false,
+    generation: current?.generation ?? 0,
     uptime: current === undefined ? 0 : now - current.startedAt,
     restarts,
     slots: table.owners.reduce((sum, owner) => sum + Number(owner === id), 0),
     pending: steering.pendingOf(id),
+    beat: current?.beat === undefined ? null : beatOf(current.beat),
     lastExit: lastExit === undefined ? null : exitStatus(lastExit),
   }
 }
 
 function exitStatus({ code, signal, failure, stderr }: WorkerExit): WorkerStatus['lastExit'] {
   return { code, signal, failure, stderr }
+}
+
+function beatOf({ lag, rss, heapUsed, connections, served }: Readonly<Beat>): Beat {
+  return { lag, rss, heapUsed, connections, served }
 }

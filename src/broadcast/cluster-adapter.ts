@@ -1,7 +1,20 @@
-// Socket.IO's cluster adapter over a channel that speaks JSON: binary would arrive as an object of numbers, a Map as {}.
-// So what is inside a message travels as text, and outside stays only what the primary's relay reads.
+// Socket.IO's cluster adapter, the only import of its package. Over a channel that speaks JSON binary would arrive as an
+// object of numbers and a Map as {}: there, what is inside a message travels as text, and outside stays only what the
+// primary's relay reads.
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import { deserialize, serialize } from 'node:v8'
+import { requireOptional } from './optional.ts'
+
+/**
+ * @param serialization - of Node's channel to the primary
+ * @returns what `io.adapter()` takes
+ * @throws StickyError HOLDFAST_MISSING_PACKAGE
+ */
+export function clusterAdapter(serialization: 'json' | 'advanced') {
+  const name = '@socket.io/cluster-adapter'
+  const adapter = requireOptional(name, 'Socket.IO over the primary') as typeof ClusterAdapter
+  return serialization === 'json' ? packedAdapter(adapter) : adapter.createAdapter()
+}
 
 /** What the adapter publishes and gets, as far as it is looked at here. */
 type Message = Parameters<ClusterAdapter.NodeClusterAdapter['onMessage']>[0]
@@ -14,8 +27,8 @@ interface Packed {
   packed: string
 }
 
-/** Makes the adapter's own class pack and unpack. @returns what `io.adapter()` takes */
-export function packedAdapter({
+/** Makes the adapter's own class pack and unpack. */
+function packedAdapter({
   NodeClusterAdapter,
 }: typeof ClusterAdapter): (namespace: unknown) => ClusterAdapter.NodeClusterAdapter {
   class PackedAdapter extends NodeClusterAdapter {

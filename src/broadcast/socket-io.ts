@@ -1,12 +1,12 @@
 // Socket.IO across workers: picks the official adapter and attaches it.
-import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import type * as RedisAdapter from '@socket.io/redis-adapter'
 import type { Namespace, Server } from 'socket.io'
+import type { Drain } from '../protocol.ts'
 import { Reader } from '../option-reader.ts'
 import { workerSetup } from '../role.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
+import { clusterAdapter } from './cluster-adapter.ts'
 import { requireOptional } from './optional.ts'
-import { packedAdapter } from './packed-adapter.ts'
 import { redisPair } from './redis-client.ts'
 
 /** Options of {@link attachSocketIO}. */
@@ -52,17 +52,49 @@ export interface Backplane {
 export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
   const { url, reason, channelPrefix } = readOptions(options)
   const setup = workerSetup()
-  if (setup === undefined) return fixed('none', 'this process is not a worker')
+  if (setup === undefined) return notAWorker(io, url, reason, channelPrefix)
   // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
-  lifecycle.once('drain', () => {
-    // Absent when the application never attached it to a server.
-    const engine = io.engine as typeof io.engine | undefined
-    engine?.close()
-  })
+  lifecycle.once('drain', (how) => closeClients(io, how))
   const backplane = url === undefined ? throughPrimary(io, reason) : throughRedis(io, url, reason, channelPrefix)
   // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
   if (setup.id === 0) setImmediate(() => lifecycle.logger.info('backplane.chosen', { kind: backplane.kind, reason }))
   return backplane
+}
+
+/** The primary; or one process alone, which needs nothing but Redis, if there are other hosts. */
+function notAWorker(io: Server, url: string | undefined, reason: string, channelPrefix: string): Backplane {
+  let inner = fixed('none', 'this process is not a worker')
+  lifecycle.once('alone', () => {
+    lifecycle.once('drain', (how) => closeClients(io, how))
+    inner =
+      url === undefined ? fixed('none', 'there is only this process') : throughRedis(io, url, reason, channelPrefix)
+    lifecycle.logger.info('backplane.chosen', { kind: inner.kind, reason: inner.reason })
+  })
+  return {
+    get kind() {
+      return inner.kind
+    },
+    get reason() {
+      return inner.reason
+    },
+    get connected() {
+      return inner.connected
+    },
+    get lost() {
+      return inner.lost
+    },
+    close: () => inner.close(),
+  }
+}
+
+/** Each at a moment of its own, so that the whole herd does not come back at once. */
+function closeClients(io: Server, { grace, spread }: Drain): void {
+  // Absent when the application never attached it to a server.
+  const engine = io.engine as typeof io.engine | undefined
+  if (engine === undefined) return
+  const clients = Object.values(Reflect.get(engine, 'clients') as Record<string, { close(discard?: boolean): void }>)
+  for (const client of clients) setTimeout(() => client.close(true), grace + Math.random() * spread)
+  setTimeout(() => engine.close(), grace + spread)
 }
 
 function readOptions(options: AttachOptions | undefined) {
@@ -80,10 +112,7 @@ function readOptions(options: AttachOptions | undefined) {
 }
 
 function throughPrimary(io: Server, reason: string): Backplane {
-  const name = '@socket.io/cluster-adapter'
-  const adapter = requireOptional(name, 'Socket.IO over the primary') as typeof ClusterAdapter
-  const { serialization } = workerSetup() ?? {}
-  io.adapter(serialization === 'json' ? packedAdapter(adapter) : adapter.createAdapter())
+  io.adapter(clusterAdapter(workerSetup()?.serialization ?? 'json'))
   // Its timers would keep this process for as long as it is allowed to stay.
   const closeAtEnd = (namespace: Namespace) => lifecycle.once('leave', () => void namespace.adapter.close())
   closeAtEnd(io.of('/'))

@@ -83,6 +83,10 @@ export class Handoff implements Steering {
     this.#admission?.gone(child)
   }
 
+  silence(child: ChildProcess, now: number): number {
+    return this.#lanes.silence(child, now)
+  }
+
   async closeListener(): Promise<void> {
     clearInterval(this.#paused)
     await this.#listener?.close()

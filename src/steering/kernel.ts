@@ -108,6 +108,10 @@ export class KernelSteering implements Steering {
     this.#settle()
   }
 
+  silence(child: ChildProcess, now: number): number {
+    return this.#links.get(child)?.silence(now) ?? 0
+  }
+
   /** The workers accept what waits in the queues and stop listening; then nobody holds the port any more. */
   async closeListener(): Promise<void> {
     const released = new Promise<void>((done) => (this.#closing = done))
@@ -179,12 +183,8 @@ export class KernelSteering implements Steering {
     // Slots that a worker had no descriptors for are tried again here.
     this.#settle()
     const queues = this.queues()
-    for (const [child, link] of this.#links) {
-      const silence = link.silence(
-        now,
-        this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0),
-      )
-      if (silence > this.#settings.health.deadline) this.#events.stuck(child, silence)
+    for (const link of this.#links.values()) {
+      if (this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)) link.ask(now)
     }
     for (const [worker, absence] of this.#absent) this.#expire(worker, absence, queues, now)
   }

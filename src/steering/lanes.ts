@@ -96,13 +96,13 @@ export class Lanes {
     this.#again(channel.lane, channel.sender.close())
   }
 
+  silence(child: ChildProcess, now: number): number {
+    return this.#channels.get(child)?.sender.silence(now, this.#settings.health.ackTimeout) ?? 0
+  }
+
   /** To be called now and then: asks the silent, and gives up on the absent. */
   look(now: number): void {
-    const { ackTimeout, deadline } = this.#settings.health
-    for (const [child, { sender }] of this.#channels) {
-      const silence = sender.silence(now, ackTimeout)
-      if (silence > deadline) this.#events.stuck(child, silence)
-    }
+    for (const child of this.#channels.keys()) this.silence(child, now)
     for (const lane of this.#lanes.values()) if (lane.sender === undefined) this.#expire(lane, now)
   }
 

@@ -1,11 +1,10 @@
 // The primary's listening socket: accepts, reads nothing.
 import { createServer, type Server } from 'node:net'
-import { codeOf } from '../errors.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Address } from '../protocol.ts'
 import { handleOf } from '../transport/tcp-handle.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction } from './accept.ts'
-import { explainListenError, withoutIPv6, type ListenOptions } from './listen-error.ts'
+import { listen, type ListenOptions } from './listen.ts'
 
 /** An open listening socket. */
 export interface Listener {
@@ -34,11 +33,7 @@ export async function openListener(
   let server = newServer()
   /** The same socket under another descriptor, while paused. */
   let held: number | undefined
-  try {
-    await listen(server, options)
-  } catch (error) {
-    throw explainListenError(error, options)
-  }
+  await listen(server, options)
   const start = (): void => {
     if (!acceptHandles(server, accept, libc)) acceptSockets(server, accept)
   }
@@ -70,27 +65,6 @@ export async function openListener(
 function newServer(): Server {
   // pauseOnConnect: a byte read here would be lost to the worker.
   return createServer({ pauseOnConnect: true, allowHalfOpen: true })
-}
-
-async function listen(server: Server, { port, host, backlog }: ListenOptions): Promise<void> {
-  if (host !== undefined) return attempt(server, { port, host, backlog })
-  try {
-    await attempt(server, { port, host: '::', backlog })
-  } catch (error) {
-    if (!withoutIPv6.has(codeOf(error) ?? '')) throw error
-    await attempt(server, { port, host: '0.0.0.0', backlog })
-  }
-}
-
-function attempt(server: Server, options: ListenOptions): Promise<void> {
-  return new Promise((done, fail) => {
-    server.once('error', fail)
-    // exclusive: inside a node:cluster worker the socket must be ours all the same.
-    server.listen({ ...options, exclusive: true }, () => {
-      server.off('error', fail)
-      done()
-    })
-  })
 }
 
 function descriptorOf(server: Server): number {

@@ -6,7 +6,7 @@ import type { Instruction } from '../native/cbpf.ts'
 import type { Libc } from '../native/libc.ts'
 import { openGroup, type SlotGroup } from '../native/reuseport.ts'
 import type { Address } from '../protocol.ts'
-import { explainListenError, withoutIPv6, type ListenOptions } from './listen-error.ts'
+import { explainListenError, withoutIPv6, type ListenOptions } from './listen.ts'
 
 /**
  * One socket per slot.

@@ -1,8 +1,9 @@
 // Which slot sockets one worker process has, and the messages that give and take them.
 import type { ChildProcess } from 'node:child_process'
-import { openForPrimary, type ToWorker } from '../protocol.ts'
+import { openForPrimary } from '../protocol.ts'
 import { FRAME, type PrimaryLink } from '../transport/descriptor-link.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
+import { postToWorker } from '../transport/post.ts'
 import type { Endpoint } from '../transport/transport.ts'
 
 export interface SlotLinkEvents {
@@ -67,15 +68,18 @@ export class SlotLink {
     const some = slots.filter((slot) => this.#held.has(slot) && !this.#dropping.has(slot))
     if (some.length === 0) return
     for (const slot of some) this.#dropping.add(slot)
-    this.#post({ type: 'drop', slots: some, final })
+    postToWorker(this.#child, { type: 'drop', slots: some, final })
   }
 
-  /** Milliseconds that the process has owed an answer; asks for one while connections wait for it. */
-  silence(now: number, waiting: boolean): number {
-    if (this.#askedAt === undefined && waiting) {
-      this.#askedAt = now
-      this.#link.probe()
-    }
+  /** Asks for a sign of life, unless an answer is owed already. */
+  ask(now: number): void {
+    if (this.#askedAt !== undefined) return
+    this.#askedAt = now
+    this.#link.probe()
+  }
+
+  /** Milliseconds that the process has owed an answer; 0 while it owes none. */
+  silence(now: number): number {
     return this.#askedAt === undefined ? 0 : now - this.#askedAt
   }
 
@@ -111,9 +115,5 @@ export class SlotLink {
       this.#dropping.delete(slot)
     }
     this.#events.released(message.slots)
-  }
-
-  #post(message: ToWorker): void {
-    if (this.#child.connected) this.#child.send({ holdfast: message }, () => {})
   }
 }

@@ -56,8 +56,6 @@ export function lookPeriod({ health, limits }: Pick<Settings, 'health' | 'limits
 
 /** What steering tells the balancer. */
 export interface SteeringEvents {
-  /** A process gave no sign of life for longer than `health.deadline`, in milliseconds. */
-  stuck(child: ChildProcess, silence: number): void
   /** A worker has been away for `limits.holdTimeout`: its slots may be lent. */
   overdue(worker: number): void
 }
@@ -75,6 +73,8 @@ export interface Steering {
   retire(child: ChildProcess): void
   /** The process is gone: what it had not taken goes to its successor. */
   detach(child: ChildProcess): void
+  /** Milliseconds that the process has owed an answer; 0 while it owes none. */
+  silence(child: ChildProcess, now: number): number
   /** Stops accepting. Connections already accepted still go to their workers. */
   closeListener(): Promise<void>
   /** Resolves when no connection is pending, at the latest after so many milliseconds. */

@@ -1,15 +1,23 @@
-// Signals to the primary: the first one ends things tidily, the second one now.
+// Signals to the primary: the first one ends things tidily, the second one now; others reload and scale.
+import type { Logger } from '../options.ts'
 import type { Settings } from '../settings.ts'
 
-interface Shutdown {
+interface SignalActions {
   /** Finish within so many milliseconds. Resolves with false if something had to be killed. */
   first(deadline: number): Promise<boolean>
   /** Kill everything. */
   second(): void
+  /** Replace the workers. What goes wrong is logged where it happens. */
+  reload(): Promise<void>
+  /** One worker more or less. */
+  scale(by: 1 | -1): Promise<void>
 }
 
 /** Milliseconds in which another SIGINT is an echo: npm passes on the Ctrl-C that its child got from the terminal too. */
 const ECHO = 250
+
+/** As gunicorn has them. */
+const SCALE: Partial<Record<NodeJS.Signals, 1 | -1>> = { SIGTTIN: 1, SIGTTOU: -1 }
 
 /**
  * Ends this process after the first signal: code 0, or 1 where the deadline had to be forced. A second signal kills the
@@ -17,9 +25,12 @@ const ECHO = 250
  *
  * @returns stops listening for signals
  */
-export function handleSignals({ shutdown, logger }: Pick<Settings, 'shutdown' | 'logger'>, on: Shutdown): () => void {
+export function handleSignals(
+  { shutdown, reload, logger }: Pick<Settings, 'shutdown' | 'reload' | 'logger'>,
+  on: SignalActions,
+): () => void {
   const which = countSignals(() => performance.now())
-  const handle = (signal: NodeJS.Signals): void => {
+  const end = (signal: NodeJS.Signals): void => {
     const nth = which(signal)
     if (nth === 'echo') return
     logger.info('balancer.signal', { signal, second: nth === 'second' || undefined })
@@ -35,10 +46,38 @@ export function handleSignals({ shutdown, logger }: Pick<Settings, 'shutdown' | 
       },
     )
   }
-  for (const signal of shutdown.signals) process.on(signal, handle)
-  return () => {
-    for (const signal of shutdown.signals) process.off(signal, handle)
+  const change = (signal: NodeJS.Signals): void => {
+    logger.info('balancer.signal', { signal })
+    const by = SCALE[signal]
+    const done = by === undefined ? on.reload() : on.scale(by)
+    done.catch(() => {}) // logged already
   }
+  // A terminal that is closed asks for the end of what runs in it; a daemon has none, and is asked to reload.
+  const terminal = process.stdin.isTTY
+  const ends = terminal && reload.signals.includes('SIGHUP') ? [...shutdown.signals, 'SIGHUP'] : shutdown.signals
+  const changes = [...reload.signals, ...Object.keys(SCALE)].filter((signal) => !ends.includes(signal as 'SIGHUP'))
+  for (const signal of ends) process.on(signal, end)
+  for (const signal of changes) process.on(signal, change)
+  return () => {
+    for (const signal of ends) process.off(signal, end)
+    for (const signal of changes) process.off(signal, change)
+  }
+}
+
+/**
+ * An error in the primary that nobody catches ends it, as in any Node program: code 1. Its workers are told first.
+ *
+ * @returns stops listening
+ */
+export function handleCrash(logger: Logger, stopWorkers: () => void): () => void {
+  const crashed = (error: Error, origin: string): void => {
+    // The application has a handler of its own, so this is not the end.
+    if (process.listenerCount('uncaughtException') > 0) return
+    logger.error('balancer.uncaught', { error, origin })
+    stopWorkers()
+  }
+  process.on('uncaughtExceptionMonitor', crashed)
+  return () => void process.off('uncaughtExceptionMonitor', crashed)
 }
 
 /** @param now - milliseconds */

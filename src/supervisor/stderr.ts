@@ -69,3 +69,17 @@ export class StderrRelay {
     if (this.#size > HOLD_BYTES) this.release()
   }
 }
+
+/** A program that can not start says why once, not once per worker and attempt. */
+export class StartOutput {
+  #shown: Buffer | undefined
+
+  /** To be called when a process has ended. */
+  show(stderr: StderrRelay | undefined): void {
+    const held = stderr?.held
+    if (held === undefined || held.length === 0) return
+    if (this.#shown?.equals(held) === true) stderr?.discard()
+    else this.#shown = held
+    stderr?.release()
+  }
+}

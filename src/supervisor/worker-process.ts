@@ -1,13 +1,24 @@
-// One child: fork, ready, drain, SIGTERM then SIGKILL, exit.
+// One child: fork, ready, beats, drain, SIGTERM then SIGKILL, exit.
 import { fork, type ChildProcess, type ForkOptions } from 'node:child_process'
-import { StderrRelay } from './stderr.ts'
-import { openForPrimary, PROTOCOL_VERSION, type ToWorker } from '../protocol.ts'
+import { StickyError } from '../errors.ts'
+import { postToWorker } from '../transport/post.ts'
+import { StderrRelay, tellingLine } from './stderr.ts'
+import {
+  isOurs,
+  openForPrimary,
+  PROTOCOL_VERSION,
+  type Beat,
+  type Drain,
+  type ToPrimary,
+  type ToWorker,
+} from '../protocol.ts'
 
 /**
- * starting: forked, the application is not attached yet. ready: serves. draining: finishes what it serves and gets no
- * more. gone: the process has ended.
+ * starting: forked, the application is not attached yet. ready: healthy and enabled, gets new clients. draining: serves
+ * what it has and gets no new clients, because it is not healthy (it may come back) or not enabled (it finishes).
+ * stopping: it was told to end now. gone: the process has ended.
  */
-export type WorkerState = 'starting' | 'ready' | 'draining' | 'gone'
+export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'gone'
 
 /** How a process ended. */
 export interface WorkerExit {
@@ -22,13 +33,22 @@ export interface WorkerExit {
   stderr: readonly string[]
 }
 
+/** The same in words: what it said itself, else what it wrote last, else the bare facts. */
+export function howItEnded({ code, signal, failure, stderr }: WorkerExit): string {
+  return failure ?? tellingLine(stderr) ?? (signal === null ? `exit code ${code}` : `signal ${signal}`)
+}
+
 export interface WorkerProcessEvents {
+  /** The application is attached. */
   ready(worker: WorkerProcess): void
+  state(worker: WorkerProcess, from: WorkerState): void
   /** The worker wants no more connections: its server was closed, or somebody sent it SIGTERM. */
   leaving(worker: WorkerProcess, reason: string): void
   gone(worker: WorkerProcess, exit: WorkerExit): void
   /** A message that is not Holdfast's. */
   message(worker: WorkerProcess, message: unknown): void
+  /** One of ours that this version does not know. */
+  unknown(worker: WorkerProcess): void
 }
 
 /** What to run. */
@@ -48,19 +68,43 @@ export interface Program {
 /** Milliseconds after 'exit' in which 'close' must come, should a grandchild keep the channel open. */
 const CLOSE_TIMEOUT = 1_000
 
+/** Milliseconds on top of a worker's own deadline, so that its last words come through. */
+const LAST_WORDS = 500
+
 export class WorkerProcess {
-  readonly id: number
   readonly child: ChildProcess
   readonly startedAt = performance.now()
-  state: WorkerState = 'starting'
+  /** Which loading of the program this is: every reload starts a new one. */
+  readonly generation: number
   readonly stderr: StderrRelay | undefined
+  /** Resolves when the application is attached; rejects with HOLDFAST_WORKER_NOT_READY when the process ended before. */
+  readonly started: Promise<void>
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>
+  readonly #events: WorkerProcessEvents
+  #id: number
+  #attached = false
+  #healthy = true
+  #enabled = true
+  #stopping = false
+  #gone = false
+  #state: WorkerState = 'starting'
   #readyAt: number | undefined
+  #lastSign = performance.now()
+  #beat: Beat | undefined
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
   #expected = false
+  #settle = { ready(): void {}, failed(_: StickyError): void {}, ended(): void {} }
 
-  constructor(id: number, program: Program, events: WorkerProcessEvents) {
-    this.id = id
+  /** @param id - of the worker; negative for a spare */
+  constructor(id: number, generation: number, program: Program, events: WorkerProcessEvents) {
+    this.#id = id
+    this.generation = generation
+    this.#events = events
+    this.started = new Promise((ready, failed) => Object.assign(this.#settle, { ready, failed }))
+    this.started.catch(() => {}) // whether or not somebody waits for it
+    this.ended = new Promise((ended) => Object.assign(this.#settle, { ended }))
     const options: ForkOptions = {
       execArgv: [...program.execArgv],
       env: program.env,
@@ -75,22 +119,50 @@ export class WorkerProcess {
     }
     this.child = child
     if (child.stderr !== null) this.stderr = new StderrRelay(child.stderr, (chunk) => process.stderr.write(chunk))
-    this.child.on('message', (raw: unknown) => this.#receive(raw, events))
+    this.child.on('message', (raw: unknown) => this.#receive(raw))
     // Not at 'exit': acknowledgements that the worker sent before it died may still be unread then, and a connection
     // that it had taken must not be given to another. 'close' comes after the end of the channel.
-    this.child.once('close', (code, signal) => this.#ended(code, signal, events))
+    this.child.once('close', (code, signal) => this.#ended(code, signal))
     this.child.once('exit', (code, signal) => {
-      setTimeout(() => this.#ended(code, signal, events), CLOSE_TIMEOUT).unref()
+      setTimeout(() => this.#ended(code, signal), CLOSE_TIMEOUT).unref()
     })
     // Without 'exit': the process could not be started at all (out of processes or memory).
     this.child.on('error', (error) => {
       this.#failure ??= error.message
-      if (this.child.pid === undefined) this.#ended(null, null, events)
+      if (this.child.pid === undefined) this.#ended(null, null)
     })
+  }
+
+  get id(): number {
+    return this.#id
   }
 
   get pid(): number {
     return this.child.pid ?? -1
+  }
+
+  get state(): WorkerState {
+    return this.#state
+  }
+
+  /** Whether the application is attached, so that the process can serve. */
+  get attached(): boolean {
+    return this.#attached && !this.#gone
+  }
+
+  get healthy(): boolean {
+    return this.#healthy
+  }
+
+  /** The supervisor's verdict from its beats. */
+  set healthy(healthy: boolean) {
+    this.#healthy = healthy
+    this.#update()
+  }
+
+  /** Whether it is meant to get new clients; false for good once it drains. */
+  get enabled(): boolean {
+    return this.#enabled
   }
 
   /** Whether the supervisor asked for the end. */
@@ -98,13 +170,30 @@ export class WorkerProcess {
     return this.#expected
   }
 
+  /** When it last gave a sign of life, on the monotonic clock. */
+  get lastSign(): number {
+    return this.#lastSign
+  }
+
+  /** What it last told of itself. */
+  get beat(): Readonly<Beat> | undefined {
+    return this.#beat
+  }
+
   /** Milliseconds in service so far. */
   served(now = performance.now()): number {
     return this.#readyAt === undefined ? 0 : now - this.#readyAt
   }
 
+  /** A spare becomes this worker. */
+  become(id: number, workers: number): void {
+    this.#id = id
+    this.#readyAt = performance.now()
+    this.send({ type: 'become', id, workers })
+  }
+
   send(message: ToWorker): void {
-    if (this.child.connected) this.child.send({ holdfast: message }, () => {})
+    postToWorker(this.child, message)
   }
 
   /** Passes on somebody else's message, such as Socket.IO's. */
@@ -112,57 +201,91 @@ export class WorkerProcess {
     if (this.child.connected) this.child.send(message as object, () => {})
   }
 
-  /** Asks the worker to finish within `deadline` milliseconds, and ends it when it has not by then. */
-  drain(deadline: number): void {
-    if (this.state === 'gone') return
+  /** Asks the worker to finish, and ends it when it has not by the deadline. */
+  drain(how: Drain): void {
+    if (this.#gone) return
     this.#expected = true
-    if (this.state === 'starting') {
-      // Its application may not listen to us yet.
-      this.kill('SIGTERM')
+    this.#enabled = false
+    if (this.#attached) {
+      this.send({ type: 'drain', ...how })
+      this.#update()
     } else {
-      this.state = 'draining'
-      this.send({ type: 'drain', deadline })
+      // Its application may not listen to us yet.
+      this.stop('SIGTERM')
     }
-    // A little longer than the worker gives itself, so that its own last words come through.
-    this.#killTimer ??= setTimeout(() => this.kill('SIGKILL'), deadline + 500)
+    clearTimeout(this.#killTimer)
+    this.#killTimer = setTimeout(() => this.stop('SIGKILL'), how.deadline + LAST_WORDS)
   }
 
-  kill(signal: NodeJS.Signals): void {
-    if (this.state !== 'gone') this.child.kill(signal)
+  /** Ends the process: by SIGTERM, and by SIGKILL when it gives no sign of life for `patience` milliseconds then. */
+  terminate(patience: number): void {
+    this.stop('SIGTERM')
+    this.#killTimer ??= setTimeout(() => this.stop('SIGKILL'), patience)
   }
 
-  #receive(raw: unknown, events: WorkerProcessEvents): void {
+  stop(signal: NodeJS.Signals): void {
+    if (this.#gone) return
+    this.#stopping = true
+    this.#update()
+    this.child.kill(signal)
+  }
+
+  #receive(raw: unknown): void {
+    this.#lastSign = performance.now()
     const message = openForPrimary(raw)
-    if (message === undefined) return events.message(this, raw)
+    if (message !== undefined) this.#take(message)
+    else if (isOurs(raw)) this.#events.unknown(this)
+    else this.#events.message(this, raw)
+  }
+
+  #take(message: ToPrimary): void {
+    if (message.type === 'beat') this.#beat = message
     if (message.type === 'failed') this.#failure = message.message
-    if (message.type === 'leave' && (this.state === 'ready' || this.state === 'starting')) {
-      this.state = 'draining'
-      events.leaving(this, message.reason)
+    if (message.type === 'leave' && this.#enabled) {
+      this.#enabled = false
+      this.#update()
+      this.#events.leaving(this, message.reason)
     }
-    if (message.type !== 'ready' || this.state !== 'starting') return
-    if (message.version !== PROTOCOL_VERSION) {
-      this.#failure = `it speaks protocol ${message.version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
-      return this.kill('SIGKILL')
+    if (message.type === 'ready' && !this.#attached) this.#ready(message.version)
+  }
+
+  #ready(version: number): void {
+    if (version !== PROTOCOL_VERSION) {
+      this.#failure = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
+      return this.stop('SIGKILL')
     }
-    this.state = 'ready'
+    this.#attached = true
     this.#readyAt = performance.now()
     this.stderr?.release()
-    events.ready(this)
+    this.#update()
+    this.#events.ready(this)
+    this.#settle.ready()
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null, events: WorkerProcessEvents): void {
-    if (this.state === 'gone') return
-    this.state = 'gone'
+  #ended(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#gone) return
+    this.#gone = true
     clearTimeout(this.#killTimer)
+    this.#update()
     const now = performance.now()
-    const exit = {
-      code,
-      signal,
-      uptime: now - this.startedAt,
-      served: this.served(now),
-      failure: this.#failure,
-      stderr: this.stderr?.tail ?? [],
-    }
-    events.gone(this, exit)
+    const uptime = now - this.startedAt
+    const stderr = this.stderr?.tail ?? []
+    const exit = { code, signal, uptime, served: this.served(now), failure: this.#failure, stderr }
+    this.#events.gone(this, exit)
+    this.#settle.failed(new StickyError('HOLDFAST_WORKER_NOT_READY', howItEnded(exit)))
+    this.#settle.ended()
+  }
+
+  #update(): void {
+    const from = this.#state
+    this.#state = this.#derive()
+    if (this.#state !== from) this.#events.state(this, from)
+  }
+
+  #derive(): WorkerState {
+    if (this.#gone) return 'gone'
+    if (this.#stopping) return 'stopping'
+    if (!this.#attached) return this.#enabled ? 'starting' : 'stopping'
+    return this.#healthy && this.#enabled ? 'ready' : 'draining'
   }
 }

@@ -7,7 +7,8 @@
 // left); node:cluster relies on the same messages. Where they are seen, a second answer of our own is saved: it would be
 // a third of the cost. Until they have been seen on this very channel the worker answers by itself.
 import type { ChildProcess } from 'node:child_process'
-import { isOurs, openForPrimary, openForWorker, type ToPrimary, type ToWorker } from '../protocol.ts'
+import { isOurs, openForPrimary, openForWorker } from '../protocol.ts'
+import { postToPrimary, postToWorker } from './post.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
@@ -58,7 +59,7 @@ class NodeIpcSender implements Sender {
       return false
     }
     this.#owesSince ??= performance.now()
-    this.#post(this.#sent.add(connection), connection.handle)
+    postToWorker(this.#child, this.#sent.add(connection), connection.handle)
     return true
   }
 
@@ -67,13 +68,13 @@ class NodeIpcSender implements Sender {
     const silence = now - this.#owesSince
     if (silence > patience && !this.#probed) {
       this.#probed = true
-      this.#post({ type: 'probe', seq: (this.#sent.next - 1) >>> 0 })
+      postToWorker(this.#child, { type: 'probe', seq: (this.#sent.next - 1) >>> 0 })
     }
     return silence
   }
 
   end(): void {
-    this.#post({ type: 'end' })
+    postToWorker(this.#child, { type: 'end' })
   }
 
   close(): Accepted[] {
@@ -84,19 +85,10 @@ class NodeIpcSender implements Sender {
     return this.#sent.clear()
   }
 
-  /** @param message - a connection is just its number: this is what is sent most */
-  #post(message: ToWorker | number, handle?: TcpHandle): void {
-    if (!this.#child.connected) return
-    // Sending the raw handle leaves our descriptor open (as keepOpen does for a socket) until the acknowledgement.
-    // Without a callback a failed write would be an 'error' event that can end the primary. With it, there is nothing
-    // to do: acknowledgements may still be unread, so what was lost is known only at 'disconnect' or 'close'.
-    this.#child.send({ holdfast: message }, handle as never, ignore)
-  }
-
   readonly #receive = (raw: unknown): void => {
     const message = openForPrimary(raw)
     if (message?.type === 'ack') {
-      if (this.#answers > message.seq) this.#post({ type: 'quiet' })
+      if (this.#answers > message.seq) postToWorker(this.#child, { type: 'quiet' })
       this.#answered(this.#sent.arrived(message.seq))
     }
     if (message?.type === 'alive') {
@@ -136,21 +128,14 @@ export function receiveNodeIpc(events: ReceiverEvents): void {
     if (isOurs(raw) && typeof raw.holdfast === 'number') return take(raw.holdfast, handle)
     const message = openForWorker(raw)
     if (message?.type === 'quiet') quiet = true
-    if (message?.type === 'probe') post({ type: 'alive', seq: message.seq })
+    if (message?.type === 'probe') postToPrimary({ type: 'alive', seq: message.seq })
     if (message?.type === 'end') events.end()
   })
 
   function take(seq: number, handle: unknown): void {
     // Out of descriptors the message comes without its handle; not acknowledged, it is sent again.
     if (handle === undefined || handle === null) return
-    if (!quiet) post({ type: 'ack', seq })
+    if (!quiet) postToPrimary({ type: 'ack', seq })
     events.connection(handle as TcpHandle, seq)
   }
 }
-
-/** Sends to the primary; a channel that is closed is noticed by its 'disconnect' event, not here. */
-function post(message: ToPrimary): void {
-  if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, ignore)
-}
-
-function ignore(): void {}

@@ -3,6 +3,8 @@ import { Server as HttpServer } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
+import type { Drain } from '../protocol.ts'
+import { webSockets } from './upgraded.ts'
 
 /**
  * Milliseconds that a connection without a request is left open, and how often it is looked at from then on. A request
@@ -21,7 +23,7 @@ const ANY_STREAM = 2 ** 31 - 1
  *
  * @returns closes the server; resolves when its last connection has ended
  */
-export function finisher(server: Server): () => Promise<void> {
+export function finisher(server: Server): (how: Drain) => Promise<void> {
   return isHttp1(server) ? finisherHttp1(server) : finisherHttp2(server)
 }
 
@@ -30,9 +32,11 @@ function isHttp1(server: Server): server is HttpServer | HttpsServer {
 }
 
 /** Answers from now on say `Connection: close`, and what stays without a request is closed. */
-function finisherHttp1(server: HttpServer | HttpsServer): () => Promise<void> {
+function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promise<void> {
   const withoutRequest = connectionsWithoutRequest(server)
-  return async () => {
+  const closeWebSockets = webSockets(server)
+  return async (how) => {
+    closeWebSockets(how)
     server.prependListener('request', (_request, response) => {
       response.shouldKeepAlive = false
     })

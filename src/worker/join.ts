@@ -1,23 +1,28 @@
 // Inside a worker: attach the application's server, say ready, drain, leave.
-import { Server } from 'node:net'
-import { describe, StickyError, codeOf } from '../errors.ts'
-import { openForWorker, PROTOCOL_VERSION, type ToPrimary, type WorkerSetup } from '../protocol.ts'
+import { codeOf, describe } from '../errors.ts'
+import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../protocol.ts'
 import { loadLibc } from '../native/libc.ts'
+import { postToPrimary } from '../transport/post.ts'
 import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
+import { startBeats } from './beats.ts'
 import { finisher } from './finish.ts'
 import { attach } from './receive.ts'
 import { endReporter, whenClosed } from './ends.ts'
 import { slotSockets, type SlotSockets } from './slot-sockets.ts'
-
-/** A server, or a function that makes one; the function runs in workers only. */
-export type Target = Server | (() => Server | Promise<Server>)
+import { resolveTarget, type Target } from './target.ts'
 
 export interface WorkerEvents {
   /** No new connections come in; what is served has until the deadline. */
-  drain(deadline: number): void
+  drain(how: Drain): void
   /** Everything is served; the process ends now. */
   leave(): void
+  /** This process, a spare so far, is a worker now. */
+  become(id: number, workers: number): void
+  /** The number of workers has changed. */
+  workers(workers: number): void
+  /** A message of ours that this version does not know. */
+  unknown(): void
 }
 
 /** A worker's side of the bargain. */
@@ -33,10 +38,11 @@ const LAST_WORDS = 1_000
 export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): Joined {
   const early: TcpHandle[] = []
   let take = (handle: TcpHandle): void => void early.push(handle)
-  let close = (): Promise<void> => Promise.resolve()
+  let close = (_: Drain): Promise<void> => Promise.resolve()
+  let served = 0
   let left: Promise<void> | undefined
   let isReady = false
-  const ends = endReporter((numbers) => post({ type: 'ended', numbers }))
+  const ends = endReporter((numbers) => postToPrimary({ type: 'ended', numbers }))
   let sockets: SlotSockets | undefined
   let ended = (): void => {}
   const end = new Promise<void>((done) => (ended = done))
@@ -45,66 +51,84 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   receive(setup.transport, {
     connection(handle, seq) {
       if (setup.countEnds) whenClosed(handle, () => ends.add(seq))
-      take(handle)
+      accept(handle)
     },
     listeners: (slots, descriptors) => listenOn(slots, descriptors),
     end: () => ended(),
   })
   process.on('message', (raw: unknown) => {
     const message = openForWorker(raw)
-    if (message?.type === 'drain') void drain(message.deadline)
+    if (message?.type === 'drain') void drain(message)
+    if (message?.type === 'become') events.become(message.id, message.workers)
+    if (message?.type === 'workers') events.workers(message.workers)
     if (message?.type === 'drop') {
       sockets?.drop(message.slots, message.final)
-      post({ type: 'dropped', slots: message.slots })
+      postToPrimary({ type: 'dropped', slots: message.slots })
     }
+    if (message === undefined && isOurs(raw) && typeof raw.holdfast !== 'number') events.unknown()
   })
-  process.on('disconnect', () => {
-    // The primary is gone: finish what is served, then go too.
+  /** The primary is gone: finish what is served, then go too. */
+  const orphaned = (): void => {
     sockets?.close(true)
     ended()
-    void drain(setup.deadline)
-  })
+    void drain(setup.farewell)
+  }
+  process.on('disconnect', orphaned)
+  // It went while this program was loading.
+  if (!process.connected) setImmediate(orphaned)
   // The primary passes stderr on; when it is gone there is nobody to read it, which must not end this process.
   process.stderr.on('error', () => {})
-  // Ctrl-C reaches the whole process group; the primary decides when a worker ends.
+  // Ctrl-C and a closed terminal reach the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
-  process.on('SIGTERM', () => void leave('SIGTERM', setup.deadline))
+  process.on('SIGHUP', () => {})
+  process.on('SIGTERM', () => void leave('SIGTERM', setup.farewell.deadline))
+
+  function accept(handle: TcpHandle): void {
+    served++
+    take(handle)
+  }
 
   function listenOn(slots: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
     if (libc === undefined) return
-    sockets ??= slotSockets(libc, setup.backlog, (handle) => take(handle))
+    sockets ??= slotSockets(libc, setup.backlog, accept)
     for (const [i, fd] of descriptors.entries()) sockets.take(slots[i] ?? 0, fd)
   }
 
   async function start(): Promise<void> {
     const server = await resolveTarget(target)
     close = finisher(server)
-    take = attach(server, setup.address, () => void leave('server.close()', setup.deadline))
+    take = attach(server, setup.address, () => void leave('server.close()', setup.farewell.deadline))
     for (const handle of early.splice(0)) take(handle)
     if (left !== undefined) return
     isReady = true
-    post({ type: 'ready', version: PROTOCOL_VERSION })
+    startBeats(
+      server,
+      setup.interval,
+      () => served,
+      (beat) => postToPrimary({ type: 'beat', ...beat }),
+    )
+    postToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
   }
 
   async function leave(reason: string, deadline: number): Promise<void> {
-    if (left === undefined) post({ type: 'leave', reason })
+    if (left === undefined) postToPrimary({ type: 'leave', reason })
     const timer = setTimeout(ended, deadline).unref()
-    await drain(deadline)
+    await drain({ ...setup.farewell, deadline })
     clearTimeout(timer)
   }
 
-  function drain(deadline: number): Promise<void> {
-    left ??= finish(deadline)
+  function drain(how: Drain): Promise<void> {
+    left ??= finish(how)
     return left
   }
 
-  async function finish(deadline: number): Promise<void> {
-    const expired = new Promise<void>((done) => setTimeout(done, deadline).unref())
-    events.drain(deadline)
+  async function finish(how: Drain): Promise<void> {
+    const expired = new Promise<void>((done) => setTimeout(done, how.deadline).unref())
+    events.drain(how)
     // What the primary sent before it heard of the leave is still on its way, and is served.
     if (isReady) await Promise.race([end, expired])
-    await Promise.race([close(), expired])
+    await Promise.race([close(how), expired])
     events.leave()
     // In a turn of its own: disconnecting while early messages are being delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())
@@ -117,7 +141,7 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
     try {
       await start()
     } catch (error) {
-      post({ type: 'failed', message: describe(error), code: codeOf(error) })
+      postToPrimary({ type: 'failed', message: describe(error), code: codeOf(error) })
       // Whether or not the application looks at `ready`: a worker that serves nothing must not stay.
       setImmediate(() => process.exit(1))
       throw error
@@ -125,15 +149,4 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   }
 
   return { ready: attempt(), leave }
-}
-
-async function resolveTarget(target: Target): Promise<Server> {
-  if (typeof target !== 'function') return target
-  const server = await target()
-  if (server instanceof Server) return server
-  throw new StickyError('HOLDFAST_BAD_TARGET', 'return the http, https, http2, tls or net server from it')
-}
-
-function post(message: ToPrimary): void {
-  if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, () => {})
 }

@@ -4,7 +4,12 @@ import { consoleLogger } from '../logger.ts'
 import type { Logger } from '../options.ts'
 import type { WorkerRoleEvents } from '../sticky.ts'
 
-class Lifecycle extends EventEmitter<WorkerRoleEvents> {
+interface LifecycleEvents extends WorkerRoleEvents {
+  /** `workers: 0`: this process serves, and there are no others. */
+  alone: []
+}
+
+class Lifecycle extends EventEmitter<LifecycleEvents> {
   /** The application's, once stickyListen was called. */
   logger: Logger = consoleLogger
 }

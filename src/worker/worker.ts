@@ -4,31 +4,43 @@ import type { Address, WorkerSetup } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import { lifecycle } from './lifecycle.ts'
-import { join, type Joined, type Target } from './join.ts'
+import { join, type Joined } from './join.ts'
+import type { Target } from './target.ts'
 
 export class Worker extends EventEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
   readonly ready: Promise<void>
-  readonly id: number
-  readonly workers: number
   readonly restarts: number
   readonly #address: Address
+  #id: number
+  #workers: number
   readonly #joined: Joined
   readonly #deadline: number
 
   constructor(target: Target, setup: WorkerSetup, settings: Settings) {
     super()
-    this.id = setup.id
-    this.workers = setup.workers
+    this.#id = setup.id
+    this.#workers = setup.workers
     this.restarts = setup.restarts
     this.#address = setup.address
     this.#deadline = settings.shutdown.deadline
     lifecycle.logger = settings.logger
     this.#joined = join(target, setup, {
-      drain: (deadline) => this.#tell('drain', { deadline }),
+      drain: (how) => this.#tell('drain', how),
       leave: () => this.#tell('leave'),
+      become: (id, workers) => this.#become(id, workers),
+      workers: (workers) => (this.#workers = workers),
+      unknown: () => settings.logger.warn('primary.unknown-message', { worker: this.#id }),
     })
     this.ready = this.#joined.ready
+  }
+
+  get id(): number {
+    return this.#id
+  }
+
+  get workers(): number {
+    return this.#workers
   }
 
   address(): Address {
@@ -37,6 +49,13 @@ export class Worker extends EventEmitter<WorkerRoleEvents> implements WorkerStic
 
   close({ deadline = this.#deadline }: CloseOptions = {}): Promise<void> {
     return this.#joined.leave('close()', deadline)
+  }
+
+  #become(id: number, workers: number): void {
+    this.#id = id
+    this.#workers = workers
+    process.env['HOLDFAST_WORKER'] = String(id)
+    this.#tell('become', { id, workers })
   }
 
   #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {

@@ -6,7 +6,7 @@ import type { Address, Explanation, Status, StickyOptions } from '../../src/inde
 
 export interface BalancerOptions {
   options?: StickyOptions
-  kind?: 'http' | 'https' | 'http2' | 'net'
+  kind?: 'http' | 'https' | 'http2' | 'net' | 'ws'
   /** File name under test/fixtures, without ending. */
   fixture?: string
   env?: Record<string, string>
@@ -22,6 +22,8 @@ export interface Balancer {
   output(): string
   status(): Promise<Status>
   explain(address: string): Promise<Explanation>
+  reload(): Promise<void>
+  scale(workers: number): Promise<void>
   close(options?: { deadline?: number }): Promise<boolean>
   pid(worker: number): Promise<number>
   /** Resolves with the next event of that name that fits. */
@@ -49,16 +51,19 @@ export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promi
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
   const events = new EventEmitter()
   events.setMaxListeners(0)
-  const calls = new Map<number, (result: unknown) => void>()
+  const calls = new Map<number, (answer: Record<string, unknown>) => void>()
   let calling = 0
   child.on('message', (message: Record<string, unknown>) => {
-    if ('call' in message) calls.get(message['call'] as number)?.(message['result'])
+    if ('call' in message) calls.get(message['call'] as number)?.(message)
     else if ('event' in message) events.emit(message['event'] as string, message['detail'])
     else events.emit(Object.keys(message)[0]!, Object.values(message)[0])
   })
   const call = <T>(method: string, ...args: unknown[]): Promise<T> =>
-    new Promise((done) => {
-      calls.set(++calling, done as (result: unknown) => void)
+    new Promise((done, fail) => {
+      calls.set(++calling, ({ result, error }) => {
+        if (error === undefined) done(result as T)
+        else fail(Object.assign(new Error('the call failed'), error))
+      })
       child.send({ call: calling, method, args })
     })
   t.teardown(async () => {
@@ -85,6 +90,8 @@ export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promi
     output: () => output,
     status: () => call('status'),
     explain: (text) => call('explain', text),
+    reload: () => call('reload'),
+    scale: (workers) => call('scale', workers),
     close: (closing) => call('close', closing),
     async pid(worker) {
       const { workers } = await call<Status>('status')

@@ -1,0 +1,79 @@
+// Changes that somebody asks for while everything runs: one after the other, since each moves workers about.
+import type { Logger } from './options.ts'
+import { StickyError } from './errors.ts'
+
+export interface ChangeWork {
+  reload(): Promise<void>
+  scale(workers: number): Promise<void>
+}
+
+interface Change {
+  run(): Promise<void>
+  started(): void
+  /** @param after - milliseconds */
+  done(after: number): void
+  failed(error: unknown): void
+}
+
+export class Changes {
+  readonly #log: Logger
+  readonly #work: ChangeWork
+  #last: Promise<unknown> = Promise.resolve()
+  /** Asked for and not begun: who asks meanwhile gets the same one. */
+  #waitingReload: Promise<void> | undefined
+  #closed = false
+
+  constructor(log: Logger, work: ChangeWork) {
+    this.#log = log
+    this.#work = work
+  }
+
+  reload(): Promise<void> {
+    const log = this.#log
+    this.#waitingReload ??= this.#inTurn({
+      started: () => log.info('reload.start', {}),
+      done: (after) => log.info('reload.done', { after }),
+      failed: (error) => log.error('reload.failed', { error }),
+      run: () => {
+        this.#waitingReload = undefined
+        return this.#work.reload()
+      },
+    })
+    return this.#waitingReload
+  }
+
+  scale(workers: number): Promise<void> {
+    const log = this.#log
+    return this.#inTurn({
+      started: () => log.info('scale.start', { workers }),
+      done: (after) => log.info('scale.done', { workers, after }),
+      failed: (error) => log.error('scale.failed', { workers, error }),
+      run: () => this.#work.scale(workers),
+    })
+  }
+
+  /** Nothing begins any more. */
+  close(): void {
+    this.#closed = true
+  }
+
+  #inTurn(change: Change): Promise<void> {
+    const done = this.#after(this.#last, change)
+    this.#last = done.catch(() => {}) // whoever asked hears of it
+    return done
+  }
+
+  async #after(before: Promise<unknown>, change: Change): Promise<void> {
+    await before
+    if (this.#closed) throw new StickyError('HOLDFAST_CLOSED')
+    const since = performance.now()
+    change.started()
+    try {
+      await change.run()
+    } catch (error) {
+      change.failed(error)
+      throw error
+    }
+    change.done(Math.round(performance.now() - since))
+  }
+}

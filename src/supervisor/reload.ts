@@ -1,0 +1,31 @@
+// Rolling: the workers are replaced one after the other, or a few at a time; the first failure stops it.
+import { describe, StickyError } from '../errors.ts'
+
+/**
+ * @param ids - the workers to replace
+ * @param parallel - how many at a time
+ * @param replace - resolves when the successor serves and the old process has ended; rejects when there is no successor
+ * @throws StickyError HOLDFAST_RELOAD_FAILED; those that were replaced stay so, the others keep serving as they are
+ */
+export async function rolling(
+  ids: readonly number[],
+  parallel: number,
+  replace: (id: number) => Promise<void>,
+): Promise<void> {
+  const left = [...ids]
+  let failed: { id: number; error: unknown } | undefined
+  const lane = async (): Promise<void> => {
+    for (let id = left.shift(); id !== undefined; id = left.shift()) {
+      try {
+        await replace(id)
+      } catch (error) {
+        failed ??= { id, error }
+        left.length = 0
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: parallel }, lane))
+  if (failed === undefined) return
+  const hint = `worker ${failed.id} keeps its old process: ${describe(failed.error)}`
+  throw new StickyError('HOLDFAST_RELOAD_FAILED', hint, failed.error)
+}

@@ -1,0 +1,57 @@
+// Looks at every process once per interval and tells what it found.
+import { performance } from 'node:perf_hooks'
+import { CheckUp, type CheckUpPolicy, type Finding } from './check-up.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+export interface WatchEvents {
+  /** Whom to look at. */
+  processes(): Iterable<WorkerProcess>
+  /** Milliseconds that the process has owed an answer to steering. */
+  silence(worker: WorkerProcess, now: number): number
+  found(worker: WorkerProcess, finding: Finding, silence: number): void
+}
+
+export class Watch {
+  readonly #policy: CheckUpPolicy
+  readonly #events: WatchEvents
+  readonly #checkUps = new WeakMap<WorkerProcess, CheckUp>()
+  #timer: NodeJS.Timeout | undefined
+  #lookedAt = 0
+  /** This process itself was held up before: nobody could be heard. */
+  #awakeSince = 0
+
+  constructor(policy: CheckUpPolicy, events: WatchEvents) {
+    this.#policy = policy
+    this.#events = events
+  }
+
+  start(): void {
+    this.#lookedAt = performance.now()
+    this.#timer = setInterval(() => this.#look(performance.now()), this.#policy.interval).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(now: number): void {
+    if (now - this.#lookedAt > 3 * this.#policy.interval) this.#awakeSince = now
+    this.#lookedAt = now
+    for (const worker of this.#events.processes()) {
+      if (!worker.attached || !worker.enabled || worker.state === 'stopping') continue
+      const said = Math.max(now - worker.lastSign, this.#events.silence(worker, now))
+      const silence = Math.min(now - this.#awakeSince, said)
+      const { beat, startedAt } = worker
+      const finding = this.#checkUpOf(worker).look({ now, silence, age: now - startedAt, beat })
+      if (finding !== undefined) this.#events.found(worker, finding, silence)
+    }
+  }
+
+  #checkUpOf(worker: WorkerProcess): CheckUp {
+    const known = this.#checkUps.get(worker)
+    if (known !== undefined) return known
+    const fresh = new CheckUp(this.#policy, Math.random())
+    this.#checkUps.set(worker, fresh)
+    return fresh
+  }
+}

@@ -1,0 +1,20 @@
+// Messages of ours on Node's own channel, in both directions. Whether the other end is still there is heard by the
+// channel's end, not by a failed write: what it said before may still be unread.
+import type { ChildProcess } from 'node:child_process'
+import type { ToPrimary, ToWorker } from '../protocol.ts'
+import type { TcpHandle } from './tcp-handle.ts'
+
+/**
+ * @param message - a connection is just its number: this is what is sent most
+ * @param handle - its descriptor stays open here, as keepOpen does it for a socket, until the acknowledgement
+ */
+export function postToWorker(child: ChildProcess, message: ToWorker | number, handle?: TcpHandle): void {
+  // Without a callback a failed write would be an 'error' event that can end the primary.
+  if (child.connected) child.send({ holdfast: message }, handle as never, ignore)
+}
+
+export function postToPrimary(message: ToPrimary): void {
+  if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, ignore)
+}
+
+function ignore(): void {}

@@ -1,0 +1,51 @@
+// What a worker process is started with.
+import type { ChildProcess } from 'node:child_process'
+import { PROTOCOL_VERSION, SERVICE_RESTART, type Address } from './protocol.ts'
+import { workerEnvironment } from './role.ts'
+import type { Settings } from './settings.ts'
+import { countingOption } from './steering/admission.ts'
+import type { Program } from './supervisor/worker-process.ts'
+import type { Endpoint, Transport } from './transport/transport.ts'
+
+/** The worker that the process is to be. */
+export interface Post {
+  /** Negative for a spare. */
+  id: number
+  workers: number
+  restarts: number
+  address: Address
+}
+
+/** @param started - called with the child and the primary's end of its channel */
+export function workerProgram(
+  { exec, args, execArgv, env, shutdown, reload, backlog, limits, health }: Settings,
+  transport: Transport,
+  post: Post,
+  started: (child: ChildProcess, endpoint: Endpoint) => void,
+): Program {
+  const { serialization } = transport
+  const setup = {
+    ...post,
+    version: PROTOCOL_VERSION,
+    farewell: { deadline: shutdown.deadline, grace: reload.grace, spread: 0, code: SERVICE_RESTART },
+    interval: health.interval,
+    backlog,
+    countEnds: countingOption(limits) !== undefined,
+    transport: transport.name,
+    serialization,
+  }
+  const endpoint = transport.endpoint()
+  return {
+    exec,
+    args,
+    execArgv,
+    serialization,
+    env: { ...process.env, ...env, ...workerEnvironment(setup) },
+    inherit: endpoint.inherit,
+    forked(child) {
+      endpoint.forked()
+      if (child === undefined) endpoint.close()
+      else started(child, endpoint)
+    },
+  }
+}

@@ -1,0 +1,35 @@
+// Signs of life: what this worker tells of itself, once per interval.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Server } from 'node:net'
+import type { Beat } from '../protocol.ts'
+
+/** Samples of the loop's delay within an interval; each one wakes the process up. */
+const SAMPLES = 10
+
+/**
+ * @param interval - milliseconds
+ * @param served - connections taken so far
+ * @returns stops
+ */
+export function startBeats(
+  server: Server,
+  interval: number,
+  served: () => number,
+  send: (beat: Beat) => void,
+): () => void {
+  const resolution = Math.max(1, Math.round(interval / SAMPLES))
+  const delay = monitorEventLoopDelay({ resolution })
+  delay.enable()
+  const beat = (): void => {
+    // The histogram has nanoseconds, and each sample the time that was asked for with it.
+    const lag = Math.max(0, Math.round(delay.max / 1e6) - resolution)
+    delay.reset()
+    const { rss, heapUsed } = process.memoryUsage()
+    server.getConnections((_error, connections) => send({ lag, rss, heapUsed, connections, served: served() }))
+  }
+  const timer = setInterval(beat, interval).unref()
+  return () => {
+    clearInterval(timer)
+    delay.disable()
+  }
+}

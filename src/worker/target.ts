@@ -1,0 +1,14 @@
+// What the application gives: a server, or a function that makes one.
+import { Server } from 'node:net'
+import { StickyError } from '../errors.ts'
+
+/** A server, or a function that makes one; the function runs in workers only. */
+export type Target = Server | (() => Server | Promise<Server>)
+
+/** @throws StickyError HOLDFAST_BAD_TARGET */
+export async function resolveTarget(target: Target): Promise<Server> {
+  if (typeof target !== 'function') return target
+  const server = await target()
+  if (server instanceof Server) return server
+  throw new StickyError('HOLDFAST_BAD_TARGET', 'return the http, https, http2, tls or net server from it')
+}

@@ -1,0 +1,96 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { startBalancer, type Balancer } from '../support/balancer.ts'
+import { loopback, until } from '../support/clients.ts'
+import { steadyLoad, type Steady } from '../support/steady.ts'
+
+const addresses = Array.from({ length: 200 }, (_, n) => loopback(n))
+
+async function underLoad(t: Test, balancer: Balancer): Promise<Steady> {
+  const load = steadyLoad(balancer.port, addresses)
+  t.teardown(() => load.stop())
+  await load.whereNext()
+  return load
+}
+
+async function explained(balancer: Balancer): Promise<Map<string, number>> {
+  const workers = new Map<string, number>()
+  for (const address of addresses) workers.set(address, (await balancer.explain(address)).worker)
+  return workers
+}
+
+for (const [name, steering, native] of [
+  ['hand-off over descriptor-channel', 'handoff', '1'],
+  ['hand-off over node-ipc', 'handoff', '0'],
+  ['kernel steering', 'kernel', '1'],
+] as const) {
+  t.test(`nothing fails and everybody finds home, with ${name}`, async (t) => {
+    const reload = { grace: 50, spread: 300 }
+    const balancer = await startBalancer(t, {
+      kind: 'ws',
+      options: { workers: 2, steering, reload, limits: { holdTimeout: 30_000 } },
+      env: { HOLDFAST_NATIVE: native },
+    })
+    const load = await underLoad(t, balancer)
+    const home = await explained(balancer)
+    t.strictSame(await load.whereNext(), home)
+
+    await t.test('on a reload: every process is new, no client moves', async (t) => {
+      const before = (await balancer.status()).workers.map(({ pid }) => pid)
+      await balancer.reload()
+      const { workers } = await balancer.status()
+      t.strictSame(
+        workers.map(({ pid, state, generation }) => [before.includes(pid), state, generation]),
+        [
+          [false, 'ready', 1],
+          [false, 'ready', 1],
+        ],
+      )
+      t.strictSame(await load.whereNext(), home)
+      t.ok(load.answers.returned > 0, `${load.answers.returned} WebSockets were told to come back`)
+      t.strictSame(load.failures, [])
+    })
+
+    await t.test('on scaling to 4 and to 3: established connections stay, new ones go where they belong', async (t) => {
+      const returned = load.answers.returned
+      await balancer.scale(4)
+      const four = await explained(balancer)
+      t.equal(new Set(four.values()).size, 4)
+      const landed = await load.whereNext()
+      for (const [i, address] of addresses.entries()) {
+        // Every third is a short connection; the others were open before, and stay where they are.
+        const expected = i % 3 === 0 ? four : home
+        t.equal(landed.get(address), expected.get(address), `client ${i}`)
+      }
+      t.equal(load.answers.returned, returned, 'no WebSocket was closed')
+      await balancer.scale(3)
+      const three = await explained(balancer)
+      t.equal(new Set(three.values()).size, 3)
+      const moved = addresses.filter((address) => three.get(address) !== four.get(address))
+      t.ok(
+        moved.every((address) => four.get(address) === 3),
+        'only clients of the worker that went have moved',
+      )
+      t.equal((await balancer.status()).workers.length, 3)
+      t.strictSame(load.failures, [])
+    })
+  })
+}
+
+t.test('workers are recycled by age, one at a time, and nobody notices', async (t) => {
+  const balancer = await startBalancer(t, {
+    kind: 'ws',
+    options: { workers: 2, health: { interval: 100 }, restart: { maxAge: 1_500 }, reload: { grace: 50, spread: 100 } },
+  })
+  const load = await underLoad(t, balancer)
+  const first = (await balancer.status()).workers.map(({ pid }) => pid)
+  let most = 0
+  await until('both were replaced', async () => {
+    const { workers } = await balancer.status()
+    most = Math.max(most, workers.filter(({ pid, uptime }) => !first.includes(pid) && uptime < 300).length)
+    return workers.every(({ pid }) => !first.includes(pid))
+  })
+  t.match(balancer.output(), /worker\.renew worker=\d pid=\d+ reason="it is 1 s old"/)
+  t.strictSame(await load.whereNext(), await explained(balancer))
+  t.strictSame(load.failures, [])
+})
