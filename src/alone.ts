@@ -3,10 +3,10 @@ import { EventEmitter } from 'node:events'
 import type { Server } from 'node:net'
 import { StickyError } from './errors.ts'
 import type { Address, Drain } from './protocol.ts'
-import { GOING_AWAY } from './protocol.ts'
 import type { Settings } from './settings.ts'
 import { listen } from './steering/listen.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from './sticky.ts'
+import { closing } from './supervisor/farewell.ts'
 import { handleSignals } from './supervisor/shutdown.ts'
 import { finisher } from './worker/finish.ts'
 import { lifecycle } from './worker/lifecycle.ts'
@@ -78,7 +78,7 @@ export class Alone extends EventEmitter<WorkerRoleEvents> implements WorkerStick
 
   /** @returns whether everything was served before the deadline */
   async #close(deadline: number): Promise<boolean> {
-    const how = { deadline, grace: Math.min(this.#settings.reload.grace, deadline / 20), spread: 0, code: GOING_AWAY }
+    const how = closing(this.#settings, deadline)
     this.#tell('drain', how)
     const expired = new Promise<'expired'>((late) => setTimeout(late, deadline, 'expired').unref())
     const served = this.#server === undefined ? undefined : await Promise.race([this.#finish(how), expired])

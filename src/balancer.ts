@@ -7,14 +7,16 @@ import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
 import { Changes } from './changes.ts'
 import { misuse, show } from './option-reader.ts'
-import { GOING_AWAY, type Address, type Drain } from './protocol.ts'
+import type { Address } from './protocol.ts'
+import { Ownership } from './ownership.ts'
 import { relaySocketIO, type Relay } from './broadcast/relay.ts'
 import { checkEntry, type Settings } from './settings.ts'
-import { MAX_WORKERS, slotTable, type SlotTable } from './slots/slot-table.ts'
+import { MAX_WORKERS, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
 import type { Steering, SteeringEvents } from './steering/steering.ts'
 import { chooseSteering } from './steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
+import { closing } from './supervisor/farewell.ts'
 import { handleCrash, handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 import { howItEnded, type Program, type WorkerExit, type WorkerProcess } from './supervisor/worker-process.ts'
@@ -38,14 +40,13 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   readonly #relay: Relay<WorkerProcess>
   readonly #neverReady = new Set<number>()
   readonly #native: Native
-  readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#lend(worker, 'is away') }
+  readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
   readonly #changes: Changes
   readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
-  #table: SlotTable
-  #workers: number
+  readonly #ownership: Ownership
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
   #settle = { ready: (): void => {}, failed: (_: StickyError): void => {} }
@@ -55,15 +56,17 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     super()
     this.#onclosed = onclosed
     this.#settings = settings
-    this.#table = slotTable(settings.workers)
-    this.#workers = settings.workers
+    this.#ownership = new Ownership(settings.workers, {
+      serves: (id) => this.#supervisor.serves(id),
+      moved: (table, moved, reason) => this.#moved(table, moved, reason),
+    })
     this.#native = chooseTransport()
     this.#relay = relaySocketIO(() => this.#supervisor.processes)
-    this.#steering = new Handoff(settings, this.#native.libc, this.#table, this.#steeringEvents)
+    this.#steering = new Handoff(settings, this.#native.libc, this.#ownership.table, this.#steeringEvents)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
       state: ({ id, pid, state }, from) => this.#tell('worker:state', { id, pid, from, state }),
-      well: ({ id }, well) => (well ? this.#giveBack(id) : this.#lendHalf(id)),
+      well: ({ id }, well) => (well ? this.#ownership.giveBack(id) : this.#ownership.spare(id)),
       silence: ({ child }, now) => this.#steering.silence(child, now),
       leaving: (worker) => this.#steering.retire(worker.child),
       gone: (worker, exit) => this.#workerGone(worker, exit),
@@ -72,7 +75,10 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     })
     this.#changes = new Changes(settings.logger, {
       reload: () => this.#supervisor.reload(),
-      scale: (workers) => this.#scale(workers),
+      scale: async (workers) => {
+        this.#ownership.resize(workers)
+        await this.#supervisor.scale(workers)
+      },
     })
     // A log pipe that was closed (`| head`) must not end the service.
     process.stderr.on('error', () => {})
@@ -80,7 +86,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
       reload: () => this.reload(),
-      scale: (by) => this.scale(Math.min(MAX_WORKERS, Math.max(1, this.#workers + by))),
+      scale: (by) => this.scale(Math.min(MAX_WORKERS, Math.max(1, this.#ownership.workers + by))),
     })
     this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
     this.ready = this.#start().catch((error: unknown) => {
@@ -101,7 +107,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       startedAt: this.#startedAt,
       address: this.#address,
       settings: this.#settings,
-      table: this.#table,
+      table: this.#ownership.table,
       steering: this.#steering,
       reason: this.#steeringReason,
       transport: this.#native.transport.name,
@@ -110,7 +116,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   explain(address: string): Explanation {
-    return explain(address, this.#settings, this.#table, this.#workers, this.#steering.name)
+    return explain(address, this.#settings, this.#ownership.table, this.#ownership.workers, this.#steering.name)
   }
 
   async reload(): Promise<void> {
@@ -141,7 +147,12 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     const { logger, workers } = settings
     checkEntry(settings)
     logDegraded(settings, this.#native)
-    const { steering, reason } = await chooseSteering(settings, this.#native, this.#table, this.#steeringEvents)
+    const { steering, reason } = await chooseSteering(
+      settings,
+      this.#native,
+      this.#ownership.table,
+      this.#steeringEvents,
+    )
     this.#steering = steering
     this.#steeringReason = reason
     this.#address = await steering.open()
@@ -164,7 +175,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
 
   #program(id: number, restarts: number): Program {
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
-    const post = { id, restarts, address, workers: this.#workers }
+    const post = { id, restarts, address, workers: this.#ownership.workers }
     return workerProgram(this.#settings, this.#native.transport, post, (child, endpoint) => {
       this.#endpoints.set(child, endpoint)
     })
@@ -173,7 +184,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   #workerReady(worker: WorkerProcess): void {
     const endpoint = this.#endpoints.get(worker.child)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
-    this.#giveBack(worker.id)
+    this.#ownership.giveBack(worker.id)
     this.#tell('worker:ready', { id: worker.id, pid: worker.pid })
     this.#neverReady.delete(worker.id)
     if (this.#neverReady.size === 0) this.#settle.ready()
@@ -196,41 +207,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     process.exit(EXIT_NEVER_READY)
   }
 
-  /** Others serve a worker's slots while it stays away, if there is another one that serves at all. */
-  #lend(worker: number, why: string, least = 1): void {
-    const others = this.#table.workers.filter((id) => id !== worker && this.#supervisor.serves(id))
-    if (others.length < least || !this.#table.workers.includes(worker)) return
-    this.#reassign(this.#table.without(worker), `worker ${worker} ${why}`)
-  }
-
-  /** Where most are unwell it is the load, and what one sheds would fall on the next: then everybody keeps its own. */
-  #lendHalf(worker: number): void {
-    this.#lend(worker, 'is not healthy', this.#workers / 2)
-  }
-
-  #giveBack(worker: number): void {
-    if (this.#table.workers.includes(worker)) return
-    this.#reassign(this.#table.with(worker), `worker ${worker} is back`)
-  }
-
-  async #scale(workers: number): Promise<void> {
-    const removed = this.#table.workers.filter((id) => id >= workers)
-    this.#workers = workers
-    if (removed.length > 0) {
-      // Also those whose slots are lent to one that goes.
-      const all = Array.from({ length: workers }, (_, id) => id).reduce((table, id) => table.with(id), this.#table)
-      this.#reassign(
-        removed.reduce((table, id) => table.without(id), all),
-        `${workers} workers are left`,
-      )
-    }
-    await this.#supervisor.scale(workers)
-  }
-
-  #reassign(table: SlotTable, reason: string): void {
-    const before = this.#table
-    const moved = table.owners.reduce((sum, owner, slot) => sum + Number(owner !== before.owners[slot]), 0)
-    this.#table = table
+  #moved(table: SlotTable, moved: number, reason: string): void {
     this.#steering.assign(table)
     this.#settings.logger.info('slots.moved', { moved, reason })
     this.#tell('slots:moved', { moved, workers: table.workers, reason })
@@ -254,17 +231,12 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     await this.#steering.closeListener()
     await this.#steering.settled(deadline / 2)
     for (const worker of this.#supervisor.processes) this.#steering.retire(worker.child)
-    const clean = await this.#supervisor.stop(this.#farewell(Math.max(0, end - performance.now())))
+    const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - performance.now())))
     this.#steering.close()
     this.#settle.failed(new StickyError('HOLDFAST_CLOSED'))
     logger.info('balancer.closed', { clean })
     this.#release()
     return clean
-  }
-
-  #farewell(deadline: number): Drain {
-    const grace = Math.min(this.#settings.reload.grace, deadline / 20)
-    return { deadline, grace, spread: 0, code: GOING_AWAY }
   }
 
   #release(): void {

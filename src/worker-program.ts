@@ -1,9 +1,10 @@
 // What a worker process is started with.
 import type { ChildProcess } from 'node:child_process'
-import { PROTOCOL_VERSION, SERVICE_RESTART, type Address } from './protocol.ts'
+import { PROTOCOL_VERSION, type Address } from './protocol.ts'
 import { workerEnvironment } from './role.ts'
 import type { Settings } from './settings.ts'
 import { countingOption } from './steering/admission.ts'
+import { leaving } from './supervisor/farewell.ts'
 import type { Program } from './supervisor/worker-process.ts'
 import type { Endpoint, Transport } from './transport/transport.ts'
 
@@ -18,16 +19,17 @@ export interface Post {
 
 /** @param started - called with the child and the primary's end of its channel */
 export function workerProgram(
-  { exec, args, execArgv, env, shutdown, reload, backlog, limits, health }: Settings,
+  settings: Settings,
   transport: Transport,
   post: Post,
   started: (child: ChildProcess, endpoint: Endpoint) => void,
 ): Program {
+  const { exec, args, execArgv, env, backlog, limits, health } = settings
   const { serialization } = transport
   const setup = {
     ...post,
     version: PROTOCOL_VERSION,
-    farewell: { deadline: shutdown.deadline, grace: reload.grace, spread: 0, code: SERVICE_RESTART },
+    farewell: leaving(settings),
     interval: health.interval,
     backlog,
     countEnds: countingOption(limits) !== undefined,

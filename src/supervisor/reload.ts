@@ -2,24 +2,24 @@
 import { describe, StickyError } from '../errors.ts'
 
 /**
- * @param ids - the workers to replace
+ * @param workers - those to replace
  * @param parallel - how many at a time
  * @param replace - resolves when the successor serves and the old process has ended; rejects when there is no successor
  * @throws StickyError HOLDFAST_RELOAD_FAILED; those that were replaced stay so, the others keep serving as they are
  */
-export async function rolling(
-  ids: readonly number[],
+export async function rolling<W extends { readonly id: number }>(
+  workers: readonly W[],
   parallel: number,
-  replace: (id: number) => Promise<void>,
+  replace: (worker: W) => Promise<void>,
 ): Promise<void> {
-  const left = [...ids]
+  const left = [...workers]
   let failed: { id: number; error: unknown } | undefined
   const lane = async (): Promise<void> => {
-    for (let id = left.shift(); id !== undefined; id = left.shift()) {
+    for (let worker = left.shift(); worker !== undefined; worker = left.shift()) {
       try {
-        await replace(id)
+        await replace(worker)
       } catch (error) {
-        failed ??= { id, error }
+        failed ??= { id: worker.id, error }
         left.length = 0
       }
     }

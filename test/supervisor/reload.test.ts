@@ -5,7 +5,7 @@ import { rolling } from '../../src/supervisor/reload.ts'
 function stage() {
   const running: { id: number; done(): void; fail(error: Error): void }[] = []
   const begun: number[] = []
-  const replace = (id: number) =>
+  const replace = ({ id }: { id: number }) =>
     new Promise<void>((done, fail) => {
       begun.push(id)
       running.push({ id, done, fail })
@@ -13,11 +13,12 @@ function stage() {
   return { running, begun, replace }
 }
 
+const workers = (n: number) => Array.from({ length: n }, (_, id) => ({ id }))
 const turn = () => new Promise((done) => setImmediate(done))
 
 t.test('one after the other', async (t) => {
   const { running, begun, replace } = stage()
-  const all = rolling([0, 1, 2], 1, replace)
+  const all = rolling(workers(3), 1, replace)
   for (let n = 1; n <= 3; n++) {
     await turn()
     t.equal(begun.length, n)
@@ -29,7 +30,7 @@ t.test('one after the other', async (t) => {
 
 t.test('or some at a time, the next one as soon as one is done', async (t) => {
   const { running, begun, replace } = stage()
-  const all = rolling([0, 1, 2, 3], 2, replace)
+  const all = rolling(workers(4), 2, replace)
   await turn()
   t.strictSame(begun, [0, 1])
   running[1]!.done()
@@ -43,7 +44,7 @@ t.test('or some at a time, the next one as soon as one is done', async (t) => {
 
 t.test('the first failure stops it, what runs is waited for, and the error says why', async (t) => {
   const { running, begun, replace } = stage()
-  const all = rolling([0, 1, 2, 3], 2, replace)
+  const all = rolling(workers(4), 2, replace)
   let settled = false
   all.catch(() => {}).finally(() => (settled = true))
   await turn()
