@@ -42,6 +42,7 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   let served = 0
   let left: Promise<void> | undefined
   let isReady = false
+  let isSpare = setup.id < 0
   const ends = endReporter((numbers) => postToPrimary({ type: 'ended', numbers }))
   let sockets: SlotSockets | undefined
   let ended = (): void => {}
@@ -59,7 +60,10 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   process.on('message', (raw: unknown) => {
     const message = openForWorker(raw)
     if (message?.type === 'drain') void drain(message)
-    if (message?.type === 'become') events.become(message.id, message.workers)
+    if (message?.type === 'become') {
+      isSpare = false
+      events.become(message.id, message.workers)
+    }
     if (message?.type === 'workers') events.workers(message.workers)
     if (message?.type === 'drop') {
       sockets?.drop(message.slots, message.final)
@@ -127,7 +131,7 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
     const expired = new Promise<void>((done) => setTimeout(done, how.deadline).unref())
     events.drain(how)
     // What the primary sent before it heard of the leave is still on its way, and is served.
-    if (isReady) await Promise.race([end, expired])
+    if (isReady && !isSpare) await Promise.race([end, expired])
     await Promise.race([close(how), expired])
     events.leave()
     // In a turn of its own: disconnecting while early messages are being delivered crashes Node.

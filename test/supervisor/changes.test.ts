@@ -1,7 +1,9 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
 import { startBalancer, type Balancer } from '../support/balancer.ts'
-import { loopback, until } from '../support/clients.ts'
+import { loopback, request, until } from '../support/clients.ts'
 import { steadyLoad, type Steady } from '../support/steady.ts'
 
 const addresses = Array.from({ length: 200 }, (_, n) => loopback(n))
@@ -93,4 +95,64 @@ t.test('workers are recycled by age, one at a time, and nobody notices', async (
   t.match(balancer.output(), /worker\.renew worker=\d pid=\d+ reason="it is 1 s old"/)
   t.strictSame(await load.whereNext(), await explained(balancer))
   t.strictSame(load.failures, [])
+})
+
+const holdfast = new URL('../../src/index.js', import.meta.url).href
+
+/** A worker program that answers with its version. */
+const program = (version: number) => `import http from 'node:http'
+import { stickyListen } from '${holdfast}'
+stickyListen(http.createServer((_, response) => response.end('{"version":${version}}')), {})
+`
+
+t.test('a reload loads the new program; one that does not start changes nothing, and says why', async (t) => {
+  const exec = join(t.testdir({}), 'app.mjs')
+  writeFileSync(exec, program(1))
+  const balancer = await startBalancer(t, { options: { workers: 2, exec } })
+  const pids = [await balancer.pid(0), await balancer.pid(1)]
+  writeFileSync(exec, 'const = 2\n')
+  const failed = balancer.reload()
+  await t.rejects(failed, {
+    code: 'HOLDFAST_RELOAD_FAILED',
+    message: /worker 0 keeps its old process: a worker did not get ready: SyntaxError:/,
+  })
+  t.strictSame([await balancer.pid(0), await balancer.pid(1)], pids, 'the old ones serve on')
+  t.match(await request({ port: balancer.port }), { version: 1 })
+  t.match(balancer.output(), /reload\.failed/)
+  writeFileSync(exec, program(2))
+  await Promise.all([balancer.reload(), balancer.reload()])
+  t.match(await request({ port: balancer.port }), { version: 2 })
+})
+
+t.test('a reload brings a repaired program back at once, however long it would have waited', async (t) => {
+  const exec = join(t.testdir({}), 'app.mjs')
+  writeFileSync(exec, program(1))
+  const restart = { minDelay: 600_000, maxDelay: 600_000 }
+  const balancer = await startBalancer(t, { options: { workers: 2, exec, restart } })
+  const { worker } = await balancer.explain('127.0.0.1')
+  const gone = balancer.event('worker:exit')
+  process.kill(await balancer.pid(worker), 'SIGKILL')
+  await gone
+  t.match((await balancer.status()).workers[worker], { pid: null, state: 'gone' })
+  const answer = request({ port: balancer.port })
+  await balancer.reload()
+  t.match(await answer, { version: 1 })
+  t.match((await balancer.status()).workers[worker], { state: 'ready', generation: 1 })
+})
+
+t.test('closing in the middle of a reload or of scaling comes to an end', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2 } })
+  const changes = [balancer.reload(), balancer.scale(4)].map((change) => change.catch((error: unknown) => error))
+  const closed = balancer.close()
+  const [reloaded, scaled] = await Promise.all(changes)
+  t.match(reloaded, { code: /HOLDFAST_(RELOAD_FAILED|CLOSED)/ })
+  t.match(scaled, { code: 'HOLDFAST_CLOSED' })
+  t.equal(await closed, true)
+})
+
+t.test('a number of workers that can not be is refused', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1 } })
+  for (const workers of [0, 257, 1.5, '2', undefined] as number[]) {
+    await t.rejects(balancer.scale(workers), { code: 'HOLDFAST_BAD_OPTION', message: /^scale: expected an integer/ })
+  }
 })

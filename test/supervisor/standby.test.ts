@@ -1,0 +1,51 @@
+import t from 'tap'
+import { startBalancer } from '../support/balancer.ts'
+import { request, until } from '../support/clients.ts'
+
+for (const steering of ['handoff', 'kernel'] as const) {
+  t.test(`a spare process takes a dead worker's place at once, with ${steering}`, async (t) => {
+    // Nobody is started again during this test but spares.
+    const options = { workers: 2, standby: 1, steering, restart: { minDelay: 60_000, maxDelay: 60_000 } }
+    const balancer = await startBalancer(t, { options })
+    const { worker } = await balancer.explain('127.0.0.1')
+    for (let round = 0; round < 2; round++) {
+      await until('there is a spare', async () => (await balancer.status()).standby === 1)
+      const pid = await balancer.pid(worker)
+      const back = balancer.event<{ id: number; pid: number }>('worker:ready', ({ id }) => id === worker)
+      process.kill(pid, 'SIGKILL')
+      const spare = await back
+      t.not(spare.pid, pid)
+      t.match(await request({ port: balancer.port }), { worker, pid: spare.pid }, 'it knows which worker it is')
+      t.match((await balancer.status()).workers[worker], { pid: spare.pid, state: 'ready', slots: 128 })
+    }
+    t.match(balancer.output(), new RegExp(`worker\\.standby worker=${worker}`))
+    t.notMatch(balancer.output(), /slots\.moved/, 'and no slot was lent meanwhile')
+  })
+}
+
+t.test('a stuck worker is replaced by a spare, before it is dead', async (t) => {
+  const options = { workers: 2, standby: 1, health: { deadline: 600 }, limits: { holdTimeout: 30_000 } }
+  const balancer = await startBalancer(t, { options })
+  await until('there is a spare', async () => (await balancer.status()).standby === 1)
+  const { worker } = await balancer.explain('127.0.0.1')
+  const stuck = await balancer.pid(worker)
+  const gone = balancer.event<{ pid: number }>('worker:exit', ({ pid }) => pid === stuck)
+  const back = balancer.event<{ id: number }>('worker:ready', ({ id }) => id === worker)
+  process.kill(stuck, 'SIGSTOP')
+  const first = await Promise.race([back.then(() => 'replaced'), gone.then(() => 'gone')])
+  t.equal(first, 'replaced')
+  t.match(await gone, { signal: 'SIGKILL' })
+  t.match(await request({ port: balancer.port }), { worker })
+})
+
+t.test('a reload renews the spares too', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 1, standby: 1 } })
+  await until('there is a spare', async () => (await balancer.status()).standby === 1)
+  await balancer.reload()
+  await until('there is one again', async () => (await balancer.status()).standby === 1)
+  const reloaded = await balancer.pid(0)
+  const back = balancer.event<{ id: number; pid: number }>('worker:ready', ({ pid }) => pid !== reloaded)
+  process.kill(reloaded, 'SIGKILL')
+  await back
+  t.match((await balancer.status()).workers[0], { state: 'ready', generation: 1 })
+})
