@@ -11,7 +11,7 @@ export function tellingLine(lines: readonly string[]): string | undefined {
 const LINES = 20
 const LINE_LENGTH = 500
 
-/** A starting worker's output is held back for so many milliseconds or bytes at most. */
+/** A starting worker's output is held back for so many milliseconds, from its first word, or bytes at most. */
 const HOLD_TIME = 1_000
 const HOLD_BYTES = 64 * 1024
 
@@ -23,7 +23,7 @@ const HOLD_BYTES = 64 * 1024
  */
 export class StderrRelay {
   readonly #out: (chunk: Buffer) => void
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
   #held: Buffer[] | undefined = []
   #size = 0
   #lines: string[] = []
@@ -31,7 +31,6 @@ export class StderrRelay {
 
   constructor(stream: Readable, out: (chunk: Buffer) => void) {
     this.#out = out
-    this.#timer = setTimeout(() => this.release(), HOLD_TIME).unref()
     stream.on('data', (chunk: Buffer) => this.#take(chunk))
     stream.on('error', () => {}) // the worker ended while it was writing
   }
@@ -64,6 +63,8 @@ export class StderrRelay {
     this.#rest = (lines.pop() ?? '').slice(0, LINE_LENGTH)
     this.#lines = [...this.#lines, ...lines.map((line) => line.slice(0, LINE_LENGTH))].slice(-LINES)
     if (this.#held === undefined) return this.#out(chunk)
+    // From the first word on: a busy machine may take long to get there, and what is last follows soon.
+    this.#timer ??= setTimeout(() => this.release(), HOLD_TIME).unref()
     this.#held.push(chunk)
     this.#size += chunk.length
     if (this.#size > HOLD_BYTES) this.release()
