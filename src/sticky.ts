@@ -101,6 +101,8 @@ export interface Status {
   workers: WorkerStatus[]
   /** Spare processes that could take a worker's place now. */
   standby: number
+  /** How often a process has entered each state since the start. */
+  entered: Record<WorkerState, number>
   /** Kernel steering: connections queued in the kernel, by slot. */
   queues?: number[]
   connections: SteeringCounters & { pending: number }

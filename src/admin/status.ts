@@ -32,6 +32,7 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
     steering: { name: steering.name, reason, transport, hash: fallbackReason === undefined ? 'native' : 'portable' },
     workers: supervisor.members.map((member) => workerStatus(member, parts, now)),
     standby: supervisor.standby,
+    entered: { ...supervisor.entered },
     ...(queues === undefined ? {} : { queues }),
     connections: { ...counters, closed: { ...counters.closed }, pending },
   }

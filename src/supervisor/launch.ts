@@ -42,7 +42,10 @@ export function launch(
       logger[level]('worker.exit', { worker: worker.id, pid: worker.pid, code, signal, uptime, failure })
       on.gone(worker, exit)
     },
-    state: (_, from) => on.state(worker, from),
+    state(_, from) {
+      logger.debug('worker.state', { worker: worker.id, pid: worker.pid, from, state: worker.state })
+      on.state(worker, from)
+    },
     message: (_, message) => on.message(worker, message),
     unknown: () => logger.warn('worker.unknown-message', { worker: worker.id, pid: worker.pid }),
   })

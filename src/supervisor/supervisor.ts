@@ -9,7 +9,7 @@ import { Revival } from './revival.ts'
 import { StartOutput } from './stderr.ts'
 import { treatment } from './treatment.ts'
 import { Watch } from './watch.ts'
-import type { Program, WorkerProcess, WorkerExit } from './worker-process.ts'
+import type { Program, WorkerProcess, WorkerExit, WorkerState } from './worker-process.ts'
 
 export interface SupervisorEvents extends Omit<LaunchEvents, 'stopping'> {
   /** The process serves as its worker from now on. */
@@ -23,6 +23,8 @@ export interface SupervisorEvents extends Omit<LaunchEvents, 'stopping'> {
 }
 
 export class Supervisor {
+  /** How often a process has entered each state. */
+  readonly entered: Record<WorkerState, number> = { starting: 0, ready: 0, draining: 0, stopping: 0, gone: 0 }
   readonly #settings: Settings
   readonly #program: (id: number, restarts: number) => Program
   readonly #events: SupervisorEvents
@@ -57,14 +59,11 @@ export class Supervisor {
       replace: async (worker) => this.#unlessReplaced(worker, (member) => this.#renewal.renew(member)),
       succeed: (worker) => this.#unlessReplaced(worker, (member) => this.#renewal.succeed(member)),
     })
-    this.#watch = new Watch(
-      { ...settings.health, ...settings.restart },
-      {
-        processes: () => [...this.#members, ...this.#spares].flatMap(({ current }) => current ?? []),
-        silence: (worker, now) => (worker.id < 0 ? 0 : events.silence(worker, now)),
-        found: treat,
-      },
-    )
+    this.#watch = new Watch(settings, {
+      processes: () => [...this.#members, ...this.#spares].flatMap(({ current }) => current ?? []),
+      silence: (worker, now) => (worker.id < 0 ? 0 : events.silence(worker, now)),
+      found: treat,
+    })
   }
 
   get members(): readonly Readonly<Member>[] {
@@ -157,7 +156,10 @@ export class Supervisor {
   #start({ id, restarts }: Member): WorkerProcess {
     const post = { id, generation: this.#generation, program: this.#program(id, restarts) }
     const worker = launch(post, this.#settings, this.#output, {
-      state: (_, from) => this.#events.state(worker, from),
+      state: (_, from) => {
+        this.entered[worker.state]++
+        this.#events.state(worker, from)
+      },
       message: (_, message) => this.#events.message(worker, message),
       ready: () => this.#ready(worker),
       leaving: () => this.#leaving(worker),
@@ -165,6 +167,7 @@ export class Supervisor {
       stopping: () => this.#stopping,
     })
     this.#processes.add(worker)
+    this.entered.starting++
     return worker
   }
 
@@ -182,7 +185,7 @@ export class Supervisor {
     const member = this.#memberOf(worker)
     if (member?.next === worker) this.#succeed(member, worker)
     else if (member?.current === worker && worker.id >= 0) this.#events.ready(worker)
-    const missing = this.#members.find(({ current, next }) => current === undefined && next === undefined)
+    const missing = this.#members.find(({ current, next }) => (current ?? next) === undefined)
     if (worker.id < 0 && missing !== undefined) this.#standIn(missing)
   }
 

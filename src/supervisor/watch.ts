@@ -1,5 +1,6 @@
 // Looks at every process once per interval and tells what it found.
 import { performance } from 'node:perf_hooks'
+import type { Settings } from '../settings.ts'
 import { CheckUp, type CheckUpPolicy, type Finding } from './check-up.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
@@ -20,8 +21,8 @@ export class Watch {
   /** This process itself was held up before: nobody could be heard. */
   #awakeSince = 0
 
-  constructor(policy: CheckUpPolicy, events: WatchEvents) {
-    this.#policy = policy
+  constructor({ health, restart }: Pick<Settings, 'health' | 'restart'>, events: WatchEvents) {
+    this.#policy = { ...health, ...restart }
     this.#events = events
   }
 

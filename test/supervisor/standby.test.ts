@@ -20,6 +20,7 @@ for (const steering of ['handoff', 'kernel'] as const) {
     }
     t.match(balancer.output(), new RegExp(`worker\\.standby worker=${worker}`))
     t.notMatch(balancer.output(), /slots\.moved/, 'and no slot was lent meanwhile')
+    t.match((await balancer.status()).entered, { gone: 2 })
   })
 }
 
