@@ -75,6 +75,14 @@ t.test('one long job is no illness', async (t) => {
   )
 })
 
+t.test('who has not told anything yet is judged by its silence and age', async (t) => {
+  const checkUp = new CheckUp({ ...policy, maxAge: 10_000 }, 0)
+  const look = (second: number) =>
+    checkUp.look({ now: second * 1_000, silence: 0, age: second * 1_000, beat: undefined })
+  t.equal(look(1), undefined)
+  t.match(look(10), { type: 'renew' })
+})
+
 t.test('one beat is not counted twice', async (t) => {
   const checkUp = new CheckUp(policy, 0)
   const beat = { lag: 5_000, rss: 0, heapUsed: 0, connections: 0, served: 0 }

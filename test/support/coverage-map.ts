@@ -1,11 +1,19 @@
 // Which source files a test file has to cover completely: the pure one that it is named after. Elsewhere coverage is a
 // torch, not a target: COVERAGE=all shows what the whole run covers.
 
-const PURE = /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|breaker|health|recycle))\.test\.js$/
+const PURE =
+  /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|breaker|check-up|health|recycle|reload|restarts))\.test\.js$/
+
+/** What is tested together. */
+const TOGETHER: Record<string, readonly string[]> = {
+  'affinity/proxy-header': ['proxy-header', 'proxy-v1', 'proxy-v2', 'proxy-verdict', 'crc32c'].map(
+    (n) => `affinity/${n}`,
+  ),
+}
 
 /** @returns null: nothing. An empty array: whatever it loads. */
 export default function coverageMap(testFile: string): string[] | null {
   if (process.env['COVERAGE'] === 'all') return []
   const [, name] = PURE.exec(testFile) ?? []
-  return name === undefined ? null : [`build/src/${name}.js`]
+  return name === undefined ? null : (TOGETHER[name] ?? [name]).map((one) => `build/src/${one}.js`)
 }
