@@ -147,7 +147,7 @@ export class KernelSteering implements Steering {
     for (let slot = 0; slot < SLOTS; slot++) {
       const holder = this.#holders[slot]
       const target = this.#current.get(this.#table.owners[slot] ?? 0)
-      if (holder === target) continue
+      if (holder === target || target?.isAsked(slot) === true) continue
       if (holder === undefined && target !== undefined) append(giving, target, slot)
       else if (holder !== undefined && (target !== undefined || holder.retired)) append(taking, holder, slot)
     }
@@ -156,6 +156,12 @@ export class KernelSteering implements Steering {
       for (const slot of slots) this.#holders[slot] = link
       link.give(slots, sockets)
     }
+  }
+
+  /** It can not give back what is another's now: that one gets the sockets while this one has them too. */
+  #bypass(link: SlotLink): void {
+    const lost = this.#heldBy(link).filter((slot) => this.#current.get(this.#table.owners[slot] ?? 0) !== link)
+    if (lost.length > 0) this.#released(link, lost)
   }
 
   #released(link: SlotLink, slots: readonly number[]): void {
@@ -185,6 +191,7 @@ export class KernelSteering implements Steering {
     const queues = this.queues()
     for (const link of this.#links.values()) {
       if (this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)) link.ask(now)
+      if (link.silence(now) > this.#settings.health.ackTimeout) this.#bypass(link)
     }
     for (const [worker, absence] of this.#absent) this.#expire(worker, absence, queues, now)
   }

@@ -43,6 +43,11 @@ export class SlotLink {
     return this.#given.length === 0 && this.#held.size === 0
   }
 
+  /** Whether it was asked for the slot and has not answered: what it is given meanwhile could overtake the question. */
+  isAsked(slot: number): boolean {
+    return this.#dropping.has(slot)
+  }
+
   /** @returns whether they went out; false: try again later */
   give(slots: readonly number[], sockets: readonly number[]): boolean {
     for (let i = 0; i < slots.length; i += MAX_DESCRIPTORS) {

@@ -91,6 +91,7 @@ export class WorkerProcess {
   #state: WorkerState = 'starting'
   #readyAt: number | undefined
   #lastSign = performance.now()
+  #givenUpAt = -Infinity
   #beat: Beat | undefined
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
@@ -213,12 +214,15 @@ export class WorkerProcess {
       // Its application may not listen to us yet.
       this.stop('SIGTERM')
     }
+    // Who was given up, and has not shown since that it lives, gets no more time.
+    if (this.#lastSign < this.#givenUpAt) return
     clearTimeout(this.#killTimer)
     this.#killTimer = setTimeout(() => this.stop('SIGKILL'), how.deadline + LAST_WORDS)
   }
 
   /** Ends the process: by SIGTERM, and by SIGKILL when it gives no sign of life for `patience` milliseconds then. */
   terminate(patience: number): void {
+    this.#givenUpAt = performance.now()
     this.stop('SIGTERM')
     this.#killTimer ??= setTimeout(() => this.stop('SIGKILL'), patience)
   }

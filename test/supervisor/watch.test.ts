@@ -2,26 +2,29 @@ import t from 'tap'
 import { startBalancer } from '../support/balancer.ts'
 import { request, until } from '../support/clients.ts'
 
-t.test('who is held up for long lends its slots, and has them back when it is well', async (t) => {
-  const options = { workers: 2, health: { interval: 50, unhealthyAfter: 4, deadline: 60_000 } }
-  const balancer = await startBalancer(t, { options })
-  const { worker } = await balancer.explain('127.0.0.1')
-  const pid = await balancer.pid(worker)
-  const states: string[] = []
-  void balancer.event<{ id: number; state: string }>('worker:state', ({ id, state }) => {
-    if (id === worker) states.push(state)
-    return false
+for (const steering of ['handoff', 'kernel'] as const) {
+  t.test(`who is held up for long lends its slots, and has them back when it is well, with ${steering}`, async (t) => {
+    const health = { interval: 50, unhealthyAfter: 4, ackTimeout: 100, deadline: 60_000 }
+    const options = { workers: 2, steering, health }
+    const balancer = await startBalancer(t, { options })
+    const { worker } = await balancer.explain('127.0.0.1')
+    const pid = await balancer.pid(worker)
+    const states: string[] = []
+    void balancer.event<{ id: number; state: string }>('worker:state', ({ id, state }) => {
+      if (id === worker) states.push(state)
+      return false
+    })
+    process.kill(pid, 'SIGSTOP')
+    await until('it is unhealthy', async () => !(await balancer.status()).workers[worker]!.healthy)
+    t.match((await balancer.status()).workers[worker], { state: 'draining', enabled: true, slots: 0 })
+    t.match(await request({ port: balancer.port }), { worker: 1 - worker }, 'new clients go to the other one')
+    process.kill(pid, 'SIGCONT')
+    await until('it is healthy', async () => (await balancer.status()).workers[worker]!.healthy)
+    t.match(await request({ port: balancer.port }), { worker, pid }, 'and come back')
+    t.strictSame(states, ['draining', 'ready'])
+    t.match(balancer.output(), /worker\.slow .*\n(.*\n)*.*worker\.unhealthy .*\n(.*\n)*.*worker\.healthy /)
   })
-  process.kill(pid, 'SIGSTOP')
-  await until('it is unhealthy', async () => !(await balancer.status()).workers[worker]!.healthy)
-  t.match((await balancer.status()).workers[worker], { state: 'draining', enabled: true, slots: 0 })
-  t.match(await request({ port: balancer.port }), { worker: 1 - worker }, 'new clients go to the other one')
-  process.kill(pid, 'SIGCONT')
-  await until('it is healthy', async () => (await balancer.status()).workers[worker]!.healthy)
-  t.match(await request({ port: balancer.port }), { worker, pid }, 'and come back')
-  t.strictSame(states, ['draining', 'ready'])
-  t.match(balancer.output(), /worker\.slow .*\n(.*\n)*.*worker\.unhealthy .*\n(.*\n)*.*worker\.healthy /)
-})
+}
 
 t.test('a primary that was held up itself blames nobody', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 2, health: { interval: 50, deadline: 300 } } })
