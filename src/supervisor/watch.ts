@@ -38,7 +38,9 @@ export class Watch {
   #look(now: number): void {
     if (now - this.#lookedAt > 3 * this.#policy.interval) this.#awakeSince = now
     this.#lookedAt = now
-    for (const worker of this.#events.processes()) {
+    // The oldest first: where only one at a time can be replaced, nobody is passed over for ever.
+    const processes = [...this.#events.processes()].sort((a, b) => a.startedAt - b.startedAt)
+    for (const worker of processes) {
       if (!worker.attached || !worker.enabled || worker.state === 'stopping') continue
       const said = Math.max(now - worker.lastSign, this.#events.silence(worker, now))
       const silence = Math.min(now - this.#awakeSince, said)
