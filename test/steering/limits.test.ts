@@ -89,21 +89,11 @@ t.test('without the system calls it refuses instead, and counts', async (t) => {
 
 t.test('after 100,000 connections the primary holds nothing of them', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 2 } })
-  const measure = () =>
-    new Promise<{ heap: number; descriptors: number }>((done) => {
-      const listen = (message: object) => {
-        if (!('resources' in message)) return
-        balancer.child.off('message', listen)
-        done(message.resources as { heap: number; descriptors: number })
-      }
-      balancer.child.on('message', listen)
-      balancer.child.send('resources')
-    })
   await resets(balancer.port, 5_000)
-  const before = await measure()
+  const before = await balancer.resources()
   await resets(balancer.port, 100_000)
   await until('nobody is pending', async () => (await balancer.status()).connections.pending === 0)
-  const after = await measure()
+  const after = await balancer.resources()
   t.ok(after.descriptors <= before.descriptors + 2, `descriptors: ${before.descriptors}, then ${after.descriptors}`)
   t.ok(after.heap - before.heap < 2_000_000, `heap: ${before.heap}, then ${after.heap} bytes`)
 })

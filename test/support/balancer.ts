@@ -1,7 +1,6 @@
 // Runs a fixture program whose primary is a child of the test.
 import { fork, type ChildProcess } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import type { Test } from 'tap'
 import type { Address, Explanation, Status, StickyOptions } from '../../src/index.ts'
 
 export interface BalancerOptions {
@@ -26,13 +25,20 @@ export interface Balancer {
   scale(workers: number): Promise<void>
   close(options?: { deadline?: number }): Promise<boolean>
   pid(worker: number): Promise<number>
+  /** What the primary holds once the garbage is gone: bytes of heap, open descriptors. */
+  resources(): Promise<{ heap: number; descriptors: number }>
   /** Resolves with the next event of that name that fits. */
   event<T = Record<string, unknown>>(name: string, fits?: (detail: T) => boolean): Promise<T>
   exited: Promise<{ code: number | null; signal: string | null }>
 }
 
-/** Starts it and waits until it is ready; rejects with what `ready` rejected with. Ends it with the test. */
-export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promise<Balancer> {
+/** Ends what was started within it: a tap test, or whatever else has an end. */
+export interface Scope {
+  teardown(end: () => Promise<void>): void
+}
+
+/** Starts it and waits until it is ready; rejects with what `ready` rejected with. Ends it with the scope. */
+export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): Promise<Balancer> {
   const { options = {}, kind = 'http', fixture = 'app', env = {}, descriptors } = setup
   const child = fork(new URL(`../fixtures/${fixture}.js`, import.meta.url), [], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -66,7 +72,7 @@ export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promi
       })
       child.send({ call: calling, method, args })
     })
-  t.teardown(async () => {
+  scope.teardown(async () => {
     if (child.exitCode === null && child.signalCode === null) {
       // Twice: at once.
       child.kill('SIGCONT')
@@ -77,6 +83,15 @@ export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promi
       clearTimeout(timer)
     }
   })
+  const event = <T = Record<string, unknown>>(name: string, fits: (detail: T) => boolean = () => true) =>
+    new Promise<T>((done) => {
+      const listen = (detail: T) => {
+        if (!fits(detail)) return
+        events.off(name, listen)
+        done(detail)
+      }
+      events.on(name, listen)
+    })
   const address = await new Promise<Address>((ready, failed) => {
     events.once('ready', ready)
     events.once('failed', (error: object) => failed(Object.assign(new Error('not ready'), error, { exited })))
@@ -97,16 +112,12 @@ export async function startBalancer(t: Test, setup: BalancerOptions = {}): Promi
       const { workers } = await call<Status>('status')
       return workers[worker]!.pid!
     },
-    event<T>(name: string, fits: (detail: T) => boolean = () => true) {
-      return new Promise<T>((done) => {
-        const listen = (detail: T) => {
-          if (!fits(detail)) return
-          events.off(name, listen)
-          done(detail)
-        }
-        events.on(name, listen)
-      })
+    resources() {
+      const answer = event<{ heap: number; descriptors: number }>('resources')
+      child.send('resources')
+      return answer
     },
+    event,
   }
 }
 
