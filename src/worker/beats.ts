@@ -20,16 +20,27 @@ export function startBeats(
   const resolution = Math.max(1, Math.round(interval / SAMPLES))
   const delay = monitorEventLoopDelay({ resolution })
   delay.enable()
+  let memory = { rss: 0, heapUsed: 0 }
   const beat = (): void => {
     // The histogram has nanoseconds, and each sample the time that was asked for with it.
     const lag = Math.max(0, Math.round(delay.max / 1e6) - resolution)
     delay.reset()
-    const { rss, heapUsed } = process.memoryUsage()
-    server.getConnections((_error, connections) => send({ lag, rss, heapUsed, connections, served: served() }))
+    memory = memoryNow() ?? memory
+    server.getConnections((_error, connections) => send({ lag, ...memory, connections, served: served() }))
   }
   const timer = setInterval(beat, interval).unref()
   return () => {
     clearInterval(timer)
     delay.disable()
+  }
+}
+
+/** undefined without a descriptor left: on Linux the resident memory is read from a file, and Node throws. */
+function memoryNow(): Pick<Beat, 'rss' | 'heapUsed'> | undefined {
+  try {
+    const { rss, heapUsed } = process.memoryUsage()
+    return { rss, heapUsed }
+  } catch {
+    return undefined // what was known before will do
   }
 }
