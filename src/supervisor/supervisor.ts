@@ -60,7 +60,7 @@ export class Supervisor {
       succeed: (worker) => this.#unlessReplaced(worker, (member) => this.#renewal.succeed(member)),
     })
     this.#watch = new Watch(settings, {
-      processes: () => [...this.#members, ...this.#spares].flatMap(({ current }) => current ?? []),
+      processes: () => this.#processes,
       silence: (worker, now) => (worker.id < 0 ? 0 : events.silence(worker, now)),
       found: treat,
     })

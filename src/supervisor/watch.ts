@@ -41,12 +41,15 @@ export class Watch {
     // The oldest first: where only one at a time can be replaced, nobody is passed over for ever.
     const processes = [...this.#events.processes()].sort((a, b) => a.startedAt - b.startedAt)
     for (const worker of processes) {
-      if (!worker.attached || !worker.enabled || worker.state === 'stopping') continue
+      if (!worker.attached || !worker.child.connected || worker.state === 'stopping') continue
       const said = Math.max(now - worker.lastSign, this.#events.silence(worker, now))
       const silence = Math.min(now - this.#awakeSince, said)
       const { beat, startedAt } = worker
       const finding = this.#checkUpOf(worker).look({ now, silence, age: now - startedAt, beat })
-      if (finding !== undefined) this.#events.found(worker, finding, silence)
+      // Who finishes is left alone, unless it is stuck: somebody may still wait for it.
+      if (finding !== undefined && (worker.enabled || finding.type === 'lost')) {
+        this.#events.found(worker, finding, silence)
+      }
     }
   }
 

@@ -224,7 +224,8 @@ export class WorkerProcess {
   terminate(patience: number): void {
     this.#givenUpAt = performance.now()
     this.stop('SIGTERM')
-    this.#killTimer ??= setTimeout(() => this.stop('SIGKILL'), patience)
+    clearTimeout(this.#killTimer)
+    this.#killTimer = setTimeout(() => this.stop('SIGKILL'), patience)
   }
 
   stop(signal: NodeJS.Signals): void {

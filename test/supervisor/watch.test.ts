@@ -26,6 +26,25 @@ for (const steering of ['handoff', 'kernel'] as const) {
   })
 }
 
+t.test('a process that gets stuck while it finishes is given up too, long before its time is over', async (t) => {
+  const health = { interval: 50, ackTimeout: 50, deadline: 500 }
+  const balancer = await startBalancer(t, { options: { workers: 1, health, reload: { deadline: 60_000 } } })
+  const served = request({ port: balancer.port, path: '/wait' })
+  await until('it is in service', async () => (await balancer.status()).connections.handedOff === 1)
+  const pid = await balancer.pid(0)
+  const finishing = balancer.event<{ pid: number; state: string }>('worker:state', (now) => {
+    return now.pid === pid && now.state === 'draining'
+  })
+  const gone = balancer.event<{ pid: number }>('worker:exit', (exit) => exit.pid === pid)
+  const reloaded = balancer.reload()
+  await finishing
+  process.kill(pid, 'SIGSTOP')
+  await t.rejects(served, { code: 'ECONNRESET' })
+  t.match(await gone, { signal: 'SIGKILL' })
+  await reloaded
+  t.match(balancer.output(), /worker\.stuck/)
+})
+
 t.test('a primary that was held up itself blames nobody', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 2, health: { interval: 50, deadline: 300 } } })
   const pids = [await balancer.pid(0), await balancer.pid(1)]
