@@ -9,6 +9,7 @@ export interface Libc {
   /** @param pair - two int32 */
   socketpair(domain: number, type: number, protocol: number, pair: Buffer): number
   bind(fd: number, address: Buffer, length: number): number
+  connect(fd: number, address: Buffer, length: number): number
   listen(fd: number, backlog: number): number
   /** @param length - one uint32, in and out */
   accept4(fd: number, address: Buffer, length: Buffer, flags: number): number
@@ -77,6 +78,7 @@ function declare(koffi: Koffi): Libc {
     socket: call('int socket(int domain, int type, int protocol)'),
     socketpair: call('int socketpair(int domain, int type, int protocol, void *pair)'),
     bind: call('int bind(int fd, void *address, uint32_t length)'),
+    connect: call('int connect(int fd, void *address, uint32_t length)'),
     listen: call('int listen(int fd, int backlog)'),
     accept4: call('int accept4(int fd, void *address, void *length, int flags)'),
     getsockname: call('int getsockname(int fd, void *address, void *length)'),

@@ -1,0 +1,46 @@
+// One message to a Unix datagram socket, with a descriptor if need be: Node has no sockets of that kind. See unix(7).
+import type { Libc } from './libc.ts'
+import { descriptorWriter } from './scm-rights.ts'
+
+const AF_UNIX = 1
+const SOCK_DGRAM = 2
+const SOCK_CLOEXEC = 0o2000000
+
+/** sizeof(sun_path) */
+const LONGEST = 108
+
+/**
+ * struct sockaddr_un.
+ *
+ * @param name - a path, or a name in the abstract namespace with an @ in place of the leading NUL
+ * @returns undefined when it is neither, or too long
+ */
+export function unixAddress(name: string): Buffer | undefined {
+  const abstract = name.startsWith('@')
+  if (!abstract && !name.startsWith('/')) return undefined
+  // A path ends with a NUL, an abstract name with the address.
+  const path = Buffer.from(abstract ? `\0${name.slice(1)}` : `${name}\0`)
+  if (path.length > LONGEST) return undefined
+  return Buffer.concat([Buffer.from(Uint16Array.of(AF_UNIX).buffer), path])
+}
+
+/**
+ * Sends it from a socket of its own, never waiting: who listens may have been replaced since the last message.
+ *
+ * @param address - from {@link unixAddress}
+ * @returns bytes sent, or minus errno (EAGAIN: the receiver's queue is full)
+ */
+export function sendDatagram(libc: Libc, address: Buffer, text: string, descriptors: readonly number[] = []): number {
+  const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+  if (fd < 0) return fd
+  try {
+    const connected = libc.connect(fd, address, address.length)
+    if (connected < 0) return connected
+    const length = Buffer.byteLength(text)
+    const writer = descriptorWriter(libc, length)
+    writer.body.write(text)
+    return writer.send(fd, length, descriptors)
+  } finally {
+    libc.close(fd)
+  }
+}

@@ -1,0 +1,62 @@
+// Is it a listening TCP socket, and where does it listen? For descriptors that somebody else opened.
+import { fstatSync } from 'node:fs'
+import type { Address } from '../protocol.ts'
+import type { Libc } from './libc.ts'
+import { AF_INET, AF_INET6, sockaddrPort, sockaddrReader } from './sockaddr.ts'
+
+const SOL_SOCKET = 1
+const SO_TYPE = 3
+const SO_REUSEPORT = 15
+const SO_ACCEPTCONN = 30
+const SO_DOMAIN = 39
+const SOCK_STREAM = 1
+const F_SETFD = 2
+const FD_CLOEXEC = 1
+const F_GETFL = 3
+const F_SETFL = 4
+const O_NONBLOCK = 0o4000
+
+/** @returns what is wrong with it, in words; undefined when nothing is. Without `libc` only the half is seen */
+export function listeningProblem(libc: Libc | undefined, fd: number): string | undefined {
+  try {
+    if (!fstatSync(fd).isSocket()) return 'is not a socket'
+  } catch {
+    return 'is not open'
+  }
+  if (libc === undefined) return undefined
+  const domain = option(libc, fd, SO_DOMAIN)
+  if (option(libc, fd, SO_TYPE) !== SOCK_STREAM || (domain !== AF_INET && domain !== AF_INET6)) {
+    return 'is not a TCP socket'
+  }
+  return option(libc, fd, SO_ACCEPTCONN) === 1 ? undefined : 'does not listen'
+}
+
+/** Whether other sockets may share its port. */
+export function sharesPort(libc: Libc, fd: number): boolean {
+  return option(libc, fd, SO_REUSEPORT) === 1
+}
+
+/** As those have it that this process opens: not for its children, and never waiting. */
+export function makeOurs(libc: Libc, fd: number): void {
+  libc.fcntl(fd, F_SETFD, FD_CLOEXEC)
+  libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK)
+}
+
+/** As `server.address()` tells it. */
+export function addressOf(libc: Libc, fd: number): Address {
+  const name = sockaddrReader()
+  libc.getsockname(fd, name.bytes, name.length())
+  const port = sockaddrPort(name.bytes)
+  if (name.bytes.readUInt16LE(0) === AF_INET) {
+    return { address: name.bytes.subarray(4, 8).join('.'), family: 'IPv4', port }
+  }
+  const groups = Array.from({ length: 8 }, (_, i) => name.bytes.readUInt16BE(8 + i * 2).toString(16))
+  // The address parser of URLs knows how to shorten it.
+  return { address: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1), family: 'IPv6', port }
+}
+
+function option(libc: Libc, fd: number, name: number): number {
+  const value = Buffer.alloc(4)
+  const length = Buffer.from(Uint32Array.of(4).buffer)
+  return libc.getsockopt(fd, SOL_SOCKET, name, value, length) < 0 ? -1 : value.readInt32LE(0)
+}
