@@ -39,7 +39,7 @@ export async function openListener(
   }
   const resume = (): void => {
     if (held === undefined) return
-    server = newServer().listen({ fd: held, exclusive: true }, start)
+    server = newServer().listen({ fd: held, exclusive: true }, options.backlog, start)
     held = undefined
   }
   start()

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import net from 'node:net'
 import t, { type Test } from 'tap'
-import { loadLibc } from '../../src/native/libc.ts'
+import { loadLibc, type Libc } from '../../src/native/libc.ts'
+import { addressOf, listeningProblem } from '../../src/native/listening.ts'
 import { acceptHandles, acceptSockets, type AcceptFunction, type Incoming } from '../../src/steering/accept.ts'
 import { openListener } from '../../src/steering/listener.ts'
 import { handleOf } from '../../src/transport/tcp-handle.ts'
@@ -83,6 +85,7 @@ t.test('a paused listener leaves connections in the kernel, and a closed one tak
   t.equal(arrivals.length, 0)
   listener.resume()
   await until('they come', () => arrivals.length === 2)
+  t.equal(backlogOf(libc, port), 10, 'the queue is as long as before')
   listener.pause()
   waiting.push(await dial(port))
   await listener.close()
@@ -96,6 +99,17 @@ t.test('without the system calls there is no pause', async (t) => {
   t.equal(listener.pause(), false)
   await listener.close()
 })
+
+/** The limit of the queue of this process's listening socket on a port. */
+function backlogOf(libc: Libc, port: number): number {
+  const fd = readdirSync('/proc/self/fd')
+    .map(Number)
+    .find((fd) => listeningProblem(libc, fd) === undefined && addressOf(libc, fd).port === port)
+  const info = Buffer.alloc(32)
+  const [IPPROTO_TCP, TCP_INFO, TCPI_SACKED] = [6, 11, 28]
+  libc.getsockopt(fd ?? -1, IPPROTO_TCP, TCP_INFO, info, Buffer.from([info.length, 0, 0, 0]))
+  return info.readUInt32LE(TCPI_SACKED)
+}
 
 async function listen(t: Test, install: (server: net.Server, accept: AcceptFunction) => boolean) {
   const arrivals: Arrival[] = []
