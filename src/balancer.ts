@@ -17,6 +17,7 @@ import type { Steering, SteeringEvents } from './steering/steering.ts'
 import { chooseSteering } from './steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
 import { closing } from './supervisor/farewell.ts'
+import { ServiceManager } from './supervisor/service-manager.ts'
 import { handleCrash, handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 import { howItEnded, type Program, type WorkerExit, type WorkerProcess } from './supervisor/worker-process.ts'
@@ -42,6 +43,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
   readonly #changes: Changes
+  readonly #manager: ServiceManager
   readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
@@ -61,6 +63,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       moved: (table, moved, reason) => this.#moved(table, moved, reason),
     })
     this.#native = chooseTransport()
+    this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
     this.#relay = relaySocketIO(() => this.#supervisor.processes)
     this.#steering = new Handoff(settings, this.#native.libc, this.#ownership.table, this.#steeringEvents)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
@@ -74,7 +77,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       message: (worker, message) => this.#relay.pass(worker, message),
     })
     this.#changes = new Changes(settings.logger, {
-      reload: () => this.#supervisor.reload(),
+      reload: () => this.#manager.reloading(() => this.#supervisor.reload()),
       scale: async (workers) => {
         this.#ownership.resize(workers)
         await this.#supervisor.scale(workers)
@@ -134,8 +137,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   }
 
   close({ deadline = this.#settings.shutdown.deadline }: CloseOptions = {}): Promise<boolean> {
-    this.#closing ??= this.#close(deadline)
-    return this.#closing
+    return (this.#closing ??= this.#close(deadline))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -164,13 +166,10 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     const allReady = new Promise<void>((ready, failed) => (this.#settle = { ready, failed }))
     this.#supervisor.start(workers)
     await allReady
-    logger.info('balancer.ready', {
-      ...this.#address,
-      workers,
-      steering: steering.name,
-      why: reason,
-      transport: this.#native.transport.name,
-    })
+    const { transport } = this.#native
+    const how = { steering: steering.name, why: reason, transport: transport.name }
+    logger.info('balancer.ready', { ...this.#address, workers, ...how })
+    this.#manager.ready()
   }
 
   #program(id: number, restarts: number): Program {
@@ -215,6 +214,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
 
   /** Runs the application's listeners; what they throw is theirs and must not end the primary. */
   #tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
+    this.#manager.changed()
     if (this.listenerCount(event) === 0) return
     try {
       ;(this as EventEmitter).emit(event, ...args)
@@ -228,6 +228,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     logger.info('balancer.close', { deadline, pending: this.#steering.pending })
     const end = performance.now() + deadline
     this.#changes.close()
+    this.#manager.stopping()
     await this.#steering.closeListener()
     await this.#steering.settled(deadline / 2)
     for (const worker of this.#supervisor.processes) this.#steering.retire(worker.child)
@@ -242,6 +243,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   #release(): void {
     this.#stopSignals()
     this.#stopCrash()
+    this.#manager.close()
     this.#onclosed()
   }
 }

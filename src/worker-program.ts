@@ -1,6 +1,7 @@
 // What a worker process is started with.
 import type { ChildProcess } from 'node:child_process'
 import { PROTOCOL_VERSION, type Address } from './protocol.ts'
+import { withoutManager } from './manager-variables.ts'
 import { workerEnvironment } from './role.ts'
 import type { Settings } from './settings.ts'
 import { countingOption } from './steering/admission.ts'
@@ -42,7 +43,7 @@ export function workerProgram(
     args,
     execArgv,
     serialization,
-    env: { ...process.env, ...env, ...workerEnvironment(setup) },
+    env: { ...withoutManager(process.env), ...env, ...workerEnvironment(setup) },
     inherit: endpoint.inherit,
     forked(child) {
       endpoint.forked()

@@ -95,6 +95,17 @@ t.test('in a worker of node:cluster it is refused, before it forks', async (t) =
     (error: unknown) => error,
   )
   t.match((failure as Error).message, /HOLDFAST_IN_NODE_CLUSTER/)
+  t.match((failure as Error).message, /take cluster\.fork\(\) out; stickyListen starts the workers itself/)
+})
+
+t.test("under PM2's cluster mode it says what to write into the ecosystem file", async (t) => {
+  const env = { FIXTURE_TARGET: 'cluster', pm_id: '0' }
+  const failure = await startBalancer(t, { fixture: 'careless-app', env }).catch((error: unknown) => error)
+  t.match((failure as Error).message, /HOLDFAST_IN_NODE_CLUSTER/)
+  t.match(
+    (failure as Error).message,
+    /under PM2 set exec_mode: 'fork' and instances: 1; stickyListen starts the workers/,
+  )
 })
 
 t.test('an Express application in place of a server is refused with the fix', async (t) => {

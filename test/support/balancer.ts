@@ -11,6 +11,8 @@ export interface BalancerOptions {
   env?: Record<string, string>
   /** Open files at most, for the primary and each worker. */
   descriptors?: number
+  /** Hears of every event from the start, before it is ready. */
+  onEvent?: (name: string, detail: unknown) => void
 }
 
 export interface Balancer {
@@ -39,7 +41,7 @@ export interface Scope {
 
 /** Starts it and waits until it is ready; rejects with what `ready` rejected with. Ends it with the scope. */
 export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): Promise<Balancer> {
-  const { options = {}, kind = 'http', fixture = 'app', env = {}, descriptors } = setup
+  const { options = {}, kind = 'http', fixture = 'app', env = {}, descriptors, onEvent = () => {} } = setup
   const child = fork(new URL(`../fixtures/${fixture}.js`, import.meta.url), [], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
@@ -61,8 +63,10 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
   let calling = 0
   child.on('message', (message: Record<string, unknown>) => {
     if ('call' in message) calls.get(message['call'] as number)?.(message)
-    else if ('event' in message) events.emit(message['event'] as string, message['detail'])
-    else events.emit(Object.keys(message)[0]!, Object.values(message)[0])
+    else if ('event' in message) {
+      onEvent(message['event'] as string, message['detail'])
+      events.emit(message['event'] as string, message['detail'])
+    } else events.emit(Object.keys(message)[0]!, Object.values(message)[0])
   })
   const call = <T>(method: string, ...args: unknown[]): Promise<T> =>
     new Promise((done, fail) => {

@@ -1,0 +1,50 @@
+// A primary that a service manager starts, stops and starts again: test/fixtures/manager.ts between it and the test.
+import type { Test } from 'tap'
+import type { ManagerCommand, ManagerSetup } from '../fixtures/manager.ts'
+import { startBalancer, type Balancer, type BalancerOptions } from './balancer.ts'
+import { until } from './clients.ts'
+
+export interface Managed extends Balancer {
+  /** What the primary notified so far, one text per message. */
+  notified: string[]
+  /** Resolves when a message with that line has come. */
+  hears(line: string | RegExp): Promise<void>
+  /** Ends the primary with the signal and starts it again; resolves when it is ready again. */
+  restart(how?: Partial<ManagerCommand>): Promise<void>
+}
+
+let count = 0
+
+/** A name for $NOTIFY_SOCKET that nobody else has. */
+export function notifyName(): string {
+  return `@holdfast-test-notify-${process.pid}-${++count}`
+}
+
+export async function startManaged(t: Test, setup: ManagerSetup, options: BalancerOptions = {}): Promise<Managed> {
+  const env = { ...options.env, MANAGER: JSON.stringify(setup) }
+  const notified: string[] = []
+  const balancer = await startBalancer(t, {
+    ...options,
+    env,
+    fixture: 'manager',
+    onEvent: (name, detail) => {
+      if (name === 'notify') notified.push((detail as { text: string }).text)
+    },
+  })
+  const hears = (line: string | RegExp) => {
+    const fits = (text: string) =>
+      text.split('\n').some((one) => (typeof line === 'string' ? one === line : line.test(one)))
+    return until(`the manager hears ${line}`, () => notified.some(fits))
+  }
+  return {
+    ...balancer,
+    notified,
+    hears,
+    async restart(how = {}) {
+      const ready = balancer.event('ready')
+      const command: ManagerCommand = { manager: 'restart', signal: 'SIGKILL', ...how }
+      balancer.child.send(command)
+      await ready
+    },
+  }
+}
