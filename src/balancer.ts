@@ -154,6 +154,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
       this.#native,
       this.#ownership.table,
       this.#steeringEvents,
+      this.#manager,
     )
     this.#steering = steering
     this.#steeringReason = reason

@@ -6,6 +6,7 @@ export const ERROR_CODES = {
   HOLDFAST_PORT_IN_USE: 'another process listens on the port',
   HOLDFAST_PORT_DENIED: 'this user may not listen on the port',
   HOLDFAST_LISTEN_FAILED: 'the address could not be opened for listening',
+  HOLDFAST_BAD_ACTIVATION: 'the descriptors that were passed to this process do not fit',
   HOLDFAST_KERNEL_STEERING: 'kernel steering was asked for and can not be had',
   HOLDFAST_IN_NODE_CLUSTER: 'stickyListen was called in a worker of node:cluster',
   HOLDFAST_SECOND_LISTENER: 'stickyListen was called twice in one process',

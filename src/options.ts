@@ -172,7 +172,7 @@ export interface Logger {
 /** Options of {@link stickyListen}. All are optional. */
 export interface StickyOptions {
   /**
-   * TCP port; 0 picks a free one (see `address()`).
+   * TCP port; 0 picks a free one (see `address()`). Not looked at where a service manager passes a listening socket in.
    * @default the PORT environment variable, else 3000
    */
   port?: number

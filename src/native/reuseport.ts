@@ -95,6 +95,15 @@ function open(libc: Libc, { address, port: wanted, backlog, program }: GroupOpti
   }
   const sockets = Array.from({ length: SLOTS }, (_, slot) => bound(slot === 0))
   for (const fd of sockets) check('listen', libc.listen(fd, backlog))
+  return adoptGroup(libc, sockets, port)
+}
+
+/**
+ * A group of sockets that another process opened with {@link openGroup}, by slot. Its program came along, and must not
+ * be attached again: older kernels free the former one while it may still run.
+ */
+export function adoptGroup(libc: Libc, sockets: readonly number[], port: number): SlotGroup {
+  const all = [...sockets]
   const info = Buffer.alloc(TCPI_UNACKED + 4)
   const length = Buffer.alloc(4)
   const accepting = acceptor(libc)

@@ -8,6 +8,7 @@ import type { SlotTable } from '../slots/slot-table.ts'
 import { countingOption } from './admission.ts'
 import { Handoff } from './handoff.ts'
 import { KernelSteering } from './kernel.ts'
+import { PassedSockets, type SocketKeeper } from './passed-sockets.ts'
 import { selfTest } from './self-test.ts'
 import type { Steering, SteeringEvents } from './steering.ts'
 
@@ -15,17 +16,23 @@ import type { Steering, SteeringEvents } from './steering.ts'
  * Kernel steering where it was asked for and the self-test passes, else hand-off.
  *
  * @param native - the system calls, or why there are none
- * @throws StickyError HOLDFAST_KERNEL_STEERING when exactly that was asked for and can not be had
+ * @param keeper - keeps the listening sockets for the next primary
+ * @throws StickyError HOLDFAST_KERNEL_STEERING when exactly that was asked for and can not be had;
+ *   HOLDFAST_BAD_ACTIVATION
  */
 export async function chooseSteering(
   settings: Settings,
   native: { libc?: Libc | undefined; reason: string },
   table: SlotTable,
   events: SteeringEvents,
+  keeper: SocketKeeper,
 ): Promise<{ steering: Steering; reason: string }> {
-  const handoff = (reason: string) => ({ steering: new Handoff(settings, native.libc, table, events), reason })
+  const passed = new PassedSockets(settings.logger, native.libc, keeper)
+  const handoff = (reason: string) => ({ steering: new Handoff(settings, native.libc, table, events, passed), reason })
   if (settings.steering === 'handoff') return handoff('it is configured')
-  const kernel = await tryKernel(settings, native, table, events)
+  // What waits in that socket's queue would be lost.
+  if (settings.steering === 'auto' && passed.hasListener(settings)) return handoff('one listening socket was passed in')
+  const kernel = await tryKernel(settings, native, table, events, passed)
   if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed' }
   if (settings.steering === 'kernel') throw new StickyError('HOLDFAST_KERNEL_STEERING', kernel)
   return handoff(`no kernel steering: ${kernel}`)
@@ -36,6 +43,7 @@ async function tryKernel(
   { libc, reason }: { libc?: Libc | undefined; reason: string },
   table: SlotTable,
   events: SteeringEvents,
+  passed: PassedSockets,
 ): Promise<KernelSteering | string> {
   const needed = countingOption(settings.limits)
   if (needed !== undefined) return `${needed} needs the primary to see each connection`
@@ -43,7 +51,9 @@ async function tryKernel(
   const program = steeringProgram(settings.affinity)
   if (typeof program === 'string') return program
   const wrong = await selfTest(libc, program, settings.affinity, hasIPv6())
-  return wrong === undefined ? new KernelSteering(settings, libc, program, table, events) : `self-test: ${wrong}`
+  return wrong === undefined
+    ? new KernelSteering(settings, libc, program, table, events, passed)
+    : `self-test: ${wrong}`
 }
 
 function hasIPv6(): boolean {

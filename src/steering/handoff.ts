@@ -12,6 +12,7 @@ import { Admission, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
 import { Lanes } from './lanes.ts'
 import { openListener, type Listener } from './listener.ts'
+import type { PassedSockets } from './passed-sockets.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
 
 /** How often a primary that stopped accepting looks for descriptors, in milliseconds. */
@@ -26,17 +27,28 @@ export class Handoff implements Steering {
   readonly #lanes: Lanes
   readonly #admission: Admission<ChildProcess> | undefined
   readonly #headroom = headroom()
+  readonly #passed: PassedSockets | undefined
   #listener: Listener | undefined
   #paused: NodeJS.Timeout | undefined
   #pending = 0
   #watch: NodeJS.Timeout | undefined
   #settled: (() => void) | undefined
 
-  /** @param libc - accept below Node, for a transport that can pass bare descriptors */
-  constructor(settings: Settings, libc: Libc | undefined, table: SlotTable, events: SteeringEvents) {
+  /**
+   * @param libc - accept below Node, for a transport that can pass bare descriptors
+   * @param passed - may have a listening socket to use
+   */
+  constructor(
+    settings: Settings,
+    libc: Libc | undefined,
+    table: SlotTable,
+    events: SteeringEvents,
+    passed?: PassedSockets,
+  ) {
     const { limits } = settings
     this.#settings = settings
     this.#libc = libc
+    this.#passed = passed
     this.#admission = countingOption(limits) === undefined ? undefined : new Admission(limits)
     this.#lanes = new Lanes(settings, table, {
       ...events,
@@ -55,7 +67,7 @@ export class Handoff implements Steering {
   }
 
   async open(): Promise<Address> {
-    this.#listener = await openListener(this.#settings, this.#libc, this.#accept)
+    this.#listener = await openListener(this.#settings, this.#libc, this.#accept, this.#passed)
     this.#watch = setInterval(() => this.#lanes.look(performance.now()), lookPeriod(this.#settings)).unref()
     return this.#listener.address
   }

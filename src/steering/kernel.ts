@@ -9,7 +9,8 @@ import type { Settings } from '../settings.ts'
 import { SLOTS } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Endpoint } from '../transport/transport.ts'
-import { openSlotGroup } from './slot-group.ts'
+import type { PassedSockets } from './passed-sockets.ts'
+import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
 import { lookPeriod, newCounters, type Steering, type SteeringEvents } from './steering.ts'
 
@@ -26,6 +27,7 @@ export class KernelSteering implements Steering {
   readonly #libc: Libc
   readonly #program: readonly Instruction[]
   readonly #events: SteeringEvents
+  readonly #passed: PassedSockets
   readonly #links = new Map<ChildProcess, SlotLink>()
   /** The process that serves as each worker now. */
   readonly #current = new Map<number, SlotLink>()
@@ -43,12 +45,14 @@ export class KernelSteering implements Steering {
     program: readonly Instruction[],
     table: SlotTable,
     events: SteeringEvents,
+    passed: PassedSockets,
   ) {
     this.#settings = settings
     this.#libc = libc
     this.#program = program
     this.#table = table
     this.#events = events
+    this.#passed = passed
   }
 
   get pending(): number {
@@ -64,7 +68,7 @@ export class KernelSteering implements Steering {
   }
 
   async open(): Promise<Address> {
-    const { group, address } = await openSlotGroup(this.#libc, this.#settings, this.#program)
+    const { group, address } = await slotGroup(this.#libc, this.#settings, this.#program, this.#passed)
     this.#group = group
     this.#watch = setInterval(() => this.#look(performance.now()), lookPeriod(this.#settings)).unref()
     const now = performance.now()

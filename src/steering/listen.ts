@@ -22,27 +22,46 @@ const hints: Partial<Record<ErrorCode, string>> = {
   HOLDFAST_PORT_DENIED: 'ports below 1024 need a privilege; choose another one or grant CAP_NET_BIND_SERVICE',
 }
 
-/** @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED or HOLDFAST_LISTEN_FAILED */
-export async function listen(server: Server, options: ListenOptions): Promise<void> {
+/**
+ * @param inherited - a listening socket's descriptor, to be used instead
+ * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
+ */
+export async function listen(server: Server, options: ListenOptions, inherited?: number): Promise<void> {
   const { port, host, backlog } = options
+  if (inherited !== undefined) return listenOn(server, inherited, backlog)
   try {
-    if (host !== undefined) return await attempt(server, { port, host, backlog })
+    if (host !== undefined) return await attempt(server, { port, host }, backlog)
     try {
-      await attempt(server, { port, host: '::', backlog })
+      await attempt(server, { port, host: '::' }, backlog)
     } catch (error) {
       if (!withoutIPv6.has(codeOf(error) ?? '')) throw error
-      await attempt(server, { port, host: '0.0.0.0', backlog })
+      await attempt(server, { port, host: '0.0.0.0' }, backlog)
     }
   } catch (error) {
     throw explainListenError(error, options)
   }
 }
 
-function attempt(server: Server, options: ListenOptions): Promise<void> {
+async function listenOn(server: Server, fd: number, backlog: number): Promise<void> {
+  const wrong = (why: string, cause?: unknown) =>
+    new StickyError('HOLDFAST_BAD_ACTIVATION', `descriptor ${fd} is not a listening TCP socket: ${why}`, cause)
+  try {
+    await attempt(server, { fd }, backlog)
+  } catch (error) {
+    throw wrong(describe(error), error)
+  }
+  // A Unix socket has a path, or nothing at all.
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw wrong('it has no port')
+}
+
+type Where = { port: number; host: string } | { fd: number }
+
+function attempt(server: Server, where: Where, backlog: number): Promise<void> {
   return new Promise((done, fail) => {
     server.once('error', fail)
     // exclusive: inside a node:cluster worker the socket must be ours all the same.
-    server.listen({ ...options, exclusive: true }, () => {
+    server.listen({ ...where, exclusive: true }, backlog, () => {
       server.off('error', fail)
       done()
     })

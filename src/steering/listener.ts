@@ -4,6 +4,7 @@ import type { Libc } from '../native/libc.ts'
 import type { Address } from '../protocol.ts'
 import { handleOf } from '../transport/tcp-handle.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction } from './accept.ts'
+import type { PassedSockets } from './passed-sockets.ts'
 import { listen, type ListenOptions } from './listen.ts'
 
 /** An open listening socket. */
@@ -20,20 +21,23 @@ export interface Listener {
 const F_DUPFD_CLOEXEC = 1030
 
 /**
- * Opens the socket and accepts from then on.
+ * Opens the socket, unless one was passed in, and accepts from then on.
  *
  * @param libc - with it connections are accepted below Node, and have no handle
- * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED or HOLDFAST_LISTEN_FAILED
+ * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
  */
 export async function openListener(
   options: ListenOptions,
   libc: Libc | undefined,
   accept: AcceptFunction,
+  passed?: PassedSockets,
 ): Promise<Listener> {
   let server = newServer()
   /** The same socket under another descriptor, while paused. */
   let held: number | undefined
-  await listen(server, options)
+  const inherited = await passed?.listener(options)
+  await listen(server, options, inherited)
+  if (inherited === undefined) passed?.keepListener(descriptorOf(server), options)
   const start = (): void => {
     if (!acceptHandles(server, accept, libc)) acceptSockets(server, accept)
   }

@@ -63,7 +63,7 @@ export interface SteeringEvents {
 /** A way to get connections to workers. A worker without a channel is down: its connections wait. */
 export interface Steering {
   readonly name: SteeringName
-  /** Opens the port. @throws StickyError with a code of its own for each reason */
+  /** Opens the port, or takes what was passed in. @throws StickyError with a code of its own for each reason */
   open(): Promise<Address>
   /** The new owners of the slots, from the next connection on. */
   assign(table: SlotTable): void

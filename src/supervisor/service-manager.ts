@@ -1,6 +1,7 @@
 // What the primary tells the service manager that started it: systemd in the words of sd_notify(3), PM2 by a message.
 import { unixAddress } from '../native/datagram.ts'
 import type { Logger } from '../options.ts'
+import type { SocketKeeper } from '../steering/passed-sockets.ts'
 import { loadLibc } from '../native/libc.ts'
 import type { Member } from './member.ts'
 import type { Notifier } from './notifier.ts'
@@ -11,7 +12,7 @@ type Members = readonly Readonly<Pick<Member, 'current'>>[]
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Never throws; says nothing where no manager listens. */
-export class ServiceManager {
+export class ServiceManager implements SocketKeeper {
   readonly #env: Environment
   readonly #notifier: Notifier | undefined
   readonly #members: () => Members
@@ -28,6 +29,10 @@ export class ServiceManager {
     const period = watchdogPeriod(env)
     if (this.#notifier === undefined || period === undefined) return
     this.#watchdog = setInterval(() => this.#send('WATCHDOG=1'), period).unref()
+  }
+
+  get keepsSockets(): boolean {
+    return this.#notifier?.canStore ?? false
   }
 
   /** Every worker serves. */
@@ -65,6 +70,15 @@ export class ServiceManager {
   /** The last word was said. */
   close(): void {
     clearInterval(this.#watchdog)
+  }
+
+  keep(name: string, fd: number): void {
+    this.#notifier?.send(`FDSTORE=1\nFDNAME=${name}`, fd)
+  }
+
+  async forget(names: Iterable<string>): Promise<void> {
+    for (const name of names) this.#send('FDSTOREREMOVE=1', `FDNAME=${name}`)
+    await this.#notifier?.settled()
   }
 
   #send(...lines: string[]): void {

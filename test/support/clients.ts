@@ -1,4 +1,5 @@
 // Clients with an address of their own: on loopback any address in 127.0.0.0/8 will do.
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
@@ -86,4 +87,13 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+/** A port that nobody has now. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  await new Promise((done) => server.close(done))
+  return port
 }
