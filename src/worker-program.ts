@@ -6,7 +6,7 @@ import { workerEnvironment } from './role.ts'
 import type { Settings } from './settings.ts'
 import { countingOption } from './steering/admission.ts'
 import { leaving } from './supervisor/farewell.ts'
-import type { Program } from './supervisor/worker-process.ts'
+import type { Program } from './supervisor/program.ts'
 import type { Endpoint, Transport } from './transport/transport.ts'
 
 /** The worker that the process is to be. */

@@ -4,7 +4,7 @@ import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Steering } from '../steering/steering.ts'
 import type { Address, Beat, Status, WorkerStatus } from '../sticky.ts'
-import type { WorkerExit } from '../supervisor/worker-process.ts'
+import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
 

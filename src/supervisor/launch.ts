@@ -1,7 +1,9 @@
 // Starts one process, writes its log lines, and gives it so much time to get ready.
 import type { Settings } from '../settings.ts'
 import type { StartOutput } from './stderr.ts'
-import { WorkerProcess, type Program, type WorkerExit, type WorkerState } from './worker-process.ts'
+import type { Program } from './program.ts'
+import type { WorkerExit } from './worker-exit.ts'
+import { WorkerProcess, type WorkerState } from './worker-process.ts'
 
 export interface LaunchEvents {
   ready(worker: WorkerProcess): void

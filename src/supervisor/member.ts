@@ -1,5 +1,6 @@
 // One worker id and who serves as it.
-import type { WorkerExit, WorkerProcess } from './worker-process.ts'
+import type { WorkerExit } from './worker-exit.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** A spare is one too, with an id below zero. */
 export interface Member {

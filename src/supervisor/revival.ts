@@ -4,7 +4,7 @@ import type { Logger } from '../options.ts'
 import type { Member } from './member.ts'
 import { Restarts, type RestartPolicy } from './restarts.ts'
 import { tellingLine } from './stderr.ts'
-import type { WorkerExit } from './worker-process.ts'
+import type { WorkerExit } from './worker-exit.ts'
 
 export interface RevivalEvents {
   fork(member: Member): void

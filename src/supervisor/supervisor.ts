@@ -9,7 +9,9 @@ import { Revival } from './revival.ts'
 import { StartOutput } from './stderr.ts'
 import { treatment } from './treatment.ts'
 import { Watch } from './watch.ts'
-import type { Program, WorkerProcess, WorkerExit, WorkerState } from './worker-process.ts'
+import type { Program } from './program.ts'
+import type { WorkerExit } from './worker-exit.ts'
+import type { WorkerProcess, WorkerState } from './worker-process.ts'
 
 export interface SupervisorEvents extends Omit<LaunchEvents, 'stopping'> {
   /** The process serves as its worker from now on. */

@@ -1,8 +1,10 @@
 // One child: fork, ready, beats, drain, SIGTERM then SIGKILL, exit.
-import { fork, type ChildProcess, type ForkOptions } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { StickyError } from '../errors.ts'
 import { postToWorker } from '../transport/post.ts'
-import { StderrRelay, tellingLine } from './stderr.ts'
+import { start, type Program } from './program.ts'
+import { StderrRelay } from './stderr.ts'
+import { howItEnded, type WorkerExit } from './worker-exit.ts'
 import {
   isOurs,
   openForPrimary,
@@ -20,24 +22,6 @@ import {
  */
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'gone'
 
-/** How a process ended. */
-export interface WorkerExit {
-  code: number | null
-  signal: NodeJS.Signals | null
-  /** Milliseconds from fork to exit, and in service. */
-  uptime: number
-  served: number
-  /** What the application failed with before it was ready, if it told. */
-  failure: string | undefined
-  /** The last lines it wrote to stderr, oldest first. */
-  stderr: readonly string[]
-}
-
-/** The same in words: what it said itself, else what it wrote last, else the bare facts. */
-export function howItEnded({ code, signal, failure, stderr }: WorkerExit): string {
-  return failure ?? tellingLine(stderr) ?? (signal === null ? `exit code ${code}` : `signal ${signal}`)
-}
-
 export interface WorkerProcessEvents {
   /** The application is attached. */
   ready(worker: WorkerProcess): void
@@ -49,20 +33,6 @@ export interface WorkerProcessEvents {
   message(worker: WorkerProcess, message: unknown): void
   /** One of ours that this version does not know. */
   unknown(worker: WorkerProcess): void
-}
-
-/** What to run. */
-export interface Program {
-  exec: string
-  args: readonly string[]
-  execArgv: readonly string[]
-  env: NodeJS.ProcessEnv
-  /** Of the IPC channel. */
-  serialization: 'json' | 'advanced'
-  /** Descriptors the child gets after its IPC channel, as its numbers 4, 5, ... */
-  inherit: readonly number[]
-  /** Called as soon as the child has them; undefined when it could not be started. */
-  forked(child: ChildProcess | undefined): void
 }
 
 /** Milliseconds after 'exit' in which 'close' must come, should a grandchild keep the channel open. */
@@ -106,18 +76,7 @@ export class WorkerProcess {
     this.started = new Promise((ready, failed) => Object.assign(this.#settle, { ready, failed }))
     this.started.catch(() => {}) // whether or not somebody waits for it
     this.ended = new Promise((ended) => Object.assign(this.#settle, { ended }))
-    const options: ForkOptions = {
-      execArgv: [...program.execArgv],
-      env: program.env,
-      serialization: program.serialization,
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc', ...program.inherit],
-    }
-    let child: ChildProcess | undefined
-    try {
-      child = fork(program.exec, [...program.args], options)
-    } finally {
-      program.forked(child)
-    }
+    const child = start(program)
     this.child = child
     if (child.stderr !== null) this.stderr = new StderrRelay(child.stderr, (chunk) => process.stderr.write(chunk))
     this.child.on('message', (raw: unknown) => this.#receive(raw))
