@@ -1,4 +1,5 @@
 // Signals to the primary: the first one ends things tidily, the second one now; others reload and scale.
+import { isatty } from 'node:tty'
 import type { Logger } from '../options.ts'
 import type { Settings } from '../settings.ts'
 
@@ -13,7 +14,10 @@ interface SignalActions {
   scale(by: 1 | -1): Promise<void>
 }
 
-/** Milliseconds in which another SIGINT is an echo: npm passes on the Ctrl-C that its child got from the terminal too. */
+/**
+ * Milliseconds in which the same signal once more is an echo of the first. npm passes on the Ctrl-C that its child got
+ * from the terminal too, and a service manager may signal the whole group and the main process besides.
+ */
 const ECHO = 250
 
 /** As gunicorn has them. */
@@ -53,7 +57,7 @@ export function handleSignals(
     done.catch(() => {}) // logged already
   }
   // A terminal that is closed asks for the end of what runs in it; a daemon has none, and is asked to reload.
-  const terminal = process.stdin.isTTY
+  const terminal = isatty(0)
   const ends = terminal && reload.signals.includes('SIGHUP') ? [...shutdown.signals, 'SIGHUP'] : shutdown.signals
   const changes = [...reload.signals, ...Object.keys(SCALE)].filter((signal) => !ends.includes(signal as 'SIGHUP'))
   for (const signal of ends) process.on(signal, end)
@@ -72,7 +76,7 @@ export function handleSignals(
 export function handleCrash(logger: Logger, stopWorkers: () => void): () => void {
   const crashed = (error: Error, origin: string): void => {
     // The application has a handler of its own, so this is not the end.
-    if (process.listenerCount('uncaughtException') > 0) return
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
     logger.error('balancer.uncaught', { error, origin })
     stopWorkers()
   }
@@ -88,6 +92,6 @@ export function countSignals(now: () => number): (signal: NodeJS.Signals) => 'fi
       first = { signal, at: now() }
       return 'first'
     }
-    return signal === 'SIGINT' && first.signal === 'SIGINT' && now() - first.at < ECHO ? 'echo' : 'second'
+    return signal === first.signal && now() - first.at < ECHO ? 'echo' : 'second'
   }
 }

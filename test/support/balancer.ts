@@ -45,6 +45,8 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
   const child = fork(new URL(`../fixtures/${fixture}.js`, import.meta.url), [], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
+    // A process group of its own, with its workers in it.
+    detached: true,
     ...(descriptors === undefined ? {} : limited(descriptors)),
     env: {
       ...process.env,
@@ -77,15 +79,8 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
       child.send({ call: calling, method, args })
     })
   scope.teardown(async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      // Twice: at once.
-      child.kill('SIGCONT')
-      child.kill('SIGTERM')
-      child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
-      await exited
-      clearTimeout(timer)
-    }
+    killGroup(child.pid)
+    await exited
   })
   const event = <T = Record<string, unknown>>(name: string, fits: (detail: T) => boolean = () => true) =>
     new Promise<T>((done) => {
@@ -99,7 +94,8 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
   const address = await new Promise<Address>((ready, failed) => {
     events.once('ready', ready)
     events.once('failed', (error: object) => failed(Object.assign(new Error('not ready'), error, { exited })))
-    void exited.then(({ code }) => failed(Object.assign(new Error(`exited with ${code}: ${output}`), { exited })))
+    // At 'exit' what it wrote last may still be on its way.
+    child.once('close', (code) => failed(Object.assign(new Error(`exited with ${code}: ${output}`), { exited })))
   })
   return {
     child,
@@ -122,6 +118,16 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
       return answer
     },
     event,
+  }
+}
+
+/** At once, the primary and whatever it has left behind. */
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // Nobody is left in it, as it should be.
   }
 }
 
