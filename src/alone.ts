@@ -1,8 +1,9 @@
 // `workers: 0`: the application in this one process, for development. Same code, same events, nothing is forked.
-import { EventEmitter } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import type { Server } from 'node:net'
 import { StickyError } from './errors.ts'
 import type { Address, Drain } from './protocol.ts'
+import { SafeEmitter } from './safe-emitter.ts'
 import type { Settings } from './settings.ts'
 import { listen } from './steering/listen.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from './sticky.ts'
@@ -12,7 +13,7 @@ import { finisher } from './worker/finish.ts'
 import { lifecycle } from './worker/lifecycle.ts'
 import { resolveTarget, type Target } from './worker/target.ts'
 
-export class Alone extends EventEmitter<WorkerRoleEvents> implements WorkerSticky {
+export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
   readonly id = 0
   readonly workers = 1
@@ -27,7 +28,7 @@ export class Alone extends EventEmitter<WorkerRoleEvents> implements WorkerStick
 
   /** @param onclosed - called once, when everything is served */
   constructor(target: Target, settings: Settings, onclosed: () => void) {
-    super()
+    super(settings.logger)
     this.#settings = settings
     this.#onclosed = onclosed
     lifecycle.logger = settings.logger
@@ -88,7 +89,7 @@ export class Alone extends EventEmitter<WorkerRoleEvents> implements WorkerStick
   }
 
   #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
-    ;(this as EventEmitter).emit(event, ...args)
+    this.tell(event, ...args)
     ;(lifecycle as EventEmitter).emit(event, ...args)
   }
 

@@ -1,6 +1,5 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
 import type { ChildProcess } from 'node:child_process'
-import { EventEmitter } from 'node:events'
 import { snapshot } from './admin/status.ts'
 import { StickyError } from './errors.ts'
 import { logDegraded } from './degraded.ts'
@@ -10,6 +9,7 @@ import { misuse, show } from './option-reader.ts'
 import type { Address } from './protocol.ts'
 import { Ownership } from './ownership.ts'
 import { relaySocketIO, type Relay } from './broadcast/relay.ts'
+import { SafeEmitter } from './safe-emitter.ts'
 import { checkEntry, type Settings } from './settings.ts'
 import { MAX_WORKERS, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
@@ -30,7 +30,7 @@ import { workerProgram } from './worker-program.ts'
 /** Exit code of a primary whose workers can not be started; gunicorn has the same. */
 const EXIT_NEVER_READY = 3
 
-export class Balancer extends EventEmitter<PrimaryEvents> implements PrimarySticky {
+export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
   readonly ready: Promise<void>
 
@@ -57,7 +57,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
 
   /** @param onclosed - called once, when the last worker has ended */
   constructor(settings: Settings, onclosed: () => void) {
-    super()
+    super(settings.logger)
     this.#onclosed = onclosed
     this.#settings = settings
     this.#ownership = new Ownership(settings.workers, {
@@ -70,7 +70,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#steering = new Handoff(settings, this.#native.libc, this.#ownership.table, this.#steeringEvents)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
-      state: ({ id, pid, state }, from) => this.#tell('worker:state', { id, pid, from, state }),
+      state: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
       well: ({ id }, well) => (well ? this.#ownership.giveBack(id) : this.#ownership.spare(id)),
       silence: ({ child }, now) => this.#steering.silence(child, now),
       leaving: (worker) => this.#steering.retire(worker.child),
@@ -187,7 +187,7 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     const endpoint = this.#endpoints.get(worker.child)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
     this.#ownership.giveBack(worker.id)
-    this.#tell('worker:ready', { id: worker.id, pid: worker.pid })
+    this.tell('worker:ready', { id: worker.id, pid: worker.pid })
     this.#neverReady.delete(worker.id)
     if (this.#neverReady.size === 0) this.#settle.ready()
   }
@@ -196,13 +196,13 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
     this.#steering.detach(worker.child)
     this.#endpoints.get(worker.child)?.close()
     this.#relay.gone(worker)
-    this.#tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
+    this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
   #tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void {
     const how = last === undefined ? '' : `; the last one ended with: ${howItEnded(last)}`
     const error = new StickyError('HOLDFAST_WORKER_NOT_READY', `${reason}${how}`)
-    this.#tell('error', error)
+    this.tell('error', error)
     if (!alone || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
     this.#settings.logger.error('balancer.give-up', { code: error.code, error })
     this.#supervisor.kill()
@@ -212,18 +212,12 @@ export class Balancer extends EventEmitter<PrimaryEvents> implements PrimaryStic
   #moved(table: SlotTable, moved: number, reason: string): void {
     this.#steering.assign(table)
     this.#settings.logger.info('slots.moved', { moved, reason })
-    this.#tell('slots:moved', { moved, workers: table.workers, reason })
+    this.tell('slots:moved', { moved, workers: table.workers, reason })
   }
 
-  /** Runs the application's listeners; what they throw is theirs and must not end the primary. */
-  #tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
+  protected override tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
     this.#manager.changed()
-    if (this.listenerCount(event) === 0) return
-    try {
-      ;(this as EventEmitter).emit(event, ...args)
-    } catch (error) {
-      this.#settings.logger.error('listener.failed', { event, error })
-    }
+    super.tell(event, ...args)
   }
 
   async #close(deadline: number): Promise<boolean> {

@@ -13,6 +13,23 @@ export const consoleLogger: Logger = {
 /** Says nothing. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
+/** The application's logger. When it fails, the event goes to stderr: a log line must not end what it tells of. */
+export function safeLogger(logger: Logger): Logger {
+  const safe = (level: keyof Logger): LogFunction => {
+    const attempt = async (...event: Parameters<LogFunction>): Promise<void> => {
+      try {
+        // One that sends lines away may return a promise, whatever its type says.
+        await (logger[level](...event) as unknown)
+      } catch (error) {
+        consoleLogger.error('logger.failed', { error })
+        consoleLogger[level](...event)
+      }
+    }
+    return (...event) => void attempt(...event)
+  }
+  return { debug: safe('debug'), info: safe('info'), warn: safe('warn'), error: safe('error') }
+}
+
 function line(level: string): LogFunction {
   return (event, fields) => {
     const pairs = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { StickyError } from './errors.ts'
-import { consoleLogger, silentLogger } from './logger.ts'
+import { consoleLogger, safeLogger, silentLogger } from './logger.ts'
 import { Reader } from './option-reader.ts'
 import type { Logger, SteeringChoice, StickyOptions } from './options.ts'
 import { fingerprint32 } from './slots/hash.ts'
@@ -200,6 +200,6 @@ function readLogger(read: Reader): Logger {
   const levels = ['debug', 'info', 'warn', 'error'] as const
   const isLogger = (it: unknown): it is Logger =>
     typeof it === 'object' && it !== null && levels.every((level) => typeof Reflect.get(it, level) === 'function')
-  if (isLogger(value)) return value
+  if (isLogger(value)) return safeLogger(value)
   throw read.wrong('logger', TypeError, 'false or an object with debug, info, warn and error functions', 'false', value)
 }

@@ -22,7 +22,7 @@ function firstColumn(heading: string): string[] {
 }
 
 t.test('docs/internals.md lists every log event that the code writes, and no other', async (t) => {
-  const logged = [...source.matchAll(/(?:log|logger)(?:\[\w+\])?\??(?:\.\w+)?\(\s*'([a-z]+\.[a-z-]+)'/g)]
+  const logged = [...source.matchAll(/(?:log|[lL]ogger)(?:\[\w+\])?\??(?:\.\w+)?\(\s*'([a-z]+\.[a-z-]+)'/g)]
   t.strictSame(firstColumn('Log events').toSorted(), [...new Set(logged.map(([, name]) => name!))].toSorted())
 })
 

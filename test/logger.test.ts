@@ -1,21 +1,26 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
-import { consoleLogger, silentLogger } from '../src/logger.ts'
+import { consoleLogger, safeLogger, silentLogger } from '../src/logger.ts'
 
 /** What a logger writes to stderr. */
 function written(run: () => void): string {
+  const { text, stop } = collect()
+  try {
+    run()
+  } finally {
+    stop()
+  }
+  return text()
+}
+
+function collect() {
   const { write } = process.stderr
   let text = ''
   process.stderr.write = (chunk: string | Uint8Array) => {
     text += String(chunk)
     return true
   }
-  try {
-    run()
-  } finally {
-    process.stderr.write = write
-  }
-  return text
+  return { text: () => text, stop: () => void (process.stderr.write = write) }
 }
 
 const info = (fields: Record<string, unknown>) => written(() => consoleLogger.info('event', fields))
@@ -80,4 +85,32 @@ t.test('the silent logger says nothing', async (t) => {
     silentLogger.error('event', {})
   })
   t.equal(text, '')
+})
+
+t.test("the application's logger is called as its own method, with the event and its fields", async (t) => {
+  const lines: unknown[] = []
+  class Mine {
+    debug = () => {}
+    warn = () => {}
+    error = () => {}
+    info(...line: unknown[]) {
+      lines.push([this instanceof Mine, ...line])
+    }
+  }
+  safeLogger(new Mine()).info('worker.ready', { worker: 1 })
+  t.strictSame(lines, [[true, 'worker.ready', { worker: 1 }]])
+})
+
+t.test('what a logger throws goes to stderr together with the line, and so does a rejected promise', async (t) => {
+  const fail = () => {
+    throw new Error('disk full')
+  }
+  const later = async () => fail()
+  for (const failing of [fail, later]) {
+    const { text, stop } = collect()
+    safeLogger({ debug: failing, info: failing, warn: failing, error: failing }).warn('worker.slow', { worker: 1 })
+    await new Promise((done) => setImmediate(done))
+    stop()
+    t.equal(text(), '[holdfast] error logger.failed error="disk full"\n[holdfast] warning worker.slow worker=1\n')
+  }
 })

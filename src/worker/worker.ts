@@ -1,13 +1,14 @@
 // What stickyListen returns in a worker.
-import { EventEmitter } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import type { Address, WorkerSetup } from '../protocol.ts'
+import { SafeEmitter } from '../safe-emitter.ts'
 import type { Settings } from '../settings.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import { lifecycle } from './lifecycle.ts'
 import { join, type Joined } from './join.ts'
 import type { Target } from './target.ts'
 
-export class Worker extends EventEmitter<WorkerRoleEvents> implements WorkerSticky {
+export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
   readonly ready: Promise<void>
   readonly restarts: number
@@ -18,7 +19,7 @@ export class Worker extends EventEmitter<WorkerRoleEvents> implements WorkerStic
   readonly #deadline: number
 
   constructor(target: Target, setup: WorkerSetup, settings: Settings) {
-    super()
+    super(settings.logger)
     this.#id = setup.id
     this.#workers = setup.workers
     this.restarts = setup.restarts
@@ -59,7 +60,7 @@ export class Worker extends EventEmitter<WorkerRoleEvents> implements WorkerStic
   }
 
   #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
-    ;(this as EventEmitter).emit(event, ...args)
+    this.tell(event, ...args)
     ;(lifecycle as EventEmitter).emit(event, ...args)
   }
 
