@@ -189,7 +189,7 @@ export interface StickyOptions {
   exec?: string
   /** Arguments for the workers. @default those of this process */
   args?: readonly string[]
-  /** Environment variables for the workers, on top of those of this process. */
+  /** Environment variables for the workers, on top of those of this process (NODE_OPTIONS without --inspect). */
   env?: Readonly<Record<string, string>>
   /** Flags for the workers' Node. @default those of this process, without --inspect */
   execArgv?: readonly string[]

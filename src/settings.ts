@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { withoutDebugger } from './debugger-flags.ts'
 import { StickyError } from './errors.ts'
 import { consoleLogger, safeLogger, silentLogger } from './logger.ts'
 import { Reader } from './option-reader.ts'
@@ -86,11 +87,7 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
     exec: readExec(read),
     args: read.strings('args', process.argv.slice(2)),
     env: read.record('env'),
-    execArgv: read.strings(
-      'execArgv',
-      // A worker must not fight the primary for its debugger port.
-      process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
-    ),
+    execArgv: read.strings('execArgv', withoutDebugger(process.execArgv)),
     steering: read.oneOf('steering', ['handoff', 'kernel', 'auto'], 'handoff'),
     affinity: read.group('affinity', (group) => ({
       ipv4Prefix: group.integer('ipv4Prefix', { min: 1, max: 32, fallback: 32 }),

@@ -1,5 +1,6 @@
 // What a worker process is started with.
 import type { ChildProcess } from 'node:child_process'
+import { withoutDebuggerText } from './debugger-flags.ts'
 import { PROTOCOL_VERSION, type Address } from './protocol.ts'
 import { withoutManager } from './manager-variables.ts'
 import { workerEnvironment } from './role.ts'
@@ -43,7 +44,7 @@ export function workerProgram(
     args,
     execArgv,
     serialization,
-    env: { ...withoutManager(process.env), ...env, ...workerEnvironment(setup) },
+    env: { ...ownEnvironment(), ...env, ...workerEnvironment(setup) },
     inherit: endpoint.inherit,
     forked(child) {
       endpoint.forked()
@@ -51,4 +52,11 @@ export function workerProgram(
       else started(child, endpoint)
     },
   }
+}
+
+/** The primary's, but for its debugger and its service manager. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const own = withoutManager(process.env)
+  const { NODE_OPTIONS } = own
+  return NODE_OPTIONS === undefined ? own : { ...own, NODE_OPTIONS: withoutDebuggerText(NODE_OPTIONS) }
 }
