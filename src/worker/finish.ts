@@ -1,5 +1,5 @@
 // How a server finishes what it serves: the last requests are answered, then the connections are closed.
-import { Server as HttpServer } from 'node:http'
+import { Server as HttpServer, type ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
@@ -33,13 +33,12 @@ function isHttp1(server: Server): server is HttpServer | HttpsServer {
 
 /** Answers from now on say `Connection: close`, and what stays without a request is closed. */
 function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promise<void> {
-  const withoutRequest = connectionsWithoutRequest(server)
+  const open = openSockets(server)
   const closeWebSockets = webSockets(server)
   return async (how) => {
     closeWebSockets(how)
-    server.prependListener('request', (_request, response) => {
-      response.shouldKeepAlive = false
-    })
+    for (const socket of open) closeAfter(inService(socket))
+    server.prependListener('request', (_request, response) => closeAfter(response))
     let rounds = 0
     // Again and again: an answer may be on its way that still says keep-alive.
     const timer = setInterval(() => {
@@ -47,32 +46,41 @@ function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promis
       // Node counts a connection as idle only after its first request. One that said nothing goes now (browsers open
       // some in advance), one that is in the middle of its first request gets a little longer.
       const patient = ++rounds < PATIENCE
-      for (const socket of withoutRequest()) if (!patient || socket.bytesRead === 0) socket.destroy()
+      for (const socket of open) if (socket.bytesRead === 0 || (!patient && isWaiting(socket))) socket.destroy()
     }, GRACE).unref()
     await closed(server)
     clearInterval(timer)
   }
 }
 
-/** The connections that have no request in service now. */
-function connectionsWithoutRequest(server: HttpServer | HttpsServer): () => Socket[] {
+/** Without effect where the headers are out already. */
+function closeAfter(response: ServerResponse | undefined): void {
+  if (response !== undefined) response.shouldKeepAlive = false
+}
+
+/** With TLS each connection is there twice: as it came, and as the one that the parser is on. */
+function openSockets(server: HttpServer | HttpsServer): ReadonlySet<Socket> {
   const open = new Set<Socket>()
   // One function for all: it dies young with its socket, which a set that is swept now and then would keep for longer.
   const forget = function (this: Socket): void {
     open.delete(this)
   }
-  // The socket that the parser is on: TLS makes one of its own.
-  const event = server instanceof HttpsServer ? 'secureConnection' : 'connection'
-  server.on(event, (socket: Socket) => {
+  const add = (socket: Socket): void => {
     open.add(socket)
     socket.on('close', forget)
-  })
-  // Node sets the parser while the connection speaks HTTP (not after an upgrade), the message while one is in service.
-  const isWaiting = (socket: Socket) => {
-    const parser: unknown = Reflect.get(socket, 'parser')
-    return !socket.destroyed && Boolean(parser) && !Reflect.get(socket, '_httpMessage')
   }
-  return () => [...open].filter(isWaiting)
+  server.on('connection', add)
+  if (server instanceof HttpsServer) server.on('secureConnection', add)
+  return open
+}
+
+function inService(socket: Socket): ServerResponse | undefined {
+  return (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined) ?? undefined
+}
+
+/** Node sets the parser while the connection speaks HTTP: not after an upgrade. */
+function isWaiting(socket: Socket): boolean {
+  return !socket.destroyed && Boolean(Reflect.get(socket, 'parser')) && inService(socket) === undefined
 }
 
 /** The streams that are open finish, then the session closes. Any other server has no sessions and is just closed. */

@@ -41,6 +41,7 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   let close = (_: Drain): Promise<void> => Promise.resolve()
   let served = 0
   let left: Promise<void> | undefined
+  const farewell = { ...setup.farewell }
   let isReady = false
   let isSpare = setup.id < 0
   const ends = endReporter((numbers) => postToPrimary({ type: 'ended', numbers }))
@@ -59,7 +60,11 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   })
   process.on('message', (raw: unknown) => {
     const message = openForWorker(raw)
-    if (message?.type === 'drain') void drain(message)
+    if (message?.type === 'drain') {
+      void drain(message)
+      // Where a signal to the whole group came first, only the primary knows that this is no restart.
+      farewell.code = message.code
+    }
     if (message?.type === 'become') {
       isSpare = false
       events.become(message.id, message.workers)
@@ -123,7 +128,7 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   }
 
   function drain(how: Drain): Promise<void> {
-    left ??= finish(how)
+    left ??= finish(Object.assign(farewell, how))
     return left
   }
 

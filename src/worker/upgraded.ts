@@ -10,10 +10,12 @@ const PATIENCE = 2_000
 /**
  * Notes which connections become WebSockets. To be called before the first one comes in.
  *
- * @returns closes those that are open, each at a random moment after `grace` and within `spread` milliseconds
+ * @returns closes them, also those that are still to come, each at a random moment after `grace` and within `spread`
+ *   milliseconds; with the `code` that the object has then
  */
 export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => void {
   const open = new Set<Socket>()
+  let goodbye = (_: Socket): void => {}
   const forget = function (this: Socket): void {
     open.delete(this)
   }
@@ -22,6 +24,7 @@ export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => vo
     if (headers.upgrade?.toLowerCase() !== 'websocket') return
     open.add(socket)
     socket.on('close', forget)
+    goodbye(socket)
   }
   // With any listener at all Node takes upgrades seriously, so ours is there only as long as the application's is.
   const update = (event: string | symbol): void => {
@@ -37,8 +40,11 @@ export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => vo
   })
   server.on('removeListener', update)
   update('upgrade')
-  return ({ grace, spread, code }) => {
-    for (const socket of open) setTimeout(() => close(socket, code), grace + Math.random() * spread)
+  return (how) => {
+    goodbye = (socket) => {
+      setTimeout(() => close(socket, how.code), how.grace + Math.random() * how.spread).unref()
+    }
+    open.forEach(goodbye)
   }
 }
 

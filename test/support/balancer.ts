@@ -5,7 +5,7 @@ import type { Address, Explanation, Status, StickyOptions } from '../../src/inde
 
 export interface BalancerOptions {
   options?: StickyOptions
-  kind?: 'http' | 'https' | 'http2' | 'net' | 'ws'
+  kind?: 'http' | 'https' | 'http2' | 'net' | 'ws' | 'wss'
   /** File name under test/fixtures, without ending. */
   fixture?: string
   env?: Record<string, string>
