@@ -1,6 +1,6 @@
 // `workers: 0`: the application in this one process, for development. Same code, same events, nothing is forked.
 import type { EventEmitter } from 'node:events'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { StickyError } from './errors.ts'
 import type { Address, Drain } from './protocol.ts'
 import { SafeEmitter } from './safe-emitter.ts'
@@ -9,9 +9,12 @@ import { listen } from './steering/listen.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from './sticky.ts'
 import { closing } from './supervisor/farewell.ts'
 import { handleSignals } from './supervisor/shutdown.ts'
-import { finisher } from './worker/finish.ts'
+import { finisher, openSockets } from './worker/finish.ts'
 import { lifecycle } from './worker/lifecycle.ts'
 import { resolveTarget, type Target } from './worker/target.ts'
+
+/** Milliseconds that the application has after 'leave' to end by itself, as in a worker. */
+const LAST_WORDS = 1_000
 
 export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
@@ -23,6 +26,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   #server: Server | undefined
+  #open: Iterable<Socket> = []
   #finish: (how: Drain) => Promise<void> = () => Promise.resolve()
   #closing: Promise<boolean> | undefined
 
@@ -32,10 +36,15 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     this.#settings = settings
     this.#onclosed = onclosed
     lifecycle.logger = settings.logger
+    lifecycle.isAlone = true
     lifecycle.emit('alone')
     const nothing = async () => settings.logger.warn('alone.no-workers', { hint: 'nothing to do with `workers: 0`' })
     this.#stopSignals = handleSignals(settings, {
-      first: (deadline) => this.#end(deadline),
+      first: async (deadline) => {
+        const clean = await this.#end(deadline)
+        await lastWords()
+        return clean
+      },
       second() {},
       reload: nothing,
       scale: nothing,
@@ -54,6 +63,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
 
   async close({ deadline = this.#settings.shutdown.deadline }: CloseOptions = {}): Promise<void> {
     await this.#end(deadline)
+    this.#release()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -65,11 +75,19 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     await Promise.resolve()
     const server = await resolveTarget(target)
     if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
-    if (this.#closing !== undefined) throw new StickyError('HOLDFAST_CLOSED')
+    this.#unlessClosing()
     this.#finish = finisher(server)
+    this.#open = openSockets(server)
     await listen(server, this.#settings)
+    this.#unlessClosing(server)
     this.#server = server
     this.#settings.logger.info('alone.ready', { ...this.address() })
+  }
+
+  #unlessClosing(server?: Server): void {
+    if (this.#closing === undefined) return
+    server?.close()
+    throw new StickyError('HOLDFAST_CLOSED')
   }
 
   #end(deadline: number): Promise<boolean> {
@@ -81,11 +99,15 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
   async #close(deadline: number): Promise<boolean> {
     const how = closing(this.#settings, deadline)
     this.#tell('drain', how)
-    const expired = new Promise<'expired'>((late) => setTimeout(late, deadline, 'expired').unref())
-    const served = this.#server === undefined ? undefined : await Promise.race([this.#finish(how), expired])
+    const expired = new Promise<false>((late) => setTimeout(late, deadline, false).unref())
+    const served = async () => {
+      if (this.#server !== undefined) await this.#finish(how)
+      return true
+    }
+    const clean = await Promise.race([served(), expired])
+    for (const socket of this.#open) socket.destroy()
     this.#tell('leave')
-    this.#release()
-    return served !== 'expired'
+    return clean
   }
 
   #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
@@ -94,7 +116,16 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
   }
 
   #release(): void {
+    lifecycle.isAlone = false
     this.#stopSignals()
     this.#onclosed()
   }
+}
+
+/** Resolves when there is nothing left to do in this process: databases are closed and the like. */
+function lastWords(): Promise<void> {
+  return new Promise((done) => {
+    process.once('beforeExit', () => done())
+    setTimeout(done, LAST_WORDS).unref()
+  })
 }

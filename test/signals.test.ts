@@ -1,38 +1,16 @@
 // The tables of docs/signals.md, row by row.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import http, { type IncomingMessage } from 'node:http'
-import { json } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { startBalancer, type Balancer } from './support/balancer.ts'
-import { isAlive, request, until, type Reply } from './support/clients.ts'
+import { isAlive, request, until } from './support/clients.ts'
 import { missing } from './support/installed.ts'
 import { descendants } from './support/program.ts'
+import { upload } from './support/upload.ts'
 
 const app = fileURLToPath(new URL('./fixtures/app.js', import.meta.url))
-
-interface Upload {
-  answer: Promise<Reply>
-  finish(): Promise<Reply>
-}
-
-/** A request that is in service until `finish()`. */
-async function upload(port: number): Promise<Upload> {
-  const sending = http.request({ port, path: '/hash', method: 'POST', headers: { expect: '100-continue' } })
-  const answer = once(sending, 'response').then(([response]) => json(response as IncomingMessage) as Promise<Reply>)
-  answer.catch(() => {}) // whoever waits for it hears of it
-  sending.write('half')
-  await once(sending, 'continue')
-  return {
-    answer,
-    finish() {
-      sending.end('half')
-      return answer
-    },
-  }
-}
 
 const pids = async (balancer: Balancer) => (await balancer.status()).workers.map(({ pid }) => pid!)
 const states = async (balancer: Balancer) => (await balancer.status()).workers.map(({ state }) => state)

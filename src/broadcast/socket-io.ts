@@ -64,12 +64,16 @@ export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
 /** The primary; or one process alone, which needs nothing but Redis, if there are other hosts. */
 function notAWorker(io: Server, url: string | undefined, reason: string, channelPrefix: string): Backplane {
   let inner = fixed('none', 'this process is not a worker')
-  lifecycle.once('alone', () => {
+  const attach = (): void => {
     lifecycle.once('drain', (how) => closeClients(io, how))
     inner =
       url === undefined ? fixed('none', 'there is only this process') : throughRedis(io, url, reason, channelPrefix)
     lifecycle.logger.info('backplane.chosen', { kind: inner.kind, reason: inner.reason })
-  })
+  }
+  // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
+  // the program does.
+  if (lifecycle.isAlone) attach()
+  else lifecycle.once('alone', attach)
   return {
     get kind() {
       return inner.kind
@@ -93,8 +97,8 @@ function closeClients(io: Server, { grace, spread }: Drain): void {
   const engine = io.engine as typeof io.engine | undefined
   if (engine === undefined) return
   const clients = Object.values(Reflect.get(engine, 'clients') as Record<string, { close(discard?: boolean): void }>)
-  for (const client of clients) setTimeout(() => client.close(true), grace + Math.random() * spread)
-  setTimeout(() => engine.close(), grace + spread)
+  for (const client of clients) setTimeout(() => client.close(true), grace + Math.random() * spread).unref()
+  setTimeout(() => engine.close(), grace + spread).unref()
 }
 
 function readOptions(options: AttachOptions | undefined) {

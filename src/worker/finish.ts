@@ -59,7 +59,7 @@ function closeAfter(response: ServerResponse | undefined): void {
 }
 
 /** With TLS each connection is there twice: as it came, and as the one that the parser is on. */
-function openSockets(server: HttpServer | HttpsServer): ReadonlySet<Socket> {
+export function openSockets(server: Server): ReadonlySet<Socket> {
   const open = new Set<Socket>()
   // One function for all: it dies young with its socket, which a set that is swept now and then would keep for longer.
   const forget = function (this: Socket): void {

@@ -5,13 +5,15 @@ import type { Logger } from '../options.ts'
 import type { WorkerRoleEvents } from '../sticky.ts'
 
 interface LifecycleEvents extends WorkerRoleEvents {
-  /** `workers: 0`: this process serves, and there are no others. */
+  /** From now on {@link Lifecycle.isAlone}. */
   alone: []
 }
 
 class Lifecycle extends EventEmitter<LifecycleEvents> {
   /** The application's, once stickyListen was called. */
   logger: Logger = consoleLogger
+  /** `workers: 0`: this process serves, and there are no others. */
+  isAlone = false
 }
 
 /** One per process, as there is one worker per process. */
