@@ -1,7 +1,7 @@
 import { io, type Socket } from 'socket.io-client'
 import t from 'tap'
 import { startBalancer } from '../support/balancer.ts'
-import { loopback } from '../support/clients.ts'
+import { loopback, until } from '../support/clients.ts'
 
 const binary = Buffer.from([0, 1, 127, 128, 255])
 
@@ -31,3 +31,38 @@ for (const [transport, env] of [
     }
   })
 }
+
+t.test('on a reload clients of both kinds are closed one by one, and come back by themselves', async (t) => {
+  const reload = { grace: 50, spread: 1_000, deadline: 60_000 }
+  const balancer = await startBalancer(t, {
+    fixture: 'socket-io-app',
+    options: { workers: 1, reload },
+    env: { REDIS_URL: '' },
+  })
+  const old = await balancer.pid(0)
+  const greeted: number[] = []
+  const lostAt: number[] = []
+  const reasons = new Set<string>()
+  for (let n = 0; n < 24; n++) {
+    const transports = n % 2 === 0 ? ['websocket'] : ['polling']
+    const url = `http://127.0.0.1:${balancer.port}`
+    const socket = io(url, { transports, localAddress: loopback(n), reconnectionDelay: 10, forceNew: true } as object)
+    t.teardown(() => socket.close())
+    socket.on('hello', (pid: number) => greeted.push(pid))
+    socket.on('disconnect', (reason) => {
+      reasons.add(reason)
+      lostAt.push(performance.now())
+    })
+  }
+  await until('all are there', () => greeted.length === 24)
+  greeted.length = 0
+  const exit = balancer.event('worker:exit')
+  await balancer.reload()
+  t.match(await exit, { pid: old, code: 0, signal: null }, 'nothing had to be cut')
+  await until('all are back', () => greeted.length >= 24)
+  const pid = await balancer.pid(0)
+  t.strictSame([...new Set(greeted)], [pid])
+  t.equal(lostAt.length, 24, 'each lost its connection once')
+  t.ok(Math.max(...lostAt) - Math.min(...lostAt) > reload.spread / 4, 'not all at the same time')
+  t.notOk(reasons.has('io server disconnect'), 'which is the one after which a client does not come back')
+})
