@@ -107,6 +107,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     const clean = await Promise.race([served(), expired])
     for (const socket of this.#open) socket.destroy()
     this.#tell('leave')
+    this.#settings.logger.info('alone.closed', { clean })
     return clean
   }
 

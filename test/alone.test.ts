@@ -52,6 +52,7 @@ t.test('the environment may ask for it, and SIGTERM ends it well', async (t) => 
   t.strictSame(descendants(balancer.child.pid!), [])
   balancer.child.kill('SIGTERM')
   t.strictSame(await balancer.exited, { code: 0, signal: null })
+  t.match(balancer.output(), /alone\.closed clean=true/)
 })
 
 t.test('a second signal ends it at once, with code 1', async (t) => {
@@ -109,6 +110,8 @@ t.test('Socket.IO needs nobody else', async (t) => {
   there.on('question', (question: string, answer: (text: string) => void) => answer(`${question}!`))
   t.strictSame(await here.emitWithAck('ask', 'who'), ['who!'])
   t.match(balancer.output(), /backplane\.chosen kind=none reason="there is only this process"/)
+  t.match(await request(balancer), { nodes: 1, sockets: 2, others: [] })
+  t.notMatch(balancer.output(), /does not support/)
   const lost = once(here as never, 'disconnect')
   balancer.child.kill('SIGTERM')
   t.strictSame((await lost)[0], 'transport close', 'clients are told, and try again')

@@ -66,8 +66,7 @@ function notAWorker(io: Server, url: string | undefined, reason: string, channel
   let inner = fixed('none', 'this process is not a worker')
   const attach = (): void => {
     lifecycle.once('drain', (how) => closeClients(io, how))
-    inner =
-      url === undefined ? fixed('none', 'there is only this process') : throughRedis(io, url, reason, channelPrefix)
+    inner = url === undefined ? toNobody(io) : throughRedis(io, url, reason, channelPrefix)
     lifecycle.logger.info('backplane.chosen', { kind: inner.kind, reason: inner.reason })
   }
   // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
@@ -145,6 +144,19 @@ function throughRedis(io: Server, url: string, reason: string, key: string): Bac
     },
     close: () => pair.close(),
   }
+}
+
+/** Socket.IO's own adapter reaches the clients of this process; questions to other servers it only complains about. */
+function toNobody(io: Server): Backplane {
+  const answer = ({ adapter }: Namespace): void => {
+    adapter.serverSideEmit = (packet: unknown[]) => {
+      const answered = packet.at(-1)
+      if (typeof answered === 'function') answered(null, [])
+    }
+  }
+  answer(io.of('/'))
+  io.on('new_namespace', answer)
+  return fixed('none', 'there is only this process')
 }
 
 function fixed(kind: 'ipc' | 'none', reason: string): Backplane {

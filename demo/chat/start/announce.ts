@@ -1,31 +1,44 @@
 // What the primary prints: where to go, who serves, and later who came and went.
-import type { PrimarySticky } from 'holdfast'
+import type { PrimarySticky, Sticky } from 'holdfast'
 
 /** @param redis - REDIS_URL, or 'private' for our own */
-export function announce(sticky: PrimarySticky, redis: string | undefined): void {
-  const { address, workers } = sticky.status()
+export function announce(sticky: Sticky, redis: string | undefined): void {
+  const address = sticky.address()
   // Not `localhost`: a browser may take either address for it, and so be two clients.
   const hosts = address?.family === 'IPv6' ? ['127.0.0.1', '::1'] : ['127.0.0.1']
   const urls = hosts.map((host) => {
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${address?.port}`
-    return `${url.padEnd(24)} is served by worker ${sticky.explain(host).worker}`
+    return sticky.role === 'worker' ? url : `${url.padEnd(24)} is served by worker ${sticky.explain(host).worker}`
   })
   console.log(`
   Holdfast chat
 
   Open       ${urls.join('\n  or         ')}
-  Workers    ${workers.map(({ id, pid }) => `${id} (pid ${pid})`).join(', ')}
-  Backplane  ${describeBackplane(redis)}
+  Workers    ${describeWorkers(sticky)}
+  Backplane  ${describeBackplane(sticky, redis)}
 
   Ctrl-C stops it.
 `)
+  if (sticky.role === 'primary') tellOfWorkers(sticky)
+}
+
+function tellOfWorkers(sticky: PrimarySticky): void {
   sticky.on('worker:exit', ({ id, pid, code, signal }) => {
     if (code !== 0) console.log(`Worker ${id} (pid ${pid}) has ended: ${signal ?? `exit code ${code}`}.`)
   })
   sticky.on('worker:ready', ({ id, pid }) => console.log(`Worker ${id} is back (pid ${pid}).`))
 }
 
-function describeBackplane(redis: string | undefined): string {
+function describeWorkers(sticky: Sticky): string {
+  if (sticky.role === 'worker') return `none; this process serves (pid ${process.pid})`
+  return sticky
+    .status()
+    .workers.map(({ id, pid }) => `${id} (pid ${pid})`)
+    .join(', ')
+}
+
+function describeBackplane({ role }: Sticky, redis: string | undefined): string {
+  if (!redis && role === 'worker') return 'none, there is only this process (REDIS_URL is not set)'
   if (!redis) return 'Node IPC, relayed by the primary (REDIS_URL is not set)'
   if (redis === 'private') return 'Redis, a private one for this demo'
   return `Redis at ${withoutSecrets(redis)} (REDIS_URL)`

@@ -15,7 +15,7 @@ export interface Flags {
 const usage = `Usage: npm run demo -- [options]
 
   --port N      listen on this port only (default: PORT, else 3000, else the next free one)
-  --workers N   worker processes, 1 to 256 (default: WEB_CONCURRENCY, else one per core, 2 to 8)
+  --workers N   worker processes, 0 to 256 (default: WEB_CONCURRENCY, else one per core, 2 to 8); 0: no balancer
   --redis       start a private redis-server and broadcast through it
   --help        show this
 
@@ -54,7 +54,7 @@ function parse(args: string[], env: NodeJS.ProcessEnv): Flags | 'help' {
   return {
     port: integer('--port', values.port, 0, 65535) ?? integer('PORT', env['PORT'] || undefined, 0, 65535) ?? 3000,
     fixedPort: values.port !== undefined,
-    workers: integer('--workers', values.workers, 1, 256) ?? defaultWorkers(env),
+    workers: integer('--workers', values.workers, 0, 256) ?? defaultWorkers(env),
     redis: values.redis,
   }
 }

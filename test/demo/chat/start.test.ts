@@ -42,7 +42,7 @@ t.test('the demo starts without Redis, serves its page and stops with one Ctrl-C
 t.test('a port that is taken and was asked for is an error with a code', async (t) => {
   const port = await takePort(t)
   const demo = startProgram(t, server, ['--port', String(port), '--workers', '2'])
-  t.match(await demo.exited, { code: 1 })
+  t.match(await demo.exited, { code: 78 })
   t.match(demo.stderr(), /^HOLDFAST_PORT_IN_USE: /)
   t.match(demo.stderr(), new RegExp(`port ${port}`))
   t.strictSame(descendants(demo.pid), [])
@@ -58,6 +58,28 @@ t.test('a port that is taken and was not insisted on gives way to the next free 
   t.equal((await fetch(`http://127.0.0.1:${got}/`)).status, 200)
 })
 
+t.test('an environment that can not work is an error with a code', async (t) => {
+  const demo = startProgram(t, server, ['--port', '0'], { WEB_CONCURRENCY: 'many' })
+  t.match(await demo.exited, { code: 78 })
+  t.match(demo.stderr(), /^HOLDFAST_BAD_OPTION: .*WEB_CONCURRENCY/)
+})
+
+t.test('without workers it is one process, which does all the same', async (t) => {
+  const port = await takePort(t)
+  const demo = startProgram(t, server, ['--workers', '0'], { PORT: String(port) })
+  await demo.printed(ready)
+  t.match(demo.stdout(), `Port ${port} is taken, trying ${port + 1}.`)
+  t.match(demo.stdout(), `Workers    none; this process serves (pid ${demo.pid})`)
+  t.match(demo.stdout(), /Backplane +none/)
+  const [, url] = await demo.printed(/Open +(http:\/\/127\.0\.0\.1:\d+)/)
+  t.match(await (await fetch(url!)).text(), /<title>Holdfast chat/)
+  t.strictSame(descendants(demo.pid), [])
+  demo.child.kill('SIGINT')
+  t.strictSame(await demo.exited, { code: 0, signal: null })
+  t.match(demo.stdout(), /Stopped\.\n$/)
+  t.equal(demo.stderr(), '')
+})
+
 t.test('--help explains and ends well', async (t) => {
   const demo = startProgram(t, server, ['--help'])
   t.match(await demo.exited, { code: 0 })
@@ -67,7 +89,7 @@ t.test('--help explains and ends well', async (t) => {
 for (const [args, complaint] of [
   [['--prot', '3000'], /--prot/],
   [['--port', '80a'], /--port: expected a whole number from 0 to 65535, got '80a'/],
-  [['--workers', '0'], /--workers: expected a whole number from 1 to 256, got '0'/],
+  [['--workers', '257'], /--workers: expected a whole number from 0 to 256, got '257'/],
   [['extra'], /extra/],
 ] as const) {
   t.test(`'${args.join(' ')}' is refused with the usage`, async (t) => {
