@@ -243,6 +243,8 @@ export class Supervisor {
     if (member.id < 0 || this.#stopping || spare === undefined || worker === undefined) return false
     clearTimeout(member.timer)
     spare.current = undefined
+    // It did get ready: how often it had not before is no reason to wait with the next one.
+    this.#revival.forget(spare)
     worker.become(member.id, this.#members.length)
     this.#settings.logger.info('worker.standby', { worker: member.id, pid: worker.pid })
     this.#succeed(member, worker)

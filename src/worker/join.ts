@@ -128,7 +128,8 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   }
 
   function drain(how: Drain): Promise<void> {
-    left ??= finish(Object.assign(farewell, how))
+    // In a turn of its own: closing the server says that it was closed, which leads here again.
+    left ??= Promise.resolve(Object.assign(farewell, how)).then(finish)
     return left
   }
 

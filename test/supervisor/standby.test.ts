@@ -1,3 +1,5 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { startBalancer } from '../support/balancer.ts'
 import { request, until } from '../support/clients.ts'
@@ -44,9 +46,32 @@ t.test('a reload renews the spares too', async (t) => {
   await until('there is a spare', async () => (await balancer.status()).standby === 1)
   await balancer.reload()
   await until('there is one again', async () => (await balancer.status()).standby === 1)
+  t.notMatch(balancer.output(), /Error/, 'and the old one had nothing to say')
   const reloaded = await balancer.pid(0)
   const back = balancer.event<{ id: number; pid: number }>('worker:ready', ({ pid }) => pid !== reloaded)
   process.kill(reloaded, 'SIGKILL')
   await back
   t.match((await balancer.status()).workers[0], { state: 'ready', generation: 1 })
+})
+
+t.test('starts that failed once are forgotten when a spare got ready', async (t) => {
+  const broken = join(t.testdir(), 'broken')
+  const restart = { minDelay: 1, maxStartCrashes: 2, retryDelay: 200 }
+  const balancer = await startBalancer(t, {
+    options: { workers: 1, standby: 1, restart },
+    env: { FIXTURE_BROKEN: broken },
+  })
+  const ready = () => until('there is a spare', async () => (await balancer.status()).standby === 1)
+  const stops = () => balancer.output().match(/restart\.stopped worker=-1/g)?.length ?? 0
+  await ready()
+  writeFileSync(broken, '')
+  process.kill(await balancer.pid(0), 'SIGKILL')
+  await until('the next spare can not start', () => stops() > 0)
+  rmSync(broken)
+  await ready()
+  const before = stops()
+  process.kill(await balancer.pid(0), 'SIGKILL')
+  await until('it stands in', () => balancer.output().match(/worker\.standby/g)?.length === 2)
+  await ready()
+  t.equal(stops(), before)
 })
