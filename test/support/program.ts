@@ -66,9 +66,14 @@ export function descendants(pid: number): number[] {
   return children.flatMap((child) => [child, ...descendants(child)])
 }
 
+/** The letter that Linux has for it: R running, S waiting, T stopped, Z ended; undefined when it is gone. */
+export function stateOf(pid: number): string | undefined {
+  return statOf(pid)?.state
+}
+
 /** A process that has ended and that nobody has asked about (a zombie) does not count. */
 export function isRunning(pid: number): boolean {
-  const state = statOf(pid)?.state
+  const state = stateOf(pid)
   return state !== undefined && state !== 'Z' && state !== 'X'
 }
 

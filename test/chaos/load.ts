@@ -1,0 +1,69 @@
+// Steady load: a third of the clients comes anew each time, a third keeps its connection, a third has a WebSocket.
+import { setTimeout as pause } from 'node:timers/promises'
+import { until } from '../support/clients.ts'
+import type { Failure } from './judge.ts'
+import { Failed, keptVisitor, LIMIT, shortVisitor, talkingVisitor, type Visitor } from './visitors.ts'
+
+/** Milliseconds between two requests of one client. */
+const PACE = 150
+
+export interface Load {
+  /** Answers so far. */
+  readonly answers: number
+  /** The worker that answered each client last. */
+  readonly landed: ReadonlyMap<string, number>
+  /** What went wrong since this was called last. */
+  failures(): Failure[]
+  /** Resolves when no request is under way; none begins until `go`. Open connections stay open. */
+  rest(): Promise<void>
+  go(): void
+  stop(): Promise<void>
+}
+
+const KINDS = [shortVisitor, keptVisitor, talkingVisitor]
+
+export function startLoad(port: number, addresses: readonly string[]): Load {
+  const landed = new Map<string, number>()
+  const state = { answers: 0, busy: 0, resting: false, stopped: false, failures: [] as Failure[] }
+
+  const visit = async ({ from, visit }: Visitor): Promise<void> => {
+    state.busy++
+    try {
+      const { worker } = await visit()
+      landed.set(from, worker)
+      state.answers++
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error
+      state.failures.push(error.failure)
+    }
+    state.busy--
+  }
+  const live = async (visitor: Visitor, first: number): Promise<void> => {
+    await pause(first)
+    while (!state.stopped) {
+      if (!state.resting) await visit(visitor)
+      await pause(PACE)
+    }
+    visitor.leave()
+  }
+  // Not all at the same moment.
+  const lives = addresses.map((from, i) => live(KINDS[i % 3]!(port, from), (i / addresses.length) * PACE))
+  return {
+    get answers() {
+      return state.answers
+    },
+    landed,
+    failures: () => state.failures.splice(0),
+    async rest() {
+      state.resting = true
+      await until('the clients are at rest', () => state.busy === 0, 2 * LIMIT)
+    },
+    go() {
+      state.resting = false
+    },
+    async stop() {
+      state.stopped = true
+      await Promise.all(lives)
+    },
+  }
+}
