@@ -4,6 +4,7 @@ import { hash } from './hash.ts'
 import { requests } from './requests.ts'
 import { scale } from './scale.ts'
 import { slots } from './slots.ts'
+import { standby } from './standby.ts'
 import { readArguments, UsageError, type Arguments, type Settings } from './support/arguments.ts'
 import { describeMachine } from './support/machine.ts'
 import { progressDone } from './support/progress.ts'
@@ -11,7 +12,14 @@ import { record } from './support/record.ts'
 import type { Report } from './support/report.ts'
 import { terminalTable } from './support/text-table.ts'
 
-const QUESTIONS: Record<string, (settings: Settings) => Promise<Report>> = { connections, requests, scale, slots, hash }
+const QUESTIONS: Record<string, (settings: Settings) => Promise<Report>> = {
+  connections,
+  requests,
+  scale,
+  standby,
+  slots,
+  hash,
+}
 
 const HELP = `npm run bench -- [question...] [options]
 
@@ -19,6 +27,7 @@ Questions (all of them by default):
   connections        server CPU per short connection, against the other ways
   requests           server CPU per request and per WebSocket message on open connections
   scale              1 to 8 workers; 10,000 and 50,000 idle WebSockets; a killed worker
+  standby            a killed worker: a new process against a spare one
   slots              balance and disruption of the slot table, against other hashes
   hash               nanoseconds from an address to its worker
 

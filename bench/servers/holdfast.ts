@@ -9,6 +9,9 @@ try {
   const sticky = stickyListen(createApp, {
     port: Number(process.env['BENCH_PORT']),
     workers: Number(process.env['BENCH_WORKERS']),
+    standby: Number(process.env['BENCH_STANDBY']),
+    // Whoever is killed here has served well: nobody waits for the delay that a crash at the start would bring.
+    restart: { stableAfter: 1, maxCrashesPerMinute: 1_000 },
     steering: process.env['BENCH_STEERING'] as NonNullable<StickyOptions['steering']>,
     logger: false,
   })

@@ -9,6 +9,8 @@ export interface Setup {
   version: string
   port: number
   workers: number
+  /** Spare processes, where there can be some. */
+  standby?: number
   /** Echo WebSocket messages as well. */
   webSockets: boolean
 }
@@ -24,9 +26,10 @@ export interface Contender {
 
 export const server = (file: string): string => new URL(`../servers/${file}.js`, import.meta.url).pathname
 
-export const environment = ({ port, workers, webSockets }: Setup): Record<string, string> => ({
+export const environment = ({ port, workers, standby = 0, webSockets }: Setup): Record<string, string> => ({
   BENCH_PORT: String(port),
   BENCH_WORKERS: String(workers),
+  BENCH_STANDBY: String(standby),
   BENCH_WS: webSockets ? '1' : '0',
   BENCH_APP: new URL('./app.js', import.meta.url).href,
 })

@@ -26,7 +26,7 @@ function holdfast(name: string, label: string, env: Record<string, string>): Con
         command: setup.node,
         args: [server('holdfast')],
         env: { ...environment(setup), ...env },
-        ready: setup.workers,
+        ready: setup.workers + (setup.standby ?? 0),
       }),
     ],
   }

@@ -32,6 +32,8 @@ export interface Program {
   readonly pid: number
   /** What it wrote to stderr so far. */
   complaints(): string
+  /** Resolves when so many processes have said that they are ready, since its start. */
+  ready(count: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -42,15 +44,17 @@ export async function launch({ command, args, env = {}, ready }: Launch): Promis
   await once(child, 'spawn')
   let complaints = ''
   let readyCount = 0
+  const waiting = new Map<() => void, number>()
   child.stderr.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-4000)))
-  const allReady = new Promise<void>((done) => {
-    const count = (chunk: Buffer): void => {
-      readyCount += chunk.toString().split('ready\n').length - 1
-      if (readyCount >= ready) done()
-    }
-    if (ready === 0) done()
-    child.stdout.on('data', count)
+  child.stdout.on('data', (chunk: Buffer) => {
+    readyCount += chunk.toString().split('ready\n').length - 1
+    for (const [done, count] of waiting) if (readyCount >= count) done()
   })
+  const areReady = (count: number): Promise<void> =>
+    new Promise((done) => {
+      if (readyCount >= count) done()
+      else waiting.set(done, count)
+    })
   const ended = once(child, 'exit').then(([code, signal]) => {
     running.delete(child)
     return (code ?? signal) as number | string
@@ -58,7 +62,7 @@ export async function launch({ command, args, env = {}, ready }: Launch): Promis
   const late = new AbortController()
   try {
     await Promise.race([
-      allReady,
+      areReady(ready),
       ended.then((how) => {
         if (how === NOT_AVAILABLE) throw new Unavailable(complaints.trim().split('\n')[0])
         throw new Error(`${command} ended with ${how}: ${complaints}`)
@@ -76,6 +80,7 @@ export async function launch({ command, args, env = {}, ready }: Launch): Promis
   return {
     pid: child.pid ?? 0,
     complaints: () => complaints,
+    ready: areReady,
     async stop() {
       killTree(child)
       await ended
