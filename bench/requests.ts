@@ -8,7 +8,7 @@ import type { Report } from './support/report.ts'
 
 const WORKERS = 2
 
-const NAMES = ['single', 'kernel', 'handoff', 'cluster', 'nginx-http', 'haproxy']
+const NAMES = ['single', 'reuseport', 'kernel', 'handoff', 'cluster', 'nginx-http', 'haproxy']
 
 export async function requests(settings: Settings): Promise<Report> {
   const entries = selected(named(NAMES), settings).map((contender) => ({ contender, workers: WORKERS }))

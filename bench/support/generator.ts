@@ -9,12 +9,15 @@ export class Generator {
 
   async run(task: Task): Promise<Outcome> {
     this.#child.send(task)
+    // Whichever of the two comes first, the listeners of the other go with this.
+    const over = new AbortController()
+    const { signal } = over
     const [answer] = (await Promise.race([
-      once(this.#child, 'message'),
-      once(this.#child, 'exit').then(([code, signal]) => {
-        throw new Error(`the load generator ended with ${code ?? signal}`)
+      once(this.#child, 'message', { signal }),
+      once(this.#child, 'exit', { signal }).then(([code, name]) => {
+        throw new Error(`the load generator ended with ${code ?? name}`)
       }),
-    ])) as [{ outcome?: Outcome; error?: string }]
+    ]).finally(() => over.abort())) as [{ outcome?: Outcome; error?: string }]
     if (answer.outcome === undefined) throw new Error(answer.error)
     return answer.outcome
   }
