@@ -30,6 +30,25 @@ export interface AffinityOptions {
   seed?: number | string
 }
 
+/**
+ * The PROXY protocol, versions 1 and 2: what stands before Holdfast (HAProxy, nginx, a cloud's balancer) sends a header
+ * that tells the client's address. That address is hashed, counted, and what `socket.remoteAddress` says; `proxyOf()`
+ * tells the rest.
+ */
+export interface ProxyProtocolOptions {
+  /**
+   * Addresses and CIDR networks of those proxies. They must send the header; connections of anybody else are closed.
+   * @example ['10.0.0.0/8', '::1']
+   */
+  trust: readonly string[]
+  /** Milliseconds from the connection to its complete header. @default 5000 */
+  timeout?: number
+  /** Bytes of the longest header that is taken, 232 to 59998. @default 4096 */
+  maxHeader?: number
+  /** Connections that may wait for their header at the same time. @default 1024 */
+  maxWaiting?: number
+}
+
 /** Bounds on what waits and what is served. */
 export interface LimitsOptions {
   /**
@@ -197,6 +216,8 @@ export interface StickyOptions {
   steering?: SteeringChoice
   /** What tells clients apart. */
   affinity?: AffinityOptions
+  /** For behind a proxy that speaks the PROXY protocol; needs hand-off. @default false */
+  proxyProtocol?: ProxyProtocolOptions | false
   /** Bounds on what waits and what is served. */
   limits?: LimitsOptions
   /** When a worker that ended is started again. */

@@ -130,6 +130,8 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */
 export interface Envelope<T> {
   holdfast: T
+  /** What goes along with a connection, in base64; see transport/extras.ts. */
+  extras?: string
 }
 
 /** The message for a worker in what came from the channel; undefined if it is not ours. */

@@ -8,6 +8,7 @@ import { StickyError } from './errors.ts'
 import { consoleLogger, safeLogger, silentLogger } from './logger.ts'
 import { Reader } from './option-reader.ts'
 import type { Logger, SteeringChoice, StickyOptions } from './options.ts'
+import { readProxyProtocol, type ProxySettings } from './proxy-settings.ts'
 import { fingerprint32 } from './slots/hash.ts'
 import { MAX_WORKERS } from './slots/slot-table.ts'
 
@@ -32,6 +33,7 @@ export interface Settings {
   readonly execArgv: readonly string[]
   readonly steering: SteeringChoice
   readonly affinity: AffinitySettings
+  readonly proxyProtocol: ProxySettings | undefined
   readonly limits: Readonly<{ maxConnections: number; maxPerAddress: number; maxPending: number; holdTimeout: number }>
   readonly restart: Readonly<{
     minDelay: number
@@ -94,6 +96,7 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
       ipv6Prefix: group.integer('ipv6Prefix', { min: 1, max: 128, fallback: 64 }),
       seed: readSeed(group),
     })),
+    proxyProtocol: readProxyProtocol(read),
     limits: read.group('limits', (group) => ({
       maxConnections: group.integer('maxConnections', { min: 1, max: 10_000_000, fallback: Infinity }),
       maxPerAddress: group.integer('maxPerAddress', { min: 1, max: 10_000_000, fallback: Infinity }),

@@ -39,6 +39,18 @@ export function parseAddress(text: string | undefined): Buffer | undefined {
   return bytes !== undefined && isMapped(bytes) ? bytes.subarray(12) : bytes
 }
 
+/** The bytes of an address as text, IPv6 in its canonical form (RFC 5952). */
+export function addressText(bytes: Buffer): string {
+  if (bytes.length === 4) return bytes.join('.')
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16))
+  const text = groups.join(':')
+  // The longest run of zeros, the first of equals, is left out; a single zero is not.
+  const longest = (text.match(/(?<![^:])0(:0)+(?![^:])/g) ?? []).reduce((a, b) => (b.length > a.length ? b : a), '')
+  if (longest === '') return text
+  const at = text.search(new RegExp(`(?<![^:])${longest}(?![^:])`))
+  return `${text.slice(0, Math.max(0, at - 1))}::${text.slice(at + longest.length + 1)}`
+}
+
 /**
  * Address text to the bytes that a socket of its family wants: a mapped one stays IPv6.
  *

@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import { parseAddress } from '../affinity/address.ts'
 import { acceptor } from '../native/accept.ts'
 import type { Libc } from '../native/libc.ts'
-import { handleOf, type TcpHandle } from '../transport/tcp-handle.ts'
+import { handleOf, tcpHandles, type TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted } from '../transport/transport.ts'
 
 /** A connection that was accepted and not read from; whoever takes it over fills in the slot and the time. */
@@ -12,6 +12,9 @@ export interface Incoming extends Accepted {
   acceptedAt: number
   /** The client's key in hex, where connections are counted by it. */
   key: string
+  extras: Buffer | undefined
+  /** Node's handle over it, for somebody who reads from it; closed by `close()` as before. */
+  own(): TcpHandle
 }
 
 /**
@@ -66,6 +69,7 @@ function peerOf(handle: TcpHandle): Buffer | undefined {
 /** The same with bare system calls: no handle, no text, and the bytes of one sockaddr for all. */
 function belowNode(libc: Libc, listening: number, accept: AcceptFunction) {
   const { next, peer } = acceptor(libc)
+  const bare = { close: (fd: number) => void libc.close(fd), open: tcpHandles(libc) }
   return {
     peer(fd: number): Buffer | undefined {
       return libc.getpeername(fd, peer.bytes, peer.length()) === 0 ? peer.address() : undefined
@@ -75,7 +79,7 @@ function belowNode(libc: Libc, listening: number, accept: AcceptFunction) {
         const fd = next(listening)
         // Nobody else waits, or an error that libuv will meet and handle at its next accept.
         if (fd < 0) return
-        accept(new BareConnection(fd, libc), peer.address())
+        accept(new BareConnection(fd, bare), peer.address())
       }
     },
   }
@@ -88,12 +92,24 @@ class Connection implements Incoming {
   seq = 0
   key = ''
   acceptedAt = 0
-  readonly #closable: TcpHandle | Socket
+  extras: Buffer | undefined
+  #closable: TcpHandle | Socket
 
   constructor(handle: TcpHandle, closable: TcpHandle | Socket) {
     this.fd = handle.fd
     this.handle = handle
     this.#closable = closable
+  }
+
+  own(): TcpHandle {
+    const socket = this.#closable
+    this.#closable = this.handle
+    if ('destroy' in socket) {
+      // Takes it off its server's count, and leaves the handle alone.
+      Reflect.set(socket, '_handle', null)
+      socket.destroy()
+    }
+    return this.handle
   }
 
   close(): void {
@@ -102,22 +118,35 @@ class Connection implements Incoming {
   }
 }
 
+/** What can be done with a bare descriptor. */
+interface Bare {
+  close(fd: number): void
+  open(fd: number): TcpHandle
+}
+
 /** A class, and not an object with a closure, for there is one per connection. */
 class BareConnection implements Incoming {
   readonly fd: number
-  readonly handle = undefined
+  handle: TcpHandle | undefined
   slot = 0
   seq = 0
   key = ''
   acceptedAt = 0
-  readonly #libc: Libc
+  extras: Buffer | undefined
+  readonly #bare: Bare
 
-  constructor(fd: number, libc: Libc) {
+  constructor(fd: number, bare: Bare) {
     this.fd = fd
-    this.#libc = libc
+    this.#bare = bare
+  }
+
+  own(): TcpHandle {
+    this.handle = this.#bare.open(this.fd)
+    return this.handle
   }
 
   close(): void {
-    this.#libc.close(this.fd)
+    if (this.handle === undefined) this.#bare.close(this.fd)
+    else this.handle.close()
   }
 }

@@ -45,7 +45,7 @@ async function tryKernel(
   events: SteeringEvents,
   passed: PassedSockets,
 ): Promise<KernelSteering | string> {
-  const needed = countingOption(settings.limits)
+  const needed = settings.proxyProtocol === undefined ? countingOption(settings.limits) : 'proxyProtocol'
   if (needed !== undefined) return `${needed} needs the primary to see each connection`
   if (libc === undefined) return reason
   const program = steeringProgram(settings.affinity)

@@ -12,6 +12,7 @@ import { Admission, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
 import { Lanes } from './lanes.ts'
 import { openListener, type Listener } from './listener.ts'
+import { ProxyGate } from './proxy-gate.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
 
@@ -27,6 +28,7 @@ export class Handoff implements Steering {
   readonly #lanes: Lanes
   readonly #admission: Admission<ChildProcess> | undefined
   readonly #headroom = headroom()
+  readonly #gate: ProxyGate | undefined
   readonly #passed: PassedSockets | undefined
   #listener: Listener | undefined
   #paused: NodeJS.Timeout | undefined
@@ -50,6 +52,15 @@ export class Handoff implements Steering {
     this.#libc = libc
     this.#passed = passed
     this.#admission = countingOption(limits) === undefined ? undefined : new Admission(limits)
+    if (settings.proxyProtocol !== undefined) {
+      this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
+        passed: (incoming, address) => this.#admit(incoming, address),
+        refused: (incoming, reason) => {
+          this.#refuse(incoming, reason)
+          this.#settle()
+        },
+      })
+    }
     this.#lanes = new Lanes(settings, table, {
       ...events,
       taken: (child, connections) => this.#taken(child, connections),
@@ -59,7 +70,7 @@ export class Handoff implements Steering {
   }
 
   get pending(): number {
-    return this.#pending
+    return this.#pending + (this.#gate?.waiting ?? 0)
   }
 
   pendingOf(worker: number): number {
@@ -105,7 +116,7 @@ export class Handoff implements Steering {
   }
 
   settled(deadline: number): Promise<void> {
-    if (this.#pending === 0) return Promise.resolve()
+    if (this.pending === 0) return Promise.resolve()
     return new Promise((done) => {
       const timer = setTimeout(done, deadline)
       this.#settled = () => {
@@ -117,15 +128,22 @@ export class Handoff implements Steering {
 
   close(): void {
     clearInterval(this.#watch)
+    this.#gate?.close()
     this.#lanes.close()
   }
 
   readonly #accept = (incoming: Incoming, address: Buffer | undefined): void => {
     this.counters.accepted++
     if (address === undefined) return this.#refuse(incoming, 'no-address')
-    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(incoming, 'pending-full')
     if (this.#headroom.isLow(incoming.fd) && !this.#pause()) return this.#refuse(incoming, 'descriptors')
-    const { affinity } = this.#settings
+    if (this.#gate === undefined) this.#admit(incoming, address)
+    else this.#gate.enter(incoming, address)
+  }
+
+  /** @param address - of the client */
+  #admit(incoming: Incoming, address: Buffer): void {
+    const { affinity, limits } = this.#settings
+    if (this.#pending >= limits.maxPending) return this.#refuse(incoming, 'pending-full')
     const key = bytesKey(address, affinity)
     if (this.#admission !== undefined) {
       incoming.key = key.toString('hex')
@@ -171,7 +189,11 @@ export class Handoff implements Steering {
 
   #forget(connections: number): void {
     this.#pending -= connections
-    if (this.#pending === 0) this.#settled?.()
+    this.#settle()
+  }
+
+  #settle(): void {
+    if (this.pending === 0) this.#settled?.()
   }
 
   #refuse(connection: Accepted, reason: CloseReason): void {

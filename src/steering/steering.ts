@@ -13,6 +13,14 @@ export const CLOSE_REASONS = {
   'address-full': 'its address had limits.maxPerAddress connections open already',
   descriptors: 'the primary had no descriptors to spare',
   'hold-timeout': 'no worker took it within limits.holdTimeout',
+  'proxy-untrusted': 'its peer is not in proxyProtocol.trust',
+  'proxy-missing': 'it does not begin with a PROXY protocol header',
+  'proxy-malformed': 'its PROXY protocol header breaks the rules',
+  'proxy-too-long': 'its PROXY protocol header is longer than proxyProtocol.maxHeader, or than its version allows',
+  'proxy-checksum': 'its PROXY protocol header carries a checksum that is not its own',
+  'proxy-timeout': 'its PROXY protocol header was not complete within proxyProtocol.timeout',
+  'proxy-aborted': 'it ended before its PROXY protocol header was complete',
+  'proxy-waiting-full': 'proxyProtocol.maxWaiting connections waited for their header already',
   shutdown: 'the balancer was closing and no worker was left to serve it',
 } as const
 
@@ -37,15 +45,7 @@ export function newCounters(): SteeringCounters {
     handedOff: 0,
     redispatched: 0,
     pauses: 0,
-    closed: {
-      'no-address': 0,
-      'pending-full': 0,
-      'connections-full': 0,
-      'address-full': 0,
-      descriptors: 0,
-      'hold-timeout': 0,
-      shutdown: 0,
-    },
+    closed: Object.fromEntries(Object.keys(CLOSE_REASONS).map((reason) => [reason, 0])) as Record<CloseReason, number>,
   }
 }
 

@@ -2,7 +2,8 @@
 // travels in one message, and one receipt answers it.
 import { loadLibc, type Libc } from '../native/libc.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
-import { FRAME, openPair, openWorkerLink, PrimaryLink, type LinkPair } from './descriptor-link.ts'
+import { FRAME, MORE_SIZE, openPair, openWorkerLink, PrimaryLink, type LinkPair } from './descriptor-link.ts'
+import { extrasOf, nextBatch } from './extras.ts'
 import { tcpHandles } from './tcp-handle.ts'
 import type { Accepted, Endpoint, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
@@ -114,11 +115,11 @@ class DescriptorSender implements Sender {
     clearImmediate(this.#flushing)
     this.#flushing = undefined
     while (this.#outbox.length > 0 && !this.#closed) {
-      const batch = this.#outbox.slice(0, MAX_DESCRIPTORS)
-      const descriptors = batch.map(({ fd }) => fd)
-      if (!this.#link.send(FRAME.connections, this.#sent.next, descriptors)) return
-      this.#outbox.splice(0, batch.length)
-      for (const connection of batch) this.#sent.add(connection)
+      const { connections, more } = nextBatch(this.#outbox, MAX_DESCRIPTORS, MORE_SIZE)
+      const descriptors = connections.map(({ fd }) => fd)
+      if (!this.#link.send(FRAME.connections, this.#sent.next, descriptors, more)) return
+      this.#outbox.splice(0, connections.length)
+      for (const connection of connections) this.#sent.add(connection)
       this.#owesSince ??= performance.now()
     }
     if (this.#ending && !this.#closed) {
@@ -149,7 +150,10 @@ export function receiveDescriptors(events: ReceiverEvents): void {
     libc,
     [INHERITED, INHERITED + 1],
     ({ kind, seq, descriptors, more }) => {
-      if (kind === FRAME.connections) for (const [i, fd] of descriptors.entries()) events.connection(open(fd), seq + i)
+      if (kind === FRAME.connections) {
+        const extras = extrasOf(more, descriptors.length)
+        for (const [i, fd] of descriptors.entries()) events.connection(open(fd), seq + i, extras[i])
+      }
       if (kind === FRAME.listeners && more !== undefined)
         events.listeners?.(slotsOf(more, descriptors.length), descriptors)
     },

@@ -23,6 +23,9 @@ const RECORD = 8
 
 const BODY_SIZE = 64 * 1024
 
+/** Bytes of `more` at most. */
+export const MORE_SIZE = BODY_SIZE - HEADER
+
 /** What a byte on the bell says: one frame was sent, please answer, no frame will follow. */
 const RING = { frame: 0, probe: 1, end: 2 } as const
 const RINGS = Object.values(RING).map((ring) => Buffer.from([ring]))

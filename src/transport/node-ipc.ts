@@ -7,7 +7,7 @@
 // left); node:cluster relies on the same messages. Where they are seen, a second answer of our own is saved: it would be
 // a third of the cost. Until they have been seen on this very channel the worker answers by itself.
 import type { ChildProcess } from 'node:child_process'
-import { isOurs, openForPrimary, openForWorker } from '../protocol.ts'
+import { isOurs, openForPrimary, openForWorker, type Envelope } from '../protocol.ts'
 import { postToPrimary, postToWorker } from './post.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
@@ -59,7 +59,7 @@ class NodeIpcSender implements Sender {
       return false
     }
     this.#owesSince ??= performance.now()
-    postToWorker(this.#child, this.#sent.add(connection), connection.handle)
+    postToWorker(this.#child, this.#sent.add(connection), connection.handle, connection.extras)
     return true
   }
 
@@ -125,17 +125,17 @@ class NodeIpcSender implements Sender {
 export function receiveNodeIpc(events: ReceiverEvents): void {
   let quiet = false
   process.on('message', (raw: unknown, handle: unknown) => {
-    if (isOurs(raw) && typeof raw.holdfast === 'number') return take(raw.holdfast, handle)
+    if (isOurs(raw) && typeof raw.holdfast === 'number') return take(raw.holdfast, handle, raw)
     const message = openForWorker(raw)
     if (message?.type === 'quiet') quiet = true
     if (message?.type === 'probe') postToPrimary({ type: 'alive', seq: message.seq })
     if (message?.type === 'end') events.end()
   })
 
-  function take(seq: number, handle: unknown): void {
+  function take(seq: number, handle: unknown, { extras }: Envelope<unknown>): void {
     // Out of descriptors the message comes without its handle; not acknowledged, it is sent again.
     if (handle === undefined || handle === null) return
     if (!quiet) postToPrimary({ type: 'ack', seq })
-    events.connection(handle as TcpHandle, seq)
+    events.connection(handle as TcpHandle, seq, typeof extras === 'string' ? Buffer.from(extras, 'base64') : undefined)
   }
 }

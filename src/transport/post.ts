@@ -7,10 +7,19 @@ import type { TcpHandle } from './tcp-handle.ts'
 /**
  * @param message - a connection is just its number: this is what is sent most
  * @param handle - its descriptor stays open here, as keepOpen does it for a socket, until the acknowledgement
+ * @param extras - what goes along with a connection
  */
-export function postToWorker(child: ChildProcess, message: ToWorker | number, handle?: TcpHandle): void {
+export function postToWorker(
+  child: ChildProcess,
+  message: ToWorker | number,
+  handle?: TcpHandle,
+  extras?: Buffer,
+): void {
+  if (!child.connected) return
+  const envelope =
+    extras === undefined ? { holdfast: message } : { holdfast: message, extras: extras.toString('base64') }
   // Without a callback a failed write would be an 'error' event that can end the primary.
-  if (child.connected) child.send({ holdfast: message }, handle as never, ignore)
+  child.send(envelope, handle as never, ignore)
 }
 
 export function postToPrimary(message: ToPrimary): void {

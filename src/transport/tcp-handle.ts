@@ -4,13 +4,21 @@
 import { Socket, type Server } from 'node:net'
 import type { Libc } from '../native/libc.ts'
 
+/** One end of a connection, as a handle tells it. */
+export interface SocketName {
+  address?: string
+  family?: string
+  port?: number
+}
+
 /** The part of the interface that is used, the same in Node 20 to 26. */
 export interface TcpHandle {
   /** The descriptor, -1 on Windows or after close. */
   readonly fd: number
-  getpeername(out: { address?: string; family?: string; port?: number }): number
+  getpeername(out: SocketName): number
   open(fd: number): number
   listen(backlog: number): number
+  readStop(): number
   close(done?: () => void): void
   onconnection?: (this: TcpHandle, status: number, handle: TcpHandle | undefined) => void
 }

@@ -7,7 +7,7 @@ import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import { startBeats } from './beats.ts'
 import { finisher } from './finish.ts'
-import { attach } from './receive.ts'
+import { attach, type TakeFunction } from './receive.ts'
 import { endReporter, whenClosed } from './ends.ts'
 import { slotSockets, type SlotSockets } from './slot-sockets.ts'
 import { resolveTarget, type Target } from './target.ts'
@@ -36,8 +36,8 @@ export interface Joined {
 const LAST_WORDS = 1_000
 
 export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): Joined {
-  const early: TcpHandle[] = []
-  let take = (handle: TcpHandle): void => void early.push(handle)
+  const early: Parameters<TakeFunction>[] = []
+  let take: TakeFunction = (...connection) => void early.push(connection)
   let close = (_: Drain): Promise<void> => Promise.resolve()
   let served = 0
   let left: Promise<void> | undefined
@@ -51,9 +51,9 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
 
   // From here on nothing is missed: Node keeps messages that came before the first listener.
   receive(setup.transport, {
-    connection(handle, seq) {
+    connection(handle, seq, extras) {
       if (setup.countEnds) whenClosed(handle, () => ends.add(seq))
-      accept(handle)
+      accept(handle, extras)
     },
     listeners: (slots, descriptors) => listenOn(slots, descriptors),
     end: () => ended(),
@@ -92,9 +92,9 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
   process.on('SIGHUP', () => {})
   process.on('SIGTERM', () => void leave('SIGTERM', setup.farewell.deadline))
 
-  function accept(handle: TcpHandle): void {
+  function accept(handle: TcpHandle, extras?: Buffer): void {
     served++
-    take(handle)
+    take(handle, extras)
   }
 
   function listenOn(slots: readonly number[], descriptors: readonly number[]): void {
@@ -108,7 +108,7 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
     const server = await resolveTarget(target)
     close = finisher(server)
     take = attach(server, setup.address, () => void leave('server.close()', setup.farewell.deadline))
-    for (const handle of early.splice(0)) take(handle)
+    for (const connection of early.splice(0)) take(...connection)
     if (left !== undefined) return
     isReady = true
     startBeats(

@@ -2,7 +2,9 @@
 import { Server, Socket } from 'node:net'
 import { StickyError } from '../errors.ts'
 import type { Address } from '../protocol.ts'
+import { unpackExtras } from '../transport/extras.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
+import { pretend } from './proxied.ts'
 
 /** What stands where a listening server keeps its socket: says the public address, and hears of close(). */
 interface ListeningHandle {
@@ -22,6 +24,9 @@ interface ServerInside {
   _connections: number
 }
 
+/** @param extras - what came along with the connection, packed */
+export type TakeFunction = (handle: TcpHandle, extras?: Buffer) => void
+
 /**
  * Makes the server listen to what comes in through the returned function.
  *
@@ -32,7 +37,7 @@ interface ServerInside {
  * @param onclose - the application called `server.close()`
  * @throws StickyError HOLDFAST_TARGET_LISTENS
  */
-export function attach(server: Server, address: Address, onclose: () => void): (handle: TcpHandle) => void {
+export function attach(server: Server, address: Address, onclose: () => void): TakeFunction {
   if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
   const handle: ListeningHandle = {
     listen: () => 0,
@@ -51,9 +56,29 @@ export function attach(server: Server, address: Address, onclose: () => void): (
   inside._handle = handle
   if (typeof inside._listen2 === 'function') inside._listen2(null, 0, 4, 0)
   else process.nextTick(() => server.emit('listening'))
-  return (connection) => {
+  const take = (connection: TcpHandle): void => {
     if (handle.onconnection !== undefined && inside._handle === handle) handle.onconnection(0, connection)
     else emitConnection(inside, connection)
+  }
+  const takeWith = withExtras(server, take)
+  return (connection, extras) => (extras === undefined ? take(connection) : takeWith(connection, extras))
+}
+
+/** The server's own code makes the socket and tells nobody but its listeners, so the first of them is ours. */
+function withExtras(server: Server, take: (handle: TcpHandle) => void): (handle: TcpHandle, extras: Buffer) => void {
+  let arriving: ((socket: Socket) => void) | undefined
+  let isListening = false
+  return (connection, extras) => {
+    if (!isListening) server.prependListener('connection', (socket: Socket) => arriving?.(socket))
+    isListening = true
+    const { header, head } = unpackExtras(extras)
+    const tell = header === undefined ? undefined : pretend(connection, header)
+    arriving = (socket) => {
+      tell?.(socket)
+      if (head !== undefined) socket.unshift(head)
+    }
+    take(connection)
+    arriving = undefined
   }
 }
 

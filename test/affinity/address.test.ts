@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { isIP } from 'node:net'
 import t from 'tap'
-import { addressKey, bytesKey, parseAddress, rawAddress } from '../../src/affinity/address.ts'
+import { addressKey, addressText, bytesKey, parseAddress, rawAddress } from '../../src/affinity/address.ts'
 import { addressTexts, ipv4Bytes, ipv6Bytes, nearlyAddresses } from '../support/addresses.ts'
 
 const whole = { ipv4Prefix: 32, ipv6Prefix: 64, seed: 0 }
@@ -32,6 +32,21 @@ t.test('written addresses come back byte for byte', async (t) => {
   )
   fc.assert(fc.property(ipv4Bytes, (bytes) => rawAddress([...bytes].join('.')).equals(bytes)))
   t.throws(() => rawAddress('localhost'), { message: 'not an IP address: localhost' })
+})
+
+t.test('bytes become the text that everybody else writes', async (t) => {
+  fc.assert(
+    fc.property(ipv6Bytes, (bytes) => {
+      const text = addressText(bytes)
+      // A URL writes an IPv6 address in its canonical form.
+      return rawAddress(text).equals(bytes) && new URL(`http://[${text}]`).hostname === `[${text}]`
+    }),
+    { numRuns: 2_000 },
+  )
+  fc.assert(fc.property(ipv4Bytes, (bytes) => addressText(bytes) === bytes.join('.')))
+  for (const text of ['::', '::1', '1::', '1:0:2:3:4:5:6:7', '1::2:0:0:5:6', '1:0:0:2::6', 'fe80::1:0:0:4']) {
+    t.equal(addressText(rawAddress(text)), text)
+  }
 })
 
 t.test('an address is exactly what node:net calls one', async (t) => {

@@ -1,8 +1,10 @@
 // What every transport promises. Each one runs this suite: real sockets, a real receiving process.
 import { fork, type ChildProcess } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Test } from 'tap'
+import { MAX_EXTRAS } from '../../src/transport/extras.ts'
 import { handleOf } from '../../src/transport/tcp-handle.ts'
 import type { Accepted, Sender, Transport } from '../../src/transport/transport.ts'
 import { dial, until } from '../support/clients.ts'
@@ -15,7 +17,7 @@ interface Bench {
   rooms: number
   gone: number
   /** Connects a client; the accepted side is what can be sent. */
-  accept(): Promise<{ client: net.Socket; connection: Accepted }>
+  accept(extras?: Buffer): Promise<{ client: net.Socket; connection: Accepted }>
 }
 
 export function transportContract(t: Test, transport: Transport): void {
@@ -53,6 +55,21 @@ export function transportContract(t: Test, transport: Transport): void {
       t.equal(echo, 'said early, said late')
     },
   )
+
+  t.test('what goes along with a connection arrives with that one, however much it is', async (t) => {
+    const bench = await open(t, transport)
+    const sizes = [0, 1, 3_000, MAX_EXTRAS, 0, MAX_EXTRAS, 20_000, 20_000, 20_000, 5]
+    const bodies = sizes.map((size) => (size === 0 ? undefined : randomBytes(size)))
+    const pairs = []
+    for (const body of bodies) pairs.push(await bench.accept(body))
+    for (const { connection } of pairs) await sendWhenRoom(bench, connection)
+    const greetings = await Promise.all(pairs.map(({ client }) => line(client)))
+    for (const [i, body] of bodies.entries()) {
+      const digest = body === undefined ? undefined : createHash('sha256').update(body).digest('hex')
+      t.match(greetings[i], { count: i, ...(body === undefined ? {} : { extras: body.length, digest }) })
+      if (body === undefined) t.equal(greetings[i]?.['extras'], undefined)
+    }
+  })
 
   t.test('send() says false when the channel is full, and room is told afterwards', async (t) => {
     const bench = await open(t, transport)
@@ -177,7 +194,7 @@ async function open(t: Test, transport: Transport): Promise<Bench> {
       room: () => bench.rooms++,
       gone: () => bench.gone++,
     }),
-    async accept() {
+    async accept(extras) {
       const arrives = once(server, 'connection') as Promise<[net.Socket]>
       const client = await dial(port)
       clients.push(client.on('error', () => {}))
@@ -189,6 +206,7 @@ async function open(t: Test, transport: Transport): Promise<Bench> {
         slot: 0,
         seq: 0,
         key: '',
+        extras,
         acceptedAt: performance.now(),
         close: () => void socket.destroy(),
       }

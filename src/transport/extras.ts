@@ -1,0 +1,70 @@
+// What travels with a descriptor besides its number: bytes that were taken off the connection and still count.
+import type { Accepted } from './transport.ts'
+
+export interface Extras {
+  /** The PROXY protocol header, as the proxy sent it. */
+  header?: Buffer | undefined
+  /** Read already, and the application's. */
+  head?: Buffer | undefined
+}
+
+/** The most that can travel with one descriptor, packed. */
+export const MAX_EXTRAS = 60_000
+
+/** Length of the header, then the header, then the head. */
+const LENGTH = 2
+
+/** @returns undefined where there is nothing to tell */
+export function packExtras({ header, head }: Extras): Buffer | undefined {
+  if (header === undefined && head === undefined) return undefined
+  const length = Buffer.alloc(LENGTH)
+  length.writeUInt16LE(header?.length ?? 0)
+  return Buffer.concat([length, header ?? EMPTY, head ?? EMPTY])
+}
+
+const EMPTY = Buffer.alloc(0)
+
+export function unpackExtras(packed: Buffer): Extras {
+  const end = LENGTH + packed.readUInt16LE(0)
+  return {
+    header: end > LENGTH ? packed.subarray(LENGTH, end) : undefined,
+    head: packed.length > end ? packed.subarray(end) : undefined,
+  }
+}
+
+/** As many connections as go into one message. */
+export interface Batch {
+  connections: Accepted[]
+  /** For each its extras, after their length; undefined where none has any. */
+  more: Buffer | undefined
+}
+
+/** The next batch off the front of a queue, of at most so many descriptors and bytes. */
+export function nextBatch(queue: readonly Accepted[], most: number, bytes: number): Batch {
+  const connections = queue.slice(0, most)
+  if (!connections.some(({ extras }) => extras !== undefined)) return { connections, more: undefined }
+  const parts: Buffer[] = []
+  let size = 0
+  let count = 0
+  for (const { extras } of connections) {
+    size += LENGTH + (extras?.length ?? 0)
+    if (size > bytes) break
+    const length = Buffer.alloc(LENGTH)
+    length.writeUInt16LE(extras?.length ?? 0)
+    parts.push(length, extras ?? EMPTY)
+    count++
+  }
+  return { connections: connections.slice(0, count), more: Buffer.concat(parts) }
+}
+
+/** The extras of each of `count` connections, as {@link nextBatch} packed them. */
+export function extrasOf(more: Buffer | undefined, count: number): (Buffer | undefined)[] {
+  if (more === undefined) return []
+  let at = 0
+  return Array.from({ length: count }, () => {
+    if (at + LENGTH > more.length) return undefined
+    const start = at + LENGTH
+    at = start + more.readUInt16LE(at)
+    return at > start ? more.subarray(start, at) : undefined
+  })
+}
