@@ -215,6 +215,62 @@ t.test("version 2: AWS's own example, with its checksum and its endpoint id", as
   t.match(parse(captured), { type: 'bad', reason: 'checksum' })
 })
 
+t.test('version 2: what was captured behind an AWS endpoint, with its checksum', async (t) => {
+  const captured = v2(
+    0x21,
+    0x11,
+    'c0a82c0ac0a82c07cc3e241b' +
+      '030004b9286fa6' +
+      tlv(0xea, Buffer.from('\x01vpce-00eafc458ec97b833')) +
+      tlv(0x04, Buffer.alloc(36)),
+  )
+  const verdict = parse(captured)
+  t.match(verdict, {
+    type: 'header',
+    length: 100,
+    source: { address: Buffer.from([192, 168, 44, 10]), port: 52_286 },
+    destination: { address: Buffer.from([192, 168, 44, 7]), port: 9_243 },
+    tlvs: [{ type: 0x03 }, { type: 0xea, value: Buffer.from('\x01vpce-00eafc458ec97b833') }],
+  })
+  // Where the type of the checksum's own field is broken, there is none.
+  const type = 28
+  for (let at = 16; at < captured.length; at++) {
+    if (at === type) continue
+    const broken = Buffer.from(captured)
+    broken[at]! ^= 0x10
+    t.match(parse(broken), { type: 'bad' }, `a bit of byte ${at}`)
+  }
+})
+
+t.test('version 2: what HAProxy tells of TLS', async (t) => {
+  const withName = v2(
+    0x21,
+    0x11,
+    '7f0000017f000001cc8a232e' +
+      tlv(0x20, Buffer.from('\x07\0\0\0\0\x21\0\x07TLSv1.3\x22\0\x1fExample Common Name Client Cert')),
+  )
+  t.match(parse(withName), {
+    type: 'header',
+    length: 80,
+    source: { address: Buffer.from([127, 0, 0, 1]), port: 52_362 },
+    tlvs: [{ type: 0x20, value: /Example Common Name/ }],
+  })
+  // IPv4 on a dual-stack socket.
+  const withCipher = v2(
+    0x21,
+    0x21,
+    '00000000000000000000ffff0a015b0e00000000000000000000ffff0a01019ff47c01bb' +
+      tlv(0x20, Buffer.from('\x01\0\0\0\0\x21\0\x07TLSv1.3\x23\0\x16TLS_AES_256_GCM_SHA384')),
+  )
+  t.match(parse(withCipher), {
+    type: 'header',
+    length: 95,
+    source: { address: Buffer.from([10, 1, 91, 14]), port: 62_588 },
+    destination: { address: Buffer.from([10, 1, 1, 159]), port: 443 },
+    tlvs: [{ type: 0x20, value: /TLS_AES_256_GCM_SHA384/ }],
+  })
+})
+
 t.test('CRC-32C has the check value of its definition', async (t) => {
   t.equal(crc32c(Buffer.from('123456789')), 0xe3069283)
 })

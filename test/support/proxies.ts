@@ -1,0 +1,82 @@
+// HAProxy and nginx of a test's own, on loopback, with a configuration in a temporary folder.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { until } from './clients.ts'
+
+/** Where Debian's package puts it; elsewhere it may be built in. */
+const STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
+
+interface Proxy {
+  /** A folder of its own, ended with the test. */
+  folder: string
+}
+
+/** @param sections - of the configuration, in tcp mode where they do not say otherwise */
+export function startHaproxy(t: Test, ports: number[], sections: (folder: string) => string): Promise<Proxy> {
+  const configure = (folder: string) => `global
+  maxconn 1000
+  stats socket ${folder}/stats level admin
+  # The test's certificate is small.
+  tune.ssl.default-dh-param 2048
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+${sections(folder)}
+`
+  return start(t, 'haproxy', (file) => ['-db', '-f', file], ports, configure)
+}
+
+/** @param servers - inside `stream { }` */
+export function startNginxStream(t: Test, ports: number[], servers: string): Promise<Proxy> {
+  const load = existsSync(STREAM_MODULE) ? `load_module ${STREAM_MODULE};` : ''
+  const configure = (folder: string) => `${load}
+daemon off;
+pid ${folder}/nginx.pid;
+error_log stderr warn;
+events { worker_connections 512; }
+stream {
+${servers}
+}
+`
+  return start(t, 'nginx', (file, folder) => ['-p', folder, '-c', file, '-e', 'stderr'], ports, configure)
+}
+
+async function start(
+  t: Test,
+  command: string,
+  args: (file: string, folder: string) => string[],
+  ports: number[],
+  configure: (folder: string) => string,
+): Promise<Proxy> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+  const file = join(folder, 'config')
+  writeFileSync(file, configure(folder))
+  const child = spawn(command, args(file, folder), { stdio: ['ignore', 'ignore', 'pipe'] })
+  let output = ''
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  // Not 'exit': a program that is not there has none.
+  const closed = once(child, 'close')
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    await closed
+    rmSync(folder, { recursive: true, force: true })
+  })
+  let ended = false
+  void closed.then(() => (ended = true))
+  await until(`${command} listens`, () => ended || ports.every(isListening))
+  if (ended) throw new Error(`${command} ended: ${output}`)
+  return { folder }
+}
+
+/** Asks the kernel: a connection would go on to whatever is behind. */
+function isListening(port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  const listening = new RegExp(`^ *\\d+: [0-9A-F]+:${hex} \\S+ 0A `, 'm')
+  return ['tcp', 'tcp6'].some((file) => listening.test(readFileSync(`/proc/net/${file}`, 'latin1')))
+}
