@@ -6,6 +6,7 @@ import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
 import { Changes } from './changes.ts'
 import { misuse, show } from './option-reader.ts'
+import { PeerDirectory } from './peer-directory.ts'
 import type { Address } from './protocol.ts'
 import { Ownership } from './ownership.ts'
 import { relaySocketIO, type Relay } from './broadcast/relay.ts'
@@ -47,6 +48,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #changes: Changes
   readonly #manager: ServiceManager
   readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
+  readonly #directory = new PeerDirectory({
+    processes: () => this.#supervisor.processes,
+    owners: () => [...this.#ownership.table.owners],
+    pass: (child, handle, extras) => this.#steering.pass(child, handle, extras),
+  })
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
@@ -177,9 +183,12 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   #program(id: number, restarts: number): Program {
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
-    const post = { id, restarts, address, workers: this.#ownership.workers }
+    const instance = this.#directory.newInstance()
+    const { folder } = this.#directory
+    const post = { id, restarts, address, workers: this.#ownership.workers, instance, folder }
     return workerProgram(this.#settings, this.#native.transport, post, (child, endpoint) => {
       this.#endpoints.set(child, endpoint)
+      this.#directory.started(child, instance)
     })
   }
 
@@ -217,6 +226,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   protected override tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
     this.#manager.changed()
+    this.#directory.changed()
     super.tell(event, ...args)
   }
 
@@ -241,6 +251,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#stopSignals()
     this.#stopCrash()
     this.#manager.close()
+    this.#directory.close()
     this.#onclosed()
   }
 }

@@ -14,6 +14,8 @@ export const ERROR_CODES = {
   HOLDFAST_WORKER_NOT_READY: 'a worker did not get ready',
   HOLDFAST_RELOAD_FAILED: 'the new program did not get ready',
   HOLDFAST_BAD_TARGET: 'the target function did not return a server',
+  HOLDFAST_SESSION_TARGET: 'sessions were asked for, and the server speaks no HTTP',
+  HOLDFAST_OWNER_GONE: 'the worker that has this session ended before it answered',
   HOLDFAST_TARGET_LISTENS: 'the application called listen() on a server that stickyListen attaches',
   HOLDFAST_MISSING_PACKAGE: 'an optional package that was asked for is not installed',
   HOLDFAST_CLOSED: 'the balancer was closed before it got there',

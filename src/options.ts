@@ -1,4 +1,8 @@
-// Every option, with its unit, default and an example. settings.ts checks them and fills in the defaults.
+// Every option, with its unit, default and an example. settings.ts checks them and fills in the defaults. Those about who
+// a client is are in client-options.ts.
+import type { AffinityOptions, ProxyProtocolOptions, SessionRule } from './client-options.ts'
+
+export type * from './client-options.ts'
 
 /**
  * How connections get to their worker.
@@ -7,47 +11,6 @@
  * Linux. auto: kernel where it works and nothing configured needs the primary, else handoff.
  */
 export type SteeringChoice = 'handoff' | 'kernel' | 'auto'
-
-/** How a client address becomes the key that is hashed. */
-export interface AffinityOptions {
-  /**
-   * Leading bits of an IPv4 address that tell clients apart, 1 to 32.
-   * @default 32
-   * @example 24 // a whole /24 goes to one worker
-   */
-  ipv4Prefix?: number
-  /**
-   * Leading bits of an IPv6 address, 1 to 128. One household or phone usually has a /64.
-   * @default 64
-   */
-  ipv6Prefix?: number
-  /**
-   * A secret that strangers would need to aim their addresses at one worker: an unsigned 32-bit integer or any text.
-   * Hosts with the same seed agree on every client.
-   * @default 0 (none)
-   * @example process.env.HOLDFAST_SEED
-   */
-  seed?: number | string
-}
-
-/**
- * The PROXY protocol, versions 1 and 2: what stands before Holdfast (HAProxy, nginx, a cloud's balancer) sends a header
- * that tells the client's address. That address is hashed, counted, and what `socket.remoteAddress` says; `proxyOf()`
- * tells the rest.
- */
-export interface ProxyProtocolOptions {
-  /**
-   * Addresses and CIDR networks of those proxies. They must send the header; connections of anybody else are closed.
-   * @example ['10.0.0.0/8', '::1']
-   */
-  trust: readonly string[]
-  /** Milliseconds from the connection to its complete header. @default 5000 */
-  timeout?: number
-  /** Bytes of the longest header that is taken, 232 to 59998. @default 4096 */
-  maxHeader?: number
-  /** Connections that may wait for their header at the same time. @default 1024 */
-  maxWaiting?: number
-}
 
 /** Bounds on what waits and what is served. */
 export interface LimitsOptions {
@@ -216,6 +179,14 @@ export interface StickyOptions {
   steering?: SteeringChoice
   /** What tells clients apart. */
   affinity?: AffinityOptions
+  /**
+   * Requests of one session go to one worker, whichever worker their connection is on: for clients that share an
+   * address, or change it, and for proxies that mix clients on their connections. HTTP servers only. Of several rules
+   * the first that fits counts.
+   * @default none, and Socket.IO's own where attachSocketIO is used
+   * @example ['socket.io', { cookie: 'worker' }]
+   */
+  session?: SessionRule | readonly SessionRule[]
   /** For behind a proxy that speaks the PROXY protocol; needs hand-off. @default false */
   proxyProtocol?: ProxyProtocolOptions | false
   /** Bounds on what waits and what is served. */

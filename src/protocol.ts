@@ -31,6 +31,18 @@ export interface WorkerSetup {
   restarts: number
   /** Milliseconds between two beats. */
   interval: number
+  /** Random, 24 bits: tells this process from all others that served, also under the same id. */
+  instance: number
+  /** For the private doors of the workers; made by the first that needs one. */
+  folder: string
+}
+
+/** A process that has a private door. */
+export interface Peer {
+  worker: number
+  instance: number
+  /** It finishes, and gets no new connections. */
+  draining: boolean
 }
 
 /** How a worker is to finish. Milliseconds. */
@@ -77,6 +89,8 @@ export type ToWorker =
   | { type: 'become'; id: number; workers: number }
   /** So many workers there are now. */
   | { type: 'workers'; workers: number }
+  /** Who has which sessions: the processes with a private door, and the worker of each slot. */
+  | { type: 'peers'; peers: Peer[]; owners: readonly number[] }
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -95,6 +109,10 @@ export type ToPrimary =
   /** This worker stops by itself: send no more. */
   | { type: 'leave'; reason: string }
   | ({ type: 'beat' } & Beat)
+  /** My private door is open: tell me of the others. */
+  | { type: 'reachable' }
+  /** The socket that comes along is that process's. */
+  | { type: 'move'; instance: number }
 
 /** What has to be there besides the type. Both ends are the same program, so only what is computed with is checked. */
 type Fields = Readonly<Record<string, (value: unknown) => boolean>>
@@ -107,6 +125,7 @@ const toWorker: Record<ToWorker['type'], Fields> = {
   drain: { deadline: Number.isFinite, grace: Number.isFinite, spread: Number.isFinite, code: Number.isInteger },
   become: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
   workers: { workers: Number.isSafeInteger },
+  peers: { peers: Array.isArray, owners: Array.isArray },
 }
 
 const toPrimary: Record<ToPrimary['type'], Fields> = {
@@ -125,6 +144,8 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
     connections: Number.isFinite,
     served: Number.isFinite,
   },
+  reachable: {},
+  move: { instance: Number.isSafeInteger },
 }
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */

@@ -21,7 +21,7 @@ export function readProxyProtocol(read: Reader): ProxySettings | undefined {
   return read.group('proxyProtocol', (group) => ({
     trusted: readTrust(group),
     timeout: group.integer('timeout', { min: 1, max: 2_147_483_647, fallback: 5_000 }),
-    maxHeader: group.integer('maxHeader', { min: LONGEST_FIXED, max: MAX_EXTRAS - 2, fallback: 4_096 }),
+    maxHeader: group.integer('maxHeader', { min: LONGEST_FIXED, max: MAX_EXTRAS - 3, fallback: 4_096 }),
     maxWaiting: group.integer('maxWaiting', { min: 1, max: 1_000_000, fallback: 1_024 }),
   }))
 }

@@ -7,8 +7,9 @@ import { withoutDebugger } from './debugger-flags.ts'
 import { StickyError } from './errors.ts'
 import { consoleLogger, safeLogger, silentLogger } from './logger.ts'
 import { Reader } from './option-reader.ts'
-import type { Logger, SteeringChoice, StickyOptions } from './options.ts'
+import type { Logger, SessionRule, SteeringChoice, StickyOptions } from './options.ts'
 import { readProxyProtocol, type ProxySettings } from './proxy-settings.ts'
+import { readSession } from './session-settings.ts'
 import { fingerprint32 } from './slots/hash.ts'
 import { MAX_WORKERS } from './slots/slot-table.ts'
 
@@ -34,6 +35,7 @@ export interface Settings {
   readonly steering: SteeringChoice
   readonly affinity: AffinitySettings
   readonly proxyProtocol: ProxySettings | undefined
+  readonly session: readonly SessionRule[]
   readonly limits: Readonly<{ maxConnections: number; maxPerAddress: number; maxPending: number; holdTimeout: number }>
   readonly restart: Readonly<{
     minDelay: number
@@ -97,6 +99,7 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
       seed: readSeed(group),
     })),
     proxyProtocol: readProxyProtocol(read),
+    session: readSession(read),
     limits: read.group('limits', (group) => ({
       maxConnections: group.integer('maxConnections', { min: 1, max: 10_000_000, fallback: Infinity }),
       maxPerAddress: group.integer('maxPerAddress', { min: 1, max: 10_000_000, fallback: Infinity }),

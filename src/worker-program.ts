@@ -17,6 +17,9 @@ export interface Post {
   workers: number
   restarts: number
   address: Address
+  /** See WorkerSetup. */
+  instance: number
+  folder: string
 }
 
 /** @param started - called with the child and the primary's end of its channel */

@@ -11,7 +11,7 @@ const transport = {
 
 function environment(env: Record<string, string> = {}): NodeJS.ProcessEnv {
   const address = { address: '::', family: 'IPv6' as const, port: 3000 }
-  const post = { id: 0, workers: 1, restarts: 0, address }
+  const post = { id: 0, workers: 1, restarts: 0, address, instance: 1, folder: '' }
   return workerProgram(readSettings({ env }), transport, post, () => {}).env
 }
 

@@ -53,12 +53,30 @@ export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
   const { url, reason, channelPrefix } = readOptions(options)
   const setup = workerSetup()
   if (setup === undefined) return notAWorker(io, url, reason, channelPrefix)
+  keepSessions(io)
   // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
   lifecycle.once('drain', (how) => closeClients(io, how))
   const backplane = url === undefined ? throughPrimary(io, reason) : throughRedis(io, url, reason, channelPrefix)
   // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
   if (setup.id === 0) setImmediate(() => lifecycle.logger.info('backplane.chosen', { kind: backplane.kind, reason }))
   return backplane
+}
+
+/** Polling requests and upgrades find their session on whatever connection they come: its id names this process. */
+function keepSessions(io: Server): void {
+  lifecycle.keep('socket.io')
+  const nameSessions = (engine: Server['engine']): void => {
+    const generateId = engine.generateId.bind(engine)
+    engine.generateId = (request) => lifecycle.sid?.() ?? generateId(request)
+  }
+  // Absent until the application attaches it to a server.
+  const engine = io.engine as typeof io.engine | undefined
+  if (engine !== undefined) return nameSessions(engine)
+  const bind = io.bind.bind(io)
+  io.bind = (late) => {
+    nameSessions(late as Server['engine'])
+    return bind(late)
+  }
 }
 
 /** The primary; or one process alone, which needs nothing but Redis, if there are other hosts. */

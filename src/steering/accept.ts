@@ -1,4 +1,5 @@
 // How accepted connections are taken off the listening socket, from the portable way to the cheap one.
+import type { ChildProcess } from 'node:child_process'
 import type { Server, Socket } from 'node:net'
 import { parseAddress } from '../affinity/address.ts'
 import { acceptor } from '../native/accept.ts'
@@ -13,6 +14,7 @@ export interface Incoming extends Accepted {
   /** The client's key in hex, where connections are counted by it. */
   key: string
   extras: Buffer | undefined
+  to: ChildProcess | undefined
   /** Node's handle over it, for somebody who reads from it; closed by `close()` as before. */
   own(): TcpHandle
 }
@@ -61,7 +63,8 @@ export function drainBacklog(libc: Libc, listening: number, accept: AcceptFuncti
   belowNode(libc, listening, accept).drain(Infinity)
 }
 
-function peerOf(handle: TcpHandle): Buffer | undefined {
+/** Who is at the other end: 4 or 16 bytes. */
+export function peerOf(handle: TcpHandle): Buffer | undefined {
   const peer: { address?: string } = {}
   return handle.getpeername(peer) === 0 ? parseAddress(peer.address) : undefined
 }
@@ -85,7 +88,7 @@ function belowNode(libc: Libc, listening: number, accept: AcceptFunction) {
   }
 }
 
-class Connection implements Incoming {
+export class Connection implements Incoming {
   readonly fd: number
   readonly handle: TcpHandle
   slot = 0
@@ -93,9 +96,10 @@ class Connection implements Incoming {
   key = ''
   acceptedAt = 0
   extras: Buffer | undefined
+  to: ChildProcess | undefined
   #closable: TcpHandle | Socket
 
-  constructor(handle: TcpHandle, closable: TcpHandle | Socket) {
+  constructor(handle: TcpHandle, closable: TcpHandle | Socket = handle) {
     this.fd = handle.fd
     this.handle = handle
     this.#closable = closable
@@ -133,6 +137,7 @@ class BareConnection implements Incoming {
   key = ''
   acceptedAt = 0
   extras: Buffer | undefined
+  to: ChildProcess | undefined
   readonly #bare: Bare
 
   constructor(fd: number, bare: Bare) {

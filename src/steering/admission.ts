@@ -36,9 +36,14 @@ export class Admission<P extends object> {
     const count = this.#byKey.get(key) ?? 0
     if (this.#open >= this.#limits.maxConnections) return 'connections-full'
     if (count >= this.#limits.maxPerAddress) return 'address-full'
-    this.#byKey.set(key, count + 1)
-    this.#open++
+    this.enter(key)
     return undefined
+  }
+
+  /** Counts a connection in that was admitted before, and was given up under its former number. */
+  enter(key: string): void {
+    this.#byKey.set(key, (this.#byKey.get(key) ?? 0) + 1)
+    this.#open++
   }
 
   /** An admitted connection ended without ever reaching a worker. */

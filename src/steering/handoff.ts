@@ -6,13 +6,14 @@ import { openForPrimary, type Address } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
+import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
-import type { Incoming } from './accept.ts'
+import { Connection, peerOf, type Incoming } from './accept.ts'
 import { Admission, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
 import { Lanes } from './lanes.ts'
 import { openListener, type Listener } from './listener.ts'
-import { ProxyGate } from './proxy-gate.ts'
+import { clientOf, ProxyGate } from './proxy-gate.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
 
@@ -95,6 +96,22 @@ export class Handoff implements Steering {
       })
     }
     this.#lanes.attach(worker, child, endpoint)
+  }
+
+  pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void {
+    const connection = new Connection(handle)
+    this.counters.moved++
+    if (child === undefined) return this.#refuse(connection, 'owner-gone')
+    connection.extras = extras
+    connection.to = child
+    connection.acceptedAt = performance.now()
+    if (this.#admission !== undefined) {
+      const address = clientOf(extras) ?? peerOf(handle)
+      connection.key = address === undefined ? '' : bytesKey(address, this.#settings.affinity).toString('hex')
+      this.#admission.enter(connection.key)
+    }
+    this.#pending++
+    this.#lanes.dispatch(connection)
   }
 
   retire(child: ChildProcess): void {

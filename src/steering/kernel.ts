@@ -5,9 +5,11 @@ import type { Instruction } from '../native/cbpf.ts'
 import type { Libc } from '../native/libc.ts'
 import type { SlotGroup } from '../native/reuseport.ts'
 import type { Address } from '../protocol.ts'
+import { Connection } from './accept.ts'
 import type { Settings } from '../settings.ts'
 import { SLOTS } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
+import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Endpoint } from '../transport/transport.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { slotGroup } from './slot-group.ts'
@@ -91,6 +93,19 @@ export class KernelSteering implements Steering {
     this.#current.set(worker, link)
     this.#absent.delete(worker)
     this.#settle()
+  }
+
+  pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void {
+    const connection = new Connection(handle)
+    connection.extras = extras
+    this.counters.moved++
+    const link = child === undefined ? undefined : this.#links.get(child)
+    if (link?.retired === false && link.pass(connection)) {
+      this.counters.handedOff++
+    } else {
+      this.counters.closed['owner-gone']++
+      connection.close()
+    }
   }
 
   retire(child: ChildProcess): void {

@@ -53,7 +53,8 @@ export class Lanes {
   }
 
   dispatch(connection: Accepted): void {
-    const lane = this.#lane(this.#table.owners[connection.slot] ?? 0)
+    const lane = connection.to === undefined ? this.#ownerLane(connection) : this.#laneOf(connection.to)
+    if (lane === undefined) return this.#events.dropped(connection, 'owner-gone')
     // Whoever came first goes first.
     if (lane.waiting.length > 0 || !lane.sender?.send(connection)) lane.waiting.push(connection)
   }
@@ -61,9 +62,10 @@ export class Lanes {
   assign(table: SlotTable): void {
     this.#table = table
     for (const lane of this.#lanes.values()) {
-      const moved = lane.waiting.filter(({ slot }) => table.owners[slot] !== lane.worker)
+      const isOther = ({ slot, to }: Accepted) => to === undefined && table.owners[slot] !== lane.worker
+      const moved = lane.waiting.filter(isOther)
       if (moved.length === 0) continue
-      lane.waiting = lane.waiting.filter(({ slot }) => table.owners[slot] === lane.worker)
+      lane.waiting = lane.waiting.filter((connection) => !isOther(connection))
       for (const connection of moved) this.dispatch(connection)
     }
   }
@@ -122,6 +124,10 @@ export class Lanes {
     if (lane.sender !== sender) return
     lane.sender = undefined
     lane.downSince = performance.now()
+    // What was for this very process can not wait for its successor.
+    const lost = lane.waiting.filter(({ to }) => to !== undefined)
+    lane.waiting = lane.waiting.filter(({ to }) => to === undefined)
+    for (const connection of lost) this.#events.dropped(connection, 'owner-gone')
   }
 
   #flush(lane: Lane): void {
@@ -166,6 +172,16 @@ export class Lanes {
     const late = lane.waiting.findIndex(({ acceptedAt }) => now - acceptedAt < holdTimeout)
     const expired = lane.waiting.splice(0, late < 0 ? lane.waiting.length : late)
     for (const connection of expired) this.#events.dropped(connection, 'hold-timeout')
+  }
+
+  #ownerLane({ slot }: Accepted): Lane {
+    return this.#lane(this.#table.owners[slot] ?? 0)
+  }
+
+  /** undefined where nothing more can be sent to the process. */
+  #laneOf(child: ChildProcess): Lane | undefined {
+    const channel = this.#channels.get(child)
+    return channel?.lane.sender === channel?.sender ? channel?.lane : undefined
   }
 
   #lane(worker: number): Lane {

@@ -7,7 +7,7 @@ import type { ProxyVerdict } from '../affinity/proxy-verdict.ts'
 import type { Logger } from '../options.ts'
 import type { ProxySettings } from '../proxy-settings.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
-import { packExtras } from '../transport/extras.ts'
+import { packExtras, unpackExtras } from '../transport/extras.ts'
 import type { Incoming } from './accept.ts'
 import type { CloseReason } from './steering.ts'
 
@@ -95,6 +95,13 @@ export class ProxyGate {
     this.#logger.warn('proxy.refused', { reason, peer, before: last?.since ?? 0 })
     this.#logged.set(reason, { at: now, since: 0 })
   }
+}
+
+/** The client's address in what goes along with a connection, if a header does. */
+export function clientOf(extras: Buffer): Buffer | undefined {
+  const { header } = unpackExtras(extras)
+  const verdict = header === undefined ? undefined : parseProxyHeader(header, header.length)
+  return verdict?.type === 'header' ? verdict.source?.address : undefined
 }
 
 type Header = Extract<ProxyVerdict, { type: 'header' }>

@@ -1,10 +1,11 @@
 // Which slot sockets one worker process has, and the messages that give and take them.
 import type { ChildProcess } from 'node:child_process'
 import { openForPrimary } from '../protocol.ts'
-import { FRAME, type PrimaryLink } from '../transport/descriptor-link.ts'
+import { FRAME, MORE_SIZE, type PrimaryLink } from '../transport/descriptor-link.ts'
+import { nextBatch } from '../transport/extras.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
 import { postToWorker } from '../transport/post.ts'
-import type { Endpoint } from '../transport/transport.ts'
+import type { Accepted, Endpoint } from '../transport/transport.ts'
 
 export interface SlotLinkEvents {
   /** The process no longer listens on these. */
@@ -12,6 +13,12 @@ export interface SlotLinkEvents {
   /** The process had no descriptors left for these. */
   refused(slots: readonly number[]): void
   gone(): void
+}
+
+interface Given {
+  last: number
+  slots: readonly number[]
+  connection?: Accepted
 }
 
 /** The primary's view of one process in kernel steering. */
@@ -23,7 +30,7 @@ export class SlotLink {
   readonly #link: PrimaryLink
   readonly #events: SlotLinkEvents
   /** Given and not yet confirmed, in the order of sending. */
-  readonly #given: { last: number; slots: readonly number[] }[] = []
+  readonly #given: Given[] = []
   readonly #held = new Set<number>()
   readonly #dropping = new Set<number>()
   #next = 0
@@ -64,6 +71,15 @@ export class SlotLink {
     return true
   }
 
+  /** Passes on one connection, and closes it here once it has arrived. @returns false where it does not go out now */
+  pass(connection: Accepted): boolean {
+    const { more } = nextBatch([connection], 1, MORE_SIZE)
+    if (!this.#link.send(FRAME.connections, this.#next, [connection.fd], more)) return false
+    this.#given.push({ last: this.#next, slots: [], connection })
+    this.#next = (this.#next + 1) >>> 0
+    return true
+  }
+
   /**
    * Asks for slots back; those still on their way there are asked for once they have arrived.
    *
@@ -97,13 +113,16 @@ export class SlotLink {
   close(): void {
     this.#child.off('message', this.#message)
     this.#link.close()
+    for (const { connection } of this.#given) connection?.close()
   }
 
   #received(seq: number, lost: number): void {
     this.#askedAt = undefined
     let refused: number[] = []
     while (this.#given[0] !== undefined && (seq - this.#given[0].last) >>> 0 < 0x80000000) {
-      const { last, slots } = this.#given.shift() ?? { last: 0, slots: [] }
+      const { last, slots, connection } = this.#given.shift() as Given
+      // Also where the process had no descriptor left for it: its client connects again.
+      connection?.close()
       const arrived = last === seq ? slots.length - lost : slots.length
       for (const slot of slots.slice(0, arrived)) this.#held.add(slot)
       refused = [...refused, ...slots.slice(arrived)]

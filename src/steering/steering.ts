@@ -1,6 +1,7 @@
 // How does the connection get to its worker? Both ways, hand-off and kernel, look like this to the balancer.
 import type { ChildProcess } from 'node:child_process'
 import type { Address } from '../protocol.ts'
+import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Endpoint } from '../transport/transport.ts'
 import type { Settings } from '../settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -13,6 +14,7 @@ export const CLOSE_REASONS = {
   'address-full': 'its address had limits.maxPerAddress connections open already',
   descriptors: 'the primary had no descriptors to spare',
   'hold-timeout': 'no worker took it within limits.holdTimeout',
+  'owner-gone': 'the worker that has its session ended before it got there',
   'proxy-untrusted': 'its peer is not in proxyProtocol.trust',
   'proxy-missing': 'it does not begin with a PROXY protocol header',
   'proxy-malformed': 'its PROXY protocol header breaks the rules',
@@ -26,9 +28,11 @@ export const CLOSE_REASONS = {
 
 export type CloseReason = keyof typeof CLOSE_REASONS
 
-/** Counters since start. accepted = handedOff + pending + the sum of closed. */
+/** Counters since start. accepted + moved = handedOff + pending + the sum of closed. */
 export interface SteeringCounters {
   accepted: number
+  /** Passed from one worker to another, because a session of theirs lives there. */
+  moved: number
   handedOff: number
   /** Sent again because the first worker did not take it. */
   redispatched: number
@@ -42,6 +46,7 @@ export type SteeringName = 'handoff' | 'kernel'
 export function newCounters(): SteeringCounters {
   return {
     accepted: 0,
+    moved: 0,
     handedOff: 0,
     redispatched: 0,
     pauses: 0,
@@ -73,6 +78,12 @@ export interface Steering {
   retire(child: ChildProcess): void
   /** The process is gone: what it had not taken goes to its successor. */
   detach(child: ChildProcess): void
+  /**
+   * Passes on a socket that a worker read from: it belongs to a session of that process.
+   *
+   * @param child - undefined where the process is gone: the socket is closed and counted
+   */
+  pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void
   /** Milliseconds that the process has owed an answer; 0 while it owes none. */
   silence(child: ChildProcess, now: number): number
   /** Stops accepting. Connections already accepted still go to their workers. */

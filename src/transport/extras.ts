@@ -6,28 +6,31 @@ export interface Extras {
   header?: Buffer | undefined
   /** Read already, and the application's. */
   head?: Buffer | undefined
+  /** Another worker sent it here, so it stays. */
+  moved?: boolean
 }
 
 /** The most that can travel with one descriptor, packed. */
 export const MAX_EXTRAS = 60_000
 
-/** Length of the header, then the header, then the head. */
 const LENGTH = 2
 
-/** @returns undefined where there is nothing to tell */
-export function packExtras({ header, head }: Extras): Buffer | undefined {
-  if (header === undefined && head === undefined) return undefined
-  const length = Buffer.alloc(LENGTH)
-  length.writeUInt16LE(header?.length ?? 0)
-  return Buffer.concat([length, header ?? EMPTY, head ?? EMPTY])
+/** [moved u8][length of the header u16], then the header, then the head. */
+const FIXED = 1 + LENGTH
+
+export function packExtras({ header = EMPTY, head = EMPTY, moved = false }: Extras): Buffer {
+  const fixed = Buffer.from([Number(moved), 0, 0])
+  fixed.writeUInt16LE(header.length, 1)
+  return Buffer.concat([fixed, header, head])
 }
 
 const EMPTY = Buffer.alloc(0)
 
 export function unpackExtras(packed: Buffer): Extras {
-  const end = LENGTH + packed.readUInt16LE(0)
+  const end = FIXED + packed.readUInt16LE(1)
   return {
-    header: end > LENGTH ? packed.subarray(LENGTH, end) : undefined,
+    moved: packed[0] === 1,
+    header: end > FIXED ? packed.subarray(FIXED, end) : undefined,
     head: packed.length > end ? packed.subarray(end) : undefined,
   }
 }

@@ -26,4 +26,11 @@ export function postToPrimary(message: ToPrimary): void {
   if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, ignore)
 }
 
+/** @param sent - called when the socket is on its way, or never will be: its descriptor is not needed here any more */
+export function postSocket(message: ToPrimary, handle: TcpHandle, extras: Buffer, sent: () => void): void {
+  if (!process.connected) return sent()
+  const envelope = { holdfast: message, extras: extras.toString('base64') }
+  process.send?.(envelope, handle as never, undefined, sent)
+}
+
 function ignore(): void {}

@@ -19,6 +19,8 @@ export interface Accepted {
   readonly key: string
   /** What goes along, packed; see extras.ts. */
   readonly extras: Buffer | undefined
+  /** The process that alone can serve it; undefined for whoever owns the slot. */
+  readonly to: ChildProcess | undefined
   /** Gives up the primary's copy of the descriptor; without FIN where a worker has one too. */
   close(): void
 }

@@ -8,6 +8,7 @@ import type { TcpHandle } from '../transport/tcp-handle.ts'
 import { startBeats } from './beats.ts'
 import { finisher } from './finish.ts'
 import { attach, type TakeFunction } from './receive.ts'
+import type { SessionLayer } from './session-layer.ts'
 import { endReporter, whenClosed } from './ends.ts'
 import { slotSockets, type SlotSockets } from './slot-sockets.ts'
 import { resolveTarget, type Target } from './target.ts'
@@ -35,7 +36,7 @@ export interface Joined {
 /** Milliseconds that the application has after 'leave' to end by itself, before the process is ended. */
 const LAST_WORDS = 1_000
 
-export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): Joined {
+export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer, events: WorkerEvents): Joined {
   const early: Parameters<TakeFunction>[] = []
   let take: TakeFunction = (...connection) => void early.push(connection)
   let close = (_: Drain): Promise<void> => Promise.resolve()
@@ -106,7 +107,9 @@ export function join(target: Target, setup: WorkerSetup, events: WorkerEvents): 
 
   async function start(): Promise<void> {
     const server = await resolveTarget(target)
-    close = finisher(server)
+    const closeServer = finisher(server)
+    close = async (how) => void (await Promise.all([closeServer(how), sessions.finish(how)]))
+    await sessions.open(server)
     take = attach(server, setup.address, () => void leave('server.close()', setup.farewell.deadline))
     for (const connection of early.splice(0)) take(...connection)
     if (left !== undefined) return

@@ -1,12 +1,14 @@
 // What happens to this worker, for the parts of Holdfast that an application attaches to its own servers.
 import { EventEmitter } from 'node:events'
 import { consoleLogger } from '../logger.ts'
-import type { Logger } from '../options.ts'
+import type { Logger, SessionRule } from '../options.ts'
 import type { WorkerRoleEvents } from '../sticky.ts'
 
 interface LifecycleEvents extends WorkerRoleEvents {
   /** From now on {@link Lifecycle.isAlone}. */
   alone: []
+  /** A part of the application keeps sessions of that kind. */
+  session: [rule: SessionRule]
 }
 
 class Lifecycle extends EventEmitter<LifecycleEvents> {
@@ -14,6 +16,17 @@ class Lifecycle extends EventEmitter<LifecycleEvents> {
   logger: Logger = consoleLogger
   /** `workers: 0`: this process serves, and there are no others. */
   isAlone = false
+  /** Makes a session id that leads back to this process, once there is a session layer. */
+  sid: (() => string) | undefined
+  /** Kinds of sessions that parts of the application keep. */
+  readonly rules: SessionRule[] = []
+
+  /** From now on requests of such a session go to its worker. */
+  keep(rule: SessionRule): void {
+    if (this.rules.includes(rule)) return
+    this.rules.push(rule)
+    this.emit('session', rule)
+  }
 }
 
 /** One per process, as there is one worker per process. */

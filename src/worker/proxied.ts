@@ -25,7 +25,13 @@ export interface ProxyInfo {
   tlvs: readonly Tlv[]
 }
 
-const INFO: unique symbol = Symbol('holdfast.proxy')
+/** The header as it came, and what is in it. */
+interface Told {
+  bytes: Buffer
+  info: ProxyInfo
+}
+
+const TOLD: unique symbol = Symbol('holdfast.proxy')
 
 /** Of the values of type PP2_TYPE_AWS: the rest is an endpoint's id. */
 const AWS_VPC_ENDPOINT_ID = 1
@@ -39,9 +45,18 @@ type Header = Extract<ProxyVerdict, { type: 'header' }>
  * @returns undefined where no header came with an address: the proxy's own health check, for one
  */
 export function proxyOf(socket: Socket): ProxyInfo | undefined {
+  return toldOf(socket)?.info
+}
+
+/** What {@link retell} needs to tell the same elsewhere. */
+export function proxyHeaderOf(socket: Socket): Buffer | undefined {
+  return toldOf(socket)?.bytes
+}
+
+function toldOf(socket: Socket): Told | undefined {
   // A TLS socket stands on the one that was accepted.
-  const below: unknown = Reflect.get(socket, INFO) ?? Reflect.get(Reflect.get(socket, '_parent') ?? {}, INFO)
-  return below as ProxyInfo | undefined
+  const told: unknown = Reflect.get(socket, TOLD) ?? Reflect.get(Reflect.get(socket, '_parent') ?? {}, TOLD)
+  return told as Told | undefined
 }
 
 /**
@@ -52,7 +67,7 @@ export function proxyOf(socket: Socket): ProxyInfo | undefined {
  */
 export function pretend(handle: TcpHandle, bytes: Buffer): (socket: Socket) => void {
   const header = parseProxyHeader(bytes, bytes.length)
-  if (header.type !== 'header' || header.source === undefined || header.destination === undefined) return () => {}
+  if (header.type !== 'header' || header.source === undefined) return () => {}
   const proxy: SocketName = {}
   handle.getpeername(proxy)
   const client = nameOf(header.source)
@@ -60,26 +75,28 @@ export function pretend(handle: TcpHandle, bytes: Buffer): (socket: Socket) => v
     Object.assign(out, client)
     return 0
   }
-  const info: ProxyInfo = {
-    proxy: { address: proxy.address ?? '', port: proxy.port ?? 0 },
-    destination: { address: addressText(header.destination.address), port: header.destination.port },
-    ...told(header),
-    tlvs: header.tlvs,
-  }
-  return (socket) => void Reflect.set(socket, INFO, info)
+  return (socket) => retell(socket, bytes, { address: proxy.address ?? '', port: proxy.port ?? 0 })
 }
 
-function nameOf({ address, port }: Endpoints['source']): SocketName {
-  return { address: addressText(address), family: address.length === 4 ? 'IPv4' : 'IPv6', port }
+/** Lets {@link proxyOf} tell what the header says; with `bytes` undefined, nothing. */
+export function retell(socket: Socket, bytes: Buffer | undefined, proxy: ProxyInfo['proxy']): void {
+  const header = bytes === undefined ? undefined : parseProxyHeader(bytes, bytes.length)
+  const told = header?.type === 'header' && bytes !== undefined ? { bytes, info: infoOf(header, proxy) } : undefined
+  Reflect.set(socket, TOLD, told)
 }
 
-function told({ tlvs }: Header): Partial<ProxyInfo> {
-  const info: Partial<ProxyInfo> = {}
-  for (const { type, value } of tlvs) {
+function infoOf(header: Header, proxy: ProxyInfo['proxy']): ProxyInfo {
+  const { address = Buffer.alloc(4), port = 0 } = header.destination ?? {}
+  const info: ProxyInfo = { proxy, destination: { address: addressText(address), port }, tlvs: header.tlvs }
+  for (const { type, value } of header.tlvs) {
     if (type === TLV.uniqueId) info.uniqueId = value
     if (type === TLV.authority) info.authority = value.toString('utf8')
     if (type === TLV.alpn) info.alpn = value.toString('latin1')
     if (type === TLV.aws && value[0] === AWS_VPC_ENDPOINT_ID) info.vpcEndpointId = value.toString('latin1', 1)
   }
   return info
+}
+
+function nameOf({ address, port }: Endpoints['source']): SocketName {
+  return { address: addressText(address), family: address.length === 4 ? 'IPv4' : 'IPv6', port }
 }

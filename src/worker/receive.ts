@@ -4,6 +4,7 @@ import { StickyError } from '../errors.ts'
 import type { Address } from '../protocol.ts'
 import { unpackExtras } from '../transport/extras.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
+import { setMoved } from './move.ts'
 import { pretend } from './proxied.ts'
 
 /** What stands where a listening server keeps its socket: says the public address, and hears of close(). */
@@ -71,10 +72,11 @@ function withExtras(server: Server, take: (handle: TcpHandle) => void): (handle:
   return (connection, extras) => {
     if (!isListening) server.prependListener('connection', (socket: Socket) => arriving?.(socket))
     isListening = true
-    const { header, head } = unpackExtras(extras)
+    const { header, head, moved } = unpackExtras(extras)
     const tell = header === undefined ? undefined : pretend(connection, header)
     arriving = (socket) => {
       tell?.(socket)
+      if (moved === true) setMoved(socket)
       if (head !== undefined) socket.unshift(head)
     }
     take(connection)

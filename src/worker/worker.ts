@@ -6,6 +6,7 @@ import type { Settings } from '../settings.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import { lifecycle } from './lifecycle.ts'
 import { join, type Joined } from './join.ts'
+import { sessionLayer } from './session-layer.ts'
 import type { Target } from './target.ts'
 
 export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
@@ -26,7 +27,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#address = setup.address
     this.#deadline = settings.shutdown.deadline
     lifecycle.logger = settings.logger
-    this.#joined = join(target, setup, {
+    this.#joined = join(target, setup, sessionLayer(settings.session, setup), {
       drain: (how) => this.#tell('drain', how),
       leave: () => this.#tell('leave'),
       become: (id, workers) => this.#become(id, workers),

@@ -207,6 +207,7 @@ async function open(t: Test, transport: Transport): Promise<Bench> {
         seq: 0,
         key: '',
         extras,
+        to: undefined,
         acceptedAt: performance.now(),
         close: () => void socket.destroy(),
       }

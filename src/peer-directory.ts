@@ -1,0 +1,98 @@
+// Which processes keep sessions, told to all of them, and the sockets that they pass to each other by way of here.
+import type { ChildProcess } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isOurs, openForPrimary, type ToWorker } from './protocol.ts'
+import type { TcpHandle } from './transport/tcp-handle.ts'
+
+/** A process, as far as it matters here. */
+interface Process {
+  readonly child: ChildProcess
+  /** Of the worker; negative for a spare. */
+  readonly id: number
+  readonly enabled: boolean
+  readonly attached: boolean
+  send(message: ToWorker): void
+}
+
+export interface DirectoryEvents {
+  /** All that live. */
+  processes(): Iterable<Process>
+  /** Worker by slot. */
+  owners(): readonly number[]
+  /** A socket is for exactly that process, which may be gone. */
+  pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void
+}
+
+export class PeerDirectory {
+  /** For the private doors; the first worker that opens one makes it. */
+  readonly folder = join(tmpdir(), `holdfast-${randomBytes(9).toString('base64url')}`)
+  readonly #events: DirectoryEvents
+  readonly #instances = new Map<ChildProcess, number>()
+  /** Who has a private door. */
+  readonly #reachable = new Set<ChildProcess>()
+  #telling: NodeJS.Immediate | undefined
+
+  constructor(events: DirectoryEvents) {
+    this.#events = events
+  }
+
+  /** A number for a process that is about to start, which no other one has. */
+  newInstance(): number {
+    const taken = new Set(this.#instances.values())
+    let instance = randomInt(1, 2 ** 24)
+    while (taken.has(instance)) instance = randomInt(1, 2 ** 24)
+    return instance
+  }
+
+  started(child: ChildProcess, instance: number): void {
+    this.#instances.set(child, instance)
+    child.on('message', (raw: unknown, handle: unknown) => {
+      const message = openForPrimary(raw)
+      if (message?.type === 'reachable') {
+        this.#reachable.add(child)
+        this.changed()
+      }
+      // Out of descriptors it comes without its handle, and is lost: its client connects again.
+      if (message?.type !== 'move' || !isOurs(raw) || handle === undefined || handle === null) return
+      this.#events.pass(this.#childOf(message.instance), handle as TcpHandle, Buffer.from(raw.extras ?? '', 'base64'))
+    })
+    child.once('close', () => {
+      this.#instances.delete(child)
+      this.#reachable.delete(child)
+      this.changed()
+    })
+  }
+
+  /** A state, an owner or a process is another now: who wants to know is told, once for all that changed in this turn. */
+  changed(): void {
+    if (this.#reachable.size > 0) this.#telling ??= setImmediate(() => this.#tell())
+  }
+
+  /** Removes what workers that were killed have left behind. */
+  close(): void {
+    clearImmediate(this.#telling)
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  #tell(): void {
+    this.#telling = undefined
+    const reachable = [...this.#events.processes()].filter(({ child }) => this.#reachable.has(child))
+    const peers = reachable
+      .filter(({ attached, id }) => attached && id >= 0)
+      .map(({ child, id, enabled }) => ({
+        worker: id,
+        instance: this.#instances.get(child) ?? 0,
+        draining: !enabled,
+      }))
+    const owners = this.#events.owners()
+    for (const process of reachable) process.send({ type: 'peers', peers, owners })
+  }
+
+  #childOf(instance: number): ChildProcess | undefined {
+    for (const [child, own] of this.#instances) if (own === instance) return child
+    return undefined
+  }
+}

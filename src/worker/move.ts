@@ -1,0 +1,55 @@
+// An upgrade whose session lives elsewhere: its socket goes to that worker, by way of the primary, with the bytes that
+// were read. After that nothing is in between.
+import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import type { Peer } from '../protocol.ts'
+import { MAX_EXTRAS, packExtras } from '../transport/extras.ts'
+import { postSocket } from '../transport/post.ts'
+import { handleOf } from '../transport/tcp-handle.ts'
+import { proxyHeaderOf } from './proxied.ts'
+
+const MOVED: unique symbol = Symbol('holdfast.moved')
+
+/** Whether it came from another worker, so that it stays, whatever that one may have thought. */
+export function hasMoved(socket: Socket): boolean {
+  return Reflect.get(socket, MOVED) === true
+}
+
+export function setMoved(socket: Socket): void {
+  Reflect.set(socket, MOVED, true)
+}
+
+/**
+ * Gives the socket away.
+ *
+ * @returns false where it can not be given: TLS ends in this process, or too much was read
+ */
+export function move(
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  { instance }: Peer,
+  counters: { moved: number },
+): boolean {
+  const handle = socket instanceof Socket ? handleOf(socket) : undefined
+  // A TLS socket's handle is not the connection's; that of a Unix socket can be sent, but is not what workers expect.
+  if (handle?.constructor.name !== 'TCP') return false
+  const read = Buffer.concat([requestHead(request), head])
+  const extras = packExtras({ header: proxyHeaderOf(socket), head: read, moved: true })
+  if (extras.length > MAX_EXTRAS) return false
+  counters.moved++
+  // What comes from now on waits in the kernel.
+  socket.pause()
+  handle.readStop()
+  Reflect.set(socket, '_handle', null)
+  socket.destroy()
+  postSocket({ type: 'move', instance }, handle, extras, () => handle.close())
+  return true
+}
+
+/** As it was sent, byte for byte but for spaces around values. */
+export function requestHead({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`
+  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
+  return Buffer.from(`${text}\r\n`, 'latin1')
+}

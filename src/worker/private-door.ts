@@ -1,0 +1,98 @@
+// The private door of a worker: a Unix socket for requests that came in at another worker and belong to this one.
+import { lstatSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import { join } from 'node:path'
+import type { Drain } from '../protocol.ts'
+import { present } from './visitor.ts'
+
+/** Milliseconds; longer than a forwarder keeps a connection that it does not use. */
+const KEEP_ALIVE = 60_000
+
+/** Milliseconds within which a session that lives is heard of: Engine.IO's ping interval, and some. */
+const SESSION_ALIVE = 30_000
+
+/** Milliseconds between two looks for connections that have become idle, at the end. */
+const LOOK = 50
+
+/** The application server's own `emit`. */
+export type Emit = (event: string, ...args: unknown[]) => boolean
+
+export interface PrivateDoor {
+  /** Resolves when all that came in through it is answered. */
+  finish(how: Drain): Promise<void>
+}
+
+/** Where the process of that number is reached. */
+export function doorOf(folder: string, instance: number): string {
+  const name = instance.toString(16).padStart(6, '0')
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${folder.replaceAll('\\', '-')}-${name}` : join(folder, name)
+}
+
+/**
+ * Opens it.
+ *
+ * @param server - the application's, which gets the requests as if they had come in there
+ * @throws Error when the folder can not be made, or is not ours
+ */
+export async function openPrivateDoor(
+  folder: string,
+  instance: number,
+  server: Server,
+  emit: Emit,
+): Promise<PrivateDoor> {
+  const path = doorOf(folder, instance)
+  if (process.platform !== 'win32') makeFolder(folder)
+  let lastAt = -Infinity
+  const arrive = (request: IncomingMessage): void => {
+    lastAt = performance.now()
+    present(request)
+  }
+  const door = http.createServer({ keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0, headersTimeout: 0 })
+  door.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    arrive(request)
+    emit('request', request, response)
+  })
+  door.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    arrive(request)
+    if (server.listenerCount('checkContinue') > 0) return emit('checkContinue', request, response)
+    response.writeContinue()
+    return emit('request', request, response)
+  })
+  door.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    arrive(request)
+    if (!emit('upgrade', request, socket, head)) socket.destroy()
+  })
+  await new Promise<void>((done, fail) => door.once('error', fail).listen(path, done))
+  door.unref()
+  process.once('exit', () => {
+    rmSync(path, { force: true })
+    removeFolder(folder)
+  })
+  return {
+    async finish({ grace, spread }) {
+      // Sessions live here whose connections are elsewhere. They end as those of the connections here do.
+      const alive = performance.now() - lastAt < SESSION_ALIVE
+      if (alive) await new Promise((done) => setTimeout(done, grace + spread))
+      const timer = setInterval(() => door.closeIdleConnections(), LOOK).unref()
+      await new Promise((done) => door.close(done))
+      clearInterval(timer)
+    },
+  }
+}
+
+/** Only this user may enter. Its random name is known to these processes alone; still, what is there must be ours. */
+function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const { uid, mode } = lstatSync(folder)
+  if (uid !== process.getuid?.() || (mode & 0o777) !== 0o700) throw new Error(`${folder} is not this user's own`)
+}
+
+/** Whoever is last. */
+function removeFolder(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    return // others are still there
+  }
+}

@@ -1,0 +1,82 @@
+// The session layer of a worker: its private door, what it knows of the others, and the decision in between.
+import { Server as HttpServer } from 'node:http'
+import { Server as HttpsServer } from 'node:https'
+import type { Server } from 'node:net'
+import { StickyError } from '../errors.ts'
+import type { SessionRule } from '../options.ts'
+import { openForWorker, type Drain, type WorkerSetup } from '../protocol.ts'
+import { postToPrimary } from '../transport/post.ts'
+import { lifecycle } from './lifecycle.ts'
+import { marker } from './mark.ts'
+import { Peers } from './peers.ts'
+import { openPrivateDoor } from './private-door.ts'
+import { reroute, type RerouteCounters } from './reroute.ts'
+
+/** What is known of sessions before the application's server is there, and after. */
+export interface SessionLayer {
+  readonly counters: Readonly<RerouteCounters>
+  /**
+   * Opens it where there is a rule; else with the first rule that a part of the application brings.
+   *
+   * @throws StickyError HOLDFAST_SESSION_TARGET where the server speaks no HTTP
+   */
+  open(server: Server): Promise<void>
+  /** Resolves when what others sent here is answered. */
+  finish(how: Drain): Promise<void>
+}
+
+/** @param rules - of the options; what else the application keeps is added */
+export function sessionLayer(given: readonly SessionRule[], setup: WorkerSetup): SessionLayer {
+  const rules = [...lifecycle.rules, ...given]
+  const me = { worker: setup.id, instance: setup.instance }
+  const peers = new Peers(rules, me)
+  const counters = { forwarded: 0, moved: 0, failed: 0 }
+  let informed = (): void => {}
+  const knows = new Promise<void>((done) => (informed = done))
+  let finish = (_: Drain): Promise<void> => Promise.resolve()
+  let opened: Promise<void> | undefined
+  let target: Server | undefined
+
+  lifecycle.on('become', ({ id }) => (me.worker = id))
+  lifecycle.on('session', (rule) => {
+    if (!rules.includes(rule)) rules.unshift(rule)
+    // The server may be listening already: who keeps sessions from now on is looked up from now on.
+    if (target !== undefined) opened ??= start(target)
+  })
+  process.on('message', (raw: unknown) => {
+    const message = openForWorker(raw)
+    if (message?.type !== 'peers') return
+    peers.update(message.peers, message.owners)
+    informed()
+  })
+
+  async function start(server: Server): Promise<void> {
+    if (!isHttp(server)) {
+      throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
+    }
+    const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
+    const door = await openPrivateDoor(setup.folder, me.instance, server, emit)
+    finish = (how) => door.finish(how)
+    lifecycle.sid = () => peers.sid()
+    const mark = marker(rules, () => peers.mark())
+    reroute(server, { peers, folder: setup.folder, emit, mark, counters })
+    postToPrimary({ type: 'reachable' })
+    // Without the primary there is nobody else either.
+    if (process.connected) await knows
+  }
+
+  return {
+    counters,
+    async open(server) {
+      target = server
+      if (rules.length > 0) opened ??= start(server)
+      await opened
+    },
+    finish: (how) => finish(how),
+  }
+}
+
+/** http2 servers are plain or TLS servers that know sessions. */
+function isHttp(server: Server): boolean {
+  return server instanceof HttpServer || server instanceof HttpsServer || 'updateSettings' in server
+}
