@@ -1,5 +1,6 @@
 import t from 'tap'
-import { readArguments, UsageError } from './arguments.ts'
+import { UsageError } from '../support/usage.ts'
+import { readArguments } from './arguments.ts'
 
 t.test('without arguments everything is played, with a seed by luck', async (t) => {
   t.strictSame(readArguments([], 0.5), { help: false, seed: 500_000, steps: 26, only: undefined })

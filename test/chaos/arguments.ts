@@ -1,5 +1,6 @@
 // The command line of the chaos run.
 import { parseArgs } from 'node:util'
+import { integer, UsageError } from '../support/usage.ts'
 import { COMBINATIONS, type Combination } from './combinations.ts'
 
 export interface Arguments {
@@ -9,9 +10,6 @@ export interface Arguments {
   steps: number
   only: Combination['name'] | undefined
 }
-
-/** A command line that makes no sense. */
-export class UsageError extends Error {}
 
 /** Two rounds of everything for each combination. */
 const STEPS = 26
@@ -49,11 +47,4 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
-}
-
-function integer(name: string, text: string | undefined, least: number, most: number): number | undefined {
-  if (text === undefined) return undefined
-  const value = text === '' ? Number.NaN : Number(text)
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw new UsageError(`--${name}: expected an integer from ${least} to ${most}, got '${text}'`)
 }

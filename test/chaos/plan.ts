@@ -1,5 +1,6 @@
 // What is done to the balancer, step by step. Pure: a seed goes in, the whole plan comes out, so that a seed that found
 // something finds it again.
+import { random, type Random } from '../support/random.ts'
 
 /** Something that is done to a running balancer. `worker` is an id modulo the number of workers; `ms` milliseconds. */
 export type Action =
@@ -117,20 +118,6 @@ export function describeAction(action: Action): string {
   return Object.values(action)
     .map((value, i) => (i === 0 ? String(value) : `${Object.keys(action)[i]}=${value}`))
     .join(' ')
-}
-
-/** 0 to 1, without 1. */
-type Random = () => number
-
-/** mulberry32: small, and good enough to play dice. */
-function random(seed: number): Random {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let x = Math.imul(state ^ (state >>> 15), state | 1)
-    x = (x + Math.imul(x ^ (x >>> 7), x | 61)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 function shuffled<T>(items: readonly T[], next: Random): T[] {

@@ -1,5 +1,6 @@
 // npm run chaos: breaks workers under load, and says with its exit code whether only those noticed who had to.
-import { readArguments, UsageError, type Arguments } from './arguments.ts'
+import { USAGE, UsageError } from '../support/usage.ts'
+import { readArguments, type Arguments } from './arguments.ts'
 import { COMBINATIONS } from './combinations.ts'
 import { plan, withStandby } from './plan.ts'
 import { play } from './session.ts'
@@ -20,9 +21,6 @@ Options:
 
 Exit code: 0 all went well, 1 something did not, 64 a wrong command line. It needs Linux, and uses only loopback.
 `
-
-/** EX_USAGE of sysexits.h. */
-const USAGE = 64
 
 const say = (text: string): void => void process.stdout.write(text)
 
