@@ -38,7 +38,10 @@ export interface ProxyProtocolOptions {
   timeout?: number
   /** Bytes of the longest header that is taken, 232 to 59997. @default 4096 */
   maxHeader?: number
-  /** Connections that may wait for their header at the same time. @default 1024 */
+  /**
+   * Connections that may wait for their header at the same time. When one more comes, the one that has waited longest is
+   * closed. @default 1024
+   */
   maxWaiting?: number
 }
 

@@ -55,7 +55,10 @@ export class Handoff implements Steering {
     this.#admission = countingOption(limits) === undefined ? undefined : new Admission(limits)
     if (settings.proxyProtocol !== undefined) {
       this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
-        passed: (incoming, address) => this.#admit(incoming, address),
+        passed: (incoming, address) => {
+          this.#admit(incoming, address)
+          this.#settle()
+        },
         refused: (incoming, reason) => {
           this.#refuse(incoming, reason)
           this.#settle()

@@ -47,8 +47,10 @@ export class ProxyGate {
     if (!this.#settings.trusted.check(text, address.length === 4 ? 'ipv4' : 'ipv6')) {
       return this.#refuse(incoming, 'proxy-untrusted', text)
     }
-    if (this.#waiting.size >= this.#settings.maxWaiting) return this.#refuse(incoming, 'proxy-waiting-full', text)
-    const { timeout, maxHeader } = this.#settings
+    const { timeout, maxHeader, maxWaiting } = this.#settings
+    // A header comes at once, or somebody is slow on purpose: who has waited longest goes, and the door stays open.
+    const [oldest] = this.#waiting.size < maxWaiting ? [] : this.#waiting.values()
+    oldest?.('proxy-waiting-full')
     const timer = setTimeout(() => stop('proxy-timeout'), timeout)
     const release = readHeader(incoming.own(), maxHeader, {
       header: (header, verdict) => {

@@ -22,7 +22,7 @@ export const CLOSE_REASONS = {
   'proxy-checksum': 'its PROXY protocol header carries a checksum that is not its own',
   'proxy-timeout': 'its PROXY protocol header was not complete within proxyProtocol.timeout',
   'proxy-aborted': 'it ended before its PROXY protocol header was complete',
-  'proxy-waiting-full': 'proxyProtocol.maxWaiting connections waited for their header already',
+  'proxy-waiting-full': 'proxyProtocol.maxWaiting connections waited for their header, and it had waited longest',
   shutdown: 'the balancer was closing and no worker was left to serve it',
 } as const
 
