@@ -1,14 +1,11 @@
 // The PROXY protocol at the door: what stands before us tells whom a connection is from, and only then it goes on.
-// Exactly the header is read, never a byte behind it: each read asks for what surely still belongs to the header.
-import { Socket } from 'node:net'
 import { addressText } from '../affinity/address.ts'
 import { parseProxyHeader } from '../affinity/proxy-header.ts'
-import type { ProxyVerdict } from '../affinity/proxy-verdict.ts'
 import type { Logger } from '../options.ts'
 import type { ProxySettings } from '../proxy-settings.ts'
-import type { TcpHandle } from '../transport/tcp-handle.ts'
 import { packExtras, unpackExtras } from '../transport/extras.ts'
 import type { Incoming } from './accept.ts'
+import { readExactly, type ReadHeader } from './read-header.ts'
 import type { CloseReason } from './steering.ts'
 
 export interface GateEvents {
@@ -21,6 +18,7 @@ export interface GateEvents {
 const QUIET = 10_000
 
 export class ProxyGate {
+  readonly #read: ReadHeader
   readonly #settings: ProxySettings
   readonly #logger: Logger
   readonly #events: GateEvents
@@ -29,7 +27,9 @@ export class ProxyGate {
   /** When each reason was last logged, and how often it was met since. */
   readonly #logged = new Map<CloseReason, { at: number; since: number }>()
 
-  constructor(settings: ProxySettings, logger: Logger, events: GateEvents) {
+  /** @param read - takes the header off */
+  constructor(settings: ProxySettings, logger: Logger, events: GateEvents, read: ReadHeader = readExactly) {
+    this.#read = read
     this.#settings = settings
     this.#logger = logger
     this.#events = events
@@ -52,10 +52,10 @@ export class ProxyGate {
     const [oldest] = this.#waiting.size < maxWaiting ? [] : this.#waiting.values()
     oldest?.('proxy-waiting-full')
     const timer = setTimeout(() => stop('proxy-timeout'), timeout)
-    const release = readHeader(incoming.own(), maxHeader, {
-      header: (header, verdict) => {
+    const release = this.#read(incoming.own(), maxHeader, {
+      header: (header, verdict, head) => {
         this.#forget(incoming, timer)
-        if (verdict.source !== undefined) incoming.extras = packExtras({ header })
+        incoming.extras = packExtras({ header: verdict.source === undefined ? undefined : header, head })
         this.#events.passed(incoming, verdict.source?.address ?? address)
       },
       bad: (reason) => {
@@ -104,49 +104,4 @@ export function clientOf(extras: Buffer): Buffer | undefined {
   const { header } = unpackExtras(extras)
   const verdict = header === undefined ? undefined : parseProxyHeader(header, header.length)
   return verdict?.type === 'header' ? verdict.source?.address : undefined
-}
-
-type Header = Extract<ProxyVerdict, { type: 'header' }>
-type Fault = Extract<ProxyVerdict, { type: 'bad' }>['reason'] | 'aborted'
-
-/**
- * Reads until the header is complete.
- *
- * @param handle - is not read from any more when one of the two was called, or when the returned function was
- */
-function readHeader(
-  handle: TcpHandle,
-  max: number,
-  events: { header(bytes: Buffer, verdict: Header): void; bad(reason: Fault): void },
-): () => void {
-  let bytes = Buffer.alloc(0)
-  let verdict = parseProxyHeader(bytes, max)
-  // As long as the buffer is: no more is ever read at once.
-  const buffer = (): Buffer => Buffer.alloc(verdict.type === 'more' ? verdict.bytes : 0)
-  const callback = (size: number, chunk: Uint8Array): boolean => {
-    bytes = Buffer.concat([bytes, chunk.subarray(0, size)])
-    verdict = parseProxyHeader(bytes, max)
-    if (verdict.type === 'more') return true
-    release()
-    if (verdict.type === 'header') events.header(bytes, verdict)
-    else events.bad(verdict.reason)
-    return false
-  }
-  const socket = new Socket({ handle, allowHalfOpen: true, onread: { buffer, callback } } as object)
-  let released = false
-  const release = (): void => {
-    released = true
-    handle.readStop()
-    // The handle outlives the socket, which was only there to read.
-    Reflect.set(socket, '_handle', null)
-    socket.destroy()
-  }
-  const aborted = (): void => {
-    if (released) return
-    release()
-    events.bad('aborted')
-  }
-  socket.on('end', aborted)
-  socket.on('error', aborted)
-  return release
 }

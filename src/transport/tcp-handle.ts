@@ -19,6 +19,8 @@ export interface TcpHandle {
   open(fd: number): number
   listen(backlog: number): number
   readStop(): number
+  /** Kept by net.Socket: whether it has begun to read. */
+  reading?: boolean
   close(done?: () => void): void
   onconnection?: (this: TcpHandle, status: number, handle: TcpHandle | undefined) => void
 }
