@@ -7,7 +7,7 @@ import { json, text } from 'node:stream/consumers'
 import tls from 'node:tls'
 import t, { type Test } from 'tap'
 import { startBalancer, type Balancer, type BalancerOptions } from './support/balancer.ts'
-import { dial, until, type Reply } from './support/clients.ts'
+import { dial, until, untilRefused, type Reply } from './support/clients.ts'
 import { headerV1, headerV2 } from './support/proxy-headers.ts'
 
 const client = { address: '203.0.113.7', port: 50_123 }
@@ -148,7 +148,7 @@ t.test('close() lets those finish their header that have begun', async (t) => {
   const drain = balancer.event('drain')
   const closing = balancer.close({ deadline: 20_000 })
   await drain
-  await t.rejects(dial(balancer.port), { code: 'ECONNREFUSED' })
+  await untilRefused(balancer.port)
   socket.write(Buffer.concat([headers[0]!.subarray(10), post]))
   t.match(parsed(await text(socket)), { bytes: body.length, sha256, ...client })
   await closing
@@ -158,7 +158,7 @@ t.test('close() lets those finish their header that have begun', async (t) => {
 t.test('the application may close its server itself', async (t) => {
   const balancer = await start(t)
   t.match(await ask(balancer, headers[0]!, '/close'), client)
-  await t.rejects(dial(balancer.port), { code: 'ECONNREFUSED' })
+  await untilRefused(balancer.port)
   await balancer.close()
   t.strictSame(await balancer.exited, { code: 0, signal: null })
 })

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import tls from 'node:tls'
 import t, { type Test } from 'tap'
 import { startBalancer, type Balancer, type BalancerOptions } from '../support/balancer.ts'
-import { dial, pool, until, type Reply } from '../support/clients.ts'
+import { dial, pool, until, untilRefused, type Reply } from '../support/clients.ts'
 import { headerV1, headerV2, type From } from '../support/proxy-headers.ts'
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
@@ -185,7 +185,7 @@ t.test('a connection that a limit refuses after its header does not hold up the 
   second.on('error', () => {}).write(header.subarray(0, 10))
   await until('it waits', async () => (await balancer.status()).connections.pending === 1)
   const closing = balancer.close({ deadline: 40_000 })
-  await until('the port is closed', () => dial(balancer.port).then(hangUp, () => true))
+  await untilRefused(balancer.port)
   second.write(header.subarray(10))
   await until('the worker is told, long before the deadline', () => state === 'draining')
   first.destroy()
@@ -221,11 +221,6 @@ function client(n: number): From {
 
 function trusted(more: object) {
   return { trust: ['127.0.0.0/8'], ...more }
-}
-
-function hangUp(socket: net.Socket): false {
-  socket.on('error', () => {}).destroy()
-  return false
 }
 
 /** A byte at a time, for as long as it is let. */

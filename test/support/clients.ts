@@ -79,6 +79,16 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
 }
 
+/** Nobody listens on the port any more. */
+export function untilRefused(port: number): Promise<void> {
+  const hangUp = (socket: net.Socket): false => {
+    // It was in the queue of the listening socket when that was closed.
+    socket.on('error', () => {}).destroy()
+    return false
+  }
+  return until(`port ${port} is closed`, () => dial(port).then(hangUp, () => true))
+}
+
 /** Whether the process runs; one that ended and was not collected yet (its parent died first) does not. */
 export function isAlive(pid: number): boolean {
   try {
