@@ -3,6 +3,7 @@ import { connections } from './connections.ts'
 import { hash } from './hash.ts'
 import { requests } from './requests.ts'
 import { scale } from './scale.ts'
+import { sessions } from './sessions.ts'
 import { slots } from './slots.ts'
 import { standby } from './standby.ts'
 import { readArguments, UsageError, type Arguments, type Settings } from './support/arguments.ts'
@@ -16,6 +17,7 @@ const QUESTIONS: Record<string, (settings: Settings) => Promise<Report>> = {
   connections,
   requests,
   scale,
+  sessions,
   standby,
   slots,
   hash,
@@ -27,6 +29,7 @@ Questions (all of them by default):
   connections        server CPU per short connection, against the other ways
   requests           server CPU per request and per WebSocket message on open connections
   scale              1 to 8 workers; 10,000 and 50,000 idle WebSockets; a killed worker
+  sessions           server CPU of the session layer, at home and at another worker
   standby            a killed worker: a new process against a spare one
   slots              balance and disruption of the slot table, against other hashes
   hash               nanoseconds from an address to its worker

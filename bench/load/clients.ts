@@ -2,14 +2,21 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 
-const REQUEST = 'GET / HTTP/1.1\r\nHost: bench\r\n\r\n'
+/** @param session - key of a session, see SESSION_HEADER in bench/servers/holdfast.ts */
+function requestOf(session?: string): string {
+  return `GET / HTTP/1.1\r\nHost: bench\r\n${sessionField(session)}\r\n`
+}
+
+function sessionField(session: string | undefined): string {
+  return session === undefined ? '' : `X-Session: ${session}\r\n`
+}
 const BODY = /\r\n\r\nok +(\d+)$/
 
 /** Calls back with the answering process's id, or with what went wrong; then never again. */
 export type Answered = (pid: number, error?: Error) => void
 
 /** Connects from the address, asks once, resets. */
-export function shortConnection(port: number, localAddress: string, answered: Answered): void {
+export function shortConnection(port: number, localAddress: string, answered: Answered, session?: string): void {
   const socket = connect({ port, host: '127.0.0.1', localAddress })
   let text = ''
   let over = false
@@ -27,7 +34,21 @@ export function shortConnection(port: number, localAddress: string, answered: An
     const pid = answerOf(text)
     if (pid !== undefined) end(pid)
   })
-  socket.write(REQUEST)
+  socket.write(requestOf(session))
+}
+
+/** A session of the worker that the address leads to, or of another one. */
+export async function sessionKey(port: number, localAddress: string, where: 'home' | 'away'): Promise<string> {
+  const ask = (session?: string): Promise<number> =>
+    new Promise((done, fail) => {
+      shortConnection(port, localAddress, (pid, error) => (error === undefined ? done(pid) : fail(error)), session)
+    })
+  const home = await ask()
+  for (let n = 0; n < 1_000; n++) {
+    const key = `${localAddress}-${n}`
+    if (((await ask(key)) === home) === (where === 'home')) return key
+  }
+  throw new Error(`no session is ${where}: is there a session layer?`)
 }
 
 /** A connection that asks again and again. */
@@ -37,10 +58,10 @@ export interface Conversation {
   end(): void
 }
 
-export function keptAlive(port: number, localAddress: string): Conversation {
+export function keptAlive(port: number, localAddress: string, session?: string): Conversation {
   const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
   let text = ''
-  return conversation(socket, REQUEST, (chunk) => {
+  return conversation(socket, requestOf(session), (chunk) => {
     text += chunk.toString('latin1')
     const pid = answerOf(text)
     if (pid !== undefined) text = ''
@@ -51,13 +72,13 @@ export function keptAlive(port: number, localAddress: string): Conversation {
 const MESSAGE = Buffer.from('thirty-two bytes there and back!')
 
 /** A WebSocket that sends a message of 32 bytes and waits for its echo. Resolves when it is open. */
-export function webSocket(port: number, localAddress: string): Promise<Conversation> {
+export function webSocket(port: number, localAddress: string, session?: string): Promise<Conversation> {
   return new Promise((opened, failed) => {
     const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
     const key = randomBytes(16).toString('base64')
     socket.write(
       `GET / HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
-        `Sec-WebSocket-Key: ${key}\r\n\r\n`,
+        `Sec-WebSocket-Key: ${key}\r\n${sessionField(session)}\r\n`,
     )
     socket.once('error', failed)
     socket.once('data', (chunk) => {

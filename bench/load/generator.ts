@@ -1,6 +1,6 @@
 // The load generator: a child of the bench that does one task after the other.
 import { setTimeout as pause } from 'node:timers/promises'
-import { keptAlive, shortConnection, webSocket, type Answered, type Conversation } from './clients.ts'
+import { keptAlive, sessionKey, shortConnection, webSocket, type Answered, type Conversation } from './clients.ts'
 import { sourceAddress, type Outcome, type Task } from './load.ts'
 
 /** What idle tasks opened; it stays open until the process ends. */
@@ -15,15 +15,17 @@ process.on('message', (task: Task) => {
 
 async function run(task: Task): Promise<Outcome> {
   const address = (n: number) => sourceAddress((task.first ?? 0) + (n % task.sources))
+  const { port, session } = task
+  const key = async (n: number) => (session === undefined ? undefined : sessionKey(port, address(n), session))
   switch (task.kind) {
     case 'connections':
       return operations(task, (n, answered) => shortConnection(task.port, address(n), answered))
     case 'requests': {
-      const open = Array.from({ length: task.concurrency }, (_, n) => keptAlive(task.port, address(n)))
-      return converse(task, open)
+      const open = Array.from({ length: task.concurrency }, async (_, n) => keptAlive(port, address(n), await key(n)))
+      return converse(task, await Promise.all(open))
     }
     case 'messages': {
-      const open = Array.from({ length: task.concurrency }, (_, n) => webSocket(task.port, address(n)))
+      const open = Array.from({ length: task.concurrency }, async (_, n) => webSocket(port, address(n), await key(n)))
       return converse(task, await Promise.all(open))
     }
     case 'idle':

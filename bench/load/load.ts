@@ -14,6 +14,8 @@ export interface Task {
   sources: number
   /** Number of the first source address. */
   first?: number
+  /** Each client says which session it is of: one of the worker that has its connection, or of another. */
+  session?: 'home' | 'away'
 }
 
 export interface Outcome {

@@ -12,6 +12,7 @@ try {
     standby: Number(process.env['BENCH_STANDBY']),
     // Whoever is killed here has served well: nobody waits for the delay that a crash at the start would bring.
     restart: { stableAfter: 1, maxCrashesPerMinute: 1_000 },
+    ...(process.env['BENCH_SESSIONS'] === '1' ? { session: { header: 'x-session' } } : {}),
     steering: process.env['BENCH_STEERING'] as NonNullable<StickyOptions['steering']>,
     logger: false,
   })

@@ -8,6 +8,8 @@ import { progress } from './progress.ts'
 export interface Entry {
   contender: Contender
   workers: number
+  /** Where its load is another than that of all. */
+  load?: Partial<Load>
 }
 
 /** What came of one entry. */
@@ -39,7 +41,9 @@ export async function compare(settings: Settings, comparison: Comparison): Promi
       const where = `round ${round + 1} of ${settings.rounds}, ${i + 1} of ${all.length}`
       progress(`${title}: ${where}: ${contender.label}${workers === 2 ? '' : `, workers: ${workers}`}`)
       try {
-        series.samples.push(await measure(contender, { ...settings, workers, webSockets }, load, warmUp * workers))
+        series.samples.push(
+          await measure(contender, { ...settings, workers, webSockets }, { ...load, ...series.load }, warmUp * workers),
+        )
       } catch (error) {
         if (error instanceof Unavailable) series.unavailable = error.message
         else series.failure = error instanceof Error ? error.message : String(error)

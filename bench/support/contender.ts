@@ -11,6 +11,8 @@ export interface Setup {
   workers: number
   /** Spare processes, where there can be some. */
   standby?: number
+  /** A session layer, by the header X-Session, where there can be one. */
+  sessions?: boolean
   /** Echo WebSocket messages as well. */
   webSockets: boolean
 }
@@ -26,10 +28,17 @@ export interface Contender {
 
 export const server = (file: string): string => new URL(`../servers/${file}.js`, import.meta.url).pathname
 
-export const environment = ({ port, workers, standby = 0, webSockets }: Setup): Record<string, string> => ({
+export const environment = ({
+  port,
+  workers,
+  standby = 0,
+  sessions = false,
+  webSockets,
+}: Setup): Record<string, string> => ({
   BENCH_PORT: String(port),
   BENCH_WORKERS: String(workers),
   BENCH_STANDBY: String(standby),
+  BENCH_SESSIONS: sessions ? '1' : '0',
   BENCH_WS: webSockets ? '1' : '0',
   BENCH_APP: new URL('./app.js', import.meta.url).href,
 })

@@ -77,6 +77,13 @@ export function named(names: readonly string[]): Contender[] {
   return CONTENDERS.filter(({ name }) => names.includes(name))
 }
 
+/** The one of that name. */
+export function contender(name: string): Contender {
+  const [found] = named([name])
+  if (found === undefined) throw new Error(`no contender ${name}`)
+  return found
+}
+
 /** Those that the command line asks for. */
 export function selected(from: readonly Contender[], { only }: Pick<Settings, 'only'>): Contender[] {
   return from.filter(({ name }) => only?.includes(name) ?? true)

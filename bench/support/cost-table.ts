@@ -8,9 +8,15 @@ const SATURATED = 0.9
 /**
  * @param operation - what is counted: 'connection', 'request', 'message'
  * @param sticky - whether one client comes more than once, so that it shows who keeps it
+ * @param against - the contender that the others are compared with
  */
-export function costReport(all: readonly Series[], operation: string, sticky: boolean): Report {
-  const base = all.find(({ contender }) => contender.name === 'single')
+export function costReport(
+  all: readonly Series[],
+  operation: string,
+  sticky: boolean,
+  against = { name: 'single', label: 'one plain Node process' },
+): Report {
+  const base = all.find(({ contender }) => contender.name === against.name)
   const columns = ['', `CPU µs per ${operation}`, 'ratio', 'lowest to highest', 'per second', 'p50 ms', 'p99 ms']
   if (sticky) columns.push('keeps clients')
   const rows = all.map((series) => {
@@ -33,7 +39,7 @@ export function costReport(all: readonly Series[], operation: string, sticky: bo
     tables: [{ columns, rows }],
     charts: [
       {
-        title: `Server CPU per ${operation}, one plain Node process = 1`,
+        title: `Server CPU per ${operation}, ${against.label} = 1`,
         mark: 1,
         bars: all.map((series) => ratioBar(series, base)),
       },
