@@ -1,36 +1,15 @@
-// A request goes on to its worker's private door, streamed both ways, and the answer comes back the same way.
-import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
-import { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import type { Socket } from 'node:net'
-import { pipeline } from 'node:stream'
-import { StickyError } from '../errors.ts'
+// A request goes on to its worker, over the trunk to that process; streams of HTTP/2 and some upgrades go over HTTP.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Http2ServerRequest } from 'node:http2'
 import type { Peer } from '../protocol.ts'
+import { CallsOut } from './calls-out.ts'
+import { forwardStream } from './forward-http.ts'
+import { answerGone, type Forwarding } from './forwarding.ts'
 import { lifecycle } from './lifecycle.ts'
-import { doorOf, type Emit } from './private-door.ts'
-import { introduce } from './visitor.ts'
+import { doorOf } from './private-door.ts'
 
-export interface Forwarding {
-  /** Of the private doors. */
-  folder: string
-  /** The application server's own. */
-  emit: Emit
-  counters: ForwardCounters
-}
-
-export interface ForwardCounters {
-  /** Requests and upgrades that were sent to another worker's door. */
-  forwarded: number
-  /** Of these, whose worker ended while they were there. */
-  failed: number
-}
-
-/** Milliseconds that a connection is kept unused; the door keeps it for longer, so that it never closes first. */
-const IDLE = 4_000
-
-const agent = new http.Agent({ keepAlive: true, timeout: IDLE, maxFreeSockets: 256, scheduling: 'lifo' })
-
-/** Of one connection, not of the message (RFC 9110, 7.6.1). */
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te'])
+/** By process. */
+const trunks = new Map<number, CallsOut>()
 
 /** @param event - under which the application would have heard of it */
 export function forwardRequest(
@@ -41,180 +20,20 @@ export function forwardRequest(
   options: Forwarding,
 ): void {
   const { folder, emit, counters } = options
-  const attempt = (again: boolean): void => {
-    const upstream = http.request({
-      agent,
-      socketPath: doorOf(folder, peer.instance),
-      method: request.method,
-      path: request.url,
-      headers: requestHeaders(request, event === 'checkContinue'),
-      setHost: false,
-    })
-    let isThere = false
-    upstream.once('socket', (socket) => {
-      const start = (): void => {
-        isThere = true
-        sendBody(request, upstream)
-      }
-      if (socket.connecting) socket.once('connect', start)
-      else start()
-    })
-    upstream.on('continue', () => response.writeContinue())
-    upstream.on('response', (answer) => sendAnswer(answer, response, () => counters.failed++))
-    upstream.on('error', (error) => {
-      request.unpipe(upstream)
-      const isKept = again && upstream.reusedSocket && isRepeatable(request)
-      if (response.destroyed || response.headersSent) response.destroy()
-      // Nobody is there any more, and nothing was sent: the application here gives its normal answer.
-      else if (!isThere) emit(event, request, response)
-      // A connection that had been kept, closed at the same moment from the other end.
-      else if (isKept) attempt(false)
-      else answerGone(response, peer, error, counters)
-    })
-    response.once('close', () => response.writableFinished || upstream.destroy())
-    upstream.flushHeaders()
-  }
   counters.forwarded++
-  attempt(true)
-}
-
-/** For an upgrade that can not be handed over: its bytes pass through this process. */
-export function forwardUpgrade(
-  request: IncomingMessage,
-  socket: Socket,
-  head: Buffer,
-  peer: Peer,
-  { folder, emit, counters }: Forwarding,
-): void {
-  const upstream = http.request({
-    agent: false,
-    socketPath: doorOf(folder, peer.instance),
-    method: request.method,
-    path: request.url,
-    headers: [...request.rawHeaders, ...introduce(socket)],
-    setHost: false,
-  })
-  let isThere = false
-  counters.forwarded++
-  upstream.once('socket', (up) => up.once('connect', () => (isThere = true)))
-  upstream.on('upgrade', (answer, up, first) => {
-    socket.write(answerHead(answer), 'latin1')
-    if (first.length > 0) socket.write(first)
-    if (head.length > 0) up.write(head)
-    pipeline(socket, up, socket, () => {
-      up.destroy()
-      socket.destroy()
-    })
-  })
-  // The application refused.
-  upstream.on('response', (answer) => {
-    socket.write(answerHead(answer), 'latin1')
-    answer.pipe(socket)
-  })
-  upstream.on('error', (error) => {
-    if (isThere) {
-      logGone(peer, error, counters)
-      socket.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-    } else {
-      emit('upgrade', request, socket, head)
-    }
-  })
-  socket.on('error', () => upstream.destroy())
-  socket.once('close', () => upstream.destroy())
-  upstream.end()
-}
-
-function sendBody(request: IncomingMessage, upstream: ClientRequest): void {
-  // Trailers have to be known before the end that pipe() makes.
-  request.once('end', () => {
-    if (request.rawTrailers.length > 0) upstream.addTrailers(pairs(request.rawTrailers))
-  })
-  request.pipe(upstream)
-}
-
-function sendAnswer(answer: IncomingMessage, response: ServerResponse, failed: () => void): void {
-  const status = answer.statusCode ?? 502
-  if (response instanceof Http2ServerResponse) {
-    const kept = Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.has(name))
-    response.writeHead(status, Object.fromEntries(kept))
-  } else {
-    response.writeHead(status, answer.statusMessage ?? '', endToEnd(answer.rawHeaders, answer.headers.connection))
+  if (lifecycle.isDraining) response.shouldKeepAlive = false
+  // The answer to a stream of HTTP/2 is not made of bytes that can be passed on.
+  if (request instanceof Http2ServerRequest) return forwardStream(request, response, event, peer, options)
+  const { instance } = peer
+  let trunk = trunks.get(instance)
+  if (trunk === undefined) {
+    trunk = new CallsOut(doorOf(folder, instance), () => trunks.delete(instance))
+    trunks.set(instance, trunk)
   }
-  response.flushHeaders()
-  answer.once('end', () => {
-    if (answer.rawTrailers.length > 0) response.addTrailers(pairs(answer.rawTrailers))
+  trunk.make(request, response, event, {
+    // Nobody is there any more, and nothing was sent: the application here gives its normal answer.
+    absent: () => void emit(event, request, response),
+    gone: (reason) => answerGone(response, peer, reason, counters),
+    broken: () => counters.failed++,
   })
-  pipeline(answer, response, (error) => {
-    // The client went away, or the other worker ended in the middle: then this connection must not look complete.
-    if (error !== undefined && error !== null && !response.writableFinished) {
-      if (!response.destroyed) failed()
-      response.destroy()
-    }
-  })
-}
-
-function answerGone(response: ServerResponse, peer: Peer, error: Error, counters: ForwardCounters): void {
-  logGone(peer, error, counters)
-  response.writeHead(502, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
-  const { code, message } = new StickyError('HOLDFAST_OWNER_GONE')
-  response.end(`${code}: ${message}\n`)
-}
-
-function logGone({ worker }: Peer, { message }: Error, counters: ForwardCounters): void {
-  counters.failed++
-  lifecycle.logger.warn('reroute.failed', { worker, reason: message })
-}
-
-/** It can be sent twice, and has no body that was sent once already. */
-function isRepeatable({ method, headers }: IncomingMessage): boolean {
-  const isSafe = method === 'GET' || method === 'HEAD'
-  return isSafe && headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
-}
-
-/** Names and values in turns. */
-function requestHeaders(request: IncomingMessage, expects: boolean): string[] {
-  const { headers, rawHeaders, socket } = request
-  const kept =
-    request instanceof Http2ServerRequest
-      ? fromHttp2(request)
-      : [...endToEnd(rawHeaders, headers.connection), ...chunked(headers['transfer-encoding'] !== undefined)]
-  // Without a listener for it Node has told the client to go on.
-  const sent = expects ? kept : withoutName(kept, 'expect')
-  return [...sent, ...introduce(socket)]
-}
-
-function fromHttp2(request: Http2ServerRequest): string[] {
-  const { headers, rawHeaders, stream } = request
-  const fields = rawHeaders.filter((_, i) => !rawHeaders[i - (i % 2)]?.startsWith(':'))
-  const host = headers.host === undefined ? ['host', headers[':authority'] ?? ''] : []
-  return [...fields, ...host, ...chunked(headers['content-length'] === undefined && !stream.endAfterHeaders)]
-}
-
-function chunked(is: boolean): string[] {
-  return is ? ['transfer-encoding', 'chunked'] : []
-}
-
-function endToEnd(rawHeaders: readonly string[], connection = ''): string[] {
-  const named = connection.toLowerCase().split(',')
-  const listed = new Set(named.map((name) => name.trim()))
-  return rawHeaders.filter((_, i) => {
-    const name = rawHeaders[i - (i % 2)]?.toLowerCase() ?? ''
-    return !HOP_BY_HOP.has(name) && !listed.has(name)
-  })
-}
-
-function withoutName(rawHeaders: readonly string[], unwanted: string): string[] {
-  return rawHeaders.filter((_, i) => rawHeaders[i - (i % 2)]?.toLowerCase() !== unwanted)
-}
-
-function pairs(raw: readonly string[]): [string, string][] {
-  return Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i] ?? '', raw[2 * i + 1] ?? ''])
-}
-
-/** For a connection that is closed after the answer, or not HTTP any more. */
-function answerHead({ statusCode, statusMessage, rawHeaders, headers }: IncomingMessage): string {
-  const isUpgrade = statusCode === 101
-  const lines = isUpgrade ? rawHeaders : [...endToEnd(rawHeaders, headers.connection), 'connection', 'close']
-  const text = pairs(lines).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `HTTP/1.1 ${statusCode} ${statusMessage}\r\n${text.join('')}\r\n`
 }

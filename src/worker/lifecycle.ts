@@ -16,6 +16,8 @@ class Lifecycle extends EventEmitter<LifecycleEvents> {
   logger: Logger = consoleLogger
   /** `workers: 0`: this process serves, and there are no others. */
   isAlone = false
+  /** This worker finishes: connections are not kept. */
+  isDraining = false
   /** Makes a session id that leads back to this process, once there is a session layer. */
   sid: (() => string) | undefined
   /** Kinds of sessions that parts of the application keep. */

@@ -8,6 +8,8 @@ import { fingerprint32, slotOf } from '../slots/hash.ts'
 /** Whose a request is: this process's, that peer's, or nobody's in particular. */
 export type Whose = 'mine' | 'free' | Peer
 
+const KNOWN_KEYS = 4_096
+
 export class Peers {
   readonly #rules: readonly SessionRule[]
   readonly #me: ProcessMark
@@ -15,6 +17,8 @@ export class Peers {
   /** Process by worker: of several the one that is not draining. */
   #serving = new Map<number, Peer>()
   #owners: readonly number[] = []
+  /** Slots of keys that were seen lately: the same ones come again and again. */
+  readonly #slots = new Map<string, number>()
 
   /** @param me - the object stays the caller's: a spare changes its worker */
   constructor(rules: readonly SessionRule[], me: ProcessMark) {
@@ -36,10 +40,19 @@ export class Peers {
     const peer =
       owner.type === 'process'
         ? this.#peers.get(owner.mark.instance)
-        : this.#serving.get(this.#owners[slotOf(fingerprint32(Buffer.from(owner.key)))] ?? -1)
+        : this.#serving.get(this.#owners[this.#slotOf(owner.key)] ?? -1)
     if (peer?.instance === this.#me.instance) return 'mine'
     // Of a process that is gone, or of somebody else's making: the application gives its normal answer.
     return peer ?? 'free'
+  }
+
+  #slotOf(key: string): number {
+    let slot = this.#slots.get(key)
+    if (slot === undefined) {
+      if (this.#slots.size >= KNOWN_KEYS) this.#slots.clear()
+      this.#slots.set(key, (slot = slotOf(fingerprint32(Buffer.from(key)))))
+    }
+    return slot
   }
 
   /** A Socket.IO session id that leads here. */

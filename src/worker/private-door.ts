@@ -4,7 +4,13 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Drain } from '../protocol.ts'
+import { CallsIn } from './calls-in.ts'
+import type { Emit } from './target.ts'
+import { TRUNK } from './trunk.ts'
 import { present } from './visitor.ts'
+
+/** The header that tells of the client. It is looked at only here, where no client can reach. */
+export const VISITOR = 'x-holdfast-visitor'
 
 /** Milliseconds; longer than a forwarder keeps a connection that it does not use. */
 const KEEP_ALIVE = 60_000
@@ -14,9 +20,6 @@ const SESSION_ALIVE = 30_000
 
 /** Milliseconds between two looks for connections that have become idle, at the end. */
 const LOOK = 50
-
-/** The application server's own `emit`. */
-export type Emit = (event: string, ...args: unknown[]) => boolean
 
 export interface PrivateDoor {
   /** Resolves when all that came in through it is answered. */
@@ -46,8 +49,9 @@ export async function openPrivateDoor(
   let lastAt = -Infinity
   const arrive = (request: IncomingMessage): void => {
     lastAt = performance.now()
-    present(request)
+    present(request.socket, takeVisitor(request))
   }
+  const trunks = new Set<CallsIn>()
   const door = http.createServer({ keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0, headersTimeout: 0 })
   door.on('request', (request: IncomingMessage, response: ServerResponse) => {
     arrive(request)
@@ -60,6 +64,15 @@ export async function openPrivateDoor(
     return emit('request', request, response)
   })
   door.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (request.headers.upgrade === TRUNK) {
+      const heard: Emit = (event, ...args) => {
+        lastAt = performance.now()
+        return emit(event, ...args)
+      }
+      const trunk = new CallsIn(socket, head, server, heard, () => trunks.delete(trunk))
+      trunks.add(trunk)
+      return
+    }
     arrive(request)
     if (!emit('upgrade', request, socket, head)) socket.destroy()
   })
@@ -74,8 +87,10 @@ export async function openPrivateDoor(
       // Sessions live here whose connections are elsewhere. They end as those of the connections here do.
       const alive = performance.now() - lastAt < SESSION_ALIVE
       if (alive) await new Promise((done) => setTimeout(done, grace + spread))
+      const closed = new Promise((done) => door.close(done))
+      for (const trunk of trunks) trunk.finish()
       const timer = setInterval(() => door.closeIdleConnections(), LOOK).unref()
-      await new Promise((done) => door.close(done))
+      await closed
       clearInterval(timer)
     },
   }
@@ -95,4 +110,13 @@ function removeFolder(folder: string): void {
   } catch {
     return // others are still there
   }
+}
+
+/** Takes it out of the headers: the application need not see it. */
+function takeVisitor({ headers, rawHeaders }: IncomingMessage): string {
+  const value = headers[VISITOR]
+  delete headers[VISITOR]
+  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === VISITOR)
+  if (at >= 0) rawHeaders.splice(at, 2)
+  return decodeURIComponent(String(value))
 }

@@ -79,7 +79,7 @@ export function pretend(handle: TcpHandle, bytes: Buffer): (socket: Socket) => v
 }
 
 /** Lets {@link proxyOf} tell what the header says; with `bytes` undefined, nothing. */
-export function retell(socket: Socket, bytes: Buffer | undefined, proxy: ProxyInfo['proxy']): void {
+export function retell(socket: object, bytes: Buffer | undefined, proxy: ProxyInfo['proxy']): void {
   const header = bytes === undefined ? undefined : parseProxyHeader(bytes, bytes.length)
   const told = header?.type === 'header' && bytes !== undefined ? { bytes, info: infoOf(header, proxy) } : undefined
   Reflect.set(socket, TOLD, told)

@@ -2,7 +2,9 @@
 // proxies put many sessions on one.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import { forwardRequest, forwardUpgrade, type ForwardCounters, type Forwarding } from './forward.ts'
+import { forwardRequest } from './forward.ts'
+import { forwardUpgrade } from './forward-http.ts'
+import type { ForwardCounters, Forwarding } from './forwarding.ts'
 import { hasMoved, move } from './move.ts'
 import type { Peers } from './peers.ts'
 
@@ -26,7 +28,8 @@ export function reroute(server: Server, options: RerouteOptions): void {
       case 'request':
       case 'checkContinue':
       case 'checkExpectation': {
-        const [request, response] = args as [IncomingMessage, ServerResponse]
+        const request = args[0] as IncomingMessage
+        const response = args[1] as ServerResponse
         const whose = peers.whose(request)
         if (typeof whose === 'object') {
           forwardRequest(request, response, event, whose, options)

@@ -5,6 +5,9 @@ import { StickyError } from '../errors.ts'
 /** A server, or a function that makes one; the function runs in workers only. */
 export type Target = Server | (() => Server | Promise<Server>)
 
+/** The server's own `emit`, under which its listeners hear of requests and upgrades. */
+export type Emit = (event: string, ...args: unknown[]) => boolean
+
 /** @throws StickyError HOLDFAST_BAD_TARGET */
 export async function resolveTarget(target: Target): Promise<Server> {
   if (typeof target !== 'function') return target

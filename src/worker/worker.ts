@@ -28,7 +28,10 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#deadline = settings.shutdown.deadline
     lifecycle.logger = settings.logger
     this.#joined = join(target, setup, sessionLayer(settings.session, setup), {
-      drain: (how) => this.#tell('drain', how),
+      drain: (how) => {
+        lifecycle.isDraining = true
+        this.#tell('drain', how)
+      },
       leave: () => this.#tell('leave'),
       become: (id, workers) => this.#become(id, workers),
       workers: (workers) => (this.#workers = workers),

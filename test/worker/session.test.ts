@@ -99,13 +99,18 @@ t.test(
     const headers = { 'x-user': 'u1' }
     const { worker } = await request({ port, headers })
     const from = await addressOf(balancer, 1 - worker)
+    let deaths = 0
     for (const method of ['GET', 'POST']) {
       const sending = http.request({ port, localAddress: from, host: '127.0.0.1', path: '/exit?ms=0', method, headers })
       sending.end()
       const [response] = (await once(sending, 'response')) as [IncomingMessage]
       t.equal(response.statusCode, 502)
       t.match((await response.toArray()).join(''), /^HOLDFAST_OWNER_GONE/)
-      await until('it is back', async () => (await balancer.status()).workers.every(({ state }) => state === 'ready'))
+      deaths++
+      await until('it is back', async () => {
+        const { state, restarts } = (await balancer.status()).workers[worker]!
+        return state === 'ready' && restarts === deaths
+      })
     }
     t.match(balancer.output(), /reroute\.failed/)
     const exits = (await balancer.status()).workers.map(({ restarts }) => restarts)

@@ -1,0 +1,82 @@
+// What the request and the response of a call are on, in place of a connection: made for this call, it tells its client.
+import type { Server } from 'node:net'
+import { Writable } from 'node:stream'
+import { FRAME, WINDOW, type Trunk } from './trunk.ts'
+
+export class CallSocket extends Writable {
+  readonly server: Server
+  readonly #trunk: Trunk
+  readonly #id: number
+  /** Bytes of the answer that may still be sent. */
+  #window = WINDOW
+  #waiting: (() => void) | undefined
+
+  constructor(trunk: Trunk, id: number, server: Server) {
+    super({ autoDestroy: false })
+    this.#trunk = trunk
+    this.#id = id
+    this.server = server
+  }
+
+  override _write(chunk: Buffer, _encoding: string, written: () => void): void {
+    this.#send(chunk, written)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], written: () => void): void {
+    this.#send(Buffer.concat(chunks.map(({ chunk }) => chunk)), written)
+  }
+
+  /** So many bytes have gone on to the client. */
+  credit(bytes: number): void {
+    this.#window += bytes
+    if (this.#window <= 0) return
+    const written = this.#waiting
+    this.#waiting = undefined
+    written?.()
+  }
+
+  #send(bytes: Buffer, written: () => void): void {
+    this.#trunk.send(FRAME.data, this.#id, bytes)
+    this.#window -= bytes.length
+    if (this.#window > 0) written()
+    else this.#waiting = written
+  }
+
+  destroySoon(): void {
+    this.end(() => this.destroy())
+  }
+
+  address(): object {
+    return { address: Reflect.get(this, 'localAddress'), port: Reflect.get(this, 'localPort') }
+  }
+
+  // What applications do with sockets, and is about a connection that is another worker's.
+
+  setTimeout(): this {
+    return this
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+
+  setKeepAlive(): this {
+    return this
+  }
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+
+  pause(): this {
+    return this
+  }
+
+  resume(): this {
+    return this
+  }
+}

@@ -1,0 +1,123 @@
+// Requests that came in at another worker, over a trunk: the application's server gets them like its own.
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import type { CallHead } from './calls-out.ts'
+import { CallSocket } from './call-socket.ts'
+import type { Emit } from './target.ts'
+import { FRAME, Trunk } from './trunk.ts'
+import { presentOnce } from './visitor.ts'
+
+interface Call {
+  socket: CallSocket
+  request: IncomingMessage
+  /** Bytes of the body that the application has not read. */
+  unread: number
+}
+
+/** The calls of one other process. */
+export class CallsIn {
+  readonly #trunk: Trunk
+  readonly #server: Server
+  readonly #emit: Emit
+  readonly #calls = new Map<number, Call>()
+
+  /** @param emit - tells the application's server of a request, as it is */
+  constructor(socket: Socket, head: Buffer, server: Server, emit: Emit, onclose: () => void) {
+    this.#server = server
+    this.#emit = emit
+    socket.unref()
+    this.#trunk = new Trunk(socket, {
+      frame: (kind, id, payload) => this.#frame(kind, id, payload),
+      closed: () => {
+        onclose()
+        for (const call of this.#calls.values()) cutOff(call)
+        this.#calls.clear()
+      },
+    })
+    this.#trunk.take(head)
+  }
+
+  /** Asks for no more; the other end closes when it has all answers. */
+  finish(): void {
+    this.#trunk.send(FRAME.goaway, 0)
+  }
+
+  #frame(kind: number, id: number, payload: Buffer): void {
+    if (kind === FRAME.open) return this.#open(id, JSON.parse(payload.toString()) as CallHead)
+    const call = this.#calls.get(id)
+    if (call === undefined) return
+    const { request, socket } = call
+    if (kind === FRAME.credit) socket.credit(payload.readUInt32LE(0))
+    if (kind === FRAME.data) {
+      call.unread += payload.length
+      request.push(payload)
+    }
+    if (kind === FRAME.end) complete(request, JSON.parse(payload.toString()) as string[])
+    if (kind === FRAME.abort) {
+      this.#calls.delete(id)
+      cutOff(call)
+    }
+  }
+
+  #open(id: number, head: CallHead): void {
+    const socket = new CallSocket(this.#trunk, id, this.#server)
+    presentOnce(socket, head.visitor)
+    const request = requestOf(socket, head)
+    const call: Call = { socket, request, unread: 0 }
+    this.#calls.set(id, call)
+    const read: (size: number) => void = Reflect.get(request, '_read')
+    Reflect.set(request, '_read', (size: number) => {
+      if (call.unread > 0) this.#trunk.sendCredit(id, call.unread)
+      call.unread = 0
+      read.call(request, size)
+    })
+    if (!head.body) complete(request, [])
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive &&= head.keepAlive
+    response.assignSocket(socket as never)
+    // As Node's server does it for its connections.
+    socket.on('drain', () => response.emit('drain'))
+    response.once('finish', () => {
+      this.#calls.delete(id)
+      this.#trunk.send(FRAME.end, id, Buffer.of(Number(Reflect.get(response, '_last') === true)))
+      // Its 'close' is the response's. Within its own write it would make an error for nobody.
+      process.nextTick(() => socket.destroy())
+    })
+    socket.once('close', () => {
+      // The application has cut it off.
+      if (this.#calls.delete(id)) this.#trunk.send(FRAME.abort, id)
+    })
+    if (head.event === 'checkContinue' && this.#server.listenerCount('checkContinue') === 0) {
+      response.writeContinue()
+      this.#emit('request', request, response)
+    } else {
+      this.#emit(head.event, request, response)
+    }
+  }
+}
+
+function requestOf(socket: CallSocket, { method, url, version, headers }: CallHead): IncomingMessage {
+  const request = new IncomingMessage(socket as never)
+  const [major, minor] = version.split('.').map(Number)
+  Object.assign(request, { method, url, httpVersion: version, httpVersionMajor: major, httpVersionMinor: minor })
+  addHeaderLines(request, headers)
+  return request
+}
+
+function complete(request: IncomingMessage, trailers: string[]): void {
+  request.complete = true
+  if (trailers.length > 0) addHeaderLines(request, trailers)
+  request.push(null)
+}
+
+/** Node's own way from pairs to `headers`, or to `trailers` where the message is complete. */
+function addHeaderLines(request: IncomingMessage, lines: string[]): void {
+  const add = Reflect.get(request, '_addHeaderLines') as (lines: string[], count: number) => void
+  add.call(request, lines, lines.length)
+}
+
+/** The client is gone, or the worker that it is connected to. */
+function cutOff({ request, socket }: Call): void {
+  if (!request.complete) request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+  socket.destroy()
+}

@@ -1,0 +1,181 @@
+// Requests that go to another worker, over its trunk, and the bytes of the answer on their way to the client.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { FRAME, Trunk, TRUNK, WINDOW } from './trunk.ts'
+import { introduce } from './visitor.ts'
+
+/** The first frame of a call. */
+export interface CallHead {
+  event: string
+  method: string
+  url: string
+  version: string
+  headers: string[]
+  /** Whether a body follows. */
+  body: boolean
+  /** Whether the client's connection stays open after the answer. */
+  keepAlive: boolean
+  visitor: string
+}
+
+export interface CallEvents {
+  /** The other worker was never reached: nothing was sent. */
+  absent(): void
+  /** It was, and it ended before it answered. */
+  gone(reason: string): void
+  /** It ended in the middle of the answer. */
+  broken(): void
+}
+
+interface Call {
+  request: IncomingMessage
+  response: ServerResponse
+  events: CallEvents
+  /** Bytes of the body that may still be sent. */
+  window: number
+  answered: boolean
+  /** Bytes of the answer that the other worker has no credit for yet. */
+  unsent: number
+}
+
+/** The calls to one process. */
+export class CallsOut {
+  readonly #calls = new Map<number, Call>()
+  readonly #onclose: () => void
+  readonly #trunk: Trunk
+  #last = 0
+  #connected = false
+  /** No new calls. */
+  #isClosed = false
+  #reason = 'the connection was closed'
+
+  /** @param onclose - no call can be made any more */
+  constructor(path: string, onclose: () => void) {
+    this.#onclose = onclose
+    const socket = connect({ path })
+    socket.once('connect', () => (this.#connected = true))
+    socket.once('error', ({ message }) => (this.#reason = message))
+    socket.write(`GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ${TRUNK}\r\n\r\n`)
+    // What keeps this process running is its own work.
+    socket.unref()
+    this.#trunk = new Trunk(socket, {
+      frame: (kind, id, payload) => this.#frame(kind, id, payload),
+      closed: () => {
+        this.#close()
+        for (const call of this.#calls.values()) this.#lost(call)
+        this.#calls.clear()
+      },
+    })
+  }
+
+  make(request: IncomingMessage, response: ServerResponse, event: string, events: CallEvents): void {
+    if (this.#isClosed) return events.absent()
+    const id = (this.#last = (this.#last + 1) >>> 0)
+    const { headers } = request
+    const body = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+    const call: Call = { request, response, events, window: WINDOW, answered: false, unsent: 0 }
+    this.#calls.set(id, call)
+    const head: CallHead = {
+      event,
+      method: request.method ?? 'GET',
+      url: request.url ?? '/',
+      version: request.httpVersion,
+      headers: request.rawHeaders,
+      body,
+      keepAlive: response.shouldKeepAlive,
+      visitor: introduce(request.socket),
+    }
+    this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
+    if (body) this.#sendBody(id, call)
+    response.once('close', () => {
+      if (!this.#calls.delete(id)) return
+      this.#trunk.send(FRAME.abort, id)
+      this.#endWhenIdle()
+    })
+  }
+
+  #close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#onclose()
+  }
+
+  #endWhenIdle(): void {
+    if (this.#isClosed && this.#calls.size === 0) this.#trunk.end()
+  }
+
+  #sendBody(id: number, call: Call): void {
+    const { request } = call
+    request.on('data', (chunk: Buffer) => {
+      this.#trunk.send(FRAME.data, id, chunk)
+      call.window -= chunk.length
+      if (call.window <= 0) request.pause()
+    })
+    request.once('end', () => this.#trunk.send(FRAME.end, id, Buffer.from(JSON.stringify(request.rawTrailers))))
+  }
+
+  #frame(kind: number, id: number, payload: Buffer): void {
+    if (kind === FRAME.goaway) this.#close()
+    const call = this.#calls.get(id)
+    if (call === undefined) return this.#endWhenIdle()
+    const { request, response } = call
+    switch (kind) {
+      case FRAME.data:
+        if (!call.answered) this.#beginAnswer(id, call)
+        call.unsent += payload.length
+        // Also what came while it could not go on.
+        if (response.write(payload)) this.#giveCredit(id, call)
+        break
+      case FRAME.end:
+        this.#calls.delete(id)
+        // What of the body was not wanted.
+        if (!request.readableEnded) request.removeAllListeners('data').resume()
+        if (payload[0] === 1 || !response.shouldKeepAlive) Reflect.set(response, '_last', true)
+        response.end()
+        this.#endWhenIdle()
+        break
+      case FRAME.credit:
+        call.window += payload.readUInt32LE(0)
+        if (call.window > 0) request.resume()
+        break
+      case FRAME.abort:
+        this.#calls.delete(id)
+        this.#lost(call)
+        this.#endWhenIdle()
+        break
+    }
+  }
+
+  #beginAnswer(id: number, call: Call): void {
+    call.answered = true
+    passThrough(call.response)
+    call.response.on('drain', () => this.#giveCredit(id, call))
+  }
+
+  #giveCredit(id: number, call: Call): void {
+    // Short answers never need it.
+    if (call.unsent < WINDOW / 4) return
+    this.#trunk.sendCredit(id, call.unsent)
+    call.unsent = 0
+  }
+
+  #lost({ answered, response, events }: Call): void {
+    if (response.destroyed) return
+    if (answered) {
+      events.broken()
+      response.destroy()
+    } else if (this.#connected) {
+      events.gone(this.#reason)
+    } else {
+      events.absent()
+    }
+  }
+}
+
+/**
+ * From now on what is written to the response goes to the client as it is: the other worker's response has made the head
+ * and the framing. It stays in its place among the answers of its connection.
+ */
+function passThrough(response: ServerResponse): void {
+  Object.assign(response, { _header: '-', _headerSent: true, _hasBody: true, chunkedEncoding: false })
+}

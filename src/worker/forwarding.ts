@@ -1,0 +1,35 @@
+// What the ways to another worker have in common: what they need, and what to say when it ends under a request.
+import type { ServerResponse } from 'node:http'
+import { StickyError } from '../errors.ts'
+import type { Peer } from '../protocol.ts'
+import { lifecycle } from './lifecycle.ts'
+import type { Emit } from './target.ts'
+
+export interface Forwarding {
+  /** Of the private doors. */
+  folder: string
+  /** The application server's own. */
+  emit: Emit
+  counters: ForwardCounters
+}
+
+export interface ForwardCounters {
+  /** Requests and upgrades that were sent to another worker's door. */
+  forwarded: number
+  /** Of these, whose worker ended while they were there. */
+  failed: number
+}
+
+/** The worker ended under a request. */
+export function answerGone(response: ServerResponse, peer: Peer, reason: string, counters: ForwardCounters): void {
+  logGone(peer, reason, counters)
+  response.writeHead(502, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
+  const { code, message } = new StickyError('HOLDFAST_OWNER_GONE')
+  response.end(`${code}: ${message}\n`)
+}
+
+/** The same, where there is no response to answer with. */
+export function logGone({ worker }: Peer, reason: string, counters: ForwardCounters): void {
+  counters.failed++
+  lifecycle.logger.warn('reroute.failed', { worker, reason })
+}

@@ -1,0 +1,112 @@
+// The line between two workers for requests of each other's sessions: many at a time, over one connection, so that what
+// one turn of the loop brings travels in one write. HTTP again, with a client and a server, would cost three times as much.
+import type { Socket } from 'node:net'
+
+/** What the protocol of the private door is upgraded to. */
+export const TRUNK = 'holdfast-trunk'
+
+/** What a frame says about its call. */
+export const FRAME = {
+  /** A request: JSON, see {@link CallHead}. */
+  open: 0,
+  /** Bytes of its body, or of the answer as it goes to the client. */
+  data: 1,
+  /** Nothing follows. Of a request: its trailers, as JSON; of an answer: one byte, whether its connection is to be closed. */
+  end: 2,
+  /** So many bytes are used up, so many more may come: u32. */
+  credit: 3,
+  /** It ends here, incomplete. */
+  abort: 4,
+  /** No new calls, please: close when all are answered. */
+  goaway: 5,
+} as const
+
+/** [length of the rest u32][call u32][kind u8], little-endian. */
+const HEADER = 9
+
+/** Bytes of one direction of a call that may be on their way or waiting for whoever uses them. */
+export const WINDOW = 256 * 1024
+
+/** Longer ones are cut, so that others get their turn. */
+const MAX_PAYLOAD = 64 * 1024
+
+export interface TrunkEvents {
+  frame(kind: number, call: number, payload: Buffer): void
+  /** Nothing will follow. */
+  closed(): void
+}
+
+export class Trunk {
+  readonly #socket: Socket
+  readonly #events: TrunkEvents
+  #rest: Buffer | undefined
+  #flushing: NodeJS.Immediate | undefined
+  #outbox: Uint8Array[] = []
+  #size = 0
+
+  constructor(socket: Socket, events: TrunkEvents) {
+    this.#socket = socket
+    this.#events = events
+    socket.on('data', (chunk: Buffer) => this.take(chunk))
+    socket.on('error', () => {}) // followed by 'close'
+    socket.once('close', () => events.closed())
+  }
+
+  /** @param payload - must not be changed afterwards */
+  send(kind: number, call: number, payload: Uint8Array = NOTHING): void {
+    if (this.#socket.destroyed) return
+    // At the end of this turn, when everything that came in was looked at.
+    this.#flushing ??= setImmediate(() => this.#flush())
+    for (let at = 0; at === 0 || at < payload.length; at += MAX_PAYLOAD) {
+      const part = payload.length <= MAX_PAYLOAD ? payload : payload.subarray(at, at + MAX_PAYLOAD)
+      const header = Buffer.allocUnsafe(HEADER)
+      header.writeUInt32LE(HEADER - 4 + part.length, 0)
+      header.writeUInt32LE(call, 4)
+      header[8] = kind
+      this.#outbox.push(header, part)
+      this.#size += HEADER + part.length
+    }
+  }
+
+  #flush(): void {
+    this.#flushing = undefined
+    if (this.#size <= MAX_PAYLOAD) {
+      this.#socket.write(Buffer.concat(this.#outbox, this.#size))
+    } else {
+      this.#socket.cork()
+      for (const part of this.#outbox) this.#socket.write(part)
+      this.#socket.uncork()
+    }
+    this.#outbox = []
+    this.#size = 0
+  }
+
+  sendCredit(call: number, bytes: number): void {
+    const payload = Buffer.allocUnsafe(4)
+    payload.writeUInt32LE(bytes, 0)
+    this.send(FRAME.credit, call, payload)
+  }
+
+  /** After what was sent. */
+  end(): void {
+    clearImmediate(this.#flushing)
+    if (this.#outbox.length > 0) this.#flush()
+    this.#socket.end()
+  }
+
+  /** What was read before this object was there, then whatever comes. */
+  take(chunk: Buffer): void {
+    if (chunk.length === 0) return
+    const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
+    let at = 0
+    while (at + HEADER <= bytes.length) {
+      const end = at + 4 + bytes.readUInt32LE(at)
+      if (end > bytes.length) break
+      this.#events.frame(bytes[at + 8] ?? FRAME.abort, bytes.readUInt32LE(at + 4), bytes.subarray(at + HEADER, end))
+      at = end
+    }
+    this.#rest = at < bytes.length ? bytes.subarray(at) : undefined
+  }
+}
+
+const NOTHING = new Uint8Array(0)
