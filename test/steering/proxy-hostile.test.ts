@@ -28,13 +28,16 @@ for (const native of ['0', '1']) {
     const connecting = Array.from({ length: slow }, (_, n) => dial(balancer.port, `127.9.0.${n + 1}`))
     const senders = await Promise.all(connecting)
     const begun = performance.now()
-    const lives = await Promise.race([
-      Promise.all(senders.map((socket) => drip(socket, long).then(() => performance.now() - begun))),
-      serveUntil(balancer, async () => {
-        const { pending } = (await balancer.status()).connections
-        if (pending > maxWaiting + 1) throw new Error(`${pending} connections wait`)
-      }),
-    ])
+    const ending = Promise.all(senders.map((socket) => drip(socket, long).then(() => performance.now() - begun)))
+    let hasEnded = false
+    const serving = serveWhile(balancer, async () => {
+      const { pending } = (await balancer.status()).connections
+      if (pending > maxWaiting + 1) throw new Error(`${pending} connections wait`)
+      return !hasEnded
+    })
+    const lives = await Promise.race([ending, serving.then(() => ending)])
+    hasEnded = true
+    await serving
     t.equal(lives.length, slow)
     const { closed } = (await balancer.status()).connections
     t.equal(closed['proxy-timeout'] + closed['proxy-waiting-full'], slow)
@@ -239,12 +242,12 @@ function drip(socket: net.Socket, bytes: Buffer): Promise<void> {
   })
 }
 
-/** One client after the other, for ever. @throws when one of them is not served */
-async function serveUntil(balancer: Balancer, look: () => Promise<void>): Promise<never> {
-  for (let n = 0; ; n++) {
+/** One client after the other, while `look` says so. @throws when one of them is not served */
+async function serveWhile(balancer: Balancer, look: () => Promise<boolean>): Promise<void> {
+  for (let n = 0, goesOn = true; goesOn; n++) {
     const reply = await answer(await dial(balancer.port), headerV1(client(n % 1_000)))
     if (reply.address !== client(n % 1_000).address) throw new Error(`got ${JSON.stringify(reply)}`)
-    await look()
+    goesOn = await look()
   }
 }
 

@@ -1,5 +1,5 @@
 // Headers as the programs send them that stand in front of Holdfast elsewhere.
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -73,14 +73,6 @@ listen from-${port}
     }
   })
 }
-
-t.test('curl --haproxy-clientip', { skip: missing('curl') || withoutClientIp() }, async (t) => {
-  const balancer = await start(t)
-  for (const address of ['203.0.113.9', '2001:db8::9']) {
-    const reply = await curl(balancer, ['--haproxy-protocol', '--haproxy-clientip', address])
-    t.match(reply, { address, worker: (await balancer.explain(address)).worker })
-  }
-})
 
 t.test('an IPv6 client of HAProxy, and one of nginx', { skip: noHaproxy || missing('nginx') }, async (t) => {
   const balancer = await start(t)
@@ -242,11 +234,6 @@ async function serves(t: Test, balancer: Balancer, port: number): Promise<void> 
 async function curl({ port }: Balancer, args: string[]): Promise<Reply> {
   const { stdout } = await promisify(execFile)('curl', ['-sS', ...args, `http://127.0.0.1:${port}/proxy`])
   return JSON.parse(stdout) as Reply
-}
-
-function withoutClientIp(): string | false {
-  const help = execFileSync('curl', ['--help', 'all'], { encoding: 'utf8' })
-  return help.includes('--haproxy-clientip') ? false : 'this curl is too old'
 }
 
 function pem(name: string): string {
