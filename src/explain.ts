@@ -10,7 +10,7 @@ import type { Explanation } from './sticky.ts'
 /** @throws TypeError with code HOLDFAST_BAD_OPTION when it is not an address */
 export function explain(
   address: string,
-  { affinity }: Pick<Settings, 'affinity'>,
+  { affinity, balance }: Pick<Settings, 'affinity' | 'balance'>,
   table: SlotTable,
   workers: number,
   steering: SteeringName,
@@ -25,5 +25,7 @@ export function explain(
   const home = slotTable(workers).owners[slot]
   const lent = home === worker ? '' : `, lent to it while worker ${home} is down`
   const reason = `key ${key.toString('hex')} has hash ${hash}, slot ${slot}; worker ${worker} owns it${lent}`
-  return { address, key, hash, slot, worker, steering, reason }
+  if (balance === 'address') return { address, key, hash, slot, worker, steering, reason }
+  const anyone = `connections go to any worker (balance: '${balance}'), requests by their session; by its address: `
+  return { address, key, hash, slot, worker, steering, reason: `${anyone}${reason}` }
 }

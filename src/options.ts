@@ -12,6 +12,14 @@ export type * from './client-options.ts'
  */
 export type SteeringChoice = 'handoff' | 'kernel' | 'auto'
 
+/**
+ * Who gets a new connection.
+ *
+ * address: the worker of the client's address. round-robin: the workers in turn. least-connections: whoever has the fewest.
+ * With the last two a client keeps its worker only by its session: see `session`.
+ */
+export type Balance = 'address' | 'round-robin' | 'least-connections'
+
 /** Bounds on what waits and what is served. */
 export interface LimitsOptions {
   /**
@@ -24,6 +32,14 @@ export interface LimitsOptions {
    * @default no limit
    */
   maxPerAddress?: number
+  /**
+   * How far above the average of all workers one may be before new clients go elsewhere: 1.25 is a quarter, and what
+   * `true` means. Each goes to the next in an order of its own, and stays there. Needs hand-off and `balance: 'address'`.
+   * @default off
+   */
+  loadFactor?: number | boolean
+  /** Milliseconds that such a client keeps its place without a connection. @default 600000 */
+  stickTimeout?: number
   /**
    * Connections accepted but not yet taken by their worker, over all workers. Past it a new one is closed and counted.
    * @default 4096
@@ -177,6 +193,8 @@ export interface StickyOptions {
   execArgv?: readonly string[]
   /** How connections get to their worker. @default 'handoff' */
   steering?: SteeringChoice
+  /** Who gets a new connection; all but 'address' need hand-off. @default 'address' */
+  balance?: Balance
   /** What tells clients apart. */
   affinity?: AffinityOptions
   /**

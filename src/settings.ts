@@ -7,7 +7,7 @@ import { withoutDebugger } from './debugger-flags.ts'
 import { StickyError } from './errors.ts'
 import { consoleLogger, safeLogger, silentLogger } from './logger.ts'
 import { Reader } from './option-reader.ts'
-import type { Logger, SessionRule, SteeringChoice, StickyOptions } from './options.ts'
+import type { Balance, Logger, SessionRule, SteeringChoice, StickyOptions } from './options.ts'
 import { readProxyProtocol, type ProxySettings } from './proxy-settings.ts'
 import { readSession } from './session-settings.ts'
 import { fingerprint32 } from './slots/hash.ts'
@@ -33,10 +33,18 @@ export interface Settings {
   readonly env: Readonly<Record<string, string>>
   readonly execArgv: readonly string[]
   readonly steering: SteeringChoice
+  readonly balance: Balance
   readonly affinity: AffinitySettings
   readonly proxyProtocol: ProxySettings | undefined
   readonly session: readonly SessionRule[]
-  readonly limits: Readonly<{ maxConnections: number; maxPerAddress: number; maxPending: number; holdTimeout: number }>
+  readonly limits: Readonly<{
+    maxConnections: number
+    maxPerAddress: number
+    maxPending: number
+    holdTimeout: number
+    loadFactor: number | undefined
+    stickTimeout: number
+  }>
   readonly restart: Readonly<{
     minDelay: number
     maxDelay: number
@@ -93,6 +101,7 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
     env: read.record('env'),
     execArgv: read.strings('execArgv', withoutDebugger(process.execArgv)),
     steering: read.oneOf('steering', ['handoff', 'kernel', 'auto'], 'handoff'),
+    balance: read.oneOf('balance', ['address', 'round-robin', 'least-connections'], 'address'),
     affinity: read.group('affinity', (group) => ({
       ipv4Prefix: group.integer('ipv4Prefix', { min: 1, max: 32, fallback: 32 }),
       ipv6Prefix: group.integer('ipv6Prefix', { min: 1, max: 128, fallback: 64 }),
@@ -105,6 +114,8 @@ export function readSettings(options: StickyOptions | number | undefined): Setti
       maxPerAddress: group.integer('maxPerAddress', { min: 1, max: 10_000_000, fallback: Infinity }),
       maxPending: group.integer('maxPending', { min: 1, max: 1_000_000, fallback: 4096 }),
       holdTimeout: group.milliseconds('holdTimeout', 5_000),
+      loadFactor: readLoadFactor(group),
+      stickTimeout: group.milliseconds('stickTimeout', 600_000),
     })),
     restart: read.group('restart', (group) => ({
       minDelay: group.milliseconds('minDelay', 100),
@@ -186,6 +197,14 @@ function readExec(read: Reader): string {
 export function checkEntry({ exec }: Settings): void {
   if (exec === '')
     throw new StickyError('HOLDFAST_NO_ENTRY', "node was started without a file; pass `exec: './app.js'`")
+}
+
+function readLoadFactor(group: Reader): number | undefined {
+  const value = group.raw('loadFactor')
+  if (value === undefined || value === false) return undefined
+  if (value === true) return 1.25
+  if (typeof value === 'number' && value > 1 && value <= 1_000) return value
+  throw group.wrong('loadFactor', RangeError, 'a number above 1, or true', '1.25', value)
 }
 
 function readSeed(read: Reader): number {

@@ -29,7 +29,7 @@ export function workerProgram(
   post: Post,
   started: (child: ChildProcess, endpoint: Endpoint) => void,
 ): Program {
-  const { exec, args, execArgv, env, backlog, limits, health } = settings
+  const { exec, args, execArgv, env, backlog, health } = settings
   const { serialization } = transport
   const setup = {
     ...post,
@@ -37,7 +37,7 @@ export function workerProgram(
     farewell: leaving(settings),
     interval: health.interval,
     backlog,
-    countEnds: countingOption(limits) !== undefined,
+    countEnds: countingOption(settings) !== undefined,
     transport: transport.name,
     serialization,
   }

@@ -1,6 +1,13 @@
 // Who may still come in, where limits.maxConnections or limits.maxPerAddress is set. Without them nothing is counted
 // and no connection leaves a trace in the primary after the hand-off.
+import type { Balance } from '../options.ts'
 import type { CloseReason } from './steering.ts'
+
+/** What may need counting. */
+export interface Counting {
+  balance: Balance
+  limits: AdmissionLimits & { loadFactor: number | undefined }
+}
 
 export interface AdmissionLimits {
   maxConnections: number
@@ -8,7 +15,10 @@ export interface AdmissionLimits {
 }
 
 /** The option that makes the primary count open connections, which only hand-off can; undefined where none is set. */
-export function countingOption({ maxConnections, maxPerAddress }: AdmissionLimits): string | undefined {
+export function countingOption({ balance, limits }: Counting): string | undefined {
+  const { maxConnections, maxPerAddress, loadFactor } = limits
+  if (balance === 'least-connections') return "balance: 'least-connections'"
+  if (loadFactor !== undefined) return 'limits.loadFactor'
   if (maxConnections !== Infinity) return 'limits.maxConnections'
   return maxPerAddress === Infinity ? undefined : 'limits.maxPerAddress'
 }
@@ -29,6 +39,16 @@ export class Admission<P extends object> {
 
   get open(): number {
     return this.#open
+  }
+
+  /** Connections that the client has open. */
+  openOf(key: string): number {
+    return this.#byKey.get(key) ?? 0
+  }
+
+  /** Connections that the process has taken and not ended. */
+  servedBy(process: P): number {
+    return this.#served.get(process)?.size ?? 0
   }
 
   /** Counts the connection in. @returns why it may not come in, if so */

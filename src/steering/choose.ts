@@ -38,6 +38,12 @@ export async function chooseSteering(
   return handoff(`no kernel steering: ${kernel}`)
 }
 
+/** The option that needs each connection to pass the primary. */
+function seesAll(settings: Settings): string | undefined {
+  if (settings.proxyProtocol !== undefined) return 'proxyProtocol'
+  return countingOption(settings) ?? (settings.balance === 'address' ? undefined : `balance: '${settings.balance}'`)
+}
+
 async function tryKernel(
   settings: Settings,
   { libc, reason }: { libc?: Libc | undefined; reason: string },
@@ -45,7 +51,7 @@ async function tryKernel(
   events: SteeringEvents,
   passed: PassedSockets,
 ): Promise<KernelSteering | string> {
-  const needed = settings.proxyProtocol === undefined ? countingOption(settings.limits) : 'proxyProtocol'
+  const needed = seesAll(settings)
   if (needed !== undefined) return `${needed} needs the primary to see each connection`
   if (libc === undefined) return reason
   const program = steeringProgram(settings.affinity)

@@ -13,6 +13,8 @@ import { Admission, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
 import { Lanes } from './lanes.ts'
 import { openListener, type Listener } from './listener.ts'
+import { heavyReport } from './heavy-report.ts'
+import { picking } from './picking.ts'
 import { clientOf, ProxyGate } from './proxy-gate.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
@@ -52,7 +54,7 @@ export class Handoff implements Steering {
     this.#settings = settings
     this.#libc = libc
     this.#passed = passed
-    this.#admission = countingOption(limits) === undefined ? undefined : new Admission(limits)
+    this.#admission = countingOption(settings) === undefined ? undefined : new Admission(limits)
     if (settings.proxyProtocol !== undefined) {
       this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
         passed: (incoming, address) => {
@@ -65,12 +67,19 @@ export class Handoff implements Steering {
         },
       })
     }
-    this.#lanes = new Lanes(settings, table, {
+    const laneEvents = {
       ...events,
-      taken: (child, connections) => this.#taken(child, connections),
-      dropped: (connection, reason) => this.#dropped(connection, reason),
-      again: (connections) => (this.counters.redispatched += connections),
+      open: (child: ChildProcess) => this.#admission?.servedBy(child) ?? 0,
+      taken: (child: ChildProcess, connections: readonly Accepted[]) => this.#taken(child, connections),
+      dropped: (connection: Accepted, reason: CloseReason) => this.#dropped(connection, reason),
+      again: (connections: number) => void (this.counters.redispatched += connections),
+    }
+    const pick = picking(settings, {
+      openOf: (key) => this.#admission?.openOf(key) ?? 0,
+      spilled: () => void this.counters.spilled++,
+      heavy: heavyReport(settings.logger),
     })
+    this.#lanes = new Lanes(settings, table, laneEvents, pick)
   }
 
   get pending(): number {

@@ -3,11 +3,14 @@ import type { ChildProcess } from 'node:child_process'
 import type { Settings } from '../settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Accepted, Endpoint, Sender } from '../transport/transport.ts'
+import type { Candidate, Picker } from './picking.ts'
 import type { CloseReason, SteeringEvents } from './steering.ts'
 
 /** One worker's line: the channel while it is up, and who waits for it. */
 interface Lane {
   readonly worker: number
+  /** The process at the other end of `sender`. */
+  child: ChildProcess | undefined
   sender: Sender | undefined
   waiting: Accepted[]
   /** When the worker went away, on the monotonic clock. */
@@ -22,6 +25,8 @@ interface Channel {
 }
 
 export interface LaneEvents extends SteeringEvents {
+  /** Connections that the process has taken and not ended; asked only where somebody picks. */
+  open(child: ChildProcess): number
   /** The process has these now. */
   taken(child: ChildProcess, connections: readonly Accepted[]): void
   /** These could not be given to anybody. */
@@ -38,10 +43,13 @@ export class Lanes {
   readonly #events: LaneEvents
   readonly #lanes = new Map<number, Lane>()
   readonly #channels = new Map<ChildProcess, Channel>()
+  readonly #pick: Picker | undefined
   #table: SlotTable
 
-  constructor(settings: Settings, table: SlotTable, events: LaneEvents) {
+  /** @param pick - undefined: the owner of the slot gets it */
+  constructor(settings: Settings, table: SlotTable, events: LaneEvents, pick?: Picker) {
     this.#settings = settings
+    this.#pick = pick
     this.#table = table
     this.#events = events
   }
@@ -53,7 +61,7 @@ export class Lanes {
   }
 
   dispatch(connection: Accepted): void {
-    const lane = connection.to === undefined ? this.#ownerLane(connection) : this.#laneOf(connection.to)
+    const lane = connection.to === undefined ? this.#pickLane(connection) : this.#laneOf(connection.to)
     if (lane === undefined) return this.#events.dropped(connection, 'owner-gone')
     // Whoever came first goes first.
     if (lane.waiting.length > 0 || !lane.sender?.send(connection)) lane.waiting.push(connection)
@@ -62,7 +70,7 @@ export class Lanes {
   assign(table: SlotTable): void {
     this.#table = table
     for (const lane of this.#lanes.values()) {
-      const isOther = ({ slot, to }: Accepted) => to === undefined && table.owners[slot] !== lane.worker
+      const isOther = ({ slot, to }: Accepted) => to === undefined && !this.#mayWait(slot, lane)
       const moved = lane.waiting.filter(isOther)
       if (moved.length === 0) continue
       lane.waiting = lane.waiting.filter((connection) => !isOther(connection))
@@ -80,7 +88,10 @@ export class Lanes {
     })
     this.#channels.set(child, { lane, sender })
     lane.sender = sender
+    lane.child = child
     this.#flush(lane)
+    // Where anybody may serve, what waits for somebody absent need not.
+    if (this.#pick !== undefined) this.assign(this.#table)
   }
 
   retire(child: ChildProcess): void {
@@ -128,6 +139,7 @@ export class Lanes {
     const lost = lane.waiting.filter(({ to }) => to !== undefined)
     lane.waiting = lane.waiting.filter(({ to }) => to === undefined)
     for (const connection of lost) this.#events.dropped(connection, 'owner-gone')
+    if (this.#pick !== undefined) this.assign(this.#table)
   }
 
   #flush(lane: Lane): void {
@@ -174,8 +186,31 @@ export class Lanes {
     for (const connection of expired) this.#events.dropped(connection, 'hold-timeout')
   }
 
-  #ownerLane({ slot }: Accepted): Lane {
-    return this.#lane(this.#table.owners[slot] ?? 0)
+  /** Whether a connection of that slot is right to wait there. */
+  #mayWait(slot: number, lane: Lane): boolean {
+    if (this.#pick === undefined) return this.#table.owners[slot] === lane.worker
+    return this.#isOpen(lane) || ![...this.#lanes.values()].some((other) => this.#isOpen(other))
+  }
+
+  #pickLane(connection: Accepted): Lane {
+    const owner = this.#table.owners[connection.slot] ?? 0
+    if (this.#pick === undefined) return this.#lane(owner)
+    const candidates = this.#candidates()
+    return this.#lane(candidates.length === 0 ? owner : this.#pick(connection, owner, candidates))
+  }
+
+  #candidates(): Candidate[] {
+    const open = [...this.#lanes.values()].filter((lane) => this.#isOpen(lane))
+    return open
+      .map(({ worker, child, sender, waiting }) => {
+        const taken = child === undefined ? 0 : this.#events.open(child)
+        return { worker, load: taken + waiting.length + (sender?.unacknowledged ?? 0) }
+      })
+      .sort((a, b) => a.worker - b.worker)
+  }
+
+  #isOpen({ worker, sender }: Lane): boolean {
+    return sender !== undefined && this.#table.workers.includes(worker)
   }
 
   /** undefined where nothing more can be sent to the process. */
@@ -187,7 +222,14 @@ export class Lanes {
   #lane(worker: number): Lane {
     let lane = this.#lanes.get(worker)
     if (lane === undefined) {
-      lane = { worker, sender: undefined, waiting: [], downSince: performance.now(), resting: undefined }
+      lane = {
+        worker,
+        child: undefined,
+        sender: undefined,
+        waiting: [],
+        downSince: performance.now(),
+        resting: undefined,
+      }
       this.#lanes.set(worker, lane)
     }
     return lane

@@ -34,6 +34,8 @@ export interface SteeringCounters {
   /** Passed from one worker to another, because a session of theirs lives there. */
   moved: number
   handedOff: number
+  /** Clients that were sent to another worker than their own, because that one had too many: `limits.loadFactor`. */
+  spilled: number
   /** Sent again because the first worker did not take it. */
   redispatched: number
   /** How often accepting was stopped for want of descriptors. */
@@ -48,6 +50,7 @@ export function newCounters(): SteeringCounters {
     accepted: 0,
     moved: 0,
     handedOff: 0,
+    spilled: 0,
     redispatched: 0,
     pauses: 0,
     closed: Object.fromEntries(Object.keys(CLOSE_REASONS).map((reason) => [reason, 0])) as Record<CloseReason, number>,
