@@ -17,9 +17,11 @@ export function bound(factor: number, total: number, workers: number): number {
  * @param key - of the client
  */
 export function preference(key: Buffer, workers: readonly number[]): number[] {
-  const score = new Map<number, number>()
-  for (const worker of workers) score.set(worker, fingerprint32(Buffer.concat([key, Buffer.of(worker)])))
-  return workers.toSorted((a, b) => (score.get(b) ?? 0) - (score.get(a) ?? 0) || a - b)
+  return workers
+    .toSorted((a, b) => a - b)
+    .map((worker) => ({ worker, score: fingerprint32(Buffer.concat([key, Buffer.of(worker)])) }))
+    .sort((a, b) => b.score - a.score)
+    .map(({ worker }) => worker)
 }
 
 /** Clients that are away from their own worker, and until when; of too many the oldest are forgotten. Times in ms. */
