@@ -1,8 +1,9 @@
 // Whose session is a request's? Pure: what the request says, and where that leads.
 import type { SessionRequest, SessionRule } from '../options.ts'
 
-/** What a session key leads to: the process that made the session, or a key to hash, as an address is hashed. */
-export type SessionOwner = { type: 'process'; mark: ProcessMark } | { type: 'key'; key: string }
+/** What a session leads to: the process that made it, a key to hash as an address is hashed, or a worker by its id. */
+export type SessionOwner =
+  { type: 'process'; mark: ProcessMark } | { type: 'key'; key: string } | { type: 'worker'; worker: number }
 
 /** Tells one process from all that ever served, also from those before it under the same id. */
 export interface ProcessMark {
@@ -46,10 +47,14 @@ export function sessionOwner(request: SessionRequest, rules: readonly SessionRul
 
 function ownerBy(request: SessionRequest, rule: SessionRule): SessionOwner | undefined {
   if (rule === 'socket.io') return byMark(engineSid(request.url))
-  if (typeof rule === 'function') return byKey(rule(request))
+  if (typeof rule === 'function') return byAnswer(rule(request))
   if ('header' in rule) return byKey(first(request.headers[rule.header.toLowerCase()]))
   const value = cookie(request.headers.cookie, rule.cookie)
   return rule.set === false ? byKey(value) : byMark(value)
+}
+
+function byAnswer(answer: unknown): SessionOwner | undefined {
+  return typeof answer === 'number' ? { type: 'worker', worker: answer } : byKey(answer)
 }
 
 function byKey(key: unknown): SessionOwner | undefined {
