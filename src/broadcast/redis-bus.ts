@@ -102,6 +102,7 @@ class RedisCarrier implements Carrier {
 
   async read(counter: string): Promise<number> {
     const connections = this.#open()
+    await connections.attempted()
     if (!connections.writable) throw away('Redis is away')
     this.#takeAdds(connections)
     try {

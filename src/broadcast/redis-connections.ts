@@ -20,6 +20,7 @@ export class RedisConnections {
   readonly #unconfirmed = new Set<Promise<unknown>>()
   #up: boolean | undefined
   #reason = 'not connected yet'
+  /** Until it is up or down. */
   #waiting: (() => void)[] = []
   #closed = false
   /** Of a Cluster: publishes of one process must not overtake each other on different nodes. */
@@ -75,9 +76,14 @@ export class RedisConnections {
   /** Resolves when what was subscribed to so far is in effect; at once when this is closed. */
   async ready(): Promise<void> {
     do {
-      if (!this.connected && !this.#closed) await new Promise<void>((up) => this.#waiting.push(up))
+      if (!this.connected && !this.#closed) await new Promise<void>((done) => this.#waiting.push(done))
       await Promise.all(this.#unconfirmed)
     } while (!this.connected && !this.#closed)
+  }
+
+  /** Resolves when the first attempt to connect has come to something. */
+  async attempted(): Promise<void> {
+    if (this.#up === undefined && !this.#closed) await new Promise<void>((done) => this.#waiting.push(done))
   }
 
   close(): void {
@@ -103,6 +109,7 @@ export class RedisConnections {
     if (this.#up === false || this.#closed) return
     this.#up = false
     this.#events.down(this.#reason)
+    this.#wake()
   }
 
   #subscribeTo(channel: string): Promise<unknown> {
@@ -128,7 +135,7 @@ export class RedisConnections {
   }
 
   #wake(): void {
-    for (const up of this.#waiting.splice(0)) up()
+    for (const done of this.#waiting.splice(0)) done()
   }
 }
 

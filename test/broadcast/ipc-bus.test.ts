@@ -1,5 +1,6 @@
 import t from 'tap'
 import { busFamily } from '../support/bus-family.ts'
+import { until } from '../support/clients.ts'
 import { busContract } from './bus-contract.ts'
 
 for (const [transport, env] of [
@@ -15,3 +16,11 @@ for (const [transport, env] of [
     })
   })
 }
+
+t.test('one line says which bus it is', async (t) => {
+  const { balancer, members } = await busFamily(t, {})
+  for (const one of members) await one.listen('news')
+  await until('it is said', () => balancer.output().includes('bus.chosen'))
+  const lines = balancer.output().match(/bus[.]chosen.*/g)
+  t.strictSame(lines, ['bus.chosen kind=ipc reason="REDIS_URL is not set"'])
+})
