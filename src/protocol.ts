@@ -91,6 +91,8 @@ export type ToWorker =
   | { type: 'workers'; workers: number }
   /** Who has which sessions: the processes with a private door, and the worker of each slot. */
   | { type: 'peers'; peers: Peer[]; owners: readonly number[] }
+  /** Whether the bridge reaches other hosts, and how many messages it lost. */
+  | { type: 'bridged'; connected: boolean; lost: number }
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -113,6 +115,8 @@ export type ToPrimary =
   | { type: 'reachable' }
   /** The socket that comes along is that process's. */
   | { type: 'move'; instance: number }
+  /** Broadcasts are to reach other hosts: open the bridge over this Redis (see packTarget). */
+  | { type: 'bridge'; redis: string; channelPrefix: string }
 
 /** What has to be there besides the type. Both ends are the same program, so only what is computed with is checked. */
 type Fields = Readonly<Record<string, (value: unknown) => boolean>>
@@ -126,6 +130,7 @@ const toWorker: Record<ToWorker['type'], Fields> = {
   become: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
   workers: { workers: Number.isSafeInteger },
   peers: { peers: Array.isArray, owners: Array.isArray },
+  bridged: { lost: Number.isSafeInteger },
 }
 
 const toPrimary: Record<ToPrimary['type'], Fields> = {
@@ -146,6 +151,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
   },
   reachable: {},
   move: { instance: Number.isSafeInteger },
+  bridge: { redis: isString, channelPrefix: isString },
 }
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */
@@ -182,6 +188,10 @@ function open(raw: unknown, messages: Readonly<Record<string, Fields>>): unknown
 
 function isSlots(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < 256)
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string'
 }
 
 function isNumbers(value: unknown): value is number[] {

@@ -1,11 +1,13 @@
 // What stickyListen returns, as types: one union over the two roles.
 import type { EventEmitter } from 'node:events'
+import type { BridgeStatus } from './broadcast/bridge.ts'
 import type { StickyError } from './errors.ts'
 import type { Address, Beat, Drain } from './protocol.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-process.ts'
 
 export type { Address, Beat, Drain } from './protocol.ts'
+export type { BridgeStatus } from './broadcast/bridge.ts'
 export type { CloseReason, SteeringCounters } from './steering/steering.ts'
 export type { WorkerState } from './supervisor/worker-process.ts'
 
@@ -105,6 +107,8 @@ export interface Status {
   entered: Record<WorkerState, number>
   /** Kernel steering: connections queued in the kernel, by slot. */
   queues?: number[]
+  /** Socket.IO's bridge to other hosts, where a worker asked for one. */
+  bridge?: BridgeStatus
   connections: SteeringCounters & { pending: number }
 }
 

@@ -1,4 +1,5 @@
 // The snapshot that status() returns.
+import type { BridgeStatus } from '../broadcast/bridge.ts'
 import type { Settings } from '../settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -19,10 +20,11 @@ export interface Parts {
   reason: string
   transport: TransportName
   supervisor: Supervisor
+  bridge: BridgeStatus | undefined
 }
 
 export function snapshot(parts: Parts, now = performance.now()): Status {
-  const { startedAt, address, steering, reason, transport, supervisor } = parts
+  const { startedAt, address, steering, reason, transport, supervisor, bridge } = parts
   const { counters, pending } = steering
   const queues = steering.queues?.()
   return {
@@ -34,6 +36,7 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
     standby: supervisor.standby,
     entered: { ...supervisor.entered },
     ...(queues === undefined ? {} : { queues }),
+    ...(bridge === undefined ? {} : { bridge }),
     connections: { ...counters, closed: { ...counters.closed }, pending },
   }
 }

@@ -1,0 +1,66 @@
+// Socket.IO's adapter over a Redis stream, the only import of its package. It reads the stream in a loop of its own.
+import type * as StreamsAdapter from '@socket.io/redis-streams-adapter'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { AdapterFactory } from './adapter-message.ts'
+import { requireOptional } from './optional.ts'
+import { replace, type RedisPair } from './redis-client.ts'
+
+/** Milliseconds until a read that failed is tried again. */
+const RETRY_DELAY = 1_000
+
+/**
+ * @param history - broadcasts that the stream keeps
+ * @throws StickyError HOLDFAST_MISSING_PACKAGE
+ */
+export function streamsAdapter(pair: RedisPair, channelPrefix: string, history: number): AdapterFactory {
+  const name = '@socket.io/redis-streams-adapter'
+  const { createAdapter } = requireOptional(name, 'Socket.IO over Redis streams') as typeof StreamsAdapter
+  const { publisher } = pair
+  // It duplicates the client that it is given: once to read, once to subscribe. Those must wait for Redis, or each read
+  // would fail at once and be tried again in the same turn, and nothing else would run in this process any more.
+  const duplicates = [pair.another(), pair.subscriber]
+  for (const client of duplicates) {
+    replace(client, ['xread'], (send) =>
+      send().catch(async (error: unknown) => {
+        await delay(RETRY_DELAY, undefined, { ref: false })
+        throw error
+      }),
+    )
+  }
+  Object.assign(publisher, { duplicate: () => duplicates.shift() ?? pair.another() })
+  replace(publisher, ['xadd'], (send) =>
+    send().catch((error: unknown) => {
+      pair.lose()
+      throw error
+    }),
+  )
+  // A session that Redis did not get can not be recovered; the adapter does not look whether it did.
+  replace(publisher, ['set'], (send) => send().catch(() => null))
+  const create = createAdapter(publisher, {
+    streamName: channelPrefix,
+    channelPrefix,
+    sessionKeyPrefix: `${channelPrefix}:session:`,
+    maxLen: history,
+  })
+  // Socket.IO calls it with `new`, so it can not be an arrow function.
+  return function createSafely(namespace: unknown) {
+    return withAnswers(create(namespace))
+  }
+}
+
+/**
+ * An answer may hold what can not travel, such as a timer in `socket.data`. The adapter throws then where nobody catches
+ * it, and the worker would end: so it is left out, as JSON leaves it out.
+ */
+function withAnswers(adapter: object): object {
+  const answer = Reflect.get(adapter, 'doPublishResponse') as (to: string, answer: object) => Promise<void>
+  return Object.assign(adapter, {
+    async doPublishResponse(to: string, response: object) {
+      try {
+        await answer.call(adapter, to, response)
+      } catch {
+        await answer.call(adapter, to, JSON.parse(JSON.stringify(response)) as object)
+      }
+    },
+  })
+}
