@@ -1,7 +1,8 @@
 // Clients of test/fixtures/socket-io-app.ts, each on a worker of the test's choice.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
-import type { Balancer, Scope } from './balancer.ts'
-import { loopback, until } from './clients.ts'
+import type { AttachOptions } from '../../src/socket-io.ts'
+import { startBalancer, type Balancer, type Scope } from './balancer.ts'
+import { loopback, request, until } from './clients.ts'
 
 /** A worker of a host. */
 export interface Place {
@@ -25,6 +26,37 @@ type Step = string | [method: string, ...args: unknown[]]
 
 export interface VisitorOptions extends Partial<ManagerOptions & SocketOptions> {
   namespace?: string
+}
+
+/**
+ * Starts hosts of some workers each, and waits until all know each other.
+ *
+ * @param env - of each host; the last one counts for those after it, too
+ */
+export async function startHosts(
+  scope: Scope,
+  hosts: number,
+  workers: number,
+  attach: AttachOptions,
+  ...env: Record<string, string>[]
+): Promise<Place[]> {
+  const balancers = await Promise.all(
+    Array.from({ length: hosts }, (_, n) =>
+      startBalancer(scope, {
+        fixture: 'socket-io-app',
+        options: { workers },
+        env: { REDIS_URL: '', FIXTURE_ATTACH: JSON.stringify(attach), ...(env[n] ?? env.at(-1)) },
+      }),
+    ),
+  )
+  await until('all workers know each other', () => allKnow(balancers, hosts * workers))
+  return balancers.flatMap((balancer) => Array.from({ length: workers }, (_, worker) => ({ balancer, worker })))
+}
+
+/** Whether the workers that were asked count so many. */
+export async function allKnow(balancers: Balancer[], workers: number): Promise<boolean> {
+  const replies = await Promise.all(balancers.map(({ port }) => request({ port })))
+  return replies.every((reply) => reply['nodes'] === workers)
 }
 
 /** An address whose connections go to that worker. */
