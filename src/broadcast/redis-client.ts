@@ -1,6 +1,6 @@
 // Connections to Redis; the only import of ioredis.
 import type * as IoRedis from 'ioredis'
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { deserialize, serialize } from 'node:v8'
 import { codeOf, describe } from '../errors.ts'
 import { requireOptional } from './optional.ts'
@@ -56,6 +56,8 @@ export interface RedisPair {
   another(): Redis
   /** Counts one that was published in another way than by publish(). */
   lose(): void
+  /** How many subscribe to the channel now. */
+  listeners(channel: string): Promise<number>
   close(): Promise<void>
 }
 
@@ -129,6 +131,11 @@ export function redisPair(target: RedisTarget, watch: RedisWatch, { sharded = fa
     subscriber,
     another: patient,
     lose: () => void lost++,
+    async listeners(channel) {
+      const nodes = publisher.isCluster ? (publisher as unknown as Cluster).nodes() : [publisher]
+      const counts = await Promise.all(nodes.map((node) => node.pubsub('NUMSUB', channel)))
+      return counts.reduce((sum, [, count]) => sum + Number(count), 0)
+    },
     get connected() {
       return up === true
     },

@@ -2,6 +2,7 @@
 import type * as StreamsAdapter from '@socket.io/redis-streams-adapter'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AdapterFactory } from './adapter-message.ts'
+import { keepSessions, type RecoveringAdapter } from './kept-sessions.ts'
 import { requireOptional } from './optional.ts'
 import { replace, type RedisPair } from './redis-client.ts'
 
@@ -44,22 +45,26 @@ export function streamsAdapter(pair: RedisPair, channelPrefix: string, history: 
   })
   // Socket.IO calls it with `new`, so it can not be an arrow function.
   return function createSafely(namespace: unknown) {
-    return withAnswers(create(namespace))
+    const adapter = create(namespace)
+    withoutFunctions(adapter, 'doPublishResponse', 1)
+    withoutFunctions(adapter, 'persistSession', 0)
+    keepSessions(adapter as unknown as RecoveringAdapter, pair, channelPrefix)
+    return adapter
   }
 }
 
 /**
- * An answer may hold what can not travel, such as a timer in `socket.data`. The adapter throws then where nobody catches
- * it, and the worker would end: so it is left out, as JSON leaves it out.
+ * What is in `socket.data` may not be able to travel, such as a timer. The adapter throws then where nobody catches it, and
+ * the worker would end: so it is left out, as JSON leaves it out.
  */
-function withAnswers(adapter: object): object {
-  const answer = Reflect.get(adapter, 'doPublishResponse') as (to: string, answer: object) => Promise<void>
-  return Object.assign(adapter, {
-    async doPublishResponse(to: string, response: object) {
+function withoutFunctions(adapter: object, method: string, argument: number): void {
+  const own = (Reflect.get(adapter, method) as (...args: unknown[]) => unknown).bind(adapter)
+  Object.assign(adapter, {
+    [method](...args: unknown[]) {
       try {
-        await answer.call(adapter, to, response)
+        return own(...args)
       } catch {
-        await answer.call(adapter, to, JSON.parse(JSON.stringify(response)) as object)
+        return own(...args.with(argument, JSON.parse(JSON.stringify(args[argument]))))
       }
     },
   })

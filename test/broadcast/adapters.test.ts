@@ -11,7 +11,7 @@ for (const [transport, env] of [
   ['node-ipc', { HOLDFAST_NATIVE: '0' }],
 ] as const) {
   t.test(`ipc over ${transport}`, async (t) => {
-    const places = await startHosts(t, 1, 3, { adapter: 'ipc' }, env)
+    const places = await startHosts(t, 1, 3, { adapter: 'ipc' }, { env: [env] })
     t.match(await places[0]!.balancer.status(), { steering: { transport } })
     await adapterContract(t, { places })
   })
@@ -38,6 +38,12 @@ t.test('redis-streams, on two hosts', { skip }, async (t) => {
 
 t.test('bridge, on two hosts of which one has a channel that speaks JSON', { skip }, async (t) => {
   const redis = await startRedis(t)
-  const places = await startHosts(t, 2, 2, { adapter: 'bridge', redis: redis.url }, {}, { HOLDFAST_NATIVE: '0' })
+  const places = await startHosts(
+    t,
+    2,
+    2,
+    { adapter: 'bridge', redis: redis.url },
+    { env: [{}, { HOLDFAST_NATIVE: '0' }] },
+  )
   await adapterContract(t, { places })
 })

@@ -68,15 +68,15 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams', 'bridge'] as c
 
 /** Broadcasts numbers until it is told to stop. */
 function talker(visitor: Visitor, event: string) {
-  let talking = true
+  const ending = new AbortController()
   const talk = async () => {
-    for (let n = 0; talking; n++) await visitor.call('namespace', ['emit', event, n])
+    for (let n = 0; !ending.signal.aborted; n++) await visitor.call('namespace', ['emit', event, n])
   }
   const done = talk()
   return {
     event,
     stop() {
-      talking = false
+      ending.abort()
       return done
     },
   }

@@ -1,5 +1,6 @@
 // Clients of test/fixtures/socket-io-app.ts, each on a worker of the test's choice.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
+import type { StickyOptions } from '../../src/index.ts'
 import type { AttachOptions } from '../../src/socket-io.ts'
 import { startBalancer, type Balancer, type Scope } from './balancer.ts'
 import { loopback, request, until } from './clients.ts'
@@ -28,23 +29,26 @@ export interface VisitorOptions extends Partial<ManagerOptions & SocketOptions> 
   namespace?: string
 }
 
-/**
- * Starts hosts of some workers each, and waits until all know each other.
- *
- * @param env - of each host; the last one counts for those after it, too
- */
+/** What hosts are started with besides. */
+export interface HostsSetup {
+  options?: StickyOptions
+  /** Of each host; the last one counts for those after it, too. */
+  env?: Record<string, string>[]
+}
+
+/** Starts hosts of some workers each, and waits until all know each other. */
 export async function startHosts(
   scope: Scope,
   hosts: number,
   workers: number,
   attach: AttachOptions,
-  ...env: Record<string, string>[]
+  { options = {}, env = [] }: HostsSetup = {},
 ): Promise<Place[]> {
   const balancers = await Promise.all(
     Array.from({ length: hosts }, (_, n) =>
       startBalancer(scope, {
         fixture: 'socket-io-app',
-        options: { workers },
+        options: { workers, ...options },
         env: { REDIS_URL: '', FIXTURE_ATTACH: JSON.stringify(attach), ...(env[n] ?? env.at(-1)) },
       }),
     ),
