@@ -118,8 +118,9 @@ export function redisPair(target: RedisTarget, watch: RedisWatch, { sharded = fa
   // While Redis is away a publish fails at once (and is counted) instead of piling up in memory; the adapter does not
   // look at what publish() returns, and an unhandled rejection would end the worker.
   const publisher = connect({ enableOfflineQueue: false, maxRetriesPerRequest: 0 })
+  const inOrder = oneAfterTheOther()
   replace(publisher, ['publish', 'spublish'], (send, name) =>
-    send().catch((error: unknown) => {
+    inOrder(send()).catch((error: unknown) => {
       lost++
       refused(name, error)
       return 0
@@ -193,6 +194,23 @@ export function replace(
   for (const name of names) {
     const own = Reflect.get(client, name) as (...args: unknown[]) => Promise<unknown>
     Object.assign(client, { [name]: (...args: unknown[]) => command(() => own.apply(client, args), name) })
+  }
+}
+
+/**
+ * When a connection breaks, what is sent then fails sooner than what was on its way; and an adapter may tell its own
+ * clients when it has an answer from Redis.
+ *
+ * @returns makes a promise wait for those before it
+ */
+export function oneAfterTheOther(): <T>(sent: Promise<T>) => Promise<T> {
+  let before: Promise<unknown> = Promise.resolve()
+  return (sent) => {
+    const result = before.then(() => sent)
+    before = result.catch(() => {})
+    // It waits for its turn, and nobody looks at it until then.
+    sent.catch(() => {})
+    return result
   }
 }
 

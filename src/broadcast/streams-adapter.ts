@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AdapterFactory } from './adapter-message.ts'
 import { keepSessions, type RecoveringAdapter } from './kept-sessions.ts'
 import { requireOptional } from './optional.ts'
-import { replace, type RedisPair } from './redis-client.ts'
+import { oneAfterTheOther, replace, type RedisPair } from './redis-client.ts'
 
 /** Milliseconds until a read that failed is tried again. */
 const RETRY_DELAY = 1_000
@@ -29,8 +29,9 @@ export function streamsAdapter(pair: RedisPair, channelPrefix: string, history: 
     )
   }
   Object.assign(publisher, { duplicate: () => duplicates.shift() ?? pair.another() })
+  const inOrder = oneAfterTheOther()
   replace(publisher, ['xadd'], (send) =>
-    send().catch((error: unknown) => {
+    inOrder(send()).catch((error: unknown) => {
       pair.lose()
       throw error
     }),

@@ -45,10 +45,8 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams', 'bridge'] as c
     for (const { event } of load) {
       for (const one of all) {
         const numbers = one.heard(event) as number[]
-        t.ok(
-          numbers.every((number, i) => i === 0 || number > numbers[i - 1]!),
-          'in order, and nothing twice',
-        )
+        const astray = numbers.flatMap((n, i) => (i > 0 && n <= numbers[i - 1]! ? [numbers.slice(i - 2, i + 2)] : []))
+        t.strictSame(astray, [], `${event}: in order, and nothing twice`)
       }
     }
     t.equal((await a.call<object[]>('namespace', ['fetchSockets'])).length, all.length)
