@@ -12,7 +12,8 @@ const faces = '^src/(index|broadcast|socket-io|cli)[.]ts$'
 /** The one file that imports each third-party package; its types count too. */
 const adapters = {
   '@socket.io/cluster-adapter': 'src/broadcast/cluster-adapter.ts',
-  '@socket.io/redis-adapter': 'src/broadcast/socket-io.ts',
+  '@socket.io/redis-adapter': 'src/broadcast/redis-adapters.ts',
+  '@socket.io/redis-streams-adapter': 'src/broadcast/streams-adapter.ts',
   farmhash: 'src/slots/hash.ts',
   ioredis: 'src/broadcast/redis-client.ts',
   koffi: 'src/native/libc.ts',

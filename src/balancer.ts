@@ -9,8 +9,7 @@ import { misuse, show } from './option-reader.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import type { Address } from './protocol.ts'
 import { Ownership } from './ownership.ts'
-import { BusRelay } from './broadcast/bus-relay.ts'
-import { relaySocketIO, type Relay } from './broadcast/relay.ts'
+import { Switchboard } from './broadcast/switchboard.ts'
 import { SafeEmitter } from './safe-emitter.ts'
 import { checkEntry, type Settings } from './settings.ts'
 import { MAX_WORKERS, type SlotTable } from './slots/slot-table.ts'
@@ -42,8 +41,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #steering: Steering
   #steeringReason = 'not chosen yet'
   readonly #supervisor: Supervisor
-  readonly #relay: Relay<WorkerProcess>
-  readonly #bus: BusRelay
+  readonly #switchboard: Switchboard<WorkerProcess>
   readonly #neverReady = new Set<number>()
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
@@ -74,9 +72,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     })
     this.#native = chooseTransport()
     this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
-    this.#relay = relaySocketIO(() => this.#supervisor.processes)
     const { serialization } = this.#native.transport
-    this.#bus = new BusRelay(serialization, settings.logger, () => this.#supervisor.processes)
+    this.#switchboard = new Switchboard(settings.logger, serialization, () => this.#supervisor.processes)
     this.#steering = new Handoff(settings, this.#native.libc, this.#ownership.table, this.#steeringEvents)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
@@ -86,7 +83,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       leaving: (worker) => this.#steering.retire(worker.child),
       gone: (worker, exit) => this.#workerGone(worker, exit),
       tripped: (reason, last, alone) => this.#tripped(reason, last, alone),
-      message: (worker, message) => this.#relay.pass(worker, message),
+      message: (worker, message) => this.#switchboard.pass(worker, message),
     })
     this.#changes = new Changes(settings.logger, {
       reload: () => this.#manager.reloading(() => this.#supervisor.reload()),
@@ -127,7 +124,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       reason: this.#steeringReason,
       transport: this.#native.transport.name,
       supervisor: this.#supervisor,
-      bus: this.#bus.status(),
+      ...this.#switchboard.status(),
     })
   }
 
@@ -194,7 +191,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     return workerProgram(this.#settings, this.#native.transport, post, (child, endpoint) => {
       this.#endpoints.set(child, endpoint)
       this.#directory.started(child, instance)
-      this.#bus.started(child)
+      this.#switchboard.started(child)
     })
   }
 
@@ -210,7 +207,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
     this.#steering.detach(worker.child)
     this.#endpoints.get(worker.child)?.close()
-    this.#relay.gone(worker)
+    this.#switchboard.gone(worker)
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
@@ -258,6 +255,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#stopCrash()
     this.#manager.close()
     this.#directory.close()
+    void this.#switchboard.close()
     this.#onclosed()
   }
 }

@@ -93,6 +93,8 @@ export type ToWorker =
   | { type: 'peers'; peers: Peer[]; owners: readonly number[] }
   /** What the bus carries to you; broadcast/frames.ts. */
   | { type: 'bus'; frame: Frame }
+  /** Whether the bridge reaches other hosts, and how many messages it lost. */
+  | { type: 'bridged'; connected: boolean; lost: number }
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -117,6 +119,8 @@ export type ToPrimary =
   | { type: 'move'; instance: number }
   /** What the bus carries from here, and what it is asked for. */
   | { type: 'bus'; frame: Frame }
+  /** Broadcasts are to reach other hosts: open the bridge over this Redis (see packTarget). */
+  | { type: 'bridge'; redis: string; channelPrefix: string }
 
 /** Bytes, or the same in base64 where the channel speaks JSON. */
 export type Frame = Uint8Array | string
@@ -134,6 +138,7 @@ const toWorker: Record<ToWorker['type'], Fields> = {
   workers: { workers: Number.isSafeInteger },
   peers: { peers: Array.isArray, owners: Array.isArray },
   bus: { frame: isFrame },
+  bridged: { lost: Number.isSafeInteger },
 }
 
 const toPrimary: Record<ToPrimary['type'], Fields> = {
@@ -155,6 +160,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
   reachable: {},
   move: { instance: Number.isSafeInteger },
   bus: { frame: isFrame },
+  bridge: { redis: isString, channelPrefix: isString },
 }
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */
@@ -195,6 +201,10 @@ function isSlots(value: unknown): value is number[] {
 
 function isFrame(value: unknown): value is Frame {
   return typeof value === 'string' || value instanceof Uint8Array
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string'
 }
 
 function isNumbers(value: unknown): value is number[] {

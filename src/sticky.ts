@@ -1,6 +1,7 @@
 // What stickyListen returns, as types: one union over the two roles.
 import type { EventEmitter } from 'node:events'
 import type { BusRelayStatus } from './broadcast/bus-relay.ts'
+import type { BridgeStatus } from './broadcast/bridge.ts'
 import type { StickyError } from './errors.ts'
 import type { Address, Beat, Drain } from './protocol.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
@@ -8,6 +9,7 @@ import type { WorkerState } from './supervisor/worker-process.ts'
 
 export type { BusRelayStatus } from './broadcast/bus-relay.ts'
 export type { Address, Beat, Drain } from './protocol.ts'
+export type { BridgeStatus } from './broadcast/bridge.ts'
 export type { CloseReason, SteeringCounters } from './steering/steering.ts'
 export type { WorkerState } from './supervisor/worker-process.ts'
 
@@ -107,6 +109,8 @@ export interface Status {
   entered: Record<WorkerState, number>
   /** Kernel steering: connections queued in the kernel, by slot. */
   queues?: number[]
+  /** Socket.IO's bridge to other hosts, where a worker asked for one. */
+  bridge?: BridgeStatus
   connections: SteeringCounters & { pending: number }
   /** What the primary carries between the workers' buses. */
   bus: BusRelayStatus

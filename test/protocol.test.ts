@@ -21,6 +21,7 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
   }),
   fc.record({ type: fc.constant('become' as const), id: fc.nat(), workers: fc.nat() }),
   fc.record({ type: fc.constant('workers' as const), workers: fc.nat() }),
+  fc.record({ type: fc.constant('bridged' as const), connected: fc.boolean(), lost: fc.nat() }),
 )
 
 const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
@@ -31,6 +32,7 @@ const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
   fc.record({ type: fc.constant('dropped' as const), slots }),
   fc.record({ type: fc.constant('ended' as const), numbers: fc.array(seq) }),
   fc.record({ type: fc.constant('leave' as const), reason: text }),
+  fc.record({ type: fc.constant('bridge' as const), redis: text, channelPrefix: text }),
   fc.record({
     type: fc.constant('beat' as const),
     lag: fc.nat(),
@@ -95,6 +97,8 @@ t.test('a message that lacks what is computed with is dropped', async (t) => {
     dropped(open, { type })
     for (const wrong of [undefined, 'all', [256], [-1], [0.5], ['1'], { 0: 1 }]) dropped(open, { type, slots: wrong })
   }
+  dropped(openForWorker, { type: 'bridged', connected: true, lost: '1' })
+  dropped(openForPrimary, { type: 'bridge', redis: { host: '127.0.0.1' }, channelPrefix: 'a' })
   dropped(openForPrimary, { type: 'ended' })
   for (const wrong of [undefined, 1, ['1'], [0.5]]) dropped(openForPrimary, { type: 'ended', numbers: wrong })
   dropped(openForWorker, { type: 'drain' })

@@ -1,4 +1,5 @@
 // The snapshot that status() returns.
+import type { BridgeStatus } from '../broadcast/bridge.ts'
 import type { Settings } from '../settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -19,11 +20,12 @@ export interface Parts {
   reason: string
   transport: TransportName
   supervisor: Supervisor
+  bridge: BridgeStatus | undefined
   bus: Status['bus']
 }
 
 export function snapshot(parts: Parts, now = performance.now()): Status {
-  const { startedAt, address, steering, reason, transport, supervisor, bus } = parts
+  const { startedAt, address, steering, reason, transport, supervisor, bridge, bus } = parts
   const { counters, pending } = steering
   const queues = steering.queues?.()
   return {
@@ -35,6 +37,7 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
     standby: supervisor.standby,
     entered: { ...supervisor.entered },
     ...(queues === undefined ? {} : { queues }),
+    ...(bridge === undefined ? {} : { bridge }),
     connections: { ...counters, closed: { ...counters.closed }, pending },
     bus,
   }

@@ -1,65 +1,90 @@
-// Socket.IO's cluster adapter, the only import of its package. Over a channel that speaks JSON binary would arrive as an
-// object of numbers and a Map as {}: there, what is inside a message travels as text, and outside stays only what the
-// primary's relay reads.
+// Socket.IO's cluster adapter, the only import of its package. What is inside a message travels serialized, and outside
+// stays only what the primary's relay reads: so the primary does not take it apart and put it together for each worker, and
+// over a channel that speaks JSON binary is not an object of numbers and a Map not {}.
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import { deserialize, serialize } from 'node:v8'
+import type { AdapterFactory } from './adapter-message.ts'
 import { requireOptional } from './optional.ts'
 
-/**
- * @param serialization - of Node's channel to the primary
- * @returns what `io.adapter()` takes
- * @throws StickyError HOLDFAST_MISSING_PACKAGE
- */
-export function clusterAdapter(serialization: 'json' | 'advanced') {
+/** How messages get to the other workers and back. */
+export interface Line {
+  /** Of the channel: JSON has no bytes. */
+  readonly serialization: 'json' | 'advanced'
+  send(message: object): void
+  /** Where they do not come by process.on('message'), which the adapter listens to itself. */
+  listen?(listener: (message: { nsp: string }) => void): void
+  /** Somebody else's message can not be read; it is dropped. */
+  unreadable(error: unknown): void
+}
+
+/** @throws StickyError HOLDFAST_MISSING_PACKAGE */
+export function clusterAdapter(line: Line): AdapterFactory {
   const name = '@socket.io/cluster-adapter'
-  const adapter = requireOptional(name, 'Socket.IO over the primary') as typeof ClusterAdapter
-  return serialization === 'json' ? packedAdapter(adapter) : adapter.createAdapter()
-}
-
-/** What the adapter publishes and gets, as far as it is looked at here. */
-type Message = Parameters<ClusterAdapter.NodeClusterAdapter['onMessage']>[0]
-
-/** A message with its inside packed. */
-interface Packed {
-  uid: string
-  nsp: string
-  /** The message, serialized by V8, in base64. */
-  packed: string
-}
-
-/** Makes the adapter's own class pack and unpack. */
-function packedAdapter({
-  NodeClusterAdapter,
-}: typeof ClusterAdapter): (namespace: unknown) => ClusterAdapter.NodeClusterAdapter {
+  const { NodeClusterAdapter } = requireOptional(name, 'Socket.IO over the primary') as typeof ClusterAdapter
   class PackedAdapter extends NodeClusterAdapter {
-    override doPublish(message: Parameters<ClusterAdapter.NodeClusterAdapter['doPublish']>[0]) {
-      return super.doPublish(pack(message))
+    override doPublish(message: object) {
+      line.send(pack(message, line.serialization))
+      // Where in a history it is: there is none.
+      return Promise.resolve('')
     }
 
-    override doPublishResponse(
-      ...[requester, response]: Parameters<ClusterAdapter.NodeClusterAdapter['doPublishResponse']>
-    ) {
-      return super.doPublishResponse(requester, pack(response))
+    override doPublishResponse(requesterUid: string, response: object) {
+      line.send({ ...pack(response, line.serialization), requesterUid })
+      return Promise.resolve()
     }
 
     override onMessage(message: Message): void {
-      super.onMessage(unpack(message))
+      let unpacked: Message
+      try {
+        unpacked = unpack(message)
+      } catch (error) {
+        return line.unreadable(error) // a host with a newer Node, at most
+      }
+      super.onMessage(unpacked)
     }
   }
   // Socket.IO calls it with `new`, so it can not be an arrow function.
   return function create(namespace: unknown) {
-    return new PackedAdapter(namespace)
+    const adapter = new PackedAdapter(namespace)
+    line.listen?.((message) => {
+      if (message.nsp === adapter.nsp.name) adapter.onMessage(message as Message)
+    })
+    return adapter
   }
 }
 
-function pack<M extends object>(message: M & Omit<Packed, 'packed'>): M {
-  const { uid, nsp } = message
-  const packed: Packed = { uid, nsp, packed: serialize(message).toString('base64') }
-  return packed as unknown as M
+type Message = Parameters<ClusterAdapter.NodeClusterAdapter['onMessage']>[0]
+
+/** What travels. A message without data, such as a heartbeat, is all outside. */
+interface Packed {
+  source: '_sio_adapter'
+  uid: string
+  nsp: string
+  type: number
+  /** The message, serialized by V8; in base64 on a channel that speaks JSON. */
+  packed?: Uint8Array | string
 }
 
-/** What the primary says on behalf of a worker that has ended is not packed. */
-function unpack<M extends object>(message: M): M {
-  if (!('packed' in message)) return message
-  return deserialize(Buffer.from(String(message.packed), 'base64')) as M
+function pack(message: object, serialization: 'json' | 'advanced'): Packed {
+  const { uid, nsp, type, data } = message as Packed & { data?: unknown }
+  const outside = { source: '_sio_adapter', uid, nsp, type } as const
+  if (data === undefined) return outside
+  const bytes = serializeData(data)
+  return { ...outside, packed: serialization === 'json' ? bytes.toString('base64') : bytes }
+}
+
+/** Functions, which `socket.data` may hold, can not travel: they are left out then, as JSON leaves them out. */
+function serializeData(data: unknown): Buffer {
+  try {
+    return serialize(data)
+  } catch {
+    return serialize(JSON.parse(JSON.stringify(data)))
+  }
+}
+
+function unpack(message: Message): Message {
+  const { packed, ...outside } = message as Partial<Packed>
+  if (packed === undefined) return message
+  const data: unknown = deserialize(typeof packed === 'string' ? Buffer.from(packed, 'base64') : packed)
+  return { ...outside, data } as Message
 }

@@ -10,7 +10,8 @@ import { isMessage, readFrame } from './frames.ts'
 import { Hub, type Carrier, type CarrierEvents } from './hub.ts'
 import { openBus } from './open-bus.ts'
 import { RecordQueue } from './record-queue.ts'
-import { MAX_RETRY_DELAY, requireRedis } from './redis-client.ts'
+import { FOR_THE_BUS, MAX_RETRY_DELAY } from './bus-clients.ts'
+import { requireRedis } from './redis-client.ts'
 import { isRefusal, RedisConnections } from './redis-connections.ts'
 import { readRedis, type RedisBusOptions, type RedisSettings } from './redis-settings.ts'
 
@@ -39,7 +40,7 @@ export function redisBus(options?: RedisBusOptions): Bus {
 }
 
 export function openRedis(settings: RedisSettings, reason: string): Bus {
-  if (settings.source.client === undefined) requireRedis()
+  if (settings.source.client === undefined) requireRedis(FOR_THE_BUS)
   const bus = openBus(new Hub((events) => new RedisCarrier(settings, events)), reason)
   lifecycle.once('leave', () => void bus.close())
   return bus

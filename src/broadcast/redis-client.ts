@@ -1,14 +1,55 @@
 // Connections to Redis; the only import of ioredis.
 import type * as IoRedis from 'ioredis'
 import type { Cluster, Redis } from 'ioredis'
+import { deserialize, serialize } from 'node:v8'
 import { codeOf, describe } from '../errors.ts'
 import { requireOptional } from './optional.ts'
+
+/**
+ * How to get to Redis where a URL does not say enough: what ioredis takes, as plain data (`host`, `port`, `password`,
+ * `tls` ...). The connections are made here, because a publisher and a subscriber behave differently while Redis is away.
+ */
+export interface RedisOptions {
+  /** Nodes of a Redis Cluster; one is enough to find the others. What comes along is ioredis' ClusterOptions then. */
+  cluster?: readonly (string | { host?: string; port?: number })[]
+  /** Sentinels, of which one is enough to find the others ... */
+  sentinels?: readonly { host?: string; port?: number }[]
+  /** ... and their name for the master. */
+  name?: string
+  [option: string]: unknown
+}
+
+/** A URL, the path of a Unix socket, or options. */
+export type RedisTarget = string | RedisOptions
+
+/** For a message to another process, over whatever channel. @throws Error when there are functions in it */
+export function packTarget(target: RedisTarget): string {
+  return serialize(target).toString('base64')
+}
+
+export function unpackTarget(packed: string): RedisTarget {
+  return deserialize(Buffer.from(packed, 'base64')) as RedisTarget
+}
+
+/** @throws StickyError HOLDFAST_MISSING_PACKAGE */
+export function requireRedis(what: string): typeof IoRedis {
+  return requireOptional('ioredis', what) as typeof IoRedis
+}
+
+export type RedisCluster = Cluster
+
+/** Also a node of a Cluster. */
+export type RedisNode = Redis
+
+export type RedisClient = Redis | Cluster
 
 /** Says once per change whether Redis can be reached. */
 export interface RedisWatch {
   up(): void
   /** @param reason - the last error's words */
   down(reason: string): void
+  /** Redis is there and does not do what it was asked: it is too old, or this user may not. */
+  refused?(command: string, reason: string): void
 }
 
 /** A publisher and a subscriber that survive Redis going away. */
@@ -18,47 +59,28 @@ export interface RedisPair {
   readonly connected: boolean
   /** Publishes that Redis did not get, because it was away. */
   readonly lost: number
+  /** One more connection that waits for Redis as the subscriber does, counted in `connected`. */
+  another(): Redis
+  /** Counts one that was published in another way than by publish(). */
+  lose(): void
+  /** How many subscribe to the channel now. */
+  listeners(channel: string): Promise<number>
   close(): Promise<void>
 }
 
-/** @throws StickyError HOLDFAST_MISSING_PACKAGE */
-export function redisPair(url: string, watch: RedisWatch): RedisPair {
-  const ioredis = requireOptional('ioredis', 'a Redis backplane') as typeof IoRedis
-  const always = {
-    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
-    // A timer that runs out even where there is no connection to close; its default holds up the end for 2 s.
-    disconnectTimeout: 100,
-  }
+/**
+ * @param sharded - with a Cluster: the subscriber gets what is published to one shard
+ * @throws StickyError HOLDFAST_MISSING_PACKAGE
+ */
+export function redisPair(target: RedisTarget, watch: RedisWatch, { sharded = false } = {}): RedisPair {
+  const ioredis = requireRedis('a Redis backplane')
+  const clients: Redis[] = []
   let lost = 0
   let up: boolean | undefined
   let reason = 'not connected yet'
 
-  // While Redis is away a publish fails at once (and is counted) instead of piling up in memory; the adapter does not
-  // look at what publish() returns, and an unhandled rejection would end the worker.
-  const publisher = new ioredis.Redis(url, { ...always, enableOfflineQueue: false, maxRetriesPerRequest: 0 })
-  const publish = publisher.publish.bind(publisher)
-  publisher.publish = (channel: string, message: string | Buffer) =>
-    publish(channel, message).catch(() => {
-      lost++
-      return 0
-    })
-  // The subscriber waits for as long as it takes, and subscribes again by itself.
-  const subscriber = new ioredis.Redis(url, { ...always, maxRetriesPerRequest: null })
-
-  // Nor does the adapter look at what these return, and they fail when the worker leaves before Redis has answered.
-  for (const command of ['subscribe', 'psubscribe', 'unsubscribe', 'punsubscribe'] as const) {
-    const send = subscriber[command].bind(subscriber) as (...args: unknown[]) => Promise<unknown>
-    Object.assign(subscriber, {
-      [command](...args: unknown[]) {
-        const sent = send(...args)
-        sent.catch(() => {})
-        return sent
-      },
-    })
-  }
-
   const ready = (): void => {
-    if (up === true || publisher.status !== 'ready' || subscriber.status !== 'ready') return
+    if (up === true || clients.some(({ status }) => status !== 'ready')) return
     up = true
     reason = 'it closed the connection'
     watch.up()
@@ -69,14 +91,59 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
     up = false
     watch.down(reason)
   }
-  for (const client of [publisher, subscriber]) {
-    client.on('error', (error: Error) => (reason = describe(error) || codeOf(error) || reason))
+  const connect = (offline: Offline): Redis => {
+    const client = newClient(ioredis, target, offline, sharded)
+    client.on('error', (error: Error & { lastNodeError?: Error }) => {
+      // A Cluster's own words are that all of its nodes failed.
+      const { lastNodeError: said = error } = error
+      reason = describe(said) || codeOf(said) || reason
+    })
     client.on('ready', ready)
     client.on('close', closed)
+    clients.push(client)
+    return client
   }
+  const refused = (command: string, error: unknown): void => {
+    if (error instanceof ioredis.ReplyError) watch.refused?.(command, describe(error))
+  }
+  /** It waits for as long as it takes, and subscribes again by itself. */
+  const patient = (): Redis => {
+    const client = connect({ enableOfflineQueue: true, maxRetriesPerRequest: null })
+    // An adapter does not look at what these return, and they fail when the worker leaves before Redis has answered.
+    replace(
+      client,
+      ['subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe'],
+      (send, name) => {
+        const sent = send()
+        sent.catch((error: unknown) => refused(name, error))
+        return sent
+      },
+    )
+    return client
+  }
+
+  // While Redis is away a publish fails at once (and is counted) instead of piling up in memory; the adapter does not
+  // look at what publish() returns, and an unhandled rejection would end the worker.
+  const publisher = connect({ enableOfflineQueue: false, maxRetriesPerRequest: 0 })
+  const inOrder = oneAfterTheOther()
+  replace(publisher, ['publish', 'spublish'], (send, name) =>
+    inOrder(send()).catch((error: unknown) => {
+      lost++
+      refused(name, error)
+      return 0
+    }),
+  )
+  const subscriber = patient()
   return {
     publisher,
     subscriber,
+    another: patient,
+    lose: () => void lost++,
+    async listeners(channel) {
+      const nodes = publisher.isCluster ? (publisher as unknown as Cluster).nodes() : [publisher]
+      const counts = await Promise.all(nodes.map((node) => node.pubsub('NUMSUB', channel)))
+      return counts.reduce((sum, [, count]) => sum + Number(count), 0)
+    },
     get connected() {
       return up === true
     },
@@ -84,7 +151,8 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
       return lost
     },
     async close() {
-      for (const client of [publisher, subscriber]) {
+      up = false
+      for (const client of clients) {
         client.off('close', closed)
         client.disconnect()
       }
@@ -92,51 +160,67 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
   }
 }
 
-/** Milliseconds between two attempts of a bus to connect, at most. */
-export const MAX_RETRY_DELAY = 500
-
-/** A client of the bus's. */
-export type RedisClient = Redis | Cluster
-
-/** Also a node of a Cluster. */
-export type RedisNode = Redis
-
-/** How the bus reaches Redis: by a URL, by ioredis' options, or as a client of the application's does. */
-export interface RedisSource {
-  readonly url: string | undefined
-  readonly options: object | undefined
-  readonly client: RedisClient | undefined
+/** What a client does with commands while Redis is away: keep them, and for how many attempts. */
+interface Offline {
+  enableOfflineQueue: boolean
+  maxRetriesPerRequest: number | null
 }
 
-/** @throws StickyError HOLDFAST_MISSING_PACKAGE */
-export function requireRedis(): typeof IoRedis {
-  return requireOptional('ioredis', 'a bus through Redis') as typeof IoRedis
+function newClient(ioredis: typeof IoRedis, target: RedisTarget, offline: Offline, sharded: boolean): Redis {
+  const always = {
+    ...offline,
+    retryStrategy,
+    lazyConnect: false,
+    // A timer that runs out even where there is no connection to close; its default holds up the end for 2 s.
+    disconnectTimeout: 100,
+  }
+  if (typeof target === 'string') return new ioredis.Redis(target, always)
+  const { cluster, redisOptions, ...options } = target
+  if (cluster === undefined) return new ioredis.Redis({ ...options, ...always } as object)
+  const { maxRetriesPerRequest, enableOfflineQueue } = offline
+  const client = new ioredis.Cluster([...cluster], {
+    ...options,
+    redisOptions: { ...(redisOptions as object | undefined), maxRetriesPerRequest, disconnectTimeout: 100 },
+    clusterRetryStrategy: retryStrategy,
+    enableOfflineQueue,
+    lazyConnect: false,
+    shardedSubscribers: sharded,
+    // Else a publish is tried for 1.6 s before it fails.
+    ...(enableOfflineQueue ? {} : { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 }),
+  })
+  // It has the same commands and events.
+  return client as unknown as Redis
+}
+
+/** Puts something around commands of a client, by their names. */
+export function replace(
+  client: Redis,
+  names: readonly string[],
+  command: (send: () => Promise<unknown>, name: string) => Promise<unknown>,
+): void {
+  for (const name of names) {
+    const own = Reflect.get(client, name) as (...args: unknown[]) => Promise<unknown>
+    Object.assign(client, { [name]: (...args: unknown[]) => command(() => own.apply(client, args), name) })
+  }
 }
 
 /**
- * Connections for a bus: one to publish and one to subscribe, which a Cluster has inside. Nothing is sent twice and
- * nothing waits in them: what waits is the bus's to bound and to count, and it subscribes again itself.
+ * When a connection breaks, what is sent then fails sooner than what was on its way; and an adapter may tell its own
+ * clients when it has an answer from Redis.
+ *
+ * @returns makes a promise wait for those before it
  */
-export function busClients({ url, options, client }: RedisSource, sharded: boolean): [RedisClient, RedisClient] {
-  const atMostOnce = { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false }
-  const own = { ...atMostOnce, enableOfflineQueue: false, autoResubscribe: false, lazyConnect: false }
-  if (client?.isCluster === true) {
-    const noRetries = { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0, retryDelayOnTryAgain: 0 }
-    // Without its queue it refuses what is for a node that it has not connected to yet.
-    const cluster = (client as Cluster).duplicate([], {
-      ...noRetries,
-      enableOfflineQueue: true,
-      lazyConnect: false,
-      shardedSubscribers: sharded,
-      redisOptions: atMostOnce,
-    })
-    return [cluster, cluster]
+export function oneAfterTheOther(): <T>(sent: Promise<T>) => Promise<T> {
+  let before: Promise<unknown> = Promise.resolve()
+  return (sent) => {
+    const result = before.then(() => sent)
+    before = result.catch(() => {})
+    // It waits for its turn, and nobody looks at it until then.
+    sent.catch(() => {})
+    return result
   }
-  if (client !== undefined) return [(client as Redis).duplicate(own), (client as Redis).duplicate(own)]
-  const ioredis = requireRedis()
-  const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), MAX_RETRY_DELAY)
-  const always = { retryStrategy, disconnectTimeout: 100 }
-  const all = { ...always, ...options, ...own }
-  const open = (): Redis => (url === undefined ? new ioredis.Redis(all) : new ioredis.Redis(url, all))
-  return [open(), open()]
+}
+
+function retryStrategy(times: number): number {
+  return Math.min(50 * 2 ** Math.min(times, 6), 2_000)
 }

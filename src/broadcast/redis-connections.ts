@@ -1,7 +1,8 @@
 // The bus's connections to Redis as one thing that is up or down. Up: publishing works, and every subscription is in
 // effect.
 import { codeOf, describe } from '../errors.ts'
-import { busClients, type RedisClient, type RedisNode, type RedisSource, type RedisWatch } from './redis-client.ts'
+import { busClients, type RedisSource } from './bus-clients.ts'
+import type { RedisClient, RedisNode, RedisWatch } from './redis-client.ts'
 
 export interface ConnectionEvents extends Pick<RedisWatch, 'down'> {
   /** @param again - whether it was down before */

@@ -1,55 +1,55 @@
 // The primary's part in Socket.IO's cluster adapter: passes its messages on between workers. The adapter's own set-up
 // needs node:cluster workers; ours are plain child processes.
+import { goodbye, isAdapterMessage, Nodes, type AdapterMessage } from './adapter-message.ts'
 
 /** Whoever can get a message. */
-interface Recipient {
+export interface Recipient {
   relay(message: unknown): void
 }
-
-/** The adapter marks its messages so, and answers carry the uid of the node that asked. */
-interface AdapterMessage {
-  source: '_sio_adapter'
-  /** One node per worker and namespace. */
-  uid: unknown
-  nsp: unknown
-  requesterUid?: unknown
-}
-
-/** MessageType.ADAPTER_CLOSE in socket.io-adapter 2.5; versions that do not know it ignore it. */
-const ADAPTER_CLOSE = 13
 
 export interface Relay<R> {
   /** Takes what a worker sent; anything that is not the adapter's is left alone. */
   pass(from: R, message: unknown): void
   /** A worker has ended: says so to the others, on behalf of its nodes. */
   gone(worker: R): void
+  /** Takes what came from another host: it goes to workers here, and never further. */
+  deliver(message: AdapterMessage): void
+  /** Uid and namespace of every node here. */
+  nodes(): [uid: string, nsp: string][]
 }
 
-export function relaySocketIO<R extends Recipient>(others: () => Iterable<R>): Relay<R> {
+/** @param abroad - gets what is for other hosts, too, where there are some */
+export function relaySocketIO<R extends Recipient>(
+  workers: () => Iterable<R>,
+  abroad: (message: AdapterMessage) => void = () => {},
+): Relay<R> {
   // Which nodes a worker holds is learned from their first messages (every node says hello when it starts).
-  const nodes = new Map<R, Map<unknown, unknown>>()
+  const nodes = new Map<R, Nodes>()
+  const has = (worker: R, uid: string): boolean => nodes.get(worker)?.has(uid) === true
+  const toOthers = (message: AdapterMessage, from?: R): void => {
+    const { requesterUid: asker } = message
+    for (const worker of workers()) {
+      if (worker !== from && (asker === undefined || has(worker, asker))) worker.relay(message)
+    }
+  }
   return {
     pass(from, message) {
       if (!isAdapterMessage(message)) return
-      const own = nodes.get(from) ?? new Map<unknown, unknown>()
-      nodes.set(from, own.set(message.uid, message.nsp))
-      for (const worker of others()) {
-        const wanted = message.requesterUid === undefined || nodes.get(worker)?.has(message.requesterUid) === true
-        if (worker !== from && wanted) worker.relay(message)
-      }
+      const own = nodes.get(from) ?? new Nodes()
+      own.learn(message)
+      nodes.set(from, own)
+      toOthers(message, from)
+      const { requesterUid: asker } = message
+      if (asker === undefined || ![...nodes.keys()].some((worker) => has(worker, asker))) abroad(message)
     },
     gone(gone) {
-      // Without it the others would wait for the dead worker's answers, and fetchSockets() reject, until its heartbeat
-      // has been missing for 10 s.
       for (const [uid, nsp] of nodes.get(gone) ?? []) {
-        const goodbye = { source: '_sio_adapter', type: ADAPTER_CLOSE, uid, nsp }
-        for (const worker of others()) if (worker !== gone) worker.relay(goodbye)
+        toOthers(goodbye(uid, nsp), gone)
+        abroad(goodbye(uid, nsp))
       }
       nodes.delete(gone)
     },
+    deliver: (message) => toOthers(message),
+    nodes: () => [...nodes.values()].flatMap((own) => [...own]),
   }
-}
-
-function isAdapterMessage(message: unknown): message is AdapterMessage {
-  return typeof message === 'object' && message !== null && Reflect.get(message, 'source') === '_sio_adapter'
 }

@@ -1,40 +1,18 @@
 // Socket.IO across workers: picks the official adapter and attaches it.
-import type * as RedisAdapter from '@socket.io/redis-adapter'
 import type { Namespace, Server } from 'socket.io'
 import type { Drain } from '../protocol.ts'
-import { Reader } from '../option-reader.ts'
 import { workerSetup } from '../role.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
-import { clusterAdapter } from './cluster-adapter.ts'
-import { requireOptional } from './optional.ts'
-import { redisPair } from './redis-client.ts'
-
-/** Options of {@link attachSocketIO}. */
-export interface AttachOptions {
-  /**
-   * URL of the Redis to broadcast through, needed as soon as there is more than one host; `false` for none even where
-   * REDIS_URL is set.
-   * @default the REDIS_URL environment variable
-   * @example 'redis://127.0.0.1:6379'
-   */
-  redis?: string | false
-  /** Prefix of the Redis channels; applications that share a Redis need different ones. @default 'socket.io' */
-  channelPrefix?: string
-}
-
-/** The way that broadcasts take between workers. */
-export interface Backplane {
-  /** redis: through Redis. ipc: through the primary. none: not a worker, so there is nobody else. */
-  readonly kind: 'redis' | 'ipc' | 'none'
-  /** Why this one. */
-  readonly reason: string
-  /** Whether broadcasts reach the other workers now: false while Redis is away. */
-  readonly connected: boolean
-  /** Broadcasts that the other workers did not get because Redis was away. */
-  readonly lost: number
-  /** Closes the connections to Redis, if there are any. */
-  close(): Promise<void>
-}
+import { readAttachOptions, type AttachOptions, type Way } from './attach-options.ts'
+import {
+  bridgeAlone,
+  fixed,
+  throughBridge,
+  throughPrimary,
+  throughRedis,
+  type Backplane,
+  type Road,
+} from './backplane.ts'
 
 /**
  * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
@@ -50,16 +28,59 @@ export interface Backplane {
  * stickyListen(server, 3000)
  */
 export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
-  const { url, reason, channelPrefix } = readOptions(options)
+  const way = readAttachOptions(options)
   const setup = workerSetup()
-  if (setup === undefined) return notAWorker(io, url, reason, channelPrefix)
+  if (setup === undefined) return notAWorker(io, way)
   keepSessions(io)
   // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
   lifecycle.once('drain', (how) => closeClients(io, how))
-  const backplane = url === undefined ? throughPrimary(io, reason) : throughRedis(io, url, reason, channelPrefix)
+  const backplane = take(io, setUp(way))
   // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
-  if (setup.id === 0) setImmediate(() => lifecycle.logger.info('backplane.chosen', { kind: backplane.kind, reason }))
+  if (setup.id === 0) setImmediate(() => announce(io, backplane))
   return backplane
+}
+
+function setUp(way: Way): Road {
+  if (way.adapter === 'ipc') return throughPrimary(way.reason)
+  return way.adapter === 'bridge' ? throughBridge(way) : throughRedis(way)
+}
+
+function take(io: Server, { adapter, backplane }: Road): Backplane {
+  io.adapter(adapter as Parameters<Server['adapter']>[0])
+  eachNamespace(io, (namespace) => {
+    answerForErrors(namespace)
+    // The cluster adapter's timers would keep this process for as long as it is allowed to stay.
+    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') {
+      lifecycle.once('leave', () => void namespace.adapter.close())
+    }
+  })
+  return backplane
+}
+
+function announce(io: Server, { kind, adapter, reason }: Backplane): void {
+  lifecycle.logger.info('backplane.chosen', { kind, reason, adapter: adapter === kind ? undefined : adapter })
+  if (adapter === 'redis-streams' || !Reflect.get(Reflect.get(io, 'opts') as object, 'connectionStateRecovery')) return
+  const hint = "connectionStateRecovery does nothing with this adapter; write adapter: 'redis-streams'"
+  lifecycle.logger.warn('backplane.no-recovery', { adapter, hint })
+}
+
+/**
+ * Some adapters ask Redis how many servers there are first, nobody looks at what they return, and with Redis away an
+ * unhandled rejection would end the worker. Who asked hears of the error instead.
+ */
+function answerForErrors({ adapter }: Namespace): void {
+  const serverSideEmit = adapter.serverSideEmit.bind(adapter) as (packet: unknown[]) => unknown
+  adapter.serverSideEmit = (packet: unknown[]) => {
+    const answered = packet.at(-1)
+    Promise.resolve(serverSideEmit(packet)).catch((error: unknown) => {
+      if (typeof answered === 'function') answered(error)
+    })
+  }
+}
+
+function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
+  act(io.of('/'))
+  io.on('new_namespace', act)
 }
 
 /** Polling requests and upgrades find their session on whatever connection they come: its id names this process. */
@@ -80,12 +101,13 @@ function keepSessions(io: Server): void {
 }
 
 /** The primary; or one process alone, which needs nothing but Redis, if there are other hosts. */
-function notAWorker(io: Server, url: string | undefined, reason: string, channelPrefix: string): Backplane {
+function notAWorker(io: Server, way: Way): Backplane {
   let inner = fixed('none', 'this process is not a worker')
   const attach = (): void => {
     lifecycle.once('drain', (how) => closeClients(io, how))
-    inner = url === undefined ? toNobody(io) : throughRedis(io, url, reason, channelPrefix)
-    lifecycle.logger.info('backplane.chosen', { kind: inner.kind, reason: inner.reason })
+    if (way.adapter === 'ipc') inner = toNobody(io)
+    else inner = take(io, way.adapter === 'bridge' ? bridgeAlone(way) : throughRedis(way))
+    announce(io, inner)
   }
   // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
   // the program does.
@@ -94,6 +116,9 @@ function notAWorker(io: Server, url: string | undefined, reason: string, channel
   return {
     get kind() {
       return inner.kind
+    },
+    get adapter() {
+      return inner.adapter
     },
     get reason() {
       return inner.reason
@@ -118,65 +143,13 @@ function closeClients(io: Server, { grace, spread }: Drain): void {
   setTimeout(() => engine.close(), grace + spread).unref()
 }
 
-function readOptions(options: AttachOptions | undefined) {
-  const read = new Reader('attachSocketIO options', options)
-  const channelPrefix = read.string('channelPrefix') ?? 'socket.io'
-  const redis = read.raw('redis')
-  read.done()
-  if (redis !== undefined && redis !== false && (typeof redis !== 'string' || !/^rediss?:\/\/|^\//.test(redis))) {
-    throw read.wrong('redis', TypeError, 'false or a URL that starts with redis://', "'redis://127.0.0.1:6379'", redis)
-  }
-  if (redis === false) return { url: undefined, reason: 'the redis option is false', channelPrefix }
-  if (redis !== undefined) return { url: redis, reason: 'the redis option is set', channelPrefix }
-  const url = process.env['REDIS_URL'] || undefined
-  return { url, reason: `REDIS_URL is ${url === undefined ? 'not ' : ''}set`, channelPrefix }
-}
-
-function throughPrimary(io: Server, reason: string): Backplane {
-  io.adapter(clusterAdapter(workerSetup()?.serialization ?? 'json'))
-  // Its timers would keep this process for as long as it is allowed to stay.
-  const closeAtEnd = (namespace: Namespace) => lifecycle.once('leave', () => void namespace.adapter.close())
-  closeAtEnd(io.of('/'))
-  io.on('new_namespace', closeAtEnd)
-  return fixed('ipc', reason)
-}
-
-function throughRedis(io: Server, url: string, reason: string, key: string): Backplane {
-  const name = '@socket.io/redis-adapter'
-  const { createAdapter } = requireOptional(name, 'Socket.IO over Redis') as typeof RedisAdapter
-  const { id } = workerSetup() ?? {}
-  const pair = redisPair(url, {
-    up: () => lifecycle.logger.info('redis.up', { worker: id }),
-    down: (why) => lifecycle.logger.warn('redis.down', { worker: id, reason: why }),
-  })
-  lifecycle.once('leave', () => void pair.close())
-  io.adapter(createAdapter(pair.publisher, pair.subscriber, { key, publishOnSpecificResponseChannel: true }))
-  return {
-    kind: 'redis',
-    reason,
-    get connected() {
-      return pair.connected
-    },
-    get lost() {
-      return pair.lost
-    },
-    close: () => pair.close(),
-  }
-}
-
 /** Socket.IO's own adapter reaches the clients of this process; questions to other servers it only complains about. */
 function toNobody(io: Server): Backplane {
-  const answer = ({ adapter }: Namespace): void => {
+  eachNamespace(io, ({ adapter }) => {
     adapter.serverSideEmit = (packet: unknown[]) => {
       const answered = packet.at(-1)
       if (typeof answered === 'function') answered(null, [])
     }
-  }
-  answer(io.of('/'))
-  io.on('new_namespace', answer)
+  })
   return fixed('none', 'there is only this process')
-}
-
-function fixed(kind: 'ipc' | 'none', reason: string): Backplane {
-  return { kind, reason, connected: true, lost: 0, close: async () => {} }
 }

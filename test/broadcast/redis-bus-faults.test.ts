@@ -78,8 +78,8 @@ t.test('a Redis that hangs bounds what is sent to it', { skip }, async (t) => {
   const [a, b] = [open(t, { url: redis.url, maxBuffered }), open(t, { url: redis.url })]
   await b.count('load')
   await a.ready()
-  redis.stop()
-  t.teardown(() => redis.resume())
+  redis.freeze()
+  t.teardown(() => redis.thaw())
   for (let n = 0; n < 200; n++) {
     await a.publish('load', ...Array.from({ length: 20 }, (_, i) => said('a', n * 20 + i, 1_000)))
     await new Promise(setImmediate)
@@ -88,7 +88,7 @@ t.test('a Redis that hangs bounds what is sent to it', { skip }, async (t) => {
   t.ok(bufferedBytes <= maxBuffered && bufferedBytes > maxBuffered - 2_000, `${bufferedBytes} bytes wait`)
   t.ok(lost > 1_000 && lost < 4_000, `${lost} are lost`)
   t.equal(connected, true, 'nobody has said otherwise')
-  redis.resume()
+  redis.thaw()
   await until(
     'what was sent and what waited has come',
     async () => (await b.heard('load'))['a']?.count === 4_000 - lost,

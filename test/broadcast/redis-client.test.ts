@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import t from 'tap'
-import { redisPair, type RedisWatch } from '../../src/broadcast/redis-client.ts'
+import { redisPair, type RedisPair, type RedisWatch } from '../../src/broadcast/redis-client.ts'
 import { until } from '../support/clients.ts'
 import { missing } from '../support/installed.ts'
-import { startRedis } from '../support/redis.ts'
+import { startCluster, startRedis, startSentinel } from '../support/redis.ts'
 
 /** Notes what the watch is told. */
 function diary(): RedisWatch & { entries: string[] } {
@@ -53,4 +53,83 @@ t.test('closing while a subscription is on its way harms nobody', async (t) => {
   await pair.close()
   await ended
   t.equal(pair.connected, false)
+})
+
+/** What the subscriber has heard on a channel. */
+async function ear({ subscriber }: RedisPair): Promise<string[]> {
+  const heard: string[] = []
+  subscriber.on('message', (_: string, message: string) => heard.push(message))
+  await subscriber.subscribe('channel')
+  return heard
+}
+
+t.test('a Sentinel leads to the new master when the old one is gone', { skip: missing('redis-server') }, async (t) => {
+  const { port, master } = await startSentinel(t)
+  const watch = diary()
+  const pair = redisPair({ sentinels: [{ host: '127.0.0.1', port }], name: 'main' }, watch)
+  t.teardown(() => pair.close())
+  await until('both connections are up', () => pair.connected)
+  const heard = await ear(pair)
+  t.equal(await pair.publisher.publish('channel', 'before'), 1)
+  await master.kill()
+  await until('the loss is noticed', () => !pair.connected)
+  t.equal(await pair.publisher.publish('channel', 'lost'), 0)
+  await until('the replica has become the master', () => pair.connected, 20_000)
+  await until('the subscription stands', async () => (await pair.publisher.publish('channel', 'after')) === 1)
+  await until('it is heard', () => heard.includes('after'))
+  t.strictSame(heard.slice(0, 2), ['before', 'after'])
+  t.equal(watch.entries.filter((entry) => entry === 'up').length, 2)
+})
+
+t.test('a Cluster that goes away and comes back is told once each', { skip: missing('redis-server') }, async (t) => {
+  const nodes = await startCluster(t, 3)
+  const watch = diary()
+  const pair = redisPair({ cluster: [{ host: '127.0.0.1', port: nodes[1]!.port }] }, watch)
+  t.teardown(() => pair.close())
+  await until('both are up', () => pair.connected)
+  const heard = await ear(pair)
+  await pair.publisher.publish('channel', 'before')
+  await until('it is heard', () => heard.includes('before'))
+  await Promise.all(nodes.map((node) => node.kill()))
+  const began = performance.now()
+  t.equal(await pair.publisher.publish('channel', 'lost'), 0)
+  t.ok(performance.now() - began < 1_000, 'it fails at once')
+  t.equal(pair.lost, 1)
+  await until('the loss is noticed', () => !pair.connected, 20_000)
+  await Promise.all(nodes.map((node) => node.start()))
+  await until('it is back', () => pair.connected, 30_000)
+  const again = async () => {
+    await pair.publisher.publish('channel', 'after')
+    return heard.includes('after')
+  }
+  await until('the subscription stands', again, 20_000)
+  t.equal(watch.entries.length, 3)
+  t.match(watch.entries, ['up', /^down: /, 'up'])
+  t.notMatch(watch.entries[1], /refresh slots cache/, 'a node tells more than that all of them failed')
+})
+
+t.test('what Redis refuses is told, and harms nobody', { skip: missing('redis-server') }, async (t) => {
+  const { url } = await startRedis(t)
+  const refused: string[] = []
+  const watch = { ...diary(), refused: (command: string, reason: string) => refused.push(`${command}: ${reason}`) }
+  const admin = redisPair(url, diary())
+  t.teardown(() => admin.close())
+  await until('it is up', () => admin.connected)
+  await admin.publisher.call(
+    'ACL',
+    'SETUSER',
+    'app',
+    'on',
+    '>secret',
+    '+@all',
+    '-ssubscribe',
+    '-spublish',
+    'allchannels',
+  )
+  const pair = redisPair({ path: url, username: 'app', password: 'secret' }, watch)
+  t.teardown(() => pair.close())
+  await until('both connections are up', () => pair.connected)
+  await t.rejects(pair.subscriber.ssubscribe('channel'))
+  t.equal(await pair.publisher.spublish('channel', 'nobody gets it'), 0)
+  t.match(refused, [/^ssubscribe: NOPERM/, /^spublish: NOPERM/])
 })

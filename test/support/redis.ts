@@ -1,11 +1,14 @@
-// A real Redis of the test's own, on a Unix socket, that can be killed and started again.
+// Real Redis servers of the test's own, that can be killed and started again: alone, as a Cluster, under a Sentinel.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import net from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Redis } from 'ioredis'
 import type { Test } from 'tap'
+import { until } from './clients.ts'
 
 export interface PrivateRedis {
   /** For REDIS_URL. */
@@ -13,43 +16,120 @@ export interface PrivateRedis {
   start(): Promise<void>
   /** At once, as in a crash. */
   kill(): Promise<void>
-  /** It does nothing any more, and its connections stay; then it goes on. */
-  stop(): void
-  resume(): void
+  /** Stops it without an end, as a machine that hangs; and lets it go on. */
+  freeze(): void
+  thaw(): void
 }
 
-/** Starts it; ends it with the test. Skip the test with `missing('redis-server')`. */
-export async function startRedis(t: Test): Promise<PrivateRedis> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+/** Starts one on a Unix socket; ends it with the test. Skip the test with `missing('redis-server')`. */
+export async function startRedis(t: Test, ...args: string[]): Promise<PrivateRedis> {
+  const folder = newFolder(t)
   const url = join(folder, 'redis.sock')
+  return startServer(
+    t,
+    url,
+    ['--port', '0', '--unixsocket', url, '--dir', folder, ...args],
+    /ready to accept connections/i,
+  )
+}
+
+/** Masters that share the slots. */
+export async function startCluster(t: Test, size: number): Promise<(PrivateRedis & { port: number })[]> {
+  const ports = await freePorts(2 * size)
+  // The port for the nodes among themselves is 10,000 higher by default, which may be none.
+  const places = ports.slice(0, size).map((port, n) => ({ port, bus: ports[size + n] ?? 0 }))
+  const nodes = await Promise.all(
+    places.map(async ({ port, bus }) => {
+      const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-port', String(bus)]
+      return { ...(await startOnPort(t, port, ...args)), port }
+    }),
+  )
+  const clients = places.map(({ port }) => new Redis({ port, host: '127.0.0.1', retryStrategy: null }))
+  for (const [n, client] of clients.entries()) {
+    const [from, to] = [n, n + 1].map((part) => Math.floor((part * 16_384) / size)) as [number, number]
+    await client.cluster('ADDSLOTSRANGE', from, to - 1)
+    await client.cluster('SET-CONFIG-EPOCH', n + 1)
+  }
+  for (const { port, bus } of places.slice(1)) await clients[0]?.call('CLUSTER', 'MEET', '127.0.0.1', port, bus)
+  for (const client of clients) {
+    await until('the cluster is well', async () => {
+      const info = await client.cluster('INFO')
+      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${size}\r`)
+    })
+    client.disconnect()
+  }
+  return nodes
+}
+
+/** A master and a replica under a Sentinel that calls the master `main`. */
+export async function startSentinel(t: Test): Promise<{ port: number; master: PrivateRedis; replica: PrivateRedis }> {
+  const [masterPort = 0, replicaPort = 0, port = 0] = await freePorts(3)
+  const master = await startOnPort(t, masterPort)
+  const replica = await startOnPort(t, replicaPort, '--replicaof', `127.0.0.1 ${masterPort}`)
+  const file = join(newFolder(t), 'sentinel.conf')
+  // It writes into it what it learns.
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 3000',
+  ]
+  writeFileSync(file, lines.join('\n'))
+  await startServer(t, `redis://127.0.0.1:${port}`, [file, '--sentinel'], /\+monitor/)
+  const client = new Redis({ port, host: '127.0.0.1' })
+  const replicas = async () => ((await client.call('SENTINEL', 'REPLICAS', 'main')) as unknown[]).length
+  await until('the sentinel knows the replica', async () => (await replicas()) === 1)
+  client.disconnect()
+  return { port, master, replica }
+}
+
+function startOnPort(t: Test, port: number, ...args: string[]): Promise<PrivateRedis> {
+  const bound = ['--port', String(port), '--bind', '127.0.0.1', '--dir', newFolder(t)]
+  return startServer(t, `redis://127.0.0.1:${port}`, [...bound, ...args], /ready to accept connections/i)
+}
+
+async function startServer(t: Test, url: string, args: string[], ready: RegExp): Promise<PrivateRedis> {
   let server: ChildProcess | undefined
   const redis = {
     url,
     async start() {
-      const args = ['--port', '0', '--unixsocket', url, '--save', '', '--appendonly', 'no', '--dir', folder]
-      const started = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      const unsaved = args.includes('--sentinel') ? [] : ['--save', '', '--appendonly', 'no']
+      const started = spawn('redis-server', [...args, ...unsaved], { stdio: ['ignore', 'pipe', 'inherit'] })
       server = started
-      await new Promise<void>((ready, failed) => {
+      await new Promise<void>((done, failed) => {
         started.once('error', failed)
         started.once('exit', (code) => failed(new Error(`redis-server ended with code ${code}`)))
         createInterface(started.stdout).on('line', (line) => {
-          if (/ready to accept connections/i.test(line)) ready()
+          if (ready.test(line)) done()
         })
       })
     },
-    stop: () => void server?.kill('SIGSTOP'),
-    resume: () => void server?.kill('SIGCONT'),
     async kill() {
       if (server === undefined || server.exitCode !== null || server.signalCode !== null) return
       const exited = once(server, 'exit')
       server.kill('SIGKILL')
       await exited
     },
+    freeze: () => void server?.kill('SIGSTOP'),
+    thaw: () => void server?.kill('SIGCONT'),
   }
-  t.teardown(async () => {
-    await redis.kill()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  t.teardown(() => redis.kill())
   await redis.start()
   return redis
+}
+
+/** Different ones: all are taken before the first is let go. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as net.AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
+  return ports
+}
+
+function newFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }

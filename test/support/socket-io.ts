@@ -1,0 +1,95 @@
+// Clients of test/fixtures/socket-io-app.ts, each on a worker of the test's choice.
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
+import type { StickyOptions } from '../../src/index.ts'
+import type { AttachOptions } from '../../src/socket-io.ts'
+import { startBalancer, type Balancer, type Scope } from './balancer.ts'
+import { loopback, request, until } from './clients.ts'
+
+/** A worker of a host. */
+export interface Place {
+  balancer: Balancer
+  worker: number
+}
+
+export interface Visitor {
+  socket: Socket
+  id: string
+  /** Of the worker. */
+  pid: number
+  /** First arguments of the events of that name, in order. */
+  heard(event: string): unknown[]
+  /** What an application would write: `call('namespace', 'local', ['to', 'room'], ['emit', 'news', 1])`. */
+  call<T = unknown>(target: 'socket' | 'namespace' | 'adapter', ...chain: Step[]): Promise<T>
+  close(): void
+}
+
+type Step = string | [method: string, ...args: unknown[]]
+
+export interface VisitorOptions extends Partial<ManagerOptions & SocketOptions> {
+  namespace?: string
+}
+
+/** What hosts are started with besides. */
+export interface HostsSetup {
+  options?: StickyOptions
+  /** Of each host; the last one counts for those after it, too. */
+  env?: Record<string, string>[]
+}
+
+/** Starts hosts of some workers each, and waits until all know each other. */
+export async function startHosts(
+  scope: Scope,
+  hosts: number,
+  workers: number,
+  attach: AttachOptions,
+  { options = {}, env = [] }: HostsSetup = {},
+): Promise<Place[]> {
+  const balancers = await Promise.all(
+    Array.from({ length: hosts }, (_, n) =>
+      startBalancer(scope, {
+        fixture: 'socket-io-app',
+        options: { workers, ...options },
+        env: { REDIS_URL: '', FIXTURE_ATTACH: JSON.stringify(attach), ...(env[n] ?? env.at(-1)) },
+      }),
+    ),
+  )
+  await until('all workers know each other', () => allKnow(balancers, hosts * workers))
+  return balancers.flatMap((balancer) => Array.from({ length: workers }, (_, worker) => ({ balancer, worker })))
+}
+
+/** Whether the workers that were asked count so many. */
+export async function allKnow(balancers: Balancer[], workers: number): Promise<boolean> {
+  const replies = await Promise.all(balancers.map(({ port }) => request({ port })))
+  return replies.every((reply) => reply['nodes'] === workers)
+}
+
+/** An address whose connections go to that worker. */
+export async function addressOf({ balancer, worker }: Place): Promise<string> {
+  let n = 1
+  while ((await balancer.explain(loopback(n))).worker !== worker) n++
+  return loopback(n)
+}
+
+/** Connects; ends with the scope. */
+export async function visit(scope: Scope, place: Place, options: VisitorOptions = {}): Promise<Visitor> {
+  const { namespace = '/', ...more } = options
+  const how = { transports: ['websocket'], localAddress: await addressOf(place), forceNew: true, ...more }
+  const socket = io(`http://127.0.0.1:${place.balancer.port}${namespace}`, how as Partial<ManagerOptions>)
+  scope.teardown(async () => void socket.close())
+  const events: [name: string, ...args: unknown[]][] = []
+  socket.onAny((name: string, ...args: unknown[]) => events.push([name, ...args]))
+  await new Promise<void>((done, fail) => socket.once('connect', done).once('connect_error', fail))
+  await until('it is greeted', () => events.length > 0)
+  return {
+    socket,
+    id: socket.id!,
+    pid: events[0]![1] as number,
+    heard: (event) => events.filter(([name]) => name === event).map(([, first]) => first),
+    async call<T>(target: string, ...chain: Step[]) {
+      const reply = (await socket.timeout(20_000).emitWithAck('call', target, chain)) as Record<string, unknown>
+      if (reply['error'] === undefined) return reply['result'] as T
+      throw Object.assign(new Error(reply['error'] as string), { responses: reply['responses'] })
+    },
+    close: () => socket.close(),
+  }
+}
