@@ -57,10 +57,7 @@ function readRedisOption(
   const value = read.raw('redis')
   const none = (reason: string) => ({ settings: undefined, reason })
   const some = (options: unknown, reason: string) => {
-    const inner = new Reader('redis', { maxBuffered, ...(options as object) })
-    const settings = readRedis(inner)
-    inner.done()
-    return { settings, reason }
+    return { settings: readRedis(new Reader('redis', { maxBuffered, ...(options as object) })), reason }
   }
   if (typeof value === 'string' && isRedisUrl(value)) return some({ url: value }, 'the redis option is set')
   if (typeof value === 'object' && value !== null) return some(value, 'the redis option is set')

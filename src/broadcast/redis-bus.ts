@@ -33,10 +33,7 @@ const LAST_WORDS = 1_000
  * const bus = redisBus({ url: 'redis://127.0.0.1:6379' })
  */
 export function redisBus(options?: RedisBusOptions): Bus {
-  const read = new Reader('redisBus options', options)
-  const settings = readRedis(read)
-  read.done()
-  return openRedis(settings, 'redisBus() was asked for')
+  return openRedis(readRedis(new Reader('redisBus options', options)), 'redisBus() was asked for')
 }
 
 export function openRedis(settings: RedisSettings, reason: string): Bus {

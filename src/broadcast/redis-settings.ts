@@ -43,23 +43,26 @@ export interface RedisSettings {
   readonly maxBuffered: number
 }
 
-/** @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION */
+/** @param read - of these options and no other @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION */
 export function readRedis(read: Reader): RedisSettings {
   const client = readClient(read)
   const options = readOptions(read)
-  const url = readUrl(read) ?? (client === undefined && options === undefined ? process.env['REDIS_URL'] : undefined)
-  if (url !== undefined && client !== undefined) {
-    throw read.wrong('url', TypeError, 'nothing beside client', 'undefined', url)
-  }
-  if (!url && client === undefined && options === undefined) {
-    throw read.wrong('url', TypeError, 'a URL, as REDIS_URL is not set', "'redis://127.0.0.1:6379'", url)
-  }
-  return {
-    source: { url, options, client },
+  const given = readUrl(read)
+  const settings = {
     sharded: readSharded(read),
     prefix: read.string('prefix') ?? 'holdfast',
     maxBuffered: read.integer('maxBuffered', { min: 1024, max: 0xffff_ffff, fallback: MAX_BUFFERED }),
   }
+  read.done()
+  if (given !== undefined && client !== undefined) {
+    throw read.wrong('url', TypeError, 'nothing beside client', 'undefined', given)
+  }
+  const url =
+    given ?? (client === undefined && options === undefined ? process.env['REDIS_URL'] || undefined : undefined)
+  if (url === undefined && client === undefined && options === undefined) {
+    throw read.wrong('url', TypeError, 'a URL, as REDIS_URL is not set', "'redis://127.0.0.1:6379'", url)
+  }
+  return { source: { url, options, client }, ...settings }
 }
 
 function readUrl(read: Reader): string | undefined {

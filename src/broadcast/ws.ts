@@ -1,7 +1,7 @@
 // Topics for WebSockets of `ws`: who is in a topic gets what is published on it, on whichever worker or machine.
 //
-// A message is made into bytes once and every client of this worker is sent the same bytes. `ws` makes a frame header per
-// client (2 to 10 bytes): it has no public way to send a frame that was made before.
+// A message is made into bytes once, and every client of this worker is sent the same bytes. `ws` makes the header of a
+// frame (2 to 10 bytes) for each of them: it can make a frame ahead (Sender.frame), and has no public way to send one.
 import { randomBytes } from 'node:crypto'
 import { misuse, Reader, show } from '../option-reader.ts'
 import type { Bus, BusMessage } from './bus.ts'
