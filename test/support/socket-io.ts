@@ -5,10 +5,10 @@ import type { AttachOptions } from '../../src/socket-io.ts'
 import { startBalancer, type Balancer, type Scope } from './balancer.ts'
 import { loopback, request, until } from './clients.ts'
 
-/** A worker of a host. */
+/** A worker of a host; or the one process where there are none. */
 export interface Place {
   balancer: Balancer
-  worker: number
+  worker?: number
 }
 
 export interface Visitor {
@@ -68,6 +68,7 @@ export async function allKnow(balancers: Balancer[], workers: number): Promise<b
 
 /** An address whose connections go to that worker. */
 export async function addressOf({ balancer, worker }: Place): Promise<string> {
+  if (worker === undefined) return '127.0.0.1'
   let n = 1
   while ((await balancer.explain(loopback(n))).worker !== worker) n++
   return loopback(n)
