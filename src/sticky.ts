@@ -84,6 +84,8 @@ export interface WorkerStatus {
   slots: number
   /** Connections waiting for it or not yet acknowledged by it. */
   pending: number
+  /** Socket.IO's broadcasts that the process did not get, because too many waited for it. */
+  dropped: number
   /** What the process last told of itself; null before its first beat. */
   beat: Beat | null
   /** How the process before it ended; the last lines of its stderr, oldest first. */

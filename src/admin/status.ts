@@ -56,6 +56,7 @@ function workerStatus(member: Supervisor['members'][number], { table, steering }
     restarts,
     slots: table.owners.reduce((sum, owner) => sum + Number(owner === id), 0),
     pending: steering.pendingOf(id),
+    dropped: current?.dropped ?? 0,
     beat: current?.beat === undefined ? null : beatOf(current.beat),
     lastExit: lastExit === undefined ? null : exitStatus(lastExit),
   }

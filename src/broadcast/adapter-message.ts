@@ -21,6 +21,11 @@ export function isAdapterMessage(message: unknown): message is AdapterMessage {
   return typeof message === 'object' && message !== null && Reflect.get(message, 'source') === '_sio_adapter'
 }
 
+/** About how many bytes it is; what is outside counts as 128. */
+export function sizeOf({ packed }: AdapterMessage): number {
+  return 128 + (packed?.length ?? 0)
+}
+
 /** A node is there: MessageType.HEARTBEAT. */
 const HEARTBEAT = 2
 

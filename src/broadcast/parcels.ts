@@ -1,5 +1,5 @@
 // What is said in one turn of the loop and goes to the same channel travels as one.
-import type { AdapterMessage } from './adapter-message.ts'
+import { sizeOf, type AdapterMessage } from './adapter-message.ts'
 
 /** Messages for a channel, and about how many bytes they are. */
 export interface Parcel {
@@ -9,9 +9,6 @@ export interface Parcel {
 
 /** Bytes after which a parcel goes at once. */
 const FULL = 256 * 1024
-
-/** About what a message takes besides its inside. */
-const OUTSIDE = 128
 
 export class Parcels {
   readonly #parcels = new Map<string, Parcel>()
@@ -26,7 +23,7 @@ export class Parcels {
     const parcel = this.#parcels.get(channel) ?? { messages: [], bytes: 0 }
     this.#parcels.set(channel, parcel)
     parcel.messages.push(message)
-    parcel.bytes += OUTSIDE + (message.packed?.length ?? 0)
+    parcel.bytes += sizeOf(message)
     if (parcel.bytes > FULL) this.flush()
     else this.#shipping ??= setImmediate(() => this.flush())
   }

@@ -80,7 +80,7 @@ export function redisPair(target: RedisTarget, watch: RedisWatch, { sharded = fa
   let reason = 'not connected yet'
 
   const ready = (): void => {
-    if (up === true || clients.some(({ status }) => status !== 'ready')) return
+    if (up === true || !clients.every(isReady)) return
     up = true
     reason = 'it closed the connection'
     watch.up()
@@ -100,6 +100,7 @@ export function redisPair(target: RedisTarget, watch: RedisWatch, { sharded = fa
     })
     client.on('ready', ready)
     client.on('close', closed)
+    if (client.isCluster && !offline.enableOfflineQueue) connectToNodes(client, ready)
     clients.push(client)
     return client
   }
@@ -140,8 +141,7 @@ export function redisPair(target: RedisTarget, watch: RedisWatch, { sharded = fa
     another: patient,
     lose: () => void lost++,
     async listeners(channel) {
-      const nodes = publisher.isCluster ? (publisher as unknown as Cluster).nodes() : [publisher]
-      const counts = await Promise.all(nodes.map((node) => node.pubsub('NUMSUB', channel)))
+      const counts = await Promise.all(nodesOf(publisher, 'all').map((node) => node.pubsub('NUMSUB', channel)))
       return counts.reduce((sum, [, count]) => sum + Number(count), 0)
     },
     get connected() {
@@ -191,6 +191,35 @@ function newClient(ioredis: typeof IoRedis, target: RedisTarget, offline: Offlin
   // It has the same commands and events.
   return client as unknown as Redis
 }
+
+/**
+ * A Cluster connects to a node at its first command, and those that follow would fail until it is there. Not before the
+ * Cluster itself is ready: it asks a node whether it is, and that must not fail.
+ */
+function connectToNodes(client: Redis, changed: () => void): void {
+  const connect = (node: Redis): void => {
+    node.once('ready', changed)
+    if (node.status === 'wait') node.connect().catch(toldByNode)
+  }
+  client.on('ready', () => nodesOf(client, 'all').forEach(connect))
+  client.on('+node', (node: Redis) => client.status === 'ready' && connect(node))
+  client.on('-node', changed)
+}
+
+/** A Cluster that publishes needs a connection to each master. */
+function isReady(client: Redis): boolean {
+  const { status, isCluster, options } = client
+  const publishes = isCluster && options.enableOfflineQueue === false
+  return status === 'ready' && (!publishes || nodesOf(client, 'master').every((node) => node.status === 'ready'))
+}
+
+/** The one server, or all of a Cluster. */
+function nodesOf(client: Redis, role: 'master' | 'all'): Redis[] {
+  return client.isCluster ? (client as unknown as Cluster).nodes(role) : [client]
+}
+
+/** Its 'end' makes the Cluster look for another one. */
+function toldByNode(): void {}
 
 /** Puts something around commands of a client, by their names. */
 export function replace(

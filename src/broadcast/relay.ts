@@ -1,10 +1,11 @@
 // The primary's part in Socket.IO's cluster adapter: passes its messages on between workers. The adapter's own set-up
 // needs node:cluster workers; ours are plain child processes.
-import { goodbye, isAdapterMessage, Nodes, type AdapterMessage } from './adapter-message.ts'
+import { goodbye, isAdapterMessage, Nodes, sizeOf, type AdapterMessage } from './adapter-message.ts'
 
 /** Whoever can get a message. */
 export interface Recipient {
-  relay(message: unknown): void
+  /** @param bytes - about how many they are */
+  relay(message: unknown, bytes: number): void
 }
 
 export interface Relay<R> {
@@ -29,7 +30,7 @@ export function relaySocketIO<R extends Recipient>(
   const toOthers = (message: AdapterMessage, from?: R): void => {
     const { requesterUid: asker } = message
     for (const worker of workers()) {
-      if (worker !== from && (asker === undefined || has(worker, asker))) worker.relay(message)
+      if (worker !== from && (asker === undefined || has(worker, asker))) worker.relay(message, sizeOf(message))
     }
   }
   return {

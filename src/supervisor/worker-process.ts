@@ -41,6 +41,9 @@ const CLOSE_TIMEOUT = 1_000
 /** Milliseconds on top of a worker's own deadline, so that its last words come through. */
 const LAST_WORDS = 500
 
+/** Bytes of broadcasts that may wait in the channel to one worker. */
+const MAX_RELAYING = 32 * 1024 * 1024
+
 export class WorkerProcess {
   readonly child: ChildProcess
   readonly startedAt = performance.now()
@@ -63,6 +66,8 @@ export class WorkerProcess {
   #lastSign = performance.now()
   #givenUpAt = -Infinity
   #beat: Beat | undefined
+  #relaying = 0
+  #dropped = 0
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
   #expected = false
@@ -156,9 +161,17 @@ export class WorkerProcess {
     postToWorker(this.child, message)
   }
 
-  /** Passes on somebody else's message, such as Socket.IO's. */
-  relay(message: unknown): void {
-    if (this.child.connected) this.child.send(message as object, () => {})
+  /** Broadcasts that it did not get, because too many waited for it. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  /** Passes on somebody else's message, such as Socket.IO's; a worker that hangs must not fill the memory. */
+  relay(message: unknown, bytes: number): void {
+    if (!this.child.connected) return
+    if (this.#relaying + bytes > MAX_RELAYING) return void this.#dropped++
+    this.#relaying += bytes
+    this.child.send(message as object, () => (this.#relaying -= bytes))
   }
 
   /** Asks the worker to finish, and ends it when it has not by the deadline. */

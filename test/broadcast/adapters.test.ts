@@ -13,27 +13,26 @@ for (const [transport, env] of [
   t.test(`ipc over ${transport}`, async (t) => {
     const places = await startHosts(t, 1, 3, { adapter: 'ipc' }, { env: [env] })
     t.match(await places[0]!.balancer.status(), { steering: { transport } })
-    await adapterContract(t, { places })
+    await adapterContract(t, places)
   })
 }
 
 t.test('redis, on two hosts', { skip }, async (t) => {
   const redis = await startRedis(t)
   const places = await startHosts(t, 2, 2, { adapter: 'redis', redis: redis.url })
-  await adapterContract(t, { places }, { 'binary between servers': '@socket.io/redis-adapter sends it as JSON' })
+  await adapterContract(t, places, { 'binary between servers': '@socket.io/redis-adapter sends it as JSON' })
 })
 
 t.test('redis-sharded, on two hosts', { skip }, async (t) => {
   const redis = await startRedis(t)
   const places = await startHosts(t, 2, 2, { adapter: 'redis-sharded', redis: redis.url })
-  // It subscribes to a room's channel when somebody joins, on the connection that answers this after that.
-  await adapterContract(t, { places, settle: (visitor) => visitor.call('adapter', 'subClient', ['ping']) })
+  await adapterContract(t, places)
 })
 
 t.test('redis-streams, on two hosts', { skip }, async (t) => {
   const redis = await startRedis(t)
   const places = await startHosts(t, 2, 2, { adapter: 'redis-streams', redis: redis.url })
-  await adapterContract(t, { places })
+  await adapterContract(t, places)
 })
 
 t.test('bridge, on two hosts of which one has a channel that speaks JSON', { skip }, async (t) => {
@@ -45,5 +44,5 @@ t.test('bridge, on two hosts of which one has a channel that speaks JSON', { ski
     { adapter: 'bridge', redis: redis.url },
     { env: [{}, { HOLDFAST_NATIVE: '0' }] },
   )
-  await adapterContract(t, { places })
+  await adapterContract(t, places)
 })

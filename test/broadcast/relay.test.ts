@@ -2,6 +2,7 @@ import t from 'tap'
 import { relaySocketIO } from '../../src/broadcast/relay.ts'
 import { startBalancer } from '../support/balancer.ts'
 import { request, until } from '../support/clients.ts'
+import { visit } from '../support/socket-io.ts'
 
 t.test('nobody waits for the answers of a worker that has crashed', async (t) => {
   const options = { workers: 3, restart: { minDelay: 60_000, maxDelay: 60_000 } }
@@ -77,4 +78,21 @@ t.test('for a worker that has ended each of its nodes says goodbye, once', async
   relay.gone(a)
   relay.gone({ ...a })
   t.equal(b.got.length, 2, 'and nobody that was never heard of')
+})
+
+t.test('a worker that hangs does not fill the memory of the primary', async (t) => {
+  const options = { workers: 2, health: { deadline: 120_000 }, limits: { holdTimeout: 120_000 } }
+  const balancer = await startBalancer(t, { fixture: 'socket-io-app', options, env: { REDIS_URL: '' } })
+  const [speaker, listener] = await Promise.all([0, 1].map((worker) => visit(t, { balancer, worker })))
+  process.kill(listener!.pid, 'SIGSTOP')
+  const much = Buffer.alloc(512 * 1024)
+  for (let n = 0; n < 120; n++) await speaker!.call('namespace', ['emit', 'flood', n, much])
+  const dropped = async () => (await balancer.status()).workers[1]!.dropped
+  await until('it is counted', async () => (await dropped()) >= 40)
+  process.kill(listener!.pid, 'SIGCONT')
+  await until('what waited arrives', () => listener!.heard('flood').length >= 60)
+  await speaker!.call('namespace', ['emit', 'flood', 'and on it goes'])
+  await until('and what comes then', () => listener!.heard('flood').includes('and on it goes'))
+  t.equal(listener!.heard('flood').length - 1 + (await dropped()), 120, 'nothing is lost that is not counted')
+  t.equal(speaker!.heard('flood').length, 121)
 })

@@ -5,10 +5,10 @@ import type { AttachOptions } from '../../src/socket-io.ts'
 import { startBalancer, type Balancer, type Scope } from './balancer.ts'
 import { loopback, request, until } from './clients.ts'
 
-/** A worker of a host. */
+/** A worker of a host; or the one process where there are none. */
 export interface Place {
   balancer: Balancer
-  worker: number
+  worker?: number
 }
 
 export interface Visitor {
@@ -19,10 +19,12 @@ export interface Visitor {
   /** First arguments of the events of that name, in order. */
   heard(event: string): unknown[]
   /** What an application would write: `call('namespace', 'local', ['to', 'room'], ['emit', 'news', 1])`. */
-  call<T = unknown>(target: 'socket' | 'namespace' | 'adapter', ...chain: Step[]): Promise<T>
+  call<T = unknown>(target: Target, ...chain: Step[]): Promise<T>
   close(): void
 }
 
+/** main: the namespace `/`, whatever the visitor's own. */
+type Target = 'socket' | 'namespace' | 'main' | 'adapter'
 type Step = string | [method: string, ...args: unknown[]]
 
 export interface VisitorOptions extends Partial<ManagerOptions & SocketOptions> {
@@ -53,7 +55,8 @@ export async function startHosts(
       }),
     ),
   )
-  await until('all workers know each other', () => allKnow(balancers, hosts * workers))
+  // A question that is asked too early is waited for 5 s.
+  await until('all workers know each other', () => allKnow(balancers, hosts * workers), 30_000)
   return balancers.flatMap((balancer) => Array.from({ length: workers }, (_, worker) => ({ balancer, worker })))
 }
 
@@ -65,6 +68,7 @@ export async function allKnow(balancers: Balancer[], workers: number): Promise<b
 
 /** An address whose connections go to that worker. */
 export async function addressOf({ balancer, worker }: Place): Promise<string> {
+  if (worker === undefined) return '127.0.0.1'
   let n = 1
   while ((await balancer.explain(loopback(n))).worker !== worker) n++
   return loopback(n)
