@@ -1,4 +1,5 @@
 // npm run bench: asks the questions, prints the tables, and says with its exit code whether everybody answered.
+import { broadcast } from './broadcast.ts'
 import { connections } from './connections.ts'
 import { hash } from './hash.ts'
 import { requests } from './requests.ts'
@@ -18,6 +19,7 @@ const QUESTIONS: Record<string, (settings: Settings) => Promise<Report>> = {
   requests,
   scale,
   sessions,
+  broadcast,
   standby,
   slots,
   hash,
@@ -30,6 +32,7 @@ Questions (all of them by default):
   requests           server CPU per request and per WebSocket message on open connections
   scale              1 to 8 workers; 10,000 and 50,000 idle WebSockets; a killed worker
   sessions           server CPU of the session layer, at home and at another worker
+  broadcast          messages from worker to worker: the bus, Socket.IO's adapters, process.send
   standby            a killed worker: a new process against a spare one
   slots              balance and disruption of the slot table, against other hashes
   hash               nanoseconds from an address to its worker
@@ -40,7 +43,8 @@ Options:
   --connections N    short connections per round and contender (20000)
   --node PATH        run the servers with this Node.js binary
   --only NAME,...    some contenders: single, reuseport, kernel, handoff, node-ipc, cluster, sticky-session,
-                     sticky-cluster, socket.io-sticky, nginx-http, nginx-stream, haproxy
+                     sticky-cluster, socket.io-sticky, nginx-http, nginx-stream, haproxy; of broadcast: naive,
+                     ipc-bus, redis-bus, cluster-adapter, redis-adapter
   --write            keep the figures in bench/results, renew bench/README.md and bench/plots
   --help
 

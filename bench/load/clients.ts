@@ -130,6 +130,6 @@ function answerOf(text: string): number | undefined {
 }
 
 /** A text message as a client sends it; RFC 6455, section 5.2. The mask is zero: it costs the server the same. */
-function maskedFrame(text: Buffer): Buffer {
+export function maskedFrame(text: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text])
 }

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { keptAlive, sessionKey, shortConnection, webSocket, type Answered, type Conversation } from './clients.ts'
 import { sourceAddress, type Outcome, type Task } from './load.ts'
+import { inRooms, storm } from './rooms.ts'
 
 /** What idle tasks opened; it stays open until the process ends. */
 const held: Conversation[] = []
@@ -32,6 +33,10 @@ async function run(task: Task): Promise<Outcome> {
       return operations(task, (n, answered) => {
         void hold(webSocket(task.port, address(n)), answered)
       })
+    case 'rooms':
+      return inRooms(task)
+    case 'storm':
+      return storm(task)
     default:
       return probe(task, address(0))
   }

@@ -5,9 +5,10 @@
 export interface Task {
   /**
    * connections: connect, one request, reset; requests: GETs on kept-alive connections; messages: WebSocket echoes;
-   * idle: opens WebSockets and keeps them; probe: connects from address number `first` until somebody answers.
+   * idle: opens WebSockets and keeps them; probe: connects from address number `first` until somebody answers; rooms:
+   * messages from one WebSocket to another, on another worker; storm: messages from one worker to all others.
    */
-  kind: 'connections' | 'requests' | 'messages' | 'idle' | 'probe'
+  kind: 'connections' | 'requests' | 'messages' | 'idle' | 'probe' | 'rooms' | 'storm'
   port: number
   count: number
   concurrency: number
@@ -16,6 +17,8 @@ export interface Task {
   first?: number
   /** Each client says which session it is of: one of the worker that has its connection, or of another. */
   session?: 'home' | 'away'
+  /** What the rooms' WebSockets speak. */
+  dialect?: 'ws' | 'socket.io'
 }
 
 export interface Outcome {

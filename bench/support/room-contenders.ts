@@ -1,0 +1,56 @@
+// Who can carry messages from worker to worker.
+import { environment, server, type Contender, type Setup } from './contender.ts'
+import { startRedis } from './private-redis.ts'
+import { launch, type Program } from './program.ts'
+
+export type Dialect = 'ws' | 'socket.io'
+
+export interface Carrier extends Contender {
+  /** What its clients speak. */
+  dialect: Dialect
+}
+
+export const NAIVE = { name: 'naive', label: 'a process.send per message' }
+
+export const CARRIERS: readonly Carrier[] = [
+  { ...NAIVE, dialect: 'ws', start: async (setup) => [await rooms(setup, 'rooms-naive', {})] },
+  {
+    name: 'ipc-bus',
+    label: 'Holdfast bus, IPC',
+    dialect: 'ws',
+    start: async (setup) => [await rooms(setup, 'rooms', {})],
+  },
+  { name: 'redis-bus', label: 'Holdfast bus, Redis', dialect: 'ws', start: (setup) => withRedis(setup, {}) },
+  {
+    name: 'cluster-adapter',
+    label: 'Socket.IO, cluster-adapter',
+    dialect: 'socket.io',
+    start: async (setup) => [await rooms(setup, 'rooms', { BENCH_CARRIER: 'socket.io' })],
+  },
+  {
+    name: 'redis-adapter',
+    label: 'Socket.IO, redis-adapter',
+    dialect: 'socket.io',
+    start: (setup) => withRedis(setup, { BENCH_CARRIER: 'socket.io' }),
+  },
+]
+
+function rooms(setup: Setup, program: string, env: Record<string, string>): Promise<Program> {
+  return launch({
+    command: setup.node,
+    args: [server(program)],
+    env: { ...environment(setup), REDIS_URL: '', HOLDFAST_NATIVE: '', ...env },
+    ready: setup.workers,
+  })
+}
+
+/** Its CPU time counts. */
+async function withRedis(setup: Setup, env: Record<string, string>): Promise<Program[]> {
+  const redis = await startRedis()
+  try {
+    return [redis.program, await rooms(setup, 'rooms', { ...env, BENCH_REDIS: redis.path })]
+  } catch (error) {
+    await redis.program.stop()
+    throw error
+  }
+}

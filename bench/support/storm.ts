@@ -1,0 +1,50 @@
+// A storm of messages from one worker to all others, asked for by a request: GET /storm/20000. Whoever carries them has to be
+// able to publish and to subscribe, that is all.
+import type { RequestListener } from 'node:http'
+
+export interface Storm {
+  publish(channel: string, text: string): void
+  /** Messages of other workers; those of this one may come too. */
+  subscribe(channel: string, heard: (text: string) => void): void
+}
+
+/** Messages published in one turn of the loop. */
+const BURST = 50
+
+const TEXT = 'x'.repeat(50)
+
+/** @returns answers when the other workers have heard all of it */
+export function stormOn(workers: number, { publish, subscribe }: Storm): RequestListener {
+  const me = String(process.pid)
+  let heard = 0
+  let done = (): void => {}
+  let missing = 0
+  subscribe('storm', (text) => {
+    heard++
+    const [from, last] = text.startsWith('last ') ? text.split(' ').slice(1) : []
+    if (last === undefined || from === me) return
+    const isAll = heard === Number(last)
+    heard = 0
+    publish('storm-heard', `${from} ${isAll ? 'all' : 'some'}`)
+  })
+  subscribe('storm-heard', (text) => {
+    if (text === `${me} all` && --missing === 0) done()
+  })
+  return ({ url = '' }, response) => {
+    const count = Number(/^\/storm\/(\d+)$/.exec(url)?.[1] ?? 0)
+    // What the bench asks to see whether anybody is there.
+    if (count === 0) return void response.end(`ok ${me.padStart(8)}`)
+    missing = workers - 1
+    done = () => {
+      heard = 0
+      response.end('all heard')
+    }
+    let sent = 0
+    const burst = (): void => {
+      for (let i = 0; i < BURST && sent < count - 1; i++, sent++) publish('storm', TEXT)
+      if (sent < count - 1) setImmediate(burst)
+      else publish('storm', `last ${me} ${count}`)
+    }
+    burst()
+  }
+}
