@@ -9,6 +9,7 @@ import { misuse, show } from './option-reader.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import type { Address } from './protocol.ts'
 import { Ownership } from './ownership.ts'
+import { BusRelay } from './broadcast/bus-relay.ts'
 import { relaySocketIO, type Relay } from './broadcast/relay.ts'
 import { SafeEmitter } from './safe-emitter.ts'
 import { checkEntry, type Settings } from './settings.ts'
@@ -42,6 +43,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #steeringReason = 'not chosen yet'
   readonly #supervisor: Supervisor
   readonly #relay: Relay<WorkerProcess>
+  readonly #bus: BusRelay
   readonly #neverReady = new Set<number>()
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
@@ -73,6 +75,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#native = chooseTransport()
     this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
     this.#relay = relaySocketIO(() => this.#supervisor.processes)
+    const { serialization } = this.#native.transport
+    this.#bus = new BusRelay(serialization, settings.logger, () => this.#supervisor.processes)
     this.#steering = new Handoff(settings, this.#native.libc, this.#ownership.table, this.#steeringEvents)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
@@ -123,6 +127,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       reason: this.#steeringReason,
       transport: this.#native.transport.name,
       supervisor: this.#supervisor,
+      bus: this.#bus.status(),
     })
   }
 
@@ -189,6 +194,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     return workerProgram(this.#settings, this.#native.transport, post, (child, endpoint) => {
       this.#endpoints.set(child, endpoint)
       this.#directory.started(child, instance)
+      this.#bus.started(child)
     })
   }
 

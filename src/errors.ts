@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   HOLDFAST_OWNER_GONE: 'the worker that has this session ended before it answered',
   HOLDFAST_TARGET_LISTENS: 'the application called listen() on a server that stickyListen attaches',
   HOLDFAST_MISSING_PACKAGE: 'an optional package that was asked for is not installed',
+  HOLDFAST_BUS_AWAY: 'the bus can not reach the others now',
   HOLDFAST_CLOSED: 'the balancer was closed before it got there',
 } as const
 

@@ -91,6 +91,8 @@ export type ToWorker =
   | { type: 'workers'; workers: number }
   /** Who has which sessions: the processes with a private door, and the worker of each slot. */
   | { type: 'peers'; peers: Peer[]; owners: readonly number[] }
+  /** What the bus carries to you; broadcast/frames.ts. */
+  | { type: 'bus'; frame: Frame }
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -113,6 +115,11 @@ export type ToPrimary =
   | { type: 'reachable' }
   /** The socket that comes along is that process's. */
   | { type: 'move'; instance: number }
+  /** What the bus carries from here, and what it is asked for. */
+  | { type: 'bus'; frame: Frame }
+
+/** Bytes, or the same in base64 where the channel speaks JSON. */
+export type Frame = Uint8Array | string
 
 /** What has to be there besides the type. Both ends are the same program, so only what is computed with is checked. */
 type Fields = Readonly<Record<string, (value: unknown) => boolean>>
@@ -126,6 +133,7 @@ const toWorker: Record<ToWorker['type'], Fields> = {
   become: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
   workers: { workers: Number.isSafeInteger },
   peers: { peers: Array.isArray, owners: Array.isArray },
+  bus: { frame: isFrame },
 }
 
 const toPrimary: Record<ToPrimary['type'], Fields> = {
@@ -146,6 +154,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
   },
   reachable: {},
   move: { instance: Number.isSafeInteger },
+  bus: { frame: isFrame },
 }
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */
@@ -182,6 +191,10 @@ function open(raw: unknown, messages: Readonly<Record<string, Fields>>): unknown
 
 function isSlots(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < 256)
+}
+
+function isFrame(value: unknown): value is Frame {
+  return typeof value === 'string' || value instanceof Uint8Array
 }
 
 function isNumbers(value: unknown): value is number[] {

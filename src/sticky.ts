@@ -1,10 +1,12 @@
 // What stickyListen returns, as types: one union over the two roles.
 import type { EventEmitter } from 'node:events'
+import type { BusRelayStatus } from './broadcast/bus-relay.ts'
 import type { StickyError } from './errors.ts'
 import type { Address, Beat, Drain } from './protocol.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-process.ts'
 
+export type { BusRelayStatus } from './broadcast/bus-relay.ts'
 export type { Address, Beat, Drain } from './protocol.ts'
 export type { CloseReason, SteeringCounters } from './steering/steering.ts'
 export type { WorkerState } from './supervisor/worker-process.ts'
@@ -106,6 +108,8 @@ export interface Status {
   /** Kernel steering: connections queued in the kernel, by slot. */
   queues?: number[]
   connections: SteeringCounters & { pending: number }
+  /** What the primary carries between the workers' buses. */
+  bus: BusRelayStatus
 }
 
 /** The process that owns the port. */

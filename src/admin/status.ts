@@ -19,10 +19,11 @@ export interface Parts {
   reason: string
   transport: TransportName
   supervisor: Supervisor
+  bus: Status['bus']
 }
 
 export function snapshot(parts: Parts, now = performance.now()): Status {
-  const { startedAt, address, steering, reason, transport, supervisor } = parts
+  const { startedAt, address, steering, reason, transport, supervisor, bus } = parts
   const { counters, pending } = steering
   const queues = steering.queues?.()
   return {
@@ -35,6 +36,7 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
     entered: { ...supervisor.entered },
     ...(queues === undefined ? {} : { queues }),
     connections: { ...counters, closed: { ...counters.closed }, pending },
+    bus,
   }
 }
 

@@ -1,6 +1,6 @@
 // Connections to Redis; the only import of ioredis.
 import type * as IoRedis from 'ioredis'
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { codeOf, describe } from '../errors.ts'
 import { requireOptional } from './optional.ts'
 
@@ -90,4 +90,51 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
       }
     },
   }
+}
+
+/** A client of the bus's. */
+export type RedisClient = Redis | Cluster
+
+/** Also a node of a Cluster. */
+export type RedisNode = Redis
+
+/** How the bus reaches Redis: by a URL, by ioredis' options, or as a client of the application's does. */
+export interface RedisSource {
+  readonly url: string | undefined
+  readonly options: object | undefined
+  readonly client: RedisClient | undefined
+}
+
+/** @throws StickyError HOLDFAST_MISSING_PACKAGE */
+export function requireRedis(): typeof IoRedis {
+  return requireOptional('ioredis', 'a bus through Redis') as typeof IoRedis
+}
+
+/**
+ * Connections for a bus: one to publish and one to subscribe, which a Cluster has inside. Nothing is sent twice and
+ * nothing waits in them: what waits is the bus's to bound and to count, and it subscribes again itself.
+ */
+export function busClients({ url, options, client }: RedisSource, sharded: boolean): [RedisClient, RedisClient] {
+  const atMostOnce = { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false }
+  const own = { ...atMostOnce, enableOfflineQueue: false, autoResubscribe: false, lazyConnect: false }
+  if (client?.isCluster === true) {
+    const noRetries = { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0, retryDelayOnTryAgain: 0 }
+    const cluster = (client as Cluster).duplicate([], {
+      ...noRetries,
+      enableOfflineQueue: false,
+      lazyConnect: false,
+      shardedSubscribers: sharded,
+      redisOptions: atMostOnce,
+    })
+    return [cluster, cluster]
+  }
+  if (client !== undefined) return [(client as Redis).duplicate(own), (client as Redis).duplicate(own)]
+  const ioredis = requireRedis()
+  const always = {
+    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
+    disconnectTimeout: 100,
+  }
+  const all = { ...always, ...options, ...own }
+  const open = (): Redis => (url === undefined ? new ioredis.Redis(all) : new ioredis.Redis(url, all))
+  return [open(), open()]
 }

@@ -1,0 +1,7 @@
+// The error of whoever asks the others while they can not be reached.
+import { StickyError } from '../errors.ts'
+
+/** @param why - who is away */
+export function away(why: string, cause?: unknown): StickyError {
+  return new StickyError('HOLDFAST_BUS_AWAY', why, cause)
+}

@@ -1,0 +1,98 @@
+// Records that wait to be sent, copied one after the other into pieces of memory that are sent as they are: what waits
+// for a slow process takes little more memory than its bytes, however small the messages are.
+import { recordLength } from './frames.ts'
+
+/** Bytes of one piece: of a frame, but for one whose only record is longer. */
+export const PIECE = 64 * 1024
+
+interface Piece {
+  buffer: Buffer
+  /** Whether it can be filled and used again; else it is a long record, which others may have as well. */
+  own: boolean
+  start: number
+  end: number
+  records: number
+}
+
+export class RecordQueue {
+  #pieces: Piece[] = []
+  #bytes = 0
+  #records = 0
+  /** The piece that is being sent; used again after that. */
+  #lent: Piece | undefined
+  #spare: Buffer | undefined
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get records(): number {
+    return this.#records
+  }
+
+  /** @param record - a long one is kept as it is, so it must not change */
+  push(record: Buffer): void {
+    this.#bytes += record.length
+    this.#records++
+    // A slice that is kept keeps all of the frame that it was cut from, which is no more than twice as much.
+    if (record.length >= PIECE / 2) {
+      this.#pieces.push({ buffer: record, own: false, start: 0, end: record.length, records: 1 })
+      return
+    }
+    const piece = this.#withRoom(record.length)
+    piece.end += record.copy(piece.buffer, piece.end)
+    piece.records++
+  }
+
+  /** Drops the record that waits longest. */
+  drop(): void {
+    const piece = this.#pieces[0]
+    if (piece === undefined) return
+    const length = recordLength(piece.buffer, piece.start)
+    this.#bytes -= length
+    this.#records--
+    piece.start += length
+    piece.records--
+    if (piece.records > 0) return
+    this.#pieces.shift()
+    this.#keep(piece)
+  }
+
+  /** Drops all. @returns how many */
+  clear(): number {
+    const records = this.#records
+    this.#pieces = []
+    this.#bytes = this.#records = 0
+    return records
+  }
+
+  /** The next frame, oldest records first; to be given back by `sent()` before the next one is taken. */
+  take(): { frame: Buffer; records: number } | undefined {
+    const piece = this.#pieces.shift()
+    if (piece === undefined) return undefined
+    const { buffer, start, end, records } = piece
+    this.#lent = piece
+    this.#bytes -= end - start
+    this.#records -= records
+    return { frame: buffer.subarray(start, end), records }
+  }
+
+  /** What was taken is not needed any more. */
+  sent(): void {
+    if (this.#lent !== undefined) this.#keep(this.#lent)
+    this.#lent = undefined
+  }
+
+  #withRoom(length: number): Piece {
+    const last = this.#pieces.at(-1)
+    if (last?.own === true && PIECE - last.end >= length) return last
+    const piece = { buffer: this.#spare ?? Buffer.allocUnsafeSlow(PIECE), own: true, start: 0, end: 0, records: 0 }
+    this.#spare = undefined
+    this.#pieces.push(piece)
+    return piece
+  }
+
+  #keep({ buffer, own }: Piece): void {
+    if (own) this.#spare = buffer
+  }
+}

@@ -1,0 +1,204 @@
+// The bus through Redis: for several machines. What one turn publishes on a channel travels as one message.
+import { randomBytes } from 'node:crypto'
+import { describe } from '../errors.ts'
+import { Reader } from '../option-reader.ts'
+import { workerSetup } from '../role.ts'
+import { lifecycle } from '../worker/lifecycle.ts'
+import { away } from './away.ts'
+import type { Bus } from './bus.ts'
+import { isMessage, readFrame } from './frames.ts'
+import { Hub, type Carrier, type CarrierEvents } from './hub.ts'
+import { openBus } from './open-bus.ts'
+import { RecordQueue } from './record-queue.ts'
+import { requireRedis } from './redis-client.ts'
+import { isRefusal, RedisConnections } from './redis-connections.ts'
+import { readRedis, type RedisBusOptions, type RedisSettings } from './redis-settings.ts'
+
+/** Bytes on their way to Redis, without its answer. */
+const WINDOW = 1024 * 1024
+
+/** Milliseconds that Redis has to take what waits when the bus is closed. */
+const LAST_WORDS = 1_000
+
+/**
+ * A bus through Redis. It connects when it is first used.
+ *
+ * @throws StickyError HOLDFAST_MISSING_PACKAGE when ioredis is not installed
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
+ * @example
+ * const bus = redisBus({ url: 'redis://127.0.0.1:6379' })
+ */
+export function redisBus(options?: RedisBusOptions): Bus {
+  const read = new Reader('redisBus options', options)
+  const settings = readRedis(read)
+  read.done()
+  return openRedis(settings, 'redisBus() was asked for')
+}
+
+export function openRedis(settings: RedisSettings, reason: string): Bus {
+  if (settings.source.client === undefined) requireRedis()
+  const bus = openBus(new Hub((events) => new RedisCarrier(settings, events)), reason)
+  lifecycle.once('leave', () => void bus.close())
+  return bus
+}
+
+class RedisCarrier implements Carrier {
+  readonly kind = 'redis'
+  readonly #settings: RedisSettings
+  readonly #events: CarrierEvents
+  readonly #queue = new RecordQueue()
+  /** Stands before what this bus publishes, so that it knows its own again. */
+  readonly #origin = randomBytes(8)
+  #opened: RedisConnections | undefined
+  /** Bytes that Redis has not answered. */
+  #unanswered = 0
+  #lost = 0
+  #isClosing = false
+  #settled: (() => void)[] = []
+
+  constructor(settings: RedisSettings, events: CarrierEvents) {
+    this.#settings = settings
+    this.#events = events
+  }
+
+  get connected(): boolean {
+    return this.#opened?.connected === true
+  }
+
+  get waiting() {
+    const { records: buffered, bytes: bufferedBytes } = this.#queue
+    return { buffered, bufferedBytes, lost: this.#lost, missed: 0 }
+  }
+
+  send(record: Buffer): void {
+    if (this.#queue.bytes + record.length <= this.#settings.maxBuffered) this.#queue.push(record)
+    else this.#lost++
+  }
+
+  flush(): void {
+    if (this.#queue.records === 0 && this.#events.adds.size === 0) return this.#settle()
+    const connections = this.#open()
+    if (!connections.writable) return
+    this.#takeAdds(connections)
+    while (this.#unanswered < WINDOW) {
+      const next = this.#queue.take()
+      if (next === undefined) break
+      for (const [channel, records] of byChannel(next.frame)) this.#publish(connections, channel, records)
+      this.#queue.sent()
+    }
+  }
+
+  subscribe(channel: string): void {
+    this.#open().subscribe(this.#name(channel))
+  }
+
+  unsubscribe(channel: string): void {
+    this.#opened?.unsubscribe(this.#name(channel))
+  }
+
+  ready(): Promise<void> {
+    return this.#open().ready()
+  }
+
+  async read(counter: string): Promise<number> {
+    const connections = this.#open()
+    await connections.attempted()
+    if (!connections.writable) throw away('Redis is away')
+    this.#takeAdds(connections)
+    try {
+      return await connections.total(this.#key(counter))
+    } catch (error) {
+      throw away(`Redis did not answer: ${describe(error)}`, error)
+    }
+  }
+
+  async leave(): Promise<void> {
+    this.#isClosing = true
+    const settled = new Promise<void>((done) => this.#settled.push(done))
+    const timer = setTimeout(() => this.#settle(true), LAST_WORDS)
+    this.#settle(this.#opened?.writable !== true)
+    await settled
+    clearTimeout(timer)
+    this.#lost += this.#queue.clear()
+    this.#opened?.close()
+  }
+
+  #open(): RedisConnections {
+    const { source, sharded } = this.#settings
+    const worker = workerSetup()?.id
+    const { logger } = lifecycle
+    const named = { kind: 'redis', worker }
+    this.#opened ??= new RedisConnections(source, sharded, {
+      message: (payload) => this.#take(payload),
+      channels: () => [...this.#events.channels()].map((channel) => this.#name(channel)),
+      up: () => {
+        logger.info('bus.up', { ...named, lost: this.#lost })
+        this.flush()
+      },
+      down: (reason) => {
+        logger.warn('bus.down', { ...named, reason })
+        if (this.#isClosing) this.#settle(true)
+      },
+      refused: (reason) => logger.error('bus.refused', { ...named, reason }),
+    })
+    return this.#opened
+  }
+
+  #publish(connections: RedisConnections, channel: string, records: Buffer[]): void {
+    const payload = Buffer.concat([this.#origin, ...records])
+    this.#unanswered += payload.length
+    const answered = (): void => {
+      this.#unanswered -= payload.length
+      this.flush()
+      this.#settle()
+    }
+    connections.publish(this.#name(channel), payload).then(answered, (error: unknown) => {
+      this.#lost += records.length
+      if (isRefusal(error)) lifecycle.logger.error('bus.refused', { kind: 'redis', reason: describe(error) })
+      answered()
+    })
+  }
+
+  #takeAdds(connections: RedisConnections): void {
+    for (const [counter, n] of this.#events.adds) {
+      connections.add(this.#key(counter), n).then(
+        (total) => this.#events.value(counter, total),
+        (error: unknown) => {
+          // On its way when the connection broke: it may have been added, and must not be added twice.
+          if (isRefusal(error)) lifecycle.logger.error('bus.refused', { kind: 'redis', reason: describe(error) })
+        },
+      )
+    }
+    this.#events.adds.clear()
+  }
+
+  #take(payload: Buffer): void {
+    const { length } = this.#origin
+    if (payload.subarray(0, length).equals(this.#origin)) return
+    for (const record of readFrame(payload.subarray(length))) if (isMessage(record.op)) this.#events.message(record)
+  }
+
+  #settle(anyway = false): void {
+    if (!anyway && (this.#queue.records > 0 || this.#unanswered > 0)) return
+    for (const done of this.#settled.splice(0)) done()
+  }
+
+  #name(channel: string): string {
+    return `${this.#settings.prefix}:${channel}`
+  }
+
+  #key(counter: string): string {
+    return `${this.#settings.prefix}:counter:${counter}`
+  }
+}
+
+/** In the order in which they were published. */
+function byChannel(frame: Buffer): Map<string, Buffer[]> {
+  const channels = new Map<string, Buffer[]>()
+  for (const { name, whole } of readFrame(frame)) {
+    const records = channels.get(name)
+    if (records === undefined) channels.set(name, [whole])
+    else records.push(whole)
+  }
+  return channels
+}

@@ -1,0 +1,155 @@
+// A bus under test, in whatever process it is: does as it is told, and remembers what it heard.
+import type { Bus, BusMessage, BusStatus } from '../../src/broadcast.ts'
+
+/** What was heard of one publisher on one channel. */
+export interface Heard {
+  count: number
+  last: number
+  /** Numbers that did not come; and whether one came that was not above the one before. */
+  missing: number
+  disorder: boolean
+}
+
+export interface Flood {
+  channel: string
+  /** Who says so; part of each message. */
+  from: string
+  count: number
+  /** Bytes on top of each. @default 0 */
+  size?: number
+  /** Messages published in one turn. @default 100 */
+  perTurn?: number
+  /** Number of the first. @default 0 */
+  first?: number
+}
+
+/** One here or in another process. */
+export type Probe = { [K in keyof BusProbe]: BusProbe[K] }
+
+/** All methods are asynchronous, so that one in another process looks the same. */
+export class BusProbe {
+  readonly #bus: Bus
+  readonly #kept = new Map<string, BusMessage[]>()
+  readonly #heard = new Map<string, Map<string, Heard>>()
+  readonly #ends = new Map<string, () => void>()
+
+  constructor(bus: Bus) {
+    this.#bus = bus
+  }
+
+  /** Keeps what it hears. */
+  async listen(channel: string): Promise<void> {
+    const kept: BusMessage[] = []
+    this.#kept.set(channel, kept)
+    this.#ends.set(
+      channel,
+      this.#bus.subscribe(channel, (message) => void kept.push(message)),
+    )
+    await this.#bus.ready()
+  }
+
+  /** Counts what a flood brings. */
+  async count(channel: string): Promise<void> {
+    const heard = new Map<string, Heard>()
+    this.#heard.set(channel, heard)
+    this.#ends.set(
+      channel,
+      this.#bus.subscribe(channel, (message) => note(heard, message)),
+    )
+    await this.#bus.ready()
+  }
+
+  /** Answers each number on a channel with the next one, on the same channel, up to `most`. */
+  async echo(channel: string, most: number): Promise<void> {
+    this.#bus.subscribe(channel, (message) => {
+      if (typeof message === 'number' && message < most) this.#bus.publish(channel, message + 1)
+    })
+    await this.#bus.ready()
+  }
+
+  /** Fails on each message, at once and later. */
+  async fail(channel: string): Promise<void> {
+    this.#bus.subscribe(channel, () => {
+      throw new Error('asked to fail')
+    })
+    this.#bus.subscribe(channel, async () => {
+      throw new Error('asked to fail later')
+    })
+    await this.#bus.ready()
+  }
+
+  async end(channel: string): Promise<void> {
+    this.#ends.get(channel)?.()
+    await this.#bus.ready()
+  }
+
+  /** In one turn. */
+  async publish(channel: string, ...messages: BusMessage[]): Promise<void> {
+    for (const message of messages) this.#bus.publish(channel, message)
+  }
+
+  /** Publishes bytes and uses their memory again at once. */
+  async publishAndWipe(channel: string, bytes: Uint8Array): Promise<void> {
+    const own = Buffer.from(bytes)
+    this.#bus.publish(channel, own)
+    own.fill(0)
+  }
+
+  async flood({ channel, from, count, size = 0, perTurn = 100, first = 0 }: Flood): Promise<void> {
+    const pad = 'x'.repeat(size)
+    for (let n = 0; n < count; n++) {
+      this.#bus.publish(channel, { from, n: first + n, pad })
+      if (n % perTurn !== perTurn - 1) continue
+      // As somebody does who has more to say than the bus can carry.
+      do await new Promise(setImmediate)
+      while (this.#bus.status().bufferedBytes > 100_000)
+    }
+  }
+
+  async kept(channel: string): Promise<BusMessage[]> {
+    return this.#kept.get(channel) ?? []
+  }
+
+  /** By publisher. */
+  async heard(channel: string): Promise<Record<string, Heard>> {
+    return Object.fromEntries(this.#heard.get(channel) ?? [])
+  }
+
+  async add(counter: string, n?: number): Promise<void> {
+    this.#bus.counter(counter).add(n)
+  }
+
+  /** The total, or what went wrong instead. */
+  async read(counter: string): Promise<number | string> {
+    return this.#bus
+      .counter(counter)
+      .read()
+      .catch((error: Error & { code?: string }) => error.code ?? error.message)
+  }
+
+  async value(counter: string): Promise<number> {
+    return this.#bus.counter(counter).value
+  }
+
+  async ready(): Promise<void> {
+    await this.#bus.ready()
+  }
+
+  async status(): Promise<BusStatus & { reason: string }> {
+    return { ...this.#bus.status(), reason: this.#bus.reason }
+  }
+
+  async close(): Promise<void> {
+    await this.#bus.close()
+  }
+}
+
+function note(heard: Map<string, Heard>, message: BusMessage): void {
+  const { from, n } = message as { from: string; n: number }
+  const last = heard.get(from)
+  if (last === undefined) return void heard.set(from, { count: 1, last: n, missing: n, disorder: false })
+  last.count++
+  if (n <= last.last) last.disorder = true
+  last.missing += n - last.last - 1
+  last.last = n
+}
