@@ -54,7 +54,7 @@ t.test('sessions in memory last as long as their worker, those in Redis longer',
 })
 
 t.test('without Redis there are those in memory', async (t) => {
-  const demo = await startDemo(t, 'sessions')
+  const demo = await startDemo(t, 'sessions', ['--workers', '1'])
   t.match(await ask(demo.port, '/memory', { method: 'POST' }), { body: { visits: 1 } })
   t.match(await ask(demo.port, '/redis', { method: 'POST' }), { body: { visits: null } })
 })
