@@ -19,7 +19,7 @@ const configuration = new Set(['HOLDFAST_BAD_OPTION', 'HOLDFAST_PORT_DENIED', 'H
 /** @param tries - printed with the address to open */
 export function runDemo(about: About, listen: Listen, tries: More['tries']): Promise<void> {
   return inBothRoles(about, listen, async (flags) => {
-    if (flags.redis) process.env['REDIS_URL'] = (await startPrivateRedis()).path
+    await redisFor(flags)
     await announce(about, await listenSomewhere(flags, listen), { tries })
   })
 }
@@ -46,6 +46,11 @@ export async function inBothRoles(
     console.error(`${code}: ${error.message}`)
     process.exit(configuration.has(code) ? BAD_CONFIGURATION : 1)
   }
+}
+
+/** With --redis the workers find one of our own in REDIS_URL. */
+export async function redisFor({ redis }: Flags): Promise<void> {
+  if (redis) process.env['REDIS_URL'] = (await startPrivateRedis()).path
 }
 
 /** On the port of the flags or, where none was insisted on, on the first free one after it. */
