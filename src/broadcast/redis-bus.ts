@@ -10,12 +10,15 @@ import { isMessage, readFrame } from './frames.ts'
 import { Hub, type Carrier, type CarrierEvents } from './hub.ts'
 import { openBus } from './open-bus.ts'
 import { RecordQueue } from './record-queue.ts'
-import { requireRedis } from './redis-client.ts'
+import { MAX_RETRY_DELAY, requireRedis } from './redis-client.ts'
 import { isRefusal, RedisConnections } from './redis-connections.ts'
 import { readRedis, type RedisBusOptions, type RedisSettings } from './redis-settings.ts'
 
 /** Bytes on their way to Redis, without its answer. */
 const WINDOW = 1024 * 1024
+
+/** Milliseconds until what waited is sent when Redis is back: twice as long as others may take to notice. */
+const HOLD = 2 * MAX_RETRY_DELAY
 
 /** Milliseconds that Redis has to take what waits when the bus is closed. */
 const LAST_WORDS = 1_000
@@ -54,6 +57,8 @@ class RedisCarrier implements Carrier {
   #unanswered = 0
   #lost = 0
   #isClosing = false
+  /** Runs after Redis was away, until the others are likely to be back too: what is sent before they are, they miss. */
+  #hold: NodeJS.Timeout | undefined
   #settled: (() => void)[] = []
 
   constructor(settings: RedisSettings, events: CarrierEvents) {
@@ -78,7 +83,7 @@ class RedisCarrier implements Carrier {
   flush(): void {
     if (this.#queue.records === 0 && this.#events.adds.size === 0) return this.#settle()
     const connections = this.#open()
-    if (!connections.writable) return
+    if (!connections.writable || this.#hold !== undefined) return
     this.#takeAdds(connections)
     while (this.#unanswered < WINDOW) {
       const next = this.#queue.take()
@@ -114,6 +119,7 @@ class RedisCarrier implements Carrier {
 
   async leave(): Promise<void> {
     this.#isClosing = true
+    this.#release()
     const settled = new Promise<void>((done) => this.#settled.push(done))
     const timer = setTimeout(() => this.#settle(true), LAST_WORDS)
     this.#settle(this.#opened?.writable !== true)
@@ -131,17 +137,26 @@ class RedisCarrier implements Carrier {
     this.#opened ??= new RedisConnections(source, sharded, {
       message: (payload) => this.#take(payload),
       channels: () => [...this.#events.channels()].map((channel) => this.#name(channel)),
-      up: () => {
+      up: (again) => {
         logger.info('bus.up', { ...named, lost: this.#lost })
-        this.flush()
+        if (again) this.#hold = setTimeout(() => this.#release(), HOLD)
+        else this.flush()
       },
       down: (reason) => {
         logger.warn('bus.down', { ...named, reason })
+        clearTimeout(this.#hold)
+        this.#hold = undefined
         if (this.#isClosing) this.#settle(true)
       },
       refused: (reason) => logger.error('bus.refused', { ...named, reason }),
     })
     return this.#opened
+  }
+
+  #release(): void {
+    clearTimeout(this.#hold)
+    this.#hold = undefined
+    this.flush()
   }
 
   #publish(connections: RedisConnections, channel: string, records: Buffer[]): void {

@@ -92,6 +92,9 @@ export function redisPair(url: string, watch: RedisWatch): RedisPair {
   }
 }
 
+/** Milliseconds between two attempts of a bus to connect, at most. */
+export const MAX_RETRY_DELAY = 500
+
 /** A client of the bus's. */
 export type RedisClient = Redis | Cluster
 
@@ -119,9 +122,10 @@ export function busClients({ url, options, client }: RedisSource, sharded: boole
   const own = { ...atMostOnce, enableOfflineQueue: false, autoResubscribe: false, lazyConnect: false }
   if (client?.isCluster === true) {
     const noRetries = { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0, retryDelayOnTryAgain: 0 }
+    // Without its queue it refuses what is for a node that it has not connected to yet.
     const cluster = (client as Cluster).duplicate([], {
       ...noRetries,
-      enableOfflineQueue: false,
+      enableOfflineQueue: true,
       lazyConnect: false,
       shardedSubscribers: sharded,
       redisOptions: atMostOnce,
@@ -130,10 +134,8 @@ export function busClients({ url, options, client }: RedisSource, sharded: boole
   }
   if (client !== undefined) return [(client as Redis).duplicate(own), (client as Redis).duplicate(own)]
   const ioredis = requireRedis()
-  const always = {
-    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
-    disconnectTimeout: 100,
-  }
+  const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), MAX_RETRY_DELAY)
+  const always = { retryStrategy, disconnectTimeout: 100 }
   const all = { ...always, ...options, ...own }
   const open = (): Redis => (url === undefined ? new ioredis.Redis(all) : new ioredis.Redis(url, all))
   return [open(), open()]

@@ -3,7 +3,9 @@
 import { codeOf, describe } from '../errors.ts'
 import { busClients, type RedisClient, type RedisNode, type RedisSource, type RedisWatch } from './redis-client.ts'
 
-export interface ConnectionEvents extends RedisWatch {
+export interface ConnectionEvents extends Pick<RedisWatch, 'down'> {
+  /** @param again - whether it was down before */
+  up(again: boolean): void
   message(payload: Buffer): void
   /** What has to be subscribed to when the connection is new. */
   channels(): Iterable<string>
@@ -45,9 +47,9 @@ export class RedisConnections {
     return this.#up === true
   }
 
-  /** Whether there is somebody to publish to. */
+  /** Whether what is sent will arrive. Where one connection has ended the other one has too, and does not know it yet. */
   get writable(): boolean {
-    return this.#publisher.status === 'ready'
+    return this.connected && this.#publisher.status === 'ready'
   }
 
   publish(channel: string, payload: Buffer): Promise<unknown> {
@@ -94,14 +96,19 @@ export class RedisConnections {
   }
 
   async #ready(): Promise<void> {
-    if (!this.writable || this.#subscriber.status !== 'ready') return
+    if (!this.#bothReady()) return
     for (const channel of this.#events.channels()) void this.#confirm(this.#subscribeTo(channel))
     await Promise.all(this.#unconfirmed)
-    if (!this.writable || this.#subscriber.status !== 'ready' || this.#closed || this.connected) return
+    if (!this.#bothReady() || this.#closed || this.connected) return
+    const again = this.#up === false
     this.#up = true
     this.#reason = 'it closed the connection'
-    this.#events.up()
+    this.#events.up(again)
     this.#wake()
+  }
+
+  #bothReady(): boolean {
+    return this.#publisher.status === 'ready' && this.#subscriber.status === 'ready'
   }
 
   /** Also after the very first attempt failed: somebody who mistyped the URL wants to read it. */

@@ -21,6 +21,8 @@ export interface Flood {
   perTurn?: number
   /** Number of the first. @default 0 */
   first?: number
+  /** Bytes that may wait to leave the process. @default 100000 */
+  ahead?: number
 }
 
 /** One here or in another process. */
@@ -95,14 +97,14 @@ export class BusProbe {
     own.fill(0)
   }
 
-  async flood({ channel, from, count, size = 0, perTurn = 100, first = 0 }: Flood): Promise<void> {
+  async flood({ channel, from, count, size = 0, perTurn = 100, first = 0, ahead = 100_000 }: Flood): Promise<void> {
     const pad = 'x'.repeat(size)
     for (let n = 0; n < count; n++) {
       this.#bus.publish(channel, { from, n: first + n, pad })
       if (n % perTurn !== perTurn - 1) continue
       // As somebody does who has more to say than the bus can carry.
       do await new Promise(setImmediate)
-      while (this.#bus.status().bufferedBytes > 100_000)
+      while (this.#bus.status().bufferedBytes > ahead)
     }
   }
 

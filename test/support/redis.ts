@@ -13,6 +13,9 @@ export interface PrivateRedis {
   start(): Promise<void>
   /** At once, as in a crash. */
   kill(): Promise<void>
+  /** It does nothing any more, and its connections stay; then it goes on. */
+  stop(): void
+  resume(): void
 }
 
 /** Starts it; ends it with the test. Skip the test with `missing('redis-server')`. */
@@ -34,6 +37,8 @@ export async function startRedis(t: Test): Promise<PrivateRedis> {
         })
       })
     },
+    stop: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
     async kill() {
       if (server === undefined || server.exitCode !== null || server.signalCode !== null) return
       const exited = once(server, 'exit')
