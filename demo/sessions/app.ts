@@ -1,0 +1,65 @@
+// express-session twice in one application: with its sessions in this process, and in Redis.
+import { RedisStore } from 'connect-redis'
+import express, { type Express, type RequestHandler } from 'express'
+import session, { type Store } from 'express-session'
+import { Redis } from 'ioredis'
+import { isLocalUser, isSameOrigin } from '../chat/app/same-machine.ts'
+import { pages } from '../support/pages.ts'
+
+declare module 'express-session' {
+  interface SessionData {
+    visits: number
+  }
+}
+
+interface Setup {
+  /** Its number, for the page. */
+  worker: number
+  /** Signs the cookies; the same in all workers. */
+  secret: string
+  /** Without it there are only the sessions in memory. */
+  redisUrl: string | undefined
+}
+
+export function sessionsApp({ worker, secret, redisUrl }: Setup): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.use(pages('sessions'))
+
+  /** The middleware as in any application, and what counts the visits of a session. */
+  const counted = (name: string, store?: Store): RequestHandler[] => [
+    session({
+      name: `${name}.sid`,
+      secret,
+      resave: false,
+      saveUninitialized: false,
+      ...(store === undefined ? {} : { store }),
+    }),
+    (request, response) => {
+      if (request.method === 'POST') request.session.visits = (request.session.visits ?? 0) + 1
+      response.json({ worker, pid: process.pid, visits: request.session.visits ?? 0 })
+    },
+  ]
+
+  // The default store: a MemoryStore, in this process and nowhere else.
+  app.all('/memory', counted('memory'))
+  if (redisUrl !== undefined) app.all('/redis', counted('redis', redisStore(redisUrl)))
+  else app.all('/redis', (_, response) => void response.json({ worker, pid: process.pid, visits: null }))
+
+  app.post('/kill', (request, response) => {
+    if (!isLocalUser(request) || !isSameOrigin(request)) {
+      response.status(403).json({ error: 'only who sits at the machine itself may kill a worker' })
+      return
+    }
+    response.json({ worker, pid: process.pid })
+    response.once('close', () => process.kill(process.pid, 'SIGKILL'))
+  })
+  return app
+}
+
+function redisStore(url: string): Store {
+  // A request tells that Redis is away rather than waits for it.
+  const client = new Redis(url, { maxRetriesPerRequest: 1 })
+  client.on('error', (error) => console.error(`Redis: ${error.message}`))
+  return new RedisStore({ client, prefix: 'holdfast-demo:' })
+}

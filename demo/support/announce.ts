@@ -1,0 +1,71 @@
+// What a demo prints when it is up: where to go, who serves, what to try. And later: who came and went.
+import type { PrimarySticky, Sticky } from 'holdfast'
+import type { About } from './flags.ts'
+
+export interface More {
+  /** What there is to try, given the address to open; a line each, commands indented. */
+  tries: (url: string) => readonly string[]
+  /** Where clients come in, if that is not where Holdfast listens. */
+  port?: number
+  /** Lines of its own, under a word each. */
+  facts?: Readonly<Record<string, string>>
+  /** Prints what it shows by itself. */
+  show?: () => Promise<void>
+}
+
+export async function announce({ name, shows }: About, sticky: Sticky, more: More): Promise<void> {
+  const { tries, port, facts = {}, show } = more
+  const opens = hosts(sticky).map((host) => {
+    const url = urlOf(host, port ?? sticky.address()?.port)
+    return sticky.role === 'worker' ? url : `${url.padEnd(24)} is served by worker ${sticky.explain(host).worker}`
+  })
+  const lines = { Open: opens.join('\nor '), Workers: describeWorkers(sticky), ...facts }
+  const attempts = tries(urlOf('127.0.0.1', port ?? sticky.address()?.port))
+  console.log(`
+  Holdfast demo: ${name}
+  ${shows}
+
+${Object.entries(lines).map(labelled).join('\n')}
+`)
+  await show?.()
+  console.log(`${labelled(['Try', attempts.join('\n')])}
+
+  Ctrl-C stops it.
+`)
+  if (sticky.role === 'primary') tellOfWorkers(sticky)
+}
+
+function labelled([label, text]: [string, string]): string {
+  const [first = '', ...rest] = text.split('\n')
+  // "or" stands where a label would.
+  const others = rest.map((line) => (line.startsWith('or ') ? row('or', line.slice(3)) : row('', line)))
+  return [row(label, first), ...others].join('\n')
+}
+
+function row(label: string, text: string): string {
+  return `  ${label.padEnd(11)}${text}`
+}
+
+/** Not `localhost`: a browser may take either address for it, and so be two clients. */
+function hosts(sticky: Sticky): string[] {
+  return sticky.address()?.family === 'IPv6' ? ['127.0.0.1', '::1'] : ['127.0.0.1']
+}
+
+function urlOf(host: string, port: number | undefined): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function describeWorkers(sticky: Sticky): string {
+  if (sticky.role === 'worker') return `none; this process serves (pid ${process.pid})`
+  return sticky
+    .status()
+    .workers.map(({ id, pid }) => `${id} (pid ${pid})`)
+    .join(', ')
+}
+
+function tellOfWorkers(sticky: PrimarySticky): void {
+  sticky.on('worker:exit', ({ id, pid, code, signal }) => {
+    if (code !== 0) console.log(`Worker ${id} (pid ${pid}) has ended: ${signal ?? `exit code ${code}`}.`)
+  })
+  sticky.on('worker:ready', ({ id, pid }) => console.log(`Worker ${id} is back (pid ${pid}).`))
+}

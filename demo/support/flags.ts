@@ -1,0 +1,90 @@
+// A demo's command line, and what the environment says where it is silent.
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+
+/** What is particular about a demo. */
+export interface About {
+  /** As in `npm run demo:name`. */
+  name: string
+  /** What it shows, in one sentence. */
+  shows: string
+  /** The fewest workers that it makes sense with. @default 0, one process without a balancer */
+  minWorkers?: number
+  /** Whether it can use Redis. @default false */
+  redis?: boolean
+}
+
+export interface Flags {
+  port: number
+  /** Given by --port: then another one will not do. */
+  fixedPort: boolean
+  /** undefined: WEB_CONCURRENCY decides. */
+  workers: number | undefined
+  /** Start a private redis-server. */
+  redis: boolean
+}
+
+/** EX_USAGE of sysexits.h. */
+const BAD_USAGE = 64
+
+/** Ends the process after --help, and after a command line that makes no sense. */
+export function readFlags(about: About, args: string[], env: NodeJS.ProcessEnv): Flags {
+  let flags: Flags | 'help'
+  try {
+    flags = parse(about, args, env)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    process.stderr.write(`${error.message}\n\n${usage(about)}`)
+    process.exit(BAD_USAGE)
+  }
+  if (flags !== 'help') return flags
+  process.stdout.write(usage(about))
+  return process.exit(0)
+}
+
+function parse({ redis, minWorkers = 0 }: About, args: string[], env: NodeJS.ProcessEnv): Flags | 'help' {
+  const { values } = parseArgs({
+    args,
+    options: {
+      port: { type: 'string' },
+      workers: { type: 'string' },
+      redis: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return 'help'
+  if (values.redis && !redis) throw new TypeError('--redis: this demo has no use for Redis')
+  return {
+    port: integer('--port', values.port, 0, 65535) ?? integer('PORT', env['PORT'] || undefined, 0, 65535) ?? 3000,
+    fixedPort: values.port !== undefined,
+    workers: integer('--workers', values.workers, minWorkers, 256) ?? defaultWorkers(env),
+    redis: values.redis,
+  }
+}
+
+function integer(name: string, text: string | undefined, min: number, max: number): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value
+  throw new RangeError(`${name}: expected a whole number from ${min} to ${max}, got '${text}'`)
+}
+
+/** Two at least, or there would be nothing to see; no more than there are colours. */
+function defaultWorkers(env: NodeJS.ProcessEnv): number | undefined {
+  return env['WEB_CONCURRENCY'] ? undefined : Math.min(Math.max(availableParallelism(), 2), 8)
+}
+
+function usage({ name, shows, redis, minWorkers = 0 }: About): string {
+  const alone = minWorkers === 0 ? '; 0: no balancer' : ''
+  const lines = [
+    ['--port N', 'listen on this port only (default: PORT, else 3000, else the next free one)'],
+    [
+      '--workers N',
+      `worker processes, ${minWorkers} to 256 (default: WEB_CONCURRENCY, else one per core, 2 to 8)${alone}`,
+    ],
+    ...(redis ? [['--redis', 'start a private redis-server for it; with REDIS_URL set it uses that one']] : []),
+    ['--help', 'show this'],
+  ]
+  const options = lines.map(([flag = '', text]) => `  ${flag.padEnd(13)}${text}`).join('\n')
+  return `Usage: npm run demo:${name} -- [options]\n\n${shows}\n\n${options}\n`
+}

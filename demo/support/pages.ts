@@ -1,0 +1,34 @@
+// The page of a demo: its own files, what all pages share, and under which other addresses this machine is another client.
+import express, { type Router } from 'express'
+import { fileURLToPath } from 'node:url'
+import { addressOf, otherHosts } from '../chat/app/same-machine.ts'
+
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** @param demo - the name of its folder */
+export function pages(demo: string): Router {
+  const router = express.Router()
+  router.use((_, response, next) => {
+    response.set({ 'Content-Security-Policy': policy, 'X-Content-Type-Options': 'nosniff' })
+    next()
+  })
+  for (const folder of [demo, 'support']) router.use(express.static(publicFolder(folder)))
+  router.get('/client', (request, response) => {
+    response.json({ address: addressOf(request), otherHosts: otherHosts(request) })
+  })
+  return router
+}
+
+/** Beside the source: from the compiled file. */
+function publicFolder(demo: string): string {
+  return fileURLToPath(new URL(`../../../demo/${demo}/public/`, import.meta.url))
+}

@@ -1,0 +1,56 @@
+// What the pages share: a worker in its colour, asking the server, and the links that make another client.
+
+const HUES = 8
+
+/** Makes the element the badge of that worker. */
+export function paintBadge(element, worker) {
+  const number = Number(worker)
+  element.classList.add('badge')
+  element.textContent = String(worker)
+  element.title = `worker ${worker}`
+  element.dataset.hue = String(number % HUES)
+  element.dataset.lap = String(Math.floor(number / HUES))
+  return element
+}
+
+export function badge(worker) {
+  return paintBadge(document.createElement('span'), worker)
+}
+
+/** Fills a `.who`: the badge, and which process that is. */
+export function paintWho(element, { worker, pid }) {
+  const text = document.createElement('span')
+  text.textContent = `worker ${worker}, pid ${pid}`
+  element.replaceChildren(badge(worker), text)
+}
+
+/** @returns the JSON of the answer; throws what went wrong as a sentence */
+export async function ask(path, { method = 'GET', body } = {}) {
+  const json = body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
+  const response = await fetch(path, { method, cache: 'no-store', ...json })
+  if (!response.ok) throw new Error(`${response.status}: ${(await response.text()).slice(0, 200)}`)
+  return response.json()
+}
+
+/** Fills an `.others` with links that open this page as another client, and says who this one is. */
+export async function drawOthers(element) {
+  const { address, otherHosts } = await ask('/client')
+  const port = location.port === '' ? '' : `:${location.port}`
+  const links = otherHosts.map((host) => {
+    const link = document.createElement('a')
+    link.className = 'button'
+    link.href = `http://${host}${port}/`
+    link.target = '_blank'
+    link.rel = 'noopener'
+    link.textContent = `Another tab as ${host}`
+    return link
+  })
+  const row = document.createElement('p')
+  row.className = 'row'
+  row.append(...links)
+  const hint = document.createElement('p')
+  hint.className = 'hint'
+  const how = links.length > 0 ? 'another one may have another worker' : 'another device has another one'
+  hint.textContent = `You are ${address}. The worker is chosen by the client’s address; ${how}.`
+  element.replaceChildren(row, hint)
+}

@@ -1,0 +1,20 @@
+// One request from an address of choice: on Linux all of 127.0.0.0/8 are this machine's.
+import { once } from 'node:events'
+import http from 'node:http'
+import { json } from 'node:stream/consumers'
+
+export interface Reply {
+  worker: number
+  pid: number
+  address: string
+  [more: string]: unknown
+}
+
+/** @returns what the demo's application answered. Rejects where there is no such address here, or no answer. */
+export async function visit(port: number, from: string): Promise<Reply> {
+  const host = from.includes(':') ? '::1' : '127.0.0.1'
+  const [response] = (await once(http.get({ host, port, localAddress: from, agent: false }), 'response')) as [
+    http.IncomingMessage,
+  ]
+  return (await json(response)) as Reply
+}
