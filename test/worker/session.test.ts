@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -180,11 +180,14 @@ t.test(
 )
 
 t.test('the private doors are for this user alone, and are gone at the end, after a crash too', async (t) => {
-  const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('holdfast-'))
+  const own = mkdtempSync(join(tmpdir(), 'hf-'))
+  const env = { TMPDIR: own }
+  t.teardown(() => rmSync(own, { recursive: true, force: true }))
+  const folders = () => readdirSync(own)
   const before = folders()
-  const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } } })
+  const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } }, env })
   const [folder] = folders().filter((name) => !before.includes(name))
-  const path = join(tmpdir(), folder!)
+  const path = join(own, folder!)
   t.equal(statSync(path).mode & 0o777, 0o700)
   t.equal(readdirSync(path).length, 2)
   const back = balancer.event('worker:ready')
@@ -193,10 +196,10 @@ t.test('the private doors are for this user alone, and are gone at the end, afte
   await balancer.close()
   t.equal(existsSync(path), false)
 
-  const crashed = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } } })
+  const crashed = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } }, env })
   const [other] = folders().filter((name) => !before.includes(name))
   crashed.child.kill('SIGKILL')
-  await until('the workers have left', () => !existsSync(join(tmpdir(), other!)))
+  await until('the workers have left', () => !existsSync(join(own, other!)))
 })
 
 t.test('a server that speaks no HTTP can not have sessions, and says so', async (t) => {
