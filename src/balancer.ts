@@ -14,6 +14,7 @@ import { SafeEmitter } from './safe-emitter.ts'
 import { checkEntry, type Settings } from './settings.ts'
 import { MAX_WORKERS, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
+import { listening } from './steering/listener.ts'
 import type { Steering, SteeringEvents } from './steering/steering.ts'
 import { chooseSteering } from './steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
@@ -21,7 +22,7 @@ import { closing } from './supervisor/farewell.ts'
 import { ServiceManager } from './supervisor/service-manager.ts'
 import { handleCrash, handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
-import type { Program } from './supervisor/program.ts'
+import { plainForking, type Forking, type Program } from './supervisor/program.ts'
 import { howItEnded, type WorkerExit } from './supervisor/worker-exit.ts'
 import type { WorkerProcess } from './supervisor/worker-process.ts'
 import { chooseTransport, type Native } from './transport/choose.ts'
@@ -43,6 +44,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #supervisor: Supervisor
   readonly #switchboard: Switchboard<WorkerProcess>
   readonly #neverReady = new Set<number>()
+  readonly #forking: Forking
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
   readonly #changes: Changes
@@ -62,19 +64,21 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #settle = { ready: (): void => {}, failed: (_: StickyError): void => {} }
 
   /** @param onclosed - called once, when the last worker has ended */
-  constructor(settings: Settings, onclosed: () => void) {
+  constructor(settings: Settings, onclosed: () => void, forking = plainForking) {
     super(settings.logger)
     this.#onclosed = onclosed
     this.#settings = settings
+    this.#forking = forking
     this.#ownership = new Ownership(settings.workers, {
       serves: (id) => this.#supervisor.serves(id),
       moved: (table, moved, reason) => this.#moved(table, moved, reason),
     })
-    this.#native = chooseTransport()
+    this.#native = chooseTransport(forking.isShared)
     this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
     const { serialization } = this.#native.transport
     this.#switchboard = new Switchboard(settings.logger, serialization, () => this.#supervisor.processes)
-    this.#steering = new Handoff(settings, this.#native.libc, this.#ownership.table, this.#steeringEvents)
+    const listen = listening(settings, this.#native.libc)
+    this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
       state: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
@@ -83,7 +87,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       leaving: (worker) => this.#steering.retire(worker.child),
       gone: (worker, exit) => this.#workerGone(worker, exit),
       tripped: (reason, last, alone) => this.#tripped(reason, last, alone),
-      message: (worker, message) => this.#switchboard.pass(worker, message),
+      message: (worker, message) => forking.relays(worker.child) || this.#switchboard.pass(worker, message),
     })
     this.#changes = new Changes(settings.logger, {
       reload: () => this.#manager.reloading(() => this.#supervisor.reload()),
@@ -173,6 +177,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       await this.#steering.closeListener()
       throw new StickyError('HOLDFAST_CLOSED')
     }
+    this.tell('listening', this.#address)
     for (let id = 0; id < workers; id++) this.#neverReady.add(id)
     const allReady = new Promise<void>((ready, failed) => (this.#settle = { ready, failed }))
     this.#supervisor.start(workers)
@@ -188,11 +193,12 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const instance = this.#directory.newInstance()
     const { folder } = this.#directory
     const post = { id, restarts, address, workers: this.#ownership.workers, instance, folder }
-    return workerProgram(this.#settings, this.#native.transport, post, (child, endpoint) => {
+    const started = (child: ChildProcess, endpoint: Endpoint): void => {
       this.#endpoints.set(child, endpoint)
       this.#directory.started(child, instance)
       this.#switchboard.started(child)
-    })
+    }
+    return workerProgram(this.#settings, this.#native.transport, post, started, this.#forking.fork)
   }
 
   #workerReady(worker: WorkerProcess): void {

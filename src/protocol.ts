@@ -11,18 +11,26 @@ export interface Address {
   port: number
 }
 
-/** What a worker has to know before its application starts; travels in the environment. */
-export interface WorkerSetup {
-  version: number
+/** What a worker has to know to take connections and keep sessions. */
+export interface Seat {
   /** 0..workers-1; negative for a spare, which becomes a worker when one is missing */
   id: number
-  workers: number
   address: Address
   transport: 'node-ipc' | 'descriptor-channel'
-  /** Of Node's own channel to the primary. */
-  serialization: 'json' | 'advanced'
   /** Whether the primary wants to know when connections end. */
   countEnds: boolean
+  /** Random, 24 bits: tells this process from all others that served, also under the same id. */
+  instance: number
+  /** For the private doors of the workers; made by the first that needs one. */
+  folder: string
+}
+
+/** What a worker has to know before its application starts; travels in the environment. */
+export interface WorkerSetup extends Seat {
+  version: number
+  workers: number
+  /** Of Node's own channel to the primary. */
+  serialization: 'json' | 'advanced'
   /** Queued connections per listening socket. */
   backlog: number
   /** How to finish when nobody says how: the primary is gone, or the worker leaves by itself. */
@@ -31,10 +39,6 @@ export interface WorkerSetup {
   restarts: number
   /** Milliseconds between two beats. */
   interval: number
-  /** Random, 24 bits: tells this process from all others that served, also under the same id. */
-  instance: number
-  /** For the private doors of the workers; made by the first that needs one. */
-  folder: string
 }
 
 /** A process that has a private door. */
@@ -95,6 +99,8 @@ export type ToWorker =
   | { type: 'bus'; frame: Frame }
   /** Whether the bridge reaches other hosts, and how many messages it lost. */
   | { type: 'bridged'; connected: boolean; lost: number }
+  /** Answer to 'hello'. */
+  | { type: 'seat'; seat: Seat }
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -121,6 +127,8 @@ export type ToPrimary =
   | { type: 'bus'; frame: Frame }
   /** Broadcasts are to reach other hosts: open the bridge over this Redis (see packTarget). */
   | { type: 'bridge'; redis: string; channelPrefix: string }
+  /** A worker of the application's own cluster wants to take connections. */
+  | { type: 'hello'; version: number }
 
 /** Bytes, or the same in base64 where the channel speaks JSON. */
 export type Frame = Uint8Array | string
@@ -139,6 +147,7 @@ const toWorker: Record<ToWorker['type'], Fields> = {
   peers: { peers: Array.isArray, owners: Array.isArray },
   bus: { frame: isFrame },
   bridged: { lost: Number.isSafeInteger },
+  seat: { seat: isObject },
 }
 
 const toPrimary: Record<ToPrimary['type'], Fields> = {
@@ -161,6 +170,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
   move: { instance: Number.isSafeInteger },
   bus: { frame: isFrame },
   bridge: { redis: isString, channelPrefix: isString },
+  hello: {},
 }
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */
@@ -205,6 +215,10 @@ function isFrame(value: unknown): value is Frame {
 
 function isString(value: unknown): value is string {
   return typeof value === 'string'
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function isNumbers(value: unknown): value is number[] {

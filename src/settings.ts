@@ -33,7 +33,8 @@ export interface Settings {
   readonly env: Readonly<Record<string, string>>
   readonly execArgv: readonly string[]
   readonly steering: SteeringChoice
-  readonly balance: Balance
+  /** 'random' is not among the options: it is what another package has. */
+  readonly balance: Balance | 'random'
   readonly affinity: AffinitySettings
   readonly proxyProtocol: ProxySettings | undefined
   readonly session: readonly SessionRule[]
@@ -82,10 +83,11 @@ export interface Settings {
 
 /**
  * @param options - as given: an object, or just the port
+ * @param name - what messages call it
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
  */
-export function readSettings(options: StickyOptions | number | undefined): Settings {
-  const read = new Reader('stickyListen options', typeof options === 'number' ? { port: options } : options)
+export function readSettings(options: StickyOptions | number | undefined, name = 'stickyListen options'): Settings {
+  const read = new Reader(name, typeof options === 'number' ? { port: options } : options)
   const settings: Settings = {
     port: read.integer('port', { min: 0, max: 65535, env: 'PORT', fallback: 3000 }),
     host: readHost(read),

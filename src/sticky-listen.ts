@@ -7,8 +7,9 @@ import { StickyError } from './errors.ts'
 import { misuse, show } from './option-reader.ts'
 import type { StickyOptions } from './options.ts'
 import { workerSetup } from './role.ts'
-import { readSettings } from './settings.ts'
+import { readSettings, type Settings } from './settings.ts'
 import type { Sticky } from './sticky.ts'
+import type { Forking } from './supervisor/program.ts'
 import type { Target } from './worker/target.ts'
 import { Worker } from './worker/worker.ts'
 
@@ -38,7 +39,16 @@ export function stickyListen(target: Target, options?: StickyOptions | number): 
     const write = 'stickyListen(http.createServer(app), 3000)'
     throw misuse(TypeError, `stickyListen: expected a server, got a function that handles requests; write ${write}`)
   }
-  const settings = readSettings(options)
+  return startSticky(target, readSettings(options))
+}
+
+/**
+ * The same with settings that are checked already.
+ *
+ * @param forking - how workers come about, where it is not in the ordinary way
+ * @throws StickyError HOLDFAST_SECOND_LISTENER, HOLDFAST_IN_NODE_CLUSTER
+ */
+export function startSticky(target: Target, settings: Settings, forking?: Forking): Sticky {
   if (current !== undefined) {
     throw new StickyError('HOLDFAST_SECOND_LISTENER', 'close the first one before, or start another program')
   }
@@ -50,7 +60,7 @@ export function stickyListen(target: Target, options?: StickyOptions | number): 
   }
   if (setup !== undefined) return (current = new Worker(target, setup, settings))
   if (settings.workers === 0) return (current = new Alone(target, settings, () => (current = undefined)))
-  return (current = new Balancer(settings, () => (current = undefined)))
+  return (current = new Balancer(settings, () => (current = undefined), forking))
 }
 
 /** An Express application is a function too, and so is a plain request handler: not the ones that are meant here. */

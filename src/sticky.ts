@@ -26,6 +26,8 @@ export interface CloseOptions {
 
 /** Events of the primary. */
 export interface PrimaryEvents {
+  /** The port is bound: who connects from now on is served as soon as a worker is ready. */
+  listening: [address: Address]
   'worker:ready': [worker: { id: number; pid: number }]
   /** state: see {@link WorkerState}; ready is healthy and enabled. */
   'worker:state': [worker: { id: number; pid: number; from: WorkerState; state: WorkerState }]

@@ -7,7 +7,7 @@ import { workerEnvironment } from './role.ts'
 import type { Settings } from './settings.ts'
 import { countingOption } from './steering/admission.ts'
 import { leaving } from './supervisor/farewell.ts'
-import type { Program } from './supervisor/program.ts'
+import { plainForking, type Fork, type Program } from './supervisor/program.ts'
 import type { Endpoint, Transport } from './transport/transport.ts'
 
 /** The worker that the process is to be. */
@@ -28,6 +28,7 @@ export function workerProgram(
   transport: Transport,
   post: Post,
   started: (child: ChildProcess, endpoint: Endpoint) => void,
+  fork: Fork = plainForking.fork,
 ): Program {
   const { exec, args, execArgv, env, backlog, health } = settings
   const { serialization } = transport
@@ -49,6 +50,7 @@ export function workerProgram(
     serialization,
     env: { ...ownEnvironment(), ...env, ...workerEnvironment(setup) },
     inherit: endpoint.inherit,
+    fork,
     forked(child) {
       endpoint.forked()
       if (child === undefined) endpoint.close()

@@ -1,11 +1,11 @@
 // Who may still come in, where limits.maxConnections or limits.maxPerAddress is set. Without them nothing is counted
 // and no connection leaves a trace in the primary after the hand-off.
-import type { Balance } from '../options.ts'
+import type { Settings } from '../settings.ts'
 import type { CloseReason } from './steering.ts'
 
 /** What may need counting. */
 export interface Counting {
-  balance: Balance
+  balance: Settings['balance']
   limits: AdmissionLimits & { loadFactor: number | undefined }
 }
 

@@ -8,6 +8,7 @@ import type { SlotTable } from '../slots/slot-table.ts'
 import { countingOption } from './admission.ts'
 import { Handoff } from './handoff.ts'
 import { KernelSteering } from './kernel.ts'
+import { listening } from './listener.ts'
 import { PassedSockets, type SocketKeeper } from './passed-sockets.ts'
 import { selfTest } from './self-test.ts'
 import type { Steering, SteeringEvents } from './steering.ts'
@@ -28,7 +29,10 @@ export async function chooseSteering(
   keeper: SocketKeeper,
 ): Promise<{ steering: Steering; reason: string }> {
   const passed = new PassedSockets(settings.logger, native.libc, keeper)
-  const handoff = (reason: string) => ({ steering: new Handoff(settings, native.libc, table, events, passed), reason })
+  const handoff = (reason: string) => ({
+    steering: new Handoff(settings, table, events, listening(settings, native.libc, passed)),
+    reason,
+  })
   if (settings.steering === 'handoff') return handoff('it is configured')
   // What waits in that socket's queue would be lost.
   if (settings.steering === 'auto' && passed.hasListener(settings)) return handoff('one listening socket was passed in')

@@ -1,7 +1,6 @@
 // Hand-off: the primary accepts, hashes the client's address and passes the socket to the slot's owner.
 import type { ChildProcess } from 'node:child_process'
 import { bytesKey } from '../affinity/address.ts'
-import type { Libc } from '../native/libc.ts'
 import { openForPrimary, type Address } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
@@ -12,11 +11,10 @@ import { Connection, peerOf, type Incoming } from './accept.ts'
 import { Admission, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
 import { Lanes } from './lanes.ts'
-import { openListener, type Listener } from './listener.ts'
+import type { Listen, Listener } from './listener.ts'
 import { heavyReport } from './heavy-report.ts'
 import { picking } from './picking.ts'
 import { clientOf, ProxyGate } from './proxy-gate.ts'
-import type { PassedSockets } from './passed-sockets.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
 
 /** How often a primary that stopped accepting looks for descriptors, in milliseconds. */
@@ -27,33 +25,22 @@ export class Handoff implements Steering {
   readonly counters = newCounters()
 
   readonly #settings: Settings
-  readonly #libc: Libc | undefined
+  readonly #listen: Listen
   readonly #lanes: Lanes
   readonly #admission: Admission<ChildProcess> | undefined
   readonly #headroom = headroom()
   readonly #gate: ProxyGate | undefined
-  readonly #passed: PassedSockets | undefined
   #listener: Listener | undefined
   #paused: NodeJS.Timeout | undefined
   #pending = 0
   #watch: NodeJS.Timeout | undefined
   #settled: (() => void) | undefined
 
-  /**
-   * @param libc - accept below Node, for a transport that can pass bare descriptors
-   * @param passed - may have a listening socket to use
-   */
-  constructor(
-    settings: Settings,
-    libc: Libc | undefined,
-    table: SlotTable,
-    events: SteeringEvents,
-    passed?: PassedSockets,
-  ) {
+  /** @param listen - opens the port */
+  constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen) {
     const { limits } = settings
     this.#settings = settings
-    this.#libc = libc
-    this.#passed = passed
+    this.#listen = listen
     this.#admission = countingOption(settings) === undefined ? undefined : new Admission(limits)
     if (settings.proxyProtocol !== undefined) {
       this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
@@ -91,7 +78,7 @@ export class Handoff implements Steering {
   }
 
   async open(): Promise<Address> {
-    this.#listener = await openListener(this.#settings, this.#libc, this.#accept, this.#passed)
+    this.#listener = await this.#listen(this.#accept)
     this.#watch = setInterval(() => this.#lanes.look(performance.now()), lookPeriod(this.#settings)).unref()
     return this.#listener.address
   }

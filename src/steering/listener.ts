@@ -1,6 +1,7 @@
 // The primary's listening socket: accepts, reads nothing.
 import { createServer, type Server } from 'node:net'
 import type { Libc } from '../native/libc.ts'
+import { misuse, show } from '../option-reader.ts'
 import type { Address } from '../protocol.ts'
 import { handleOf } from '../transport/tcp-handle.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction } from './accept.ts'
@@ -18,7 +19,20 @@ export interface Listener {
   close(): Promise<void>
 }
 
+/** Opens one that gives its connections to that function. */
+export type Listen = (accept: AcceptFunction) => Promise<Listener>
+
 const F_DUPFD_CLOEXEC = 1030
+
+/**
+ * A listening socket of our own, see {@link openListener}.
+ *
+ * @param libc - for a transport that can pass bare descriptors
+ * @param passed - may have one to use
+ */
+export function listening(options: ListenOptions, libc: Libc | undefined, passed?: PassedSockets): Listen {
+  return (accept) => openListener(options, libc, accept, passed)
+}
 
 /**
  * Opens the socket, unless one was passed in, and accepts from then on.
@@ -63,6 +77,29 @@ export async function openListener(
       if (libc !== undefined) drainBacklog(libc, descriptorOf(server), accept)
       await new Promise<void>((done) => server.close(() => done()))
     },
+  }
+}
+
+/**
+ * Accepts what comes to a server that the application lets listen. The server itself hears of nothing.
+ *
+ * @throws TypeError with code HOLDFAST_BAD_OPTION where it does not listen on a TCP port
+ */
+export function takeOver(server: Server, accept: AcceptFunction): Listener {
+  const address = server.address()
+  if (address === null || typeof address === 'string') {
+    const write = 'httpServer.listen(3000)'
+    throw misuse(TypeError, `expected a server that listens on a TCP port, got ${show(address)}; write ${write}`)
+  }
+  // What would read, and where sockets are made after all, nothing is read from them.
+  server.removeAllListeners('connection')
+  Object.assign(server, { pauseOnConnect: true })
+  if (!acceptHandles(server, accept, undefined)) acceptSockets(server, accept)
+  return {
+    address: address as Address,
+    pause: () => false,
+    resume() {},
+    close: () => new Promise((done) => void server.close(() => done())),
   }
 }
 

@@ -32,6 +32,7 @@ export function picking(
   events: PickEvents,
 ): Picker | undefined {
   if (balance === 'round-robin') return inTurn()
+  if (balance === 'random') return anybody
   if (balance === 'least-connections') return leastLoaded
   return limits.loadFactor === undefined ? undefined : bounded(limits.loadFactor, limits.stickTimeout, events)
 }
@@ -44,6 +45,9 @@ function inTurn(): Picker {
     return last
   }
 }
+
+const anybody: Picker = (_connection, owner, candidates) =>
+  candidates[Math.floor(Math.random() * candidates.length)]?.worker ?? owner
 
 /** Of equals the one whose slot it is, so that a quiet service keeps addresses together. */
 const leastLoaded: Picker = (_connection, owner, candidates) => {

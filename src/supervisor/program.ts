@@ -11,20 +11,41 @@ export interface Program {
   serialization: 'json' | 'advanced'
   /** Descriptors the child gets after its IPC channel, as its numbers 4, 5, ... */
   inherit: readonly number[]
+  /** Starts the child. */
+  fork: Fork
   /** Called as soon as the child has them; undefined when it could not be started. */
   forked(child: ChildProcess | undefined): void
+}
+
+/** Starts a child as `child_process.fork` does. */
+export type Fork = (program: Omit<Program, 'fork' | 'forked'>) => ChildProcess
+
+/** How the processes come about. */
+export interface Forking {
+  fork: Fork
+  /** Whether others pass handles over their channels, too. */
+  readonly isShared: boolean
+  /** Whether others pass on what Socket.IO's adapter in that process says. */
+  relays(child: ChildProcess): boolean
+}
+
+export const plainForking: Forking = {
+  fork: ({ exec, args, execArgv, env, serialization, inherit }) =>
+    fork(exec, [...args], { execArgv: [...execArgv], env, serialization, stdio: stdioOf(inherit) }),
+  isShared: false,
+  relays: () => false,
+}
+
+/** Nothing to read; what it writes to stderr comes here. */
+export function stdioOf(inherit: readonly number[]): ('ignore' | 'inherit' | 'pipe' | 'ipc' | number)[] {
+  return ['ignore', 'inherit', 'pipe', 'ipc', ...inherit]
 }
 
 /** @throws Error of the system when no process can be started */
 export function start(program: Program): ChildProcess {
   let child: ChildProcess | undefined
   try {
-    child = fork(program.exec, [...program.args], {
-      execArgv: [...program.execArgv],
-      env: program.env,
-      serialization: program.serialization,
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc', ...program.inherit],
-    })
+    child = program.fork(program)
     return child
   } finally {
     program.forked(child)

@@ -1,7 +1,7 @@
 // Which transport: the cheap one where it works, else the one that works everywhere, and why.
 import { loadLibc, type Libc } from '../native/libc.ts'
 import { descriptorChannel } from './descriptor-channel.ts'
-import { nodeIpc } from './node-ipc.ts'
+import { nodeIpc, sharedNodeIpc } from './node-ipc.ts'
 import type { Transport } from './transport.ts'
 
 /** What this platform offers. */
@@ -13,9 +13,14 @@ export interface Native {
   reason: string
 }
 
-/** The environment variable HOLDFAST_NATIVE=0 keeps to what Node itself can do. */
-export function chooseTransport(): Native {
+/**
+ * The environment variable HOLDFAST_NATIVE=0 keeps to what Node itself can do.
+ *
+ * @param isShared - others pass handles over Node's channels to the workers, too
+ */
+export function chooseTransport(isShared: boolean): Native {
   const { libc, reason } = loadLibc()
-  if (libc === undefined) return { transport: nodeIpc, libc, reason: `descriptor-channel is not available: ${reason}` }
+  const portable = isShared ? sharedNodeIpc : nodeIpc
+  if (libc === undefined) return { transport: portable, libc, reason: `descriptor-channel is not available: ${reason}` }
   return { transport: descriptorChannel(libc), libc, reason: 'the platform has it' }
 }

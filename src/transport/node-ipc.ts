@@ -5,7 +5,9 @@
 //
 // Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors
 // left); node:cluster relies on the same messages. Where they are seen, a second answer of our own is saved: it would be
-// a third of the cost. Until they have been seen on this very channel the worker answers by itself.
+// a third of the cost. Until they have been seen on this very channel the worker answers by itself. It always does on the
+// channel of a node:cluster worker: there the application and node:cluster pass handles as well, and Node's answers do
+// not say to which.
 import type { ChildProcess } from 'node:child_process'
 import { isOurs, openForPrimary, openForWorker, type Envelope } from '../protocol.ts'
 import { postToPrimary, postToWorker } from './post.ts'
@@ -16,17 +18,24 @@ import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
 /** Node sends one handle at a time anyway, and goes through the whole of its own queue after each of its answers. */
 const IN_FLIGHT = 1
 
-export const nodeIpc: Transport = {
-  name: 'node-ipc',
-  // A message per connection: structured clone would cost twice as much of it.
-  serialization: 'json',
-  // The channel is there anyway.
-  endpoint: () => ({
-    inherit: [],
-    forked() {},
-    sender: (child, events) => new NodeIpcSender(child, events),
-    close() {},
-  }),
+export const nodeIpc = nodeIpcTransport(false)
+
+/** For channels over which others pass handles too. */
+export const sharedNodeIpc = nodeIpcTransport(true)
+
+function nodeIpcTransport(isShared: boolean): Transport {
+  return {
+    name: 'node-ipc',
+    // A message per connection: structured clone would cost twice as much of it.
+    serialization: 'json',
+    // The channel is there anyway.
+    endpoint: () => ({
+      inherit: [],
+      forked() {},
+      sender: (child, events) => new NodeIpcSender(child, events, isShared),
+      close() {},
+    }),
+  }
 }
 
 class NodeIpcSender implements Sender {
@@ -41,11 +50,11 @@ class NodeIpcSender implements Sender {
   /** Node's own answers so far. */
   #answers = 0
 
-  constructor(child: ChildProcess, events: SenderEvents) {
+  constructor(child: ChildProcess, events: SenderEvents, isShared: boolean) {
     this.#child = child
     this.#events = events
     child.on('message', this.#receive)
-    child.on('internalMessage', this.#receiveInternal)
+    if (!isShared) child.on('internalMessage', this.#receiveInternal)
     child.on('disconnect', this.#gone)
   }
 

@@ -3,13 +3,10 @@ import { codeOf, describe } from '../errors.ts'
 import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../protocol.ts'
 import { loadLibc } from '../native/libc.ts'
 import { postToPrimary } from '../transport/post.ts'
-import { receive } from '../transport/receive.ts'
-import type { TcpHandle } from '../transport/tcp-handle.ts'
 import { startBeats } from './beats.ts'
 import { finisher } from './finish.ts'
-import { attach, type TakeFunction } from './receive.ts'
+import { intake } from './intake.ts'
 import type { SessionLayer } from './session-layer.ts'
-import { endReporter, whenClosed } from './ends.ts'
 import { slotSockets, type SlotSockets } from './slot-sockets.ts'
 import { resolveTarget, type Target } from './target.ts'
 
@@ -37,28 +34,15 @@ export interface Joined {
 const LAST_WORDS = 1_000
 
 export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer, events: WorkerEvents): Joined {
-  const early: Parameters<TakeFunction>[] = []
-  let take: TakeFunction = (...connection) => void early.push(connection)
   let close = (_: Drain): Promise<void> => Promise.resolve()
-  let served = 0
   let left: Promise<void> | undefined
   const farewell = { ...setup.farewell }
   let isReady = false
   let isSpare = setup.id < 0
-  const ends = endReporter((numbers) => postToPrimary({ type: 'ended', numbers }))
   let sockets: SlotSockets | undefined
-  let ended = (): void => {}
-  const end = new Promise<void>((done) => (ended = done))
 
   // From here on nothing is missed: Node keeps messages that came before the first listener.
-  receive(setup.transport, {
-    connection(handle, seq, extras) {
-      if (setup.countEnds) whenClosed(handle, () => ends.add(seq))
-      accept(handle, extras)
-    },
-    listeners: (slots, descriptors) => listenOn(slots, descriptors),
-    end: () => ended(),
-  })
+  const incoming = intake(setup, (slots, descriptors) => listenOn(slots, descriptors))
   process.on('message', (raw: unknown) => {
     const message = openForWorker(raw)
     if (message?.type === 'drain') {
@@ -80,7 +64,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   /** The primary is gone: finish what is served, then go too. */
   const orphaned = (): void => {
     sockets?.close(true)
-    ended()
+    incoming.stop()
     void drain(setup.farewell)
   }
   process.on('disconnect', orphaned)
@@ -93,15 +77,10 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   process.on('SIGHUP', () => {})
   process.on('SIGTERM', () => void leave('SIGTERM', setup.farewell.deadline))
 
-  function accept(handle: TcpHandle, extras?: Buffer): void {
-    served++
-    take(handle, extras)
-  }
-
   function listenOn(slots: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
     if (libc === undefined) return
-    sockets ??= slotSockets(libc, setup.backlog, accept)
+    sockets ??= slotSockets(libc, setup.backlog, (handle) => incoming.accept(handle))
     for (const [i, fd] of descriptors.entries()) sockets.take(slots[i] ?? 0, fd)
   }
 
@@ -110,14 +89,13 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     const closeServer = finisher(server)
     close = async (how) => void (await Promise.all([closeServer(how), sessions.finish(how)]))
     await sessions.open(server)
-    take = attach(server, setup.address, () => void leave('server.close()', setup.farewell.deadline))
-    for (const connection of early.splice(0)) take(...connection)
+    incoming.attach(server, () => void leave('server.close()', setup.farewell.deadline))
     if (left !== undefined) return
     isReady = true
     startBeats(
       server,
       setup.interval,
-      () => served,
+      () => incoming.served,
       (beat) => postToPrimary({ type: 'beat', ...beat }),
     )
     postToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
@@ -125,7 +103,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
 
   async function leave(reason: string, deadline: number): Promise<void> {
     if (left === undefined) postToPrimary({ type: 'leave', reason })
-    const timer = setTimeout(ended, deadline).unref()
+    const timer = setTimeout(() => incoming.stop(), deadline).unref()
     await drain({ ...setup.farewell, deadline })
     clearTimeout(timer)
   }
@@ -140,7 +118,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     const expired = new Promise<void>((done) => setTimeout(done, how.deadline).unref())
     events.drain(how)
     // What the primary sent before it heard of the leave is still on its way, and is served.
-    if (isReady && !isSpare) await Promise.race([end, expired])
+    if (isReady && !isSpare) await Promise.race([incoming.end, expired])
     await Promise.race([close(how), expired])
     events.leave()
     // In a turn of its own: disconnecting while early messages are being delivered crashes Node.

@@ -76,7 +76,8 @@ export async function openPrivateDoor(
     arrive(request)
     if (!emit('upgrade', request, socket, head)) socket.destroy()
   })
-  await new Promise<void>((done, fail) => door.once('error', fail).listen(path, done))
+  // exclusive: a worker of node:cluster would ask its primary to listen.
+  await new Promise<void>((done, fail) => door.once('error', fail).listen({ path, exclusive: true }, done))
   door.unref()
   process.once('exit', () => {
     rmSync(path, { force: true })

@@ -3,7 +3,7 @@ import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
-import { openForWorker, type Drain, type WorkerSetup } from '../protocol.ts'
+import { openForWorker, type Drain, type Seat } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { postToPrimary } from '../transport/post.ts'
 import { lifecycle } from './lifecycle.ts'
@@ -11,6 +11,11 @@ import { marker } from './mark.ts'
 import { Peers } from './peers.ts'
 import { openPrivateDoor } from './private-door.ts'
 import { reroute, type RerouteCounters } from './reroute.ts'
+
+export interface SessionSettings {
+  session: Settings['session']
+  limits: Pick<Settings['limits'], 'holdTimeout'>
+}
 
 /** What is known of sessions before the application's server is there, and after. */
 export interface SessionLayer {
@@ -26,12 +31,9 @@ export interface SessionLayer {
 }
 
 /** What the application keeps by itself comes before the rules of the options. */
-export function sessionLayer(
-  { session, limits }: Pick<Settings, 'session' | 'limits'>,
-  setup: WorkerSetup,
-): SessionLayer {
+export function sessionLayer({ session, limits }: SessionSettings, seat: Seat): SessionLayer {
   const rules = [...lifecycle.rules, ...session]
-  const me = { worker: setup.id, instance: setup.instance }
+  const me = { worker: seat.id, instance: seat.instance }
   const peers = new Peers(rules, me, limits.holdTimeout)
   const counters = { forwarded: 0, moved: 0, failed: 0 }
   let informed = (): void => {}
@@ -58,11 +60,11 @@ export function sessionLayer(
       throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
     }
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
-    const door = await openPrivateDoor(setup.folder, me.instance, server, emit)
+    const door = await openPrivateDoor(seat.folder, me.instance, server, emit)
     finish = (how) => door.finish(how)
     lifecycle.sid = () => peers.sid()
     const mark = marker(rules, () => peers.mark())
-    reroute(server, { peers, folder: setup.folder, emit, mark, counters })
+    reroute(server, { peers, folder: seat.folder, emit, mark, counters })
     postToPrimary({ type: 'reachable' })
     // Without the primary there is nobody else either.
     if (process.connected) await knows

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import http from 'node:http'
 import net from 'node:net'
 import t, { type Test } from 'tap'
 import { loadLibc, type Libc } from '../../src/native/libc.ts'
 import { addressOf, listeningProblem } from '../../src/native/listening.ts'
 import { acceptHandles, acceptSockets, type AcceptFunction, type Incoming } from '../../src/steering/accept.ts'
-import { openListener } from '../../src/steering/listener.ts'
+import { openListener, takeOver } from '../../src/steering/listener.ts'
 import { handleOf } from '../../src/transport/tcp-handle.ts'
 import { dial, loopback, until } from '../support/clients.ts'
 
@@ -99,6 +100,31 @@ t.test('without the system calls there is no pause', async (t) => {
   t.equal(listener.pause(), false)
   await listener.close()
 })
+
+for (const way of ["the handle's own callback", 'the public event']) {
+  t.test(`a server that is taken over hears of nothing, and no byte is read, over ${way}`, async (t) => {
+    let heard = 0
+    const server = http.createServer(() => heard++).on('connection', () => heard++)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    // What an unknown Node would lack.
+    if (way === 'the public event') Object.assign(handleOf(server)!, { getpeername: undefined })
+    const arrivals: Incoming[] = []
+    const { address, close } = takeOver(server, (incoming) => arrivals.push(incoming))
+    const client = await dial(address.port)
+    client.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    // By then somebody who reads would have read.
+    const other = await dial(address.port)
+    await until('both have come', () => arrivals.length === 2)
+    const bytes = Buffer.alloc(64)
+    if (libc !== undefined) t.equal(libc.read(arrivals[0]!.fd, bytes, 64), 27, 'the request is all there')
+    t.equal(heard, 0)
+    for (const incoming of arrivals) incoming.close()
+    client.destroy()
+    other.destroy()
+    await close()
+  })
+}
 
 /** The limit of the queue of this process's listening socket on a port. */
 function backlogOf(libc: Libc, port: number): number {

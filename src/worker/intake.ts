@@ -1,0 +1,67 @@
+// What comes from the primary becomes connections of the application's server: also what came before the server was there.
+import type { Server } from 'node:net'
+import type { Seat } from '../protocol.ts'
+import { postToPrimary } from '../transport/post.ts'
+import { receive } from '../transport/receive.ts'
+import type { TcpHandle } from '../transport/tcp-handle.ts'
+import type { ReceiverEvents } from '../transport/transport.ts'
+import { endReporter, whenClosed } from './ends.ts'
+import { attach, type TakeFunction } from './receive.ts'
+
+export interface Intake {
+  /** Connections taken so far. */
+  readonly served: number
+  /** Resolves when nothing will follow. */
+  readonly end: Promise<void>
+  /** For what comes in by another way. */
+  accept(handle: TcpHandle, extras?: Buffer): void
+  /**
+   * The server gets what came, and what comes.
+   *
+   * @param onclose - the application called `server.close()`
+   * @throws StickyError HOLDFAST_TARGET_LISTENS
+   */
+  attach(server: Server, onclose: () => void): void
+  /** Nothing is waited for any more. */
+  stop(): void
+}
+
+/** @param listeners - takes listening sockets, in kernel steering */
+export function intake(
+  { transport, countEnds, address }: Seat,
+  listeners: NonNullable<ReceiverEvents['listeners']> = () => {},
+): Intake {
+  const early: Parameters<TakeFunction>[] = []
+  let take: TakeFunction = (...connection) => void early.push(connection)
+  let served = 0
+  const ends = endReporter((numbers) => postToPrimary({ type: 'ended', numbers }))
+  let stop = (): void => {}
+  const end = new Promise<void>((done) => (stop = done))
+
+  function accept(handle: TcpHandle, extras?: Buffer): void {
+    served++
+    take(handle, extras)
+  }
+
+  receive(transport, {
+    connection(handle, seq, extras) {
+      if (countEnds) whenClosed(handle, () => ends.add(seq))
+      accept(handle, extras)
+    },
+    listeners,
+    end: () => stop(),
+  })
+
+  return {
+    get served() {
+      return served
+    },
+    end,
+    accept,
+    attach(server, onclose) {
+      take = attach(server, address, onclose)
+      for (const connection of early.splice(0)) take(...connection)
+    },
+    stop: () => stop(),
+  }
+}
