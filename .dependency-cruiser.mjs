@@ -7,7 +7,7 @@
 const pure = '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|breaker|health|memory|recycle)[.]ts$)'
 
 /** What the package exports (and its command): for others to import, not for the house itself. */
-const faces = '^src/(index|broadcast|socket-io|cli)[.]ts$'
+const faces = '^src/(index|broadcast|compat|socket-io|cli)[.]ts$'
 
 /** The one file that imports each third-party package; its types count too. */
 const adapters = {

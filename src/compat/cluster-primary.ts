@@ -1,0 +1,194 @@
+// The primary of a cluster that is the application's own: its server listens, its workers come and go. Connections and
+// sessions are treated as in the balancer, but nobody is supervised.
+import type { ChildProcess } from 'node:child_process'
+import cluster, { type Worker } from 'node:cluster'
+import type { Server } from 'node:net'
+import { Ownership } from '../ownership.ts'
+import { PeerDirectory } from '../peer-directory.ts'
+import { openForPrimary, PROTOCOL_VERSION, type Address, type Seat, type ToPrimary } from '../protocol.ts'
+import type { Settings } from '../settings.ts'
+import { MAX_WORKERS } from '../slots/slot-table.ts'
+import type { AcceptFunction } from '../steering/accept.ts'
+import { countingOption } from '../steering/admission.ts'
+import { Handoff } from '../steering/handoff.ts'
+import { takeOver, type Listener } from '../steering/listener.ts'
+import { sharedNodeIpc } from '../transport/node-ipc.ts'
+import { Guest } from './guest.ts'
+import { removeLeftBehind } from './left-behind.ts'
+
+/** Milliseconds after 'exit' in which 'close' must come, should a grandchild keep the channel open. */
+const CLOSE_TIMEOUT = 1_000
+
+/** Milliseconds between two looks for who is stuck. */
+const LOOK = 1_000
+
+export class ClusterPrimary {
+  readonly #server: Server
+  readonly #settings: Settings
+  readonly #guests = new Map<ChildProcess, Guest>()
+  readonly #ownership: Ownership
+  readonly #handoff: Handoff
+  readonly #directory: PeerDirectory
+  #address: Address | undefined
+
+  constructor(server: Server, settings: Settings) {
+    this.#server = server
+    this.#settings = settings
+    this.#ownership = new Ownership(1, {
+      serves: (id) => this.#all.some((guest) => guest.id === id && guest.serves),
+      moved: (table) => this.#handoff.assign(table),
+    })
+    const events = { overdue: (id: number) => this.#ownership.lend(id) }
+    this.#handoff = new Handoff(settings, this.#ownership.table, events, async (accept) => this.#listen(accept))
+    this.#directory = new PeerDirectory({
+      processes: () => this.#all,
+      owners: () => [...this.#ownership.table.owners],
+      pass: (child, handle, extras) => this.#handoff.pass(child, handle, extras),
+    })
+  }
+
+  /** From now on workers are heard; connections come as soon as the server listens. */
+  open(): void {
+    cluster.on('fork', (worker) => this.#hear(worker))
+    for (const worker of Object.values(cluster.workers ?? {})) if (worker !== undefined) this.#hear(worker)
+    if (this.#server.listening) void this.#handoff.open()
+    else this.#server.once('listening', () => void this.#handoff.open())
+    setInterval(() => this.#look(performance.now()), LOOK).unref()
+    process.once('exit', () => this.#directory.close())
+    void removeLeftBehind()
+  }
+
+  get #all(): Guest[] {
+    return [...this.#guests.values()]
+  }
+
+  #listen(accept: AcceptFunction): Listener {
+    const take = (): Listener => {
+      const listener = takeOver(this.#server, accept)
+      this.#address = listener.address
+      this.#settings.logger.info('cluster.listening', { ...listener.address, balance: this.#settings.balance })
+      for (const guest of this.#all) this.#seat(guest)
+      return listener
+    }
+    const listener = take()
+    // After a close() it may listen again.
+    this.#server.on('listening', take)
+    return listener
+  }
+
+  #hear(worker: Worker): void {
+    const { process: child } = worker
+    if (this.#guests.has(child)) return
+    const guest = new Guest(worker)
+    this.#guests.set(child, guest)
+    child.on('message', (raw: unknown) => this.#take(guest, openForPrimary(raw)))
+    const gone = (): void => this.#gone(guest)
+    // Before its channel closes: a handle that comes after that crashes Node in the worker (20 to 26).
+    whenAskedToDisconnect(worker, () => this.#leave(guest, 'disconnect()'))
+    child.once('disconnect', () => this.#leave(guest, 'its channel is closed'))
+    // Not at 'exit': acknowledgements may still be unread then.
+    child.once('close', gone)
+    child.once('exit', () => setTimeout(gone, CLOSE_TIMEOUT).unref())
+  }
+
+  #take(guest: Guest, message: ToPrimary | undefined): void {
+    switch (message?.type) {
+      case 'hello':
+        return this.#hello(guest, message.version)
+      case 'ready':
+        return this.#ready(guest)
+      case 'leave':
+        return this.#leave(guest, message.reason)
+    }
+  }
+
+  #hello(guest: Guest, version: number): void {
+    if (!guest.enabled) return
+    if (version !== PROTOCOL_VERSION) {
+      const reason = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
+      return this.#refuse(guest, reason)
+    }
+    guest.isWaiting = true
+    this.#seat(guest)
+  }
+
+  /** As soon as there is an address to tell. */
+  #seat(guest: Guest): void {
+    if (!guest.isWaiting || this.#address === undefined) return
+    guest.isWaiting = false
+    guest.seat ??= this.#newSeat(guest, this.#address)
+    if (guest.seat === undefined) return this.#refuse(guest, `${MAX_WORKERS} workers are there already`)
+    guest.send({ type: 'seat', seat: guest.seat })
+  }
+
+  #newSeat(guest: Guest, address: Address): Seat | undefined {
+    const taken = new Set(this.#all.filter(({ enabled }) => enabled).map(({ id }) => id))
+    const id = Array.from({ length: MAX_WORKERS }, (_, n) => n).find((n) => !taken.has(n))
+    if (id === undefined) return undefined
+    const instance = this.#directory.newInstance()
+    this.#directory.started(guest.child, instance)
+    const { folder } = this.#directory
+    const countEnds = countingOption(this.#settings) !== undefined
+    return { id, address, transport: 'node-ipc', countEnds, instance, folder }
+  }
+
+  #refuse(guest: Guest, reason: string): void {
+    const { name, child } = guest
+    guest.enabled = false
+    this.#settings.logger.error('cluster.refused', { worker: name, pid: child.pid, reason })
+  }
+
+  #ready(guest: Guest): void {
+    if (guest.attached || guest.seat === undefined) return
+    const { child, name, id } = guest
+    guest.attached = true
+    this.#handoff.attach(id, child, sharedNodeIpc.endpoint())
+    this.#ownership.giveBack(id)
+    this.#directory.changed()
+    this.#settings.logger.info('cluster.join', { worker: name, pid: child.pid })
+  }
+
+  #leave(guest: Guest, reason: string): void {
+    if (!guest.enabled) return
+    guest.enabled = false
+    if (!guest.attached) return
+    const { child, name, id } = guest
+    this.#handoff.retire(child)
+    this.#ownership.lend(id)
+    this.#directory.changed()
+    this.#settings.logger.info('cluster.leave', { worker: name, pid: child.pid, reason })
+  }
+
+  #gone(guest: Guest): void {
+    if (!this.#guests.delete(guest.child)) return
+    this.#leave(guest, 'it has ended')
+    this.#handoff.detach(guest.child)
+    this.#directory.changed()
+  }
+
+  /** Whoever is stuck gets no more until it answers; ending it is the application's business. */
+  #look(now: number): void {
+    for (const guest of this.#all.filter(({ attached, enabled }) => attached && enabled)) {
+      const { child, name, id } = guest
+      const silence = this.#handoff.silence(child, now)
+      const isStuck = silence > this.#settings.limits.holdTimeout
+      if (isStuck === guest.isStuck) continue
+      guest.isStuck = isStuck
+      if (isStuck) this.#ownership.lend(id)
+      else this.#ownership.giveBack(id)
+      this.#settings.logger.warn('cluster.stuck', { worker: name, pid: child.pid, stuck: isStuck, silence })
+    }
+  }
+}
+
+/** From either side: node:cluster notes it there before anything else. */
+function whenAskedToDisconnect(worker: Worker, leave: () => void): void {
+  let isAsked = worker.exitedAfterDisconnect
+  Object.defineProperty(worker, 'exitedAfterDisconnect', {
+    get: () => isAsked,
+    set(value: boolean) {
+      isAsked = value
+      if (value) leave()
+    },
+  })
+}

@@ -1,0 +1,39 @@
+// A worker of the application's own cluster, as steering and sessions see it.
+import type { ChildProcess } from 'node:child_process'
+import type { Worker } from 'node:cluster'
+import type { Seat, ToWorker } from '../protocol.ts'
+import { postToWorker } from '../transport/post.ts'
+
+export class Guest {
+  readonly child: ChildProcess
+  /** The application's name for it: node:cluster's id. */
+  readonly name: number
+  /** It said hello. */
+  isWaiting = false
+  seat: Seat | undefined
+  /** Its server is attached. */
+  attached = false
+  /** It has not left. */
+  enabled = true
+  /** It has owed an answer for too long. */
+  isStuck = false
+
+  constructor({ process, id }: Worker) {
+    this.child = process
+    this.name = id
+  }
+
+  /** Of its seat; negative while it has none. */
+  get id(): number {
+    return this.seat?.id ?? -1
+  }
+
+  /** Whether it is meant to get new connections. */
+  get serves(): boolean {
+    return this.attached && this.enabled && !this.isStuck
+  }
+
+  send(message: ToWorker): void {
+    postToWorker(this.child, message)
+  }
+}
