@@ -102,7 +102,10 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
       reload: () => this.reload(),
-      scale: (by) => this.scale(Math.min(MAX_WORKERS, Math.max(1, this.#ownership.workers + by))),
+      scale: (by) => {
+        const from = this.#changes.wanted ?? this.#ownership.workers
+        return this.scale(Math.min(MAX_WORKERS, Math.max(1, from + by)))
+      },
     })
     this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
     this.ready = this.#start().catch((error: unknown) => {

@@ -22,6 +22,7 @@ export class Changes {
   /** Asked for and not begun: who asks meanwhile gets the same one. */
   #waitingReload: Promise<void> | undefined
   #closed = false
+  #wanted: number | undefined
 
   constructor(log: Logger, work: ChangeWork) {
     this.#log = log
@@ -42,14 +43,25 @@ export class Changes {
     return this.#waitingReload
   }
 
+  /** Workers that were asked for last and are still to come or to go; undefined where nothing is under way. */
+  get wanted(): number | undefined {
+    return this.#wanted
+  }
+
   scale(workers: number): Promise<void> {
     const log = this.#log
-    return this.#inTurn({
+    this.#wanted = workers
+    const isOver = (): void => {
+      if (this.#wanted === workers) this.#wanted = undefined
+    }
+    const scaled = this.#inTurn({
       started: () => log.info('scale.start', { workers }),
       done: (after) => log.info('scale.done', { workers, after }),
       failed: (error) => log.error('scale.failed', { workers, error }),
       run: () => this.#work.scale(workers),
     })
+    scaled.then(isOver, isOver)
+    return scaled
   }
 
   /** Nothing begins any more. */

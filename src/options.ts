@@ -184,7 +184,7 @@ export interface StickyOptions {
    */
   workers?: number
   /** Program that the workers run. @default process.argv[1], this same program */
-  exec?: string
+  exec?: string | URL
   /** Arguments for the workers. @default those of this process */
   args?: readonly string[]
   /** Environment variables for the workers, on top of those of this process (NODE_OPTIONS without --inspect). */

@@ -53,7 +53,7 @@ export function launch(
   })
   const timer = setTimeout(() => {
     logger.error('worker.not-ready', { worker: worker.id, pid: worker.pid, after: health.readyTimeout })
-    worker.stop('SIGKILL')
+    worker.stop('SIGKILL', `not ready within health.readyTimeout, ${health.readyTimeout} ms`)
   }, health.readyTimeout)
   logger.debug('worker.start', { worker: post.id, pid: worker.pid })
   return worker

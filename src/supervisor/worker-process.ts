@@ -200,8 +200,10 @@ export class WorkerProcess {
     this.#killTimer = setTimeout(() => this.stop('SIGKILL'), patience)
   }
 
-  stop(signal: NodeJS.Signals): void {
+  /** @param failure - why, where the signal alone would not tell */
+  stop(signal: NodeJS.Signals, failure?: string): void {
     if (this.#gone) return
+    this.#failure ??= failure
     this.#stopping = true
     this.#update()
     this.child.kill(signal)

@@ -10,6 +10,7 @@ export class CallSocket extends Writable {
   /** Bytes of the answer that may still be sent. */
   #window = WINDOW
   #waiting: (() => void) | undefined
+  #timer: NodeJS.Timeout | undefined
 
   constructor(trunk: Trunk, id: number, server: Server) {
     super({ autoDestroy: false })
@@ -35,7 +36,35 @@ export class CallSocket extends Writable {
     written?.()
   }
 
+  /** Something has come or gone: a timeout begins anew. */
+  touch(): void {
+    this.#timer?.refresh()
+  }
+
+  /** Body parsers take a request whose socket is not readable for one that has ended. */
+  get readable(): boolean {
+    return !this.destroyed
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#timer)
+    done(error)
+  }
+
+  /** As that of a net.Socket: 'timeout' after so many idle milliseconds, 0 for never. */
+  setTimeout(milliseconds: number, heard?: () => void): this {
+    clearTimeout(this.#timer)
+    this.#timer = milliseconds > 0 ? setTimeout(() => this.emit('timeout'), milliseconds).unref() : undefined
+    if (heard !== undefined) this.once('timeout', heard)
+    return this
+  }
+
+  resetAndDestroy(): this {
+    return this.destroy()
+  }
+
   #send(bytes: Buffer, written: () => void): void {
+    this.touch()
     this.#trunk.send(FRAME.data, this.#id, bytes)
     this.#window -= bytes.length
     if (this.#window > 0) written()
@@ -51,10 +80,6 @@ export class CallSocket extends Writable {
   }
 
   // What applications do with sockets, and is about a connection that is another worker's.
-
-  setTimeout(): this {
-    return this
-  }
 
   setNoDelay(): this {
     return this

@@ -50,6 +50,7 @@ export class CallsIn {
     if (kind === FRAME.credit) socket.credit(payload.readUInt32LE(0))
     if (kind === FRAME.data) {
       call.unread += payload.length
+      socket.touch()
       request.push(payload)
     }
     if (kind === FRAME.end) complete(request, JSON.parse(payload.toString()) as string[])
@@ -75,8 +76,18 @@ export class CallsIn {
     const response = new ServerResponse(request)
     response.shouldKeepAlive &&= head.keepAlive
     response.assignSocket(socket as never)
-    // As Node's server does it for its connections.
+    const isAsked = head.event === 'checkContinue' && this.#server.listenerCount('checkContinue') > 0
+    // As Node's server does it for its connections. Expecting: an answer other than 100 ends the connection, because the
+    // client may or may not send the body.
+    Object.assign(response, {
+      _keepAliveTimeout: Reflect.get(this.#server, 'keepAliveTimeout'),
+      _expect_continue: isAsked,
+    })
     socket.on('drain', () => response.emit('drain'))
+    socket.on('timeout', () => {
+      const heard = [!request.complete && request.emit('timeout', socket), response.emit('timeout', socket)]
+      if (!heard.includes(true) && !this.#server.emit('timeout', socket)) socket.destroy()
+    })
     response.once('finish', () => {
       this.#calls.delete(id)
       this.#trunk.send(FRAME.end, id, Buffer.of(Number(Reflect.get(response, '_last') === true)))
@@ -87,7 +98,7 @@ export class CallsIn {
       // The application has cut it off.
       if (this.#calls.delete(id)) this.#trunk.send(FRAME.abort, id)
     })
-    if (head.event === 'checkContinue' && this.#server.listenerCount('checkContinue') === 0) {
+    if (head.event === 'checkContinue' && !isAsked) {
       response.writeContinue()
       this.#emit('request', request, response)
     } else {

@@ -130,7 +130,8 @@ export class CallsOut {
         this.#calls.delete(id)
         // What of the body was not wanted.
         if (!request.readableEnded) request.removeAllListeners('data').resume()
-        if (payload[0] === 1 || !response.shouldKeepAlive) Reflect.set(response, '_last', true)
+        // Only what the answer's own head says: a client that was told to keep the connection uses it again.
+        if (payload[0] === 1) Reflect.set(response, '_last', true)
         response.end()
         this.#endWhenIdle()
         break
@@ -139,8 +140,9 @@ export class CallsOut {
         if (call.window > 0) request.resume()
         break
       case FRAME.abort:
+        // The application there has cut it off, which is meant for the client.
         this.#calls.delete(id)
-        this.#lost(call)
+        response.destroy()
         this.#endWhenIdle()
         break
     }

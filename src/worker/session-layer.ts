@@ -6,6 +6,7 @@ import { StickyError } from '../errors.ts'
 import { openForWorker, type Drain, type Seat } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { postToPrimary } from '../transport/post.ts'
+import { guarded } from './guarded-rule.ts'
 import { lifecycle } from './lifecycle.ts'
 import { marker } from './mark.ts'
 import { Peers } from './peers.ts'
@@ -32,7 +33,7 @@ export interface SessionLayer {
 
 /** What the application keeps by itself comes before the rules of the options. */
 export function sessionLayer({ session, limits }: SessionSettings, seat: Seat): SessionLayer {
-  const rules = [...lifecycle.rules, ...session]
+  const rules = [...lifecycle.rules, ...session.map(guarded)]
   const me = { worker: seat.id, instance: seat.instance }
   const peers = new Peers(rules, me, limits.holdTimeout)
   const counters = { forwarded: 0, moved: 0, failed: 0 }

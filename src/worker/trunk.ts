@@ -27,7 +27,7 @@ const HEADER = 9
 /** Bytes of one direction of a call that may be on their way or waiting for whoever uses them. */
 export const WINDOW = 256 * 1024
 
-/** Longer ones are cut, so that others get their turn. */
+/** Longer pieces of a body are cut, so that others get their turn. */
 const MAX_PAYLOAD = 64 * 1024
 
 export interface TrunkEvents {
@@ -57,8 +57,10 @@ export class Trunk {
     if (this.#socket.destroyed) return
     // At the end of this turn, when everything that came in was looked at.
     this.#flushing ??= setImmediate(() => this.#flush())
-    for (let at = 0; at === 0 || at < payload.length; at += MAX_PAYLOAD) {
-      const part = payload.length <= MAX_PAYLOAD ? payload : payload.subarray(at, at + MAX_PAYLOAD)
+    // What is JSON is read as a whole.
+    const most = kind === FRAME.data ? MAX_PAYLOAD : Infinity
+    for (let at = 0; at === 0 || at < payload.length; at += most) {
+      const part = payload.length <= most ? payload : payload.subarray(at, at + most)
       const header = Buffer.allocUnsafe(HEADER)
       header.writeUInt32LE(HEADER - 4 + part.length, 0)
       header.writeUInt32LE(call, 4)

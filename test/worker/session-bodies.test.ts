@@ -1,82 +1,17 @@
 // What goes through a re-route arrives byte for byte, whatever it is.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import http, { type IncomingMessage } from 'node:http'
 import http2 from 'node:http2'
-import https from 'node:https'
 import type net from 'node:net'
 import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { WebSocket } from 'ws'
-import { startBalancer, type Balancer, type BalancerOptions } from '../support/balancer.ts'
-import { dial, loopback, until, type Reply } from '../support/clients.ts'
+import { away, send, sessionOf as headers, visit, type Away } from '../support/away.ts'
+import { dial, until, type Reply } from '../support/clients.ts'
 
-const headers = { 'x-user': 'u1' }
 const body = randomBytes(10 * 1024 * 1024)
 const sha256 = createHash('sha256').update(body).digest('hex')
-
-interface Away {
-  balancer: Balancer
-  port: number
-  /** A client address that comes in at the worker which does not have the session. */
-  from: string
-  /** The process that has it. */
-  owner: number
-}
-
-async function away(t: Test, setup: BalancerOptions = {}): Promise<Away> {
-  const options = { workers: 2, session: { header: 'x-user' }, ...setup.options }
-  const balancer = await startBalancer(t, { ...setup, options })
-  const { port } = balancer
-  // The owner by the hash of the key is worker 0 or 1: who answers tells.
-  const { pid: owner, worker } = await visit(balancer, loopback(1), setup.kind)
-  let n = 1
-  while ((await balancer.explain(loopback(n))).worker === worker) n++
-  return { balancer, port, from: loopback(n), owner }
-}
-
-async function visit({ port }: Balancer, from: string, kind = 'http', path = '/'): Promise<Reply> {
-  if (kind === 'http2') {
-    const session = http2.connect(`https://127.0.0.1:${port}`, {
-      rejectUnauthorized: false,
-      localAddress: from,
-    } as object)
-    const reply = (await json(session.request(headers))) as Reply
-    session.close()
-    return reply
-  }
-  const sending = (kind === 'https' || kind === 'wss' ? https : http).get({
-    port,
-    path,
-    host: '127.0.0.1',
-    localAddress: from,
-    headers,
-    rejectUnauthorized: false,
-    agent: false,
-  } as object)
-  const [response] = (await once(sending, 'response')) as [IncomingMessage]
-  return (await json(response)) as Reply
-}
-
-function send(
-  { port, from }: Away,
-  options: http.RequestOptions & { secure?: boolean },
-): { sending: http.ClientRequest; answered: Promise<IncomingMessage> } {
-  const { secure = false, ...more } = options
-  const sending = (secure ? https : http).request({
-    port,
-    host: '127.0.0.1',
-    localAddress: from,
-    agent: false,
-    rejectUnauthorized: false,
-    ...more,
-    headers: { ...headers, ...(more.headers as object) },
-  } as object)
-  const answered = once(sending, 'response').then(([response]) => response as IncomingMessage)
-  answered.catch(() => {}) // whoever waits for it hears of it
-  return { sending, answered }
-}
 
 for (const kind of ['http', 'https'] as const) {
   const secure = kind === 'https'

@@ -1,0 +1,74 @@
+// Requests of a session whose worker is not the one that their connection comes in at.
+import { once } from 'node:events'
+import http, { type IncomingMessage } from 'node:http'
+import http2 from 'node:http2'
+import https from 'node:https'
+import { json } from 'node:stream/consumers'
+import type { Test } from 'tap'
+import { startBalancer, type Balancer, type BalancerOptions } from './balancer.ts'
+import { loopback, type Reply } from './clients.ts'
+
+/** The headers of a request of that session. */
+export const sessionOf = { 'x-user': 'u1' }
+
+export interface Away {
+  balancer: Balancer
+  port: number
+  /** A client address that comes in at the worker which does not have the session. */
+  from: string
+  /** The process that has it. */
+  owner: number
+}
+
+export async function away(t: Test, setup: BalancerOptions = {}): Promise<Away> {
+  const options = { workers: 2, session: { header: 'x-user' }, ...setup.options }
+  const balancer = await startBalancer(t, { ...setup, options })
+  const { port } = balancer
+  // The owner by the hash of the key is worker 0 or 1: who answers tells.
+  const { pid: owner, worker } = await visit(balancer, loopback(1), setup.kind)
+  let n = 1
+  while ((await balancer.explain(loopback(n))).worker === worker) n++
+  return { balancer, port, from: loopback(n), owner }
+}
+
+export async function visit({ port }: Balancer, from: string, kind = 'http', path = '/'): Promise<Reply> {
+  if (kind === 'http2') {
+    const session = http2.connect(`https://127.0.0.1:${port}`, {
+      rejectUnauthorized: false,
+      localAddress: from,
+    } as object)
+    const reply = (await json(session.request(sessionOf))) as Reply
+    session.close()
+    return reply
+  }
+  const sending = (kind === 'https' || kind === 'wss' ? https : http).get({
+    port,
+    path,
+    host: '127.0.0.1',
+    localAddress: from,
+    headers: sessionOf,
+    rejectUnauthorized: false,
+    agent: false,
+  } as object)
+  const [response] = (await once(sending, 'response')) as [IncomingMessage]
+  return (await json(response)) as Reply
+}
+
+export function send(
+  { port, from }: Away,
+  options: http.RequestOptions & { secure?: boolean },
+): { sending: http.ClientRequest; answered: Promise<IncomingMessage> } {
+  const { secure = false, ...more } = options
+  const sending = (secure ? https : http).request({
+    port,
+    host: '127.0.0.1',
+    localAddress: from,
+    agent: false,
+    rejectUnauthorized: false,
+    ...more,
+    headers: { ...sessionOf, ...(more.headers as object) },
+  } as object)
+  const answered = once(sending, 'response').then(([response]) => response as IncomingMessage)
+  answered.catch(() => {}) // whoever waits for it hears of it
+  return { sending, answered }
+}
