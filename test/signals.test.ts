@@ -48,6 +48,17 @@ t.test('signals that change something, and signals that change nothing', async (
     t.strictSame(await pids(balancer), [first])
   })
 
+  await t.test('signals that come while something is under way add up', async (t) => {
+    const before = await pids(balancer)
+    const done = () => balancer.output().match(/scale\.done/g)?.length ?? 0
+    const was = done()
+    child.kill('SIGHUP')
+    child.kill('SIGTTIN')
+    child.kill('SIGTTOU')
+    await until('both are done', () => done() === was + 2)
+    t.equal((await pids(balancer)).length, before.length)
+  })
+
   await t.test('SIGUSR1 is left to Node, which opens its debugger', async (t) => {
     const before = await pids(balancer)
     child.kill('SIGUSR1')
