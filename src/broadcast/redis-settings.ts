@@ -1,6 +1,6 @@
 // Options of the bus through Redis -> checked settings.
 import type { Reader } from '../option-reader.ts'
-import { MAX_BUFFERED } from './ipc-bus.ts'
+import { MAX_BUFFERED } from './record-queue.ts'
 import type { RedisSource } from './redis-client.ts'
 
 /** A Redis or Cluster of ioredis. */

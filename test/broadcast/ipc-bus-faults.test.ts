@@ -4,7 +4,7 @@ import type { Status } from '../../src/index.ts'
 import type { Balancer } from '../support/balancer.ts'
 import { busFamily, type BusFamily } from '../support/bus-family.ts'
 import type { Probe } from '../support/bus-probe.ts'
-import { until } from '../support/clients.ts'
+import { dial, loopback, until } from '../support/clients.ts'
 
 for (const [transport, env] of [
   ['descriptor-channel', {}],
@@ -111,6 +111,36 @@ for (const [transport, env] of [
     t.match(await busOf({ balancer }), { dropped: 0, workers: { length: 3 } })
   })
 }
+
+t.test('when the primary is gone the bus says so, and nothing throws', async (t) => {
+  const { balancer, members } = await busFamily(t, {})
+  const [a] = members
+  let n = 1
+  while ((await balancer.explain(loopback(n))).worker !== 0) n++
+  const visitor = await dial(balancer.port, loopback(n))
+  visitor.on('error', () => {}).write('GET / HTTP/1.1\r\nhost: fixture\r\n\r\n')
+  await a.listen('news')
+  t.match(await a.status(), { connected: true })
+  process.kill(balancer.child.pid!, 'SIGKILL')
+  await until('it is noticed', async () => !(await a.status()).connected)
+  t.equal(await a.read('hits'), 'HOLDFAST_BUS_AWAY')
+  await a.add('hits')
+  await a.publish('news', 'still here')
+  await until('local delivery goes on', async () => (await a.kept('news')).length === 1)
+  t.match(await a.status(), { lost: 1, connected: false })
+  t.equal(await a.ready().then(() => 'ready', String), 'ready')
+  await a.close()
+})
+
+t.test('what a worker says last, when it leaves, is heard', async (t) => {
+  const { balancer, members } = await busFamily(t, {})
+  const [a, b, c] = members
+  await a.listen('goodbyes')
+  for (const one of [b, c]) process.kill(Number(one.name['pid']), 'SIGTERM')
+  await until('both were heard', async () => (await a.kept('goodbyes')).length === 2)
+  t.strictSame((await a.kept('goodbyes')).map(String).toSorted(), ['1', '2'])
+  t.equal(await balancer.close(), true)
+})
 
 t.test('counters outlive the worker that added', async (t) => {
   const family = await busFamily(t, {})

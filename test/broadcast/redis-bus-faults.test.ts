@@ -167,7 +167,9 @@ t.test('the workers of two machines hear each other', { skip, timeout: 60_000 },
   t.equal(here.balancer.output().match(/bus[.]chosen kind=redis reason="REDIS_URL is set"/g)?.length, 1)
   t.match((await here.balancer.status()).bus, { frames: 0 }, 'the primary has no part in it')
   // Whoever holds a connection must not hold up the end.
+  await all[0]!.listen('goodbyes')
   t.equal(await there.balancer.close(), true)
+  await until('what they said last was heard', async () => (await all[0]!.kept('goodbyes')).length === 3)
 })
 
 function said(from: string, n: number, size = 100) {
