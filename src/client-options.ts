@@ -58,10 +58,11 @@ export interface SessionRequest {
  * - `{ cookie }`: a cookie of that name, set by Holdfast, that names the worker which saw the client first. With
  *   `set: false` it is the application's own, and is hashed.
  * - `{ header }`: a request header, hashed.
- * - a function: the text that it returns is hashed; `undefined` for a request of no session. It must not throw.
+ * - a function: the text that it returns is hashed, a number is the id of the worker itself, and `undefined` is for a
+ *   request of no session. It must not throw.
  */
 export type SessionRule =
   | 'socket.io'
   | { cookie: string; set?: boolean }
   | { header: string }
-  | ((request: SessionRequest) => string | undefined)
+  | ((request: SessionRequest) => string | number | undefined)

@@ -1,5 +1,6 @@
 // The demo's entry. Like every program under Holdfast it runs as the primary and, started again by it, as each worker.
 import { stickyListen } from 'holdfast'
+import { wish } from './app/wish.ts'
 import { narrator } from './start/narrator.ts'
 import { readFlags } from './start/flags.ts'
 import { runPrimary } from './start/primary.ts'
@@ -15,9 +16,9 @@ function listen(options: Parameters<typeof stickyListen>[1] & object) {
     async () => {
       const { chatServer } = await import('./app/chat-server.ts')
       if (sticky.role === 'primary') throw new Error('the primary serves nobody')
-      return chatServer(sticky)
+      return chatServer(sticky, flags.balance === 'address' ? 'address' : 'connection')
     },
-    { ...options, logger: narrator },
+    { ...options, balance: flags.balance, session: wish, logger: narrator },
   )
   return sticky
 }

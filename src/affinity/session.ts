@@ -1,8 +1,9 @@
 // Whose session is a request's? Pure: what the request says, and where that leads.
 import type { SessionRequest, SessionRule } from '../options.ts'
 
-/** What a session key leads to: the process that made the session, or a key to hash, as an address is hashed. */
-export type SessionOwner = { type: 'process'; mark: ProcessMark } | { type: 'key'; key: string }
+/** What a session leads to: the process that made it, a key to hash as an address is hashed, or a worker by its id. */
+export type SessionOwner =
+  { type: 'process'; mark: ProcessMark } | { type: 'key'; key: string } | { type: 'worker'; worker: number }
 
 /** Tells one process from all that ever served, also from those before it under the same id. */
 export interface ProcessMark {
@@ -46,10 +47,14 @@ export function sessionOwner(request: SessionRequest, rules: readonly SessionRul
 
 function ownerBy(request: SessionRequest, rule: SessionRule): SessionOwner | undefined {
   if (rule === 'socket.io') return byMark(engineSid(request.url))
-  if (typeof rule === 'function') return byKey(rule(request))
-  if ('header' in rule) return byKey(first(request.headers[rule.header.toLowerCase()]))
-  const value = cookie(request.headers.cookie, rule.cookie)
+  if (typeof rule === 'function') return byAnswer(rule(request))
+  if ('header' in rule) return byKey(headerOf(request, rule.header, (value) => value))
+  const value = headerOf(request, 'cookie', (line) => cookie(line, rule.cookie))
   return rule.set === false ? byKey(value) : byMark(value)
+}
+
+function byAnswer(answer: unknown): SessionOwner | undefined {
+  return typeof answer === 'number' ? { type: 'worker', worker: answer } : byKey(answer)
 }
 
 function byKey(key: unknown): SessionOwner | undefined {
@@ -78,14 +83,33 @@ function engineSid(url = ''): string | undefined {
   return sid !== null && query.has('EIO') && SID.test(sid) ? sid : undefined
 }
 
-function cookie(header: string | undefined, name: string): string | undefined {
-  for (const pair of header?.split(';') ?? []) {
-    const at = pair.indexOf('=')
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()
+/**
+ * The first header line of that name that `read` finds something in. Node makes the object of all headers only when somebody
+ * asks for it, which costs a tenth of a small request: so this looks at the lines as they came.
+ */
+function headerOf(
+  { headers, rawHeaders }: SessionRequest & { rawHeaders?: readonly string[] },
+  name: string,
+  read: (value: string) => string | undefined,
+): string | undefined {
+  const wanted = name.toLowerCase()
+  if (rawHeaders === undefined) {
+    const value = headers[wanted]
+    return read((Array.isArray(value) ? value[0] : value) ?? '')
+  }
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const given = rawHeaders[i]
+    if (given?.length !== wanted.length || given.toLowerCase() !== wanted) continue
+    const found = read(String(rawHeaders[i + 1]))
+    if (found !== undefined) return found
   }
   return undefined
 }
 
-function first(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value
+function cookie(line: string, name: string): string | undefined {
+  for (const pair of line.split(';')) {
+    const at = pair.indexOf('=')
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()
+  }
+  return undefined
 }

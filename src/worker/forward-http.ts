@@ -4,7 +4,6 @@ import http, { type ClientRequest, type IncomingMessage, type ServerResponse } f
 import { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
-import type { Peer } from '../protocol.ts'
 import { answerGone, logGone, type Forwarding } from './forwarding.ts'
 import { doorOf, VISITOR } from './private-door.ts'
 import { introduce } from './visitor.ts'
@@ -22,8 +21,7 @@ export function forwardStream(
   request: IncomingMessage,
   response: ServerResponse,
   event: string,
-  peer: Peer,
-  { folder, emit, counters }: Forwarding,
+  { peer, folder, counters, absent }: Forwarding,
 ): void {
   const attempt = (again: boolean): void => {
     const upstream = http.request({
@@ -49,8 +47,7 @@ export function forwardStream(
       request.unpipe(upstream)
       const isKept = again && upstream.reusedSocket && isRepeatable(request)
       if (response.destroyed || response.headersSent) response.destroy()
-      // Nobody is there any more, and nothing was sent: the application here gives its normal answer.
-      else if (!isThere) emit(event, request, response)
+      else if (!isThere) absent()
       // A connection that had been kept, closed at the same moment from the other end.
       else if (isKept) attempt(false)
       else answerGone(response, peer, error.message, counters)
@@ -66,8 +63,7 @@ export function forwardUpgrade(
   request: IncomingMessage,
   socket: Socket,
   head: Buffer,
-  peer: Peer,
-  { folder, emit, counters }: Forwarding,
+  { peer, folder, counters, absent }: Forwarding,
 ): void {
   const upstream = http.request({
     agent: false,
@@ -99,7 +95,7 @@ export function forwardUpgrade(
       logGone(peer, error.message, counters)
       socket.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     } else {
-      emit('upgrade', request, socket, head)
+      absent()
     }
   })
   socket.on('error', () => upstream.destroy())

@@ -1,7 +1,6 @@
 // A request goes on to its worker, over the trunk to that process; streams of HTTP/2 and some upgrades go over HTTP.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Http2ServerRequest } from 'node:http2'
-import type { Peer } from '../protocol.ts'
 import { CallsOut } from './calls-out.ts'
 import { forwardStream } from './forward-http.ts'
 import { answerGone, type Forwarding } from './forwarding.ts'
@@ -16,14 +15,13 @@ export function forwardRequest(
   request: IncomingMessage,
   response: ServerResponse,
   event: string,
-  peer: Peer,
-  options: Forwarding,
+  forwarding: Forwarding,
 ): void {
-  const { folder, emit, counters } = options
+  const { peer, folder, counters, absent } = forwarding
   counters.forwarded++
   if (lifecycle.isDraining) response.shouldKeepAlive = false
   // The answer to a stream of HTTP/2 is not made of bytes that can be passed on.
-  if (request instanceof Http2ServerRequest) return forwardStream(request, response, event, peer, options)
+  if (request instanceof Http2ServerRequest) return forwardStream(request, response, event, forwarding)
   const { instance } = peer
   let trunk = trunks.get(instance)
   if (trunk === undefined) {
@@ -31,8 +29,7 @@ export function forwardRequest(
     trunks.set(instance, trunk)
   }
   trunk.make(request, response, event, {
-    // Nobody is there any more, and nothing was sent: the application here gives its normal answer.
-    absent: () => void emit(event, request, response),
+    absent,
     gone: (reason) => answerGone(response, peer, reason, counters),
     broken: () => counters.failed++,
   })

@@ -3,14 +3,14 @@ import type { ServerResponse } from 'node:http'
 import { StickyError } from '../errors.ts'
 import type { Peer } from '../protocol.ts'
 import { lifecycle } from './lifecycle.ts'
-import type { Emit } from './target.ts'
 
 export interface Forwarding {
+  peer: Peer
   /** Of the private doors. */
   folder: string
-  /** The application server's own. */
-  emit: Emit
   counters: ForwardCounters
+  /** The worker was never reached, and nothing was sent. */
+  absent: () => void
 }
 
 export interface ForwardCounters {

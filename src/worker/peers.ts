@@ -5,14 +5,21 @@ import type { SessionRequest, SessionRule } from '../options.ts'
 import type { Peer } from '../protocol.ts'
 import { fingerprint32, slotOf } from '../slots/hash.ts'
 
-/** Whose a request is: this process's, that peer's, or nobody's in particular. */
-export type Whose = 'mine' | 'free' | Peer
+/** Whose a request is: this process's, that peer's, nobody's in particular, or of a worker that is away just now. */
+export type Whose = 'mine' | 'free' | 'away' | Peer
+
+interface Waiting {
+  request: SessionRequest
+  done: (whose: Exclude<Whose, 'away'>) => void
+}
 
 const KNOWN_KEYS = 4_096
 
 export class Peers {
   readonly #rules: readonly SessionRule[]
   readonly #me: ProcessMark
+  readonly #patience: number
+  readonly #waiting = new Set<Waiting>()
   #peers = new Map<number, Peer>()
   /** Process by worker: of several the one that is not draining. */
   #serving = new Map<number, Peer>()
@@ -20,10 +27,14 @@ export class Peers {
   /** Slots of keys that were seen lately: the same ones come again and again. */
   readonly #slots = new Map<string, number>()
 
-  /** @param me - the object stays the caller's: a spare changes its worker */
-  constructor(rules: readonly SessionRule[], me: ProcessMark) {
+  /**
+   * @param me - the object stays the caller's: a spare changes its worker
+   * @param patience - milliseconds that a request waits for a worker that is away
+   */
+  constructor(rules: readonly SessionRule[], me: ProcessMark, patience: number) {
     this.#rules = rules
     this.#me = me
+    this.#patience = patience
   }
 
   /** @param owners - worker by slot */
@@ -31,19 +42,55 @@ export class Peers {
     this.#peers = new Map(peers.map((peer) => [peer.instance, peer]))
     this.#serving = new Map(peers.filter(({ draining }) => !draining).map((peer) => [peer.worker, peer]))
     this.#owners = owners
+    for (const waiting of this.#waiting) this.#retry(waiting)
+  }
+
+  /** That one can not be reached; the primary has not told of it yet. */
+  lost({ instance, worker }: Peer): void {
+    this.#peers.delete(instance)
+    if (this.#serving.get(worker)?.instance === instance) this.#serving.delete(worker)
   }
 
   whose(request: SessionRequest): Whose {
     const owner = sessionOwner(request, this.#rules)
     if (owner === undefined) return 'free'
     if (owner.type === 'process' && owner.mark.instance === this.#me.instance) return 'mine'
-    const peer =
-      owner.type === 'process'
-        ? this.#peers.get(owner.mark.instance)
-        : this.#serving.get(this.#owners[this.#slotOf(owner.key)] ?? -1)
-    if (peer?.instance === this.#me.instance) return 'mine'
+    if (owner.type !== 'process') return this.#serves(owner.type === 'worker' ? owner.worker : this.#ownerOf(owner.key))
     // Of a process that is gone, or of somebody else's making: the application gives its normal answer.
-    return peer ?? 'free'
+    return this.#peers.get(owner.mark.instance) ?? 'free'
+  }
+
+  /**
+   * Calls back when the worker that was away is back, or another has its slots, or when it has taken too long. A new
+   * connection waits for its worker in the same way.
+   */
+  wait(request: SessionRequest, done: Waiting['done']): void {
+    const waiting: Waiting = {
+      request,
+      done: (whose) => {
+        clearTimeout(timer)
+        this.#waiting.delete(waiting)
+        done(whose)
+      },
+    }
+    this.#waiting.add(waiting)
+    const timer = setTimeout(() => waiting.done('free'), this.#patience)
+  }
+
+  #retry({ request, done }: Waiting): void {
+    const whose = this.whose(request)
+    if (whose !== 'away') done(whose)
+  }
+
+  #serves(worker: number): Whose {
+    const peer = this.#serving.get(worker)
+    if (peer !== undefined) return peer.instance === this.#me.instance ? 'mine' : peer
+    // A worker without slots is none of these days.
+    return this.#owners.includes(worker) ? 'away' : 'free'
+  }
+
+  #ownerOf(key: string): number {
+    return this.#owners[this.#slotOf(key)] ?? -1
   }
 
   #slotOf(key: string): number {

@@ -4,12 +4,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { forwardRequest } from './forward.ts'
 import { forwardUpgrade } from './forward-http.ts'
-import type { ForwardCounters, Forwarding } from './forwarding.ts'
+import type { ForwardCounters } from './forwarding.ts'
 import { hasMoved, move } from './move.ts'
-import type { Peers } from './peers.ts'
+import type { Peers, Whose } from './peers.ts'
+import type { Emit } from './target.ts'
 
-export interface RerouteOptions extends Forwarding {
+/** Serves a request whose owner is known. `again`: it is not there any more. */
+type Serve = (whose: Exclude<Whose, 'away'>, again: () => void) => boolean
+
+export interface RerouteOptions {
   peers: Peers
+  /** Of the private doors. */
+  folder: string
+  /** The application server's own. */
+  emit: Emit
   /** Marks the answer to a request of no session, so that the next one comes here. */
   mark: (request: IncomingMessage, response: ServerResponse) => void
   counters: RerouteCounters
@@ -21,35 +29,60 @@ export interface RerouteCounters extends ForwardCounters {
 }
 
 /** What is emitted in place of the server's own events, before any listener of the application hears of them. */
-export function reroute(server: Server, options: RerouteOptions): void {
-  const { emit, peers, mark } = options
+export function reroute(server: Server, { emit, peers, folder, mark, counters }: RerouteOptions): void {
+  const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse): boolean =>
+    find(request, (whose, again) => {
+      if (typeof whose === 'object') {
+        forwardRequest(request, response, event, { peer: whose, folder, counters, absent: again })
+        return true
+      }
+      if (whose === 'free') mark(request, response)
+      return emit(event, request, response)
+    })
+
+  const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): boolean => {
+    if (hasMoved(socket)) return emit('upgrade', request, socket, head)
+    return find(request, (whose, again) => {
+      if (typeof whose !== 'object') return emit('upgrade', request, socket, head)
+      if (whose.draining || !move(request, socket, head, whose, counters)) {
+        forwardUpgrade(request, socket, head, { peer: whose, folder, counters, absent: again })
+      }
+      return true
+    })
+  }
+
+  /** Waits where whose it is is away, and asks once more where it turns out that it has gone. */
+  const find = (request: IncomingMessage, serve: Serve): boolean => {
+    const found = (whose: Exclude<Whose, 'away'>): boolean =>
+      serve(whose, () => {
+        if (typeof whose === 'object') peers.lost(whose)
+        find(request, serve)
+      })
+    const whose = peers.whose(request)
+    if (whose !== 'away') return found(whose)
+    const { socket } = request
+    // Nobody else listens to the socket of an upgrade yet.
+    socket.on('error', ignore)
+    peers.wait(request, (late) => {
+      socket.off('error', ignore)
+      // Who has hung up meanwhile needs nothing.
+      if (!socket.destroyed) found(late)
+    })
+    return true
+  }
+
   server.emit = ((event: string, ...args: unknown[]): boolean => {
     switch (event) {
       case 'request':
       case 'checkContinue':
-      case 'checkExpectation': {
-        const request = args[0] as IncomingMessage
-        const response = args[1] as ServerResponse
-        const whose = peers.whose(request)
-        if (typeof whose === 'object') {
-          forwardRequest(request, response, event, whose, options)
-          return true
-        }
-        if (whose === 'free') mark(request, response)
-        break
-      }
-      case 'upgrade': {
-        const [request, socket, head] = args as [IncomingMessage, Socket, Buffer]
-        const whose = hasMoved(socket) ? 'mine' : peers.whose(request)
-        if (typeof whose === 'object') {
-          if (whose.draining || !move(request, socket, head, whose, options.counters)) {
-            forwardUpgrade(request, socket, head, whose, options)
-          }
-          return true
-        }
-        break
-      }
+      case 'checkExpectation':
+        return routeRequest(event, ...(args as [IncomingMessage, ServerResponse]))
+      case 'upgrade':
+        return routeUpgrade(...(args as [IncomingMessage, Socket, Buffer]))
+      default:
+        return emit(event, ...args)
     }
-    return emit(event, ...args)
   }) as Server['emit']
 }
+
+function ignore(): void {}

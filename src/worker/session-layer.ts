@@ -3,8 +3,8 @@ import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
-import type { SessionRule } from '../options.ts'
 import { openForWorker, type Drain, type WorkerSetup } from '../protocol.ts'
+import type { Settings } from '../settings.ts'
 import { postToPrimary } from '../transport/post.ts'
 import { lifecycle } from './lifecycle.ts'
 import { marker } from './mark.ts'
@@ -25,11 +25,14 @@ export interface SessionLayer {
   finish(how: Drain): Promise<void>
 }
 
-/** @param rules - of the options; what else the application keeps is added */
-export function sessionLayer(given: readonly SessionRule[], setup: WorkerSetup): SessionLayer {
-  const rules = [...lifecycle.rules, ...given]
+/** What the application keeps by itself comes before the rules of the options. */
+export function sessionLayer(
+  { session, limits }: Pick<Settings, 'session' | 'limits'>,
+  setup: WorkerSetup,
+): SessionLayer {
+  const rules = [...lifecycle.rules, ...session]
   const me = { worker: setup.id, instance: setup.instance }
-  const peers = new Peers(rules, me)
+  const peers = new Peers(rules, me, limits.holdTimeout)
   const counters = { forwarded: 0, moved: 0, failed: 0 }
   let informed = (): void => {}
   const knows = new Promise<void>((done) => (informed = done))

@@ -27,7 +27,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#address = setup.address
     this.#deadline = settings.shutdown.deadline
     lifecycle.logger = settings.logger
-    this.#joined = join(target, setup, sessionLayer(settings.session, setup), {
+    this.#joined = join(target, setup, sessionLayer(settings, setup), {
       drain: (how) => {
         lifecycle.isDraining = true
         this.#tell('drain', how)

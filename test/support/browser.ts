@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 /** Skip a test with `missing(CHROMIUM)`. */
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
-const args = [
+export const BROWSER_ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -17,7 +17,7 @@ const args = [
 
 /** Starts it; ends it with the test. */
 export async function startBrowser(t: Test): Promise<Browser> {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args })
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGUMENTS })
   t.teardown(() => browser.close())
   return browser
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Test } from 'tap'
+import type { Scope } from './balancer.ts'
 import { until } from './clients.ts'
 
 /** Where Debian's package puts it; elsewhere it may be built in. */
@@ -16,7 +16,7 @@ interface Proxy {
 }
 
 /** @param sections - of the configuration, in tcp mode where they do not say otherwise */
-export function startHaproxy(t: Test, ports: number[], sections: (folder: string) => string): Promise<Proxy> {
+export function startHaproxy(scope: Scope, ports: number[], sections: (folder: string) => string): Promise<Proxy> {
   const configure = (folder: string) => `global
   maxconn 1000
   stats socket ${folder}/stats level admin
@@ -29,26 +29,36 @@ defaults
   timeout server 60s
 ${sections(folder)}
 `
-  return start(t, 'haproxy', (file) => ['-db', '-f', file], ports, configure)
+  return start(scope, 'haproxy', (file) => ['-db', '-f', file], ports, configure)
 }
 
 /** @param servers - inside `stream { }` */
-export function startNginxStream(t: Test, ports: number[], servers: string): Promise<Proxy> {
+export function startNginxStream(scope: Scope, ports: number[], servers: string): Promise<Proxy> {
   const load = existsSync(STREAM_MODULE) ? `load_module ${STREAM_MODULE};` : ''
+  return startNginx(scope, ports, () => `stream {\n${servers}\n}`, load)
+}
+
+/** @param servers - inside `http { }` */
+export function startNginxHttp(scope: Scope, port: number, servers: string): Promise<Proxy> {
+  const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  const temporary = (folder: string) => places.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n')
+  return startNginx(scope, [port], (folder) => `http {\naccess_log off;\n${temporary(folder)}\n${servers}\n}`)
+}
+
+/** @param load - has to come first */
+function startNginx(scope: Scope, ports: number[], sections: (folder: string) => string, load = ''): Promise<Proxy> {
   const configure = (folder: string) => `${load}
 daemon off;
 pid ${folder}/nginx.pid;
 error_log stderr warn;
 events { worker_connections 512; }
-stream {
-${servers}
-}
+${sections(folder)}
 `
-  return start(t, 'nginx', (file, folder) => ['-p', folder, '-c', file, '-e', 'stderr'], ports, configure)
+  return start(scope, 'nginx', (file, folder) => ['-p', folder, '-c', file, '-e', 'stderr'], ports, configure)
 }
 
 async function start(
-  t: Test,
+  scope: Scope,
   command: string,
   args: (file: string, folder: string) => string[],
   ports: number[],
@@ -62,7 +72,7 @@ async function start(
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
   // Not 'exit': a program that is not there has none.
   const closed = once(child, 'close')
-  t.teardown(async () => {
+  scope.teardown(async () => {
     child.kill('SIGTERM')
     await closed
     rmSync(folder, { recursive: true, force: true })

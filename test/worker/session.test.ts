@@ -8,7 +8,7 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import type { StickyOptions } from '../../src/index.ts'
 import { startBalancer, type Balancer } from '../support/balancer.ts'
-import { loopback, request, until, type Reply } from '../support/clients.ts'
+import { dial, loopback, request, until, type Reply } from '../support/clients.ts'
 
 const ways: [name: string, options: StickyOptions, native: string][] = [
   ['hand-off over the best transport', { steering: 'handoff' }, '1'],
@@ -74,6 +74,66 @@ t.test('requests with one key go to one worker, the one that the key hashes to',
   t.equal(new Set(owners.values()).size, 4, 'all workers have some')
   const plain = await request({ port: balancer.port, from: loopback(7) })
   t.equal(plain.worker, (await balancer.explain(loopback(7))).worker, 'without a key the address decides')
+})
+
+t.test('a request whose worker is away waits for it, as a connection does', async (t) => {
+  const balancer = await startBalancer(t, { kind: 'ws', options: { workers: 2, session: { header: 'x-user' } } })
+  const { port } = balancer
+  const headers = { 'x-user': 'u1' }
+  const { worker, pid } = await request({ port, headers })
+  const from = await addressOf(balancer, 1 - worker)
+  const gone = balancer.event('worker:exit')
+  process.kill(pid, 'SIGKILL')
+  await gone
+  const socket = new WebSocket(`ws://127.0.0.1:${port}`, { localAddress: from, headers })
+  const opened = once(socket, 'open')
+  const other = await dial(port, from)
+  // Nobody else listens to it while it waits.
+  other.write(`GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-User: u1\r\n\r\n`)
+  other.resetAndDestroy()
+  const replies = await Promise.all([
+    request({ port, from, headers }),
+    request({ port, from, headers, method: 'POST' }),
+  ])
+  for (const reply of replies) t.match(reply, { worker, restarts: 1 })
+  await opened
+  socket.send('who?')
+  const [answer] = (await once(socket, 'message')) as [Buffer]
+  t.match(JSON.parse(answer.toString()), { worker, restarts: 1 })
+  socket.close()
+  t.strictSame(
+    (await balancer.status()).workers.map(({ restarts }) => restarts),
+    [Number(worker === 0), Number(worker === 1)],
+    'who hung up while it waited harmed nobody',
+  )
+})
+
+t.test('a request whose worker does not come back is served elsewhere after limits.holdTimeout', async (t) => {
+  const balancer = await startBalancer(t, {
+    options: { workers: 2, session: { header: 'x-user' }, limits: { holdTimeout: 300 }, restart: { minDelay: 30_000 } },
+  })
+  const { port } = balancer
+  const headers = { 'x-user': 'u1' }
+  const { worker, pid } = await request({ port, headers })
+  const from = await addressOf(balancer, 1 - worker)
+  const gone = balancer.event('worker:exit')
+  process.kill(pid, 'SIGKILL')
+  await gone
+  t.equal((await request({ port, from, headers })).worker, 1 - worker)
+})
+
+t.test('a rule can name the worker itself; a worker that there is not is nobody in particular', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 3 }, env: { FIXTURE_SESSION: 'worker' } })
+  for (const worker of [0, 1, 2]) {
+    for (let n = 1; n <= 8; n++) {
+      const reply = await request({ port: balancer.port, from: loopback(n), path: `/?worker=${worker}` })
+      t.equal(reply.worker, worker)
+    }
+  }
+  for (const worker of [3, -1, 1.5, Number.NaN]) {
+    const reply = await request({ port: balancer.port, from: loopback(7), path: `/?worker=${worker}` })
+    t.equal(reply.worker, (await balancer.explain(loopback(7))).worker)
+  }
 })
 
 t.test('when the worker of a session is gone the next one takes the client over, with a new cookie', async (t) => {

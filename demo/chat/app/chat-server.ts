@@ -7,7 +7,7 @@ import { attachSocketIO } from 'holdfast/socket.io'
 import { Server } from 'socket.io'
 import { Conversation } from './conversation.ts'
 import { Crew } from './crew.ts'
-import type { ChatServer } from './events.ts'
+import type { ChatServer, ChosenBy } from './events.ts'
 import { Presence } from './presence.ts'
 import { isSameOrigin } from './same-machine.ts'
 import { staticFiles } from './static-files.ts'
@@ -16,7 +16,7 @@ import { serveTab } from './tab.ts'
 /** From the compiled file. */
 const page = new URL('../../../../demo/chat/public/', import.meta.url)
 
-export function chatServer({ id, restarts }: WorkerSticky): HttpServer {
+export function chatServer({ id, restarts }: WorkerSticky, chosenBy: ChosenBy): HttpServer {
   const server = createServer(staticFiles(page))
   const io: ChatServer = new Server(server, {
     maxHttpBufferSize: 16_384,
@@ -33,7 +33,7 @@ export function chatServer({ id, restarts }: WorkerSticky): HttpServer {
     beat: () => presence.retry(),
     rooms: () => presence.rooms(),
   })
-  io.on('connection', (tab) => serveTab(tab, { self, conversation, presence, crew }))
+  io.on('connection', (tab) => serveTab(tab, { self, conversation, presence, crew, chosenBy }))
   crew.start()
   return server
 }

@@ -34,13 +34,18 @@ export interface WorkerRow {
   away: boolean
 }
 
+/** The client's address, or simply the connection that its session begins on. */
+export type ChosenBy = 'address' | 'connection'
+
 /** The first thing that a tab is told. */
 export interface Welcome {
   worker: { id: number; pid: number }
   /** Public name of this tab. */
   person: string
-  /** Where the tab's connection comes from: what decides on its worker. */
+  /** Where the tab's connection comes from. */
   address: string
+  /** What decides on the worker of a tab that has no wish. */
+  chosenBy: ChosenBy
   mayKill: boolean
   /** Hosts under which this machine is another client. */
   otherHosts: string[]

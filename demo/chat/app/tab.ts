@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { channelOf, type Conversation } from './conversation.ts'
 import type { Crew, Self } from './crew.ts'
-import type { Ack, Message, Problem, Reply, Tab } from './events.ts'
+import type { Ack, ChosenBy, Message, Problem, Reply, Tab } from './events.ts'
 import { checkName, checkRoom, checkText, isId } from './limits.ts'
 import type { Presence } from './presence.ts'
 import { addressOf, isLocalUser, otherHosts } from './same-machine.ts'
@@ -13,9 +13,10 @@ export interface Parts {
   conversation: Conversation
   presence: Presence
   crew: Crew
+  chosenBy: ChosenBy
 }
 
-export function serveTab(tab: Tab, { self, conversation, presence, crew }: Parts): void {
+export function serveTab(tab: Tab, { self, conversation, presence, crew, chosenBy }: Parts): void {
   const { request } = tab
   const mayKill = isLocalUser(request)
   const mayAct = tokenBucket(10, 5)
@@ -27,6 +28,7 @@ export function serveTab(tab: Tab, { self, conversation, presence, crew }: Parts
     worker: { id: self.id, pid: process.pid },
     person: data.person,
     address: addressOf(request),
+    chosenBy,
     mayKill,
     otherHosts: otherHosts(request),
   })

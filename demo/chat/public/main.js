@@ -6,13 +6,15 @@ import { Banner } from './banner.js'
 import { drawBackplane, drawRooms, drawWorkers } from './crew.js'
 import { setUpDialog } from './dialog.js'
 import { Log } from './log.js'
-import { drawOthers } from './others.js'
+import { drawOthers, drawTabsOn } from './others.js'
 import { Outbox } from './outbox.js'
 import { setUpPanels } from './panels.js'
 import { People } from './people.js'
+import { countRefusals, drawServed } from './served.js'
 import { setUpComposer } from './composer.js'
 import { Typing } from './typing.js'
 import { key, makeId, nickname, roomInAddress } from './visitor.js'
+import { connectOptions } from './wish.js'
 
 const at = (id) => document.getElementById(id)
 const { dataset } = document.body
@@ -23,7 +25,7 @@ let welcome
 let crew
 let unread = 0
 
-const socket = io({ auth: { key }, reconnectionDelay: 200, reconnectionDelayMax: 1_500 })
+const socket = io({ auth: { key }, reconnectionDelay: 200, reconnectionDelayMax: 1_500, ...connectOptions() })
 const banner = new Banner(at('banner'))
 const log = new Log(at('log'), at('to-end'), () => me.person)
 const typing = new Typing(at('typing'), () => socket.connected && socket.volatile.emit('typing'))
@@ -56,7 +58,7 @@ socket.on('welcome', (news) => {
   at('my-address').textContent = `you are ${news.address}`
   Object.assign(dataset, { connected: 'true', worker: String(news.worker.id), pid: String(news.worker.pid) })
   paintIcon(news.worker.id, at('my-badge'))
-  drawOthers(at('others'), at('others-hint'), news, me.wanted)
+  drawWays(me.wanted)
   at('kill').disabled = !news.mayKill
   if (!news.mayKill) at('kill-hint').textContent = 'Only who sits at the machine itself may kill a worker.'
   if (before !== undefined) banner.good(`Back on worker ${news.worker.id}${newProcess(before.worker, news.worker)}.`)
@@ -72,6 +74,7 @@ socket.on('disconnect', () => {
   sayOffline()
 })
 socket.on('connect_error', () => sayOffline())
+countRefusals(socket, at('refused'))
 socket.io.on('open', () => {
   const { engine } = socket.io
   dataset.transport = engine.transport.name
@@ -102,7 +105,7 @@ async function join({ name, room }) {
     typing.clear()
   }
   for (const message of reply.messages) arrived(message)
-  drawOthers(at('others'), at('others-hint'), welcome, reply.room)
+  drawWays(reply.room)
   drawCrew()
   setTitle()
   void outbox.flush()
@@ -202,8 +205,14 @@ function drawCrew() {
   if (crew === undefined) return
   drawWorkers(at('workers'), crew.workers, welcome?.worker)
   drawRooms(at('rooms'), crew.rooms, me.room)
+  drawTabsOn(at('tabs-on'), crew.workers, me.wanted)
   drawBackplane(at('backplane'), crew.backplane)
   setCount('workers', crew.workers.filter(({ away }) => !away).length)
+}
+
+function drawWays(room) {
+  drawServed({ by: at('by'), transport: at('transport'), hint: at('by-hint') }, welcome, room)
+  drawOthers(at('others'), welcome, room)
 }
 
 function setCount(what, count) {

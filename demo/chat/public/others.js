@@ -1,20 +1,40 @@
-// Links that open this page as another client.
+// Links to more tabs: on a worker of choice, and as another client.
+import { badge } from './badge.js'
+import { addressWith } from './wish.js'
 
-export function drawOthers(box, hint, { otherHosts, address }, room) {
-  const port = location.port === '' ? '' : `:${location.port}`
-  const link = (host, text) => {
-    const made = document.createElement('a')
-    made.className = 'button wide'
-    made.href = `http://${host}${port}/#${encodeURIComponent(room)}`
-    made.target = '_blank'
-    made.rel = 'noopener'
-    made.textContent = text
+/** One per worker that lives. */
+export function drawTabsOn(box, workers, room) {
+  const ids = [...new Set(workers.filter(({ away }) => !away).map(({ id }) => id))]
+  // Only when something changed: a link that is replaced loses the focus.
+  const state = JSON.stringify([ids, room])
+  if (box.dataset.state === state) return
+  box.dataset.state = state
+  const links = ids.map((worker) => {
+    const made = link(addressWith({ by: 'worker', worker }, { room }), '')
+    made.setAttribute('aria-label', `Another tab on worker ${worker}`)
+    made.append(badge(worker))
     return made
-  }
-  const links = otherHosts.map((host) => link(host, `Another tab as ${host}`))
-  box.replaceChildren(link(location.hostname, 'Another tab, same client'), ...links)
-  hint.textContent =
-    links.length > 0
-      ? `The worker is chosen by the client's address. Yours is ${address}; another one may have another worker.`
-      : 'The worker is chosen by the client’s address. To be another client, open this page from another device, or under another address of this machine.'
+  })
+  box.replaceChildren(...links)
+}
+
+export function drawOthers(box, { otherHosts }, room) {
+  const port = location.port === '' ? '' : `:${location.port}`
+  const links = otherHosts.map((host) => {
+    const url = addressWith({ by: 'address' }, { host: `${host}${port}`, room })
+    const made = link(url, `Another tab as ${host}`)
+    made.classList.add('wide')
+    return made
+  })
+  box.replaceChildren(...links)
+}
+
+function link(href, text) {
+  const made = document.createElement('a')
+  made.className = 'button'
+  made.href = href
+  made.target = '_blank'
+  made.rel = 'noopener'
+  made.textContent = text
+  return made
 }

@@ -1,20 +1,26 @@
 // What the primary prints: where to go, who serves, and later who came and went.
-import type { PrimarySticky, Sticky } from 'holdfast'
+import type { Balance, PrimarySticky, Sticky } from 'holdfast'
 
-/** @param redis - REDIS_URL, or 'private' for our own */
-export function announce(sticky: Sticky, redis: string | undefined): void {
+/**
+ * @param balance - who gets a new connection
+ * @param redis - REDIS_URL, or 'private' for our own
+ */
+export function announce(sticky: Sticky, balance: Balance, redis: string | undefined): void {
   const address = sticky.address()
   // Not `localhost`: a browser may take either address for it, and so be two clients.
   const hosts = address?.family === 'IPv6' ? ['127.0.0.1', '::1'] : ['127.0.0.1']
   const urls = hosts.map((host) => {
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${address?.port}`
-    return sticky.role === 'worker' ? url : `${url.padEnd(24)} is served by worker ${sticky.explain(host).worker}`
+    return sticky.role === 'worker' || balance !== 'address'
+      ? url
+      : `${url.padEnd(24)} is served by worker ${sticky.explain(host).worker}`
   })
   console.log(`
   Holdfast chat
 
   Open       ${urls.join('\n  or         ')}
   Workers    ${describeWorkers(sticky)}
+  Tabs       ${describeBalance(balance)}
   Backplane  ${describeBackplane(sticky, redis)}
 
   Ctrl-C stops it.
@@ -35,6 +41,11 @@ function describeWorkers(sticky: Sticky): string {
     .status()
     .workers.map(({ id, pid }) => `${id} (pid ${pid})`)
     .join(', ')
+}
+
+function describeBalance(balance: Balance): string {
+  if (balance === 'address') return 'go to the worker of their address, unless they ask for another'
+  return `go anywhere (${balance}), and their requests to the worker of their session`
 }
 
 function describeBackplane({ role }: Sticky, redis: string | undefined): string {

@@ -1,6 +1,7 @@
 // The command line, and what the environment says where it is silent.
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import type { Balance } from 'holdfast'
 
 export interface Flags {
   port: number
@@ -8,14 +9,19 @@ export interface Flags {
   fixedPort: boolean
   /** undefined: WEB_CONCURRENCY decides. */
   workers: number | undefined
+  /** Who gets a new connection. */
+  balance: Balance
   /** Start a private redis-server. */
   redis: boolean
 }
+
+const BALANCES: readonly Balance[] = ['address', 'round-robin', 'least-connections']
 
 const usage = `Usage: npm run demo -- [options]
 
   --port N      listen on this port only (default: PORT, else 3000, else the next free one)
   --workers N   worker processes, 0 to 256 (default: WEB_CONCURRENCY, else one per core, 2 to 8); 0: no balancer
+  --balance HOW address (default), round-robin or least-connections: who gets a new connection
   --redis       start a private redis-server and broadcast through it
   --help        show this
 
@@ -46,6 +52,7 @@ function parse(args: string[], env: NodeJS.ProcessEnv): Flags | 'help' {
     options: {
       port: { type: 'string' },
       workers: { type: 'string' },
+      balance: { type: 'string', default: 'address' },
       redis: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -55,6 +62,7 @@ function parse(args: string[], env: NodeJS.ProcessEnv): Flags | 'help' {
     port: integer('--port', values.port, 0, 65535) ?? integer('PORT', env['PORT'] || undefined, 0, 65535) ?? 3000,
     fixedPort: values.port !== undefined,
     workers: integer('--workers', values.workers, 0, 256) ?? defaultWorkers(env),
+    balance: balance(values.balance),
     redis: values.redis,
   }
 }
@@ -64,6 +72,12 @@ function integer(name: string, text: string | undefined, min: number, max: numbe
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= min && value <= max) return value
   throw new RangeError(`${name}: expected a whole number from ${min} to ${max}, got '${text}'`)
+}
+
+function balance(text: string): Balance {
+  const found = BALANCES.find((name) => name === text)
+  if (found === undefined) throw new RangeError(`--balance: expected ${BALANCES.join(' or ')}, got '${text}'`)
+  return found
 }
 
 /** Two at least, or there would be nothing to see; no more than there are colours. */

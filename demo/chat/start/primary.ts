@@ -22,7 +22,7 @@ export async function runPrimary(flags: Flags, listen: Listen): Promise<void> {
       restart: { maxDelay: 2_000 },
       shutdown: { deadline: 1_000 },
     })
-    announce(sticky, flags.redis ? 'private' : process.env['REDIS_URL'])
+    announce(sticky, flags.balance, flags.redis ? 'private' : process.env['REDIS_URL'])
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     const known = error instanceof StickyError || error instanceof MissingRedis || configuration.has(code)

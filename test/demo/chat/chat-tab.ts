@@ -50,15 +50,20 @@ export class ChatTab {
     await tab.page.waitForSelector('dialog[open]')
     await tab.page.fill('#enter-name', name)
     await tab.page.keyboard.press('Enter')
-    // Later on a tab that still polls could meet a worker that does not know it; that is another story.
-    await tab.sees('the room, over WebSocket', async () => {
-      const { room, transport } = await tab.state()
-      return room === 'lobby' && transport === 'websocket'
-    })
+    await tab.isIn()
     return tab
   }
 
-  /** What the page keeps on its body: worker, pid, connected, disconnects, room, transport. */
+  /** In the lobby, over the last transport that it will use. */
+  async isIn(): Promise<void> {
+    const last = new URL(this.page.url()).searchParams.get('transport') === 'polling' ? 'polling' : 'websocket'
+    await this.sees(`the room, over ${last}`, async () => {
+      const { room, transport } = await this.state()
+      return room === 'lobby' && transport === last
+    })
+  }
+
+  /** What the page keeps on its body: worker, pid, connected, disconnects, refused, room, transport. */
   state(): Promise<Record<string, string>> {
     return this.page.evaluate(() => ({ ...document.body.dataset }))
   }

@@ -1,0 +1,72 @@
+import * as fc from 'fast-check'
+import t from 'tap'
+import { markText, sessionId, sessionOwner, SID_RANDOM } from '../../src/affinity/session.ts'
+
+const marks = fc.record({ worker: fc.nat({ max: 255 }), instance: fc.nat({ max: 0xffffff }) })
+const randoms = fc.uint8Array({ minLength: SID_RANDOM, maxLength: SID_RANDOM }).map((bytes) => Buffer.from(bytes))
+
+t.test(
+  'a session id is like those of Engine.IO, and leads to its process wherever it stands in the query',
+  async () => {
+    fc.assert(
+      fc.property(marks, randoms, fc.boolean(), (mark, random, first) => {
+        const sid = sessionId(mark, random)
+        const url = first ? `/socket.io/?sid=${sid}&EIO=4` : `/any/path?EIO=4&transport=polling&t=x&sid=${sid}`
+        const owner = sessionOwner({ url, headers: {} }, ['socket.io'])
+        return /^[\w-]{20}$/.test(sid) && owner?.type === 'process' && same(owner.mark, mark)
+      }),
+    )
+  },
+)
+
+t.test('a cookie leads to its process, among others and in any of several lines', async () => {
+  fc.assert(
+    fc.property(marks, (mark) => {
+      const value = markText(mark)
+      const owners = [
+        sessionOwner({ headers: { cookie: `a=b; seat=${value}` } }, [{ cookie: 'seat' }]),
+        sessionOwner(lines('Cookie', 'a=b', 'COOKIE', `seat=${value}; c=d`), [{ cookie: 'seat' }]),
+      ]
+      return value.length === 6 && owners.every((owner) => owner?.type === 'process' && same(owner.mark, mark))
+    }),
+  )
+})
+
+t.test('headers are found as they came or as Node has sorted them, whatever their case', async (t) => {
+  const key = { type: 'key', key: 'u1' }
+  t.strictSame(sessionOwner({ headers: { 'x-user': 'u1' } }, [{ header: 'X-User' }]), key)
+  t.strictSame(sessionOwner({ headers: { 'x-user': ['u1', 'u2'] } }, [{ header: 'x-user' }]), key)
+  t.strictSame(sessionOwner(lines('x-usER', 'u1', 'X-User', 'u2'), [{ header: 'X-User' }]), key)
+  t.strictSame(sessionOwner(lines('cookie', 'id=u1'), [{ cookie: 'id', set: false }]), key)
+  t.equal(sessionOwner(lines('x-other', 'u1'), [{ header: 'x-user' }]), undefined)
+})
+
+t.test('of several rules the first that finds anything counts', async (t) => {
+  const sid = sessionId({ worker: 3, instance: 7 }, Buffer.alloc(SID_RANDOM))
+  const request = { url: `/?EIO=4&sid=${sid}`, headers: { 'x-user': 'u1' } }
+  t.match(sessionOwner(request, ['socket.io', { header: 'x-user' }]), { type: 'process' })
+  t.match(sessionOwner(request, [{ header: 'x-user' }, 'socket.io']), { type: 'key' })
+  t.strictSame(sessionOwner(request, [{ cookie: 'none' }, () => undefined, () => 2]), { type: 'worker', worker: 2 })
+  t.strictSame(sessionOwner(request, [() => '', () => 'a']), { type: 'key', key: 'a' })
+  t.equal(sessionOwner(request, []), undefined)
+})
+
+t.test('what is not of our making leads nowhere, and nothing throws', async (t) => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), (url, cookie) => {
+      sessionOwner({ url, headers: { cookie } }, ['socket.io', { cookie: 'seat' }, { cookie: 'id', set: false }])
+    }),
+  )
+  for (const url of [undefined, '/', '/?sid=abc&EIO=4', '/?sid=aaaaaaaaaaaaaaaaaaaa', '/?EIO=4&sid=%E0%A4%A']) {
+    t.equal(sessionOwner({ url, headers: {} }, ['socket.io']), undefined, url ?? 'none')
+  }
+  t.equal(sessionOwner({ headers: { cookie: 'seat=a' } }, [{ cookie: 'seat' }]), undefined, 'too short for a mark')
+})
+
+function lines(...rawHeaders: string[]) {
+  return { headers: {}, rawHeaders }
+}
+
+function same(a: object, b: object): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
