@@ -26,7 +26,7 @@ function logbook(): { events: () => string[]; fields: (event: string) => unknown
 function open(t: Test, options: RedisBusOptions): BusProbe {
   const bus = redisBus(options)
   t.teardown(() => bus.close())
-  return new BusProbe(bus)
+  return new BusProbe(() => bus)
 }
 
 t.test(
@@ -106,7 +106,7 @@ t.test('a Redis that was never there holds nobody up', async (t) => {
   bus.subscribe('news', (message) => heard.push(message))
   bus.publish('news', 'here')
   await until('it is heard here', () => heard.length === 1)
-  t.equal(await new BusProbe(bus).read('hits'), 'HOLDFAST_BUS_AWAY')
+  t.equal(await new BusProbe(() => bus).read('hits'), 'HOLDFAST_BUS_AWAY')
   t.match(bus.status(), { kind: 'redis', connected: false, buffered: 1, lost: 0 })
   const ready = bus.ready()
   await bus.close()
