@@ -48,8 +48,6 @@ export class IpcCarrier implements Carrier {
       for (const record of readFrame(bytesOf(message.frame))) this.#take(record)
     })
     process.once('disconnect', () => this.#orphaned())
-    // What a worker says last is said before it leaves the channel.
-    lifecycle.once('leave', () => this.flush())
     this.#join()
   }
 
