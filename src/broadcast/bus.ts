@@ -61,7 +61,10 @@ export interface Bus extends AsyncDisposable {
   publish(channel: string, message: BusMessage): void
   /** @returns ends the subscription; the listener is not called any more */
   subscribe(channel: string, listener: BusListener): () => void
-  /** Resolves when what was subscribed to so far gets everything that others publish from then on. */
+  /**
+   * Resolves when what was subscribed to so far gets everything that others publish from then on: while Redis is away,
+   * when it is back; at once when this bus is closed or the primary gone, so that there are no others.
+   */
   ready(): Promise<void>
   counter(name: string): Counter
   status(): BusStatus

@@ -5,6 +5,9 @@ import { recordLength } from './frames.ts'
 /** Bytes of one piece: of a frame, but for one whose only record is longer. */
 export const PIECE = 64 * 1024
 
+/** Bytes that wait at most, where nobody says otherwise. */
+export const MAX_BUFFERED = 8 * 1024 * 1024
+
 interface Piece {
   buffer: Buffer
   /** Whether it can be filled and used again; else it is a long record, which others may have as well. */

@@ -1,7 +1,7 @@
 // Options of the bus through Redis -> checked settings.
 import type { Reader } from '../option-reader.ts'
-import { MAX_BUFFERED } from './ipc-bus.ts'
 import type { RedisSource } from './bus-clients.ts'
+import { MAX_BUFFERED } from './record-queue.ts'
 
 /** A Redis or Cluster of ioredis. */
 export interface RedisClientLike {

@@ -8,10 +8,11 @@ for (const [transport, env] of [
   ['node-ipc', { HOLDFAST_NATIVE: '0' }],
 ] as const) {
   t.test(`over ${transport}`, async (t) => {
+    const { balancer, members } = await busFamily(t, { env })
+    t.match(await balancer.status(), { steering: { transport } })
+    t.match(await members[0].status(), { kind: 'ipc', reason: 'REDIS_URL is not set' })
     busContract(t, async (t) => {
-      const { balancer, members } = await busFamily(t, { env })
-      t.match(await balancer.status(), { steering: { transport } })
-      t.match(await members[0].status(), { kind: 'ipc', reason: 'REDIS_URL is not set' })
+      t.teardown(() => Promise.all(members.map((one) => one.renew())))
       return members
     })
   })

@@ -7,7 +7,7 @@ busContract(t, async (t) => {
   const open = () => {
     const bus = localBus()
     t.teardown(() => bus.close())
-    return new BusProbe(bus)
+    return new BusProbe(() => bus)
   }
   return [open(), open(), open()]
 })

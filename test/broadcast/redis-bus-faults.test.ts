@@ -26,7 +26,7 @@ function logbook(): { events: () => string[]; fields: (event: string) => unknown
 function open(t: Test, options: RedisBusOptions): BusProbe {
   const bus = redisBus(options)
   t.teardown(() => bus.close())
-  return new BusProbe(bus)
+  return new BusProbe(() => bus)
 }
 
 t.test(
@@ -106,7 +106,7 @@ t.test('a Redis that was never there holds nobody up', async (t) => {
   bus.subscribe('news', (message) => heard.push(message))
   bus.publish('news', 'here')
   await until('it is heard here', () => heard.length === 1)
-  t.equal(await new BusProbe(bus).read('hits'), 'HOLDFAST_BUS_AWAY')
+  t.equal(await new BusProbe(() => bus).read('hits'), 'HOLDFAST_BUS_AWAY')
   t.match(bus.status(), { kind: 'redis', connected: false, buffered: 1, lost: 0 })
   const ready = bus.ready()
   await bus.close()
@@ -167,7 +167,9 @@ t.test('the workers of two machines hear each other', { skip, timeout: 60_000 },
   t.equal(here.balancer.output().match(/bus[.]chosen kind=redis reason="REDIS_URL is set"/g)?.length, 1)
   t.match((await here.balancer.status()).bus, { frames: 0 }, 'the primary has no part in it')
   // Whoever holds a connection must not hold up the end.
+  await all[0]!.listen('goodbyes')
   t.equal(await there.balancer.close(), true)
+  await until('what they said last was heard', async () => (await all[0]!.kept('goodbyes')).length === 3)
 })
 
 function said(from: string, n: number, size = 100) {

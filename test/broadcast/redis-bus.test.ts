@@ -16,7 +16,7 @@ for (const sharded of [false, true]) {
       const open = () => {
         const bus = redisBus({ url, sharded, prefix })
         t.teardown(() => bus.close())
-        return new BusProbe(bus)
+        return new BusProbe(() => bus)
       }
       return [open(), open(), open()]
     })

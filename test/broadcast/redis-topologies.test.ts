@@ -19,7 +19,7 @@ for (const sharded of [false, true]) {
         const client = new Cluster(nodes, { lazyConnect: true })
         const bus = redisBus({ client, sharded, prefix })
         t.teardown(() => bus.close())
-        return new BusProbe(bus)
+        return new BusProbe(() => bus)
       }
       return [open(), open(), open()]
     })
@@ -34,7 +34,7 @@ t.test('after a failover by Sentinel the bus goes on at the new master', { skip,
     }
     const bus = redisBus(options)
     t.teardown(() => bus.close())
-    return new BusProbe(bus)
+    return new BusProbe(() => bus)
   }
   const [a, b] = [open(), open()]
   await b.count('load')

@@ -30,13 +30,22 @@ export type Probe = { [K in keyof BusProbe]: BusProbe[K] }
 
 /** All methods are asynchronous, so that one in another process looks the same. */
 export class BusProbe {
-  readonly #bus: Bus
+  readonly #open: () => Bus
+  #bus: Bus
   readonly #kept = new Map<string, BusMessage[]>()
   readonly #heard = new Map<string, Map<string, Heard>>()
   readonly #ends = new Map<string, () => void>()
 
-  constructor(bus: Bus) {
-    this.#bus = bus
+  constructor(open: () => Bus) {
+    this.#open = open
+    this.#bus = open()
+  }
+
+  /** Another bus, as if nothing had been. */
+  async renew(): Promise<void> {
+    await this.#bus.close()
+    this.#bus = this.#open()
+    for (const memory of [this.#kept, this.#heard, this.#ends]) memory.clear()
   }
 
   /** Keeps what it hears. */
