@@ -82,7 +82,7 @@ function usage({ name, shows, redis, minWorkers = 0 }: About): string {
       '--workers N',
       `worker processes, ${minWorkers} to 256 (default: WEB_CONCURRENCY, else one per core, 2 to 8)${alone}`,
     ],
-    ...(redis ? [['--redis', 'start a private redis-server for it; with REDIS_URL set it uses that one']] : []),
+    ...(redis ? [['--redis', 'start a private redis-server for it, instead of the one in REDIS_URL']] : []),
     ['--help', 'show this'],
   ]
   const options = lines.map(([flag = '', text]) => `  ${flag.padEnd(13)}${text}`).join('\n')

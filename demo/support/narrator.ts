@@ -7,7 +7,8 @@ const sentences: Record<string, (fields: Fields) => string | undefined> = {
   'balancer.signal': ({ second }) => (second === true ? 'Killed.' : 'Stopping.'),
   'balancer.closed': ended,
   'alone.closed': ended,
-  'worker.slow': ({ worker, lag }) => `Worker ${String(worker)} is slow: its event loop was held up for ${ms(lag)}.`,
+  'worker.slow': ({ worker, silence, lag }) =>
+    `Worker ${String(worker)} is slow: its event loop is held up, for ${ms(silence, lag)} so far.`,
   'worker.unhealthy': ({ worker }) => `Worker ${String(worker)} gets no new clients until its event loop runs again.`,
   'worker.healthy': ({ worker }) => `Worker ${String(worker)} is well again.`,
   // The primary's events tell of these.
@@ -37,6 +38,7 @@ function ended({ clean }: Fields): string {
   return clean === true ? 'Stopped.' : 'Stopped; something had to be cut.'
 }
 
-function ms(value: unknown): string {
-  return `${Math.round(Number(value))} ms`
+/** Not all of them are known at all times. */
+function ms(...values: unknown[]): string {
+  return `${Math.round(Math.max(...values.map((value) => Number(value ?? 0))))} ms`
 }
