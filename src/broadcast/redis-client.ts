@@ -160,6 +160,9 @@ export function redisPair(target: RedisTarget, watch: RedisWatch, { sharded = fa
   }
 }
 
+/** Milliseconds without an answer after which a connection counts as broken. */
+const SILENCE = 10_000
+
 /** What a client does with commands while Redis is away: keep them, and for how many attempts. */
 interface Offline {
   enableOfflineQueue: boolean
@@ -174,13 +177,15 @@ function newClient(ioredis: typeof IoRedis, target: RedisTarget, offline: Offlin
     // A timer that runs out even where there is no connection to close; its default holds up the end for 2 s.
     disconnectTimeout: 100,
   }
-  if (typeof target === 'string') return new ioredis.Redis(target, always)
+  // A Redis that hangs is away, too: else what is published would pile up for as long as it does.
+  const silence = offline.enableOfflineQueue ? {} : { socketTimeout: SILENCE }
+  if (typeof target === 'string') return new ioredis.Redis(target, { ...silence, ...always })
   const { cluster, redisOptions, ...options } = target
-  if (cluster === undefined) return new ioredis.Redis({ ...options, ...always } as object)
+  if (cluster === undefined) return new ioredis.Redis({ ...silence, ...options, ...always } as object)
   const { maxRetriesPerRequest, enableOfflineQueue } = offline
   const client = new ioredis.Cluster([...cluster], {
     ...options,
-    redisOptions: { ...(redisOptions as object | undefined), maxRetriesPerRequest, disconnectTimeout: 100 },
+    redisOptions: { ...silence, ...(redisOptions as object | undefined), maxRetriesPerRequest, disconnectTimeout: 100 },
     clusterRetryStrategy: retryStrategy,
     enableOfflineQueue,
     lazyConnect: false,

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import t from 'tap'
 import { missing } from '../support/installed.ts'
 import { startRedis } from '../support/redis.ts'
@@ -5,6 +6,14 @@ import { startHosts } from '../support/socket-io.ts'
 import { adapterContract } from './contract.ts'
 
 const skip = missing('redis-server')
+
+/** How many clients a Redis has besides the one that asks. */
+async function connections(url: string): Promise<number> {
+  const admin = new Redis(url)
+  const list = (await admin.client('LIST')) as string
+  admin.disconnect()
+  return list.trim().split('\n').length - 1
+}
 
 for (const [transport, env] of [
   ['descriptor-channel', {}],
@@ -20,18 +29,21 @@ for (const [transport, env] of [
 t.test('redis, on two hosts', { skip }, async (t) => {
   const redis = await startRedis(t)
   const places = await startHosts(t, 2, 2, { adapter: 'redis', redis: redis.url })
+  t.equal(await connections(redis.url), 8)
   await adapterContract(t, places, { 'binary between servers': '@socket.io/redis-adapter sends it as JSON' })
 })
 
 t.test('redis-sharded, on two hosts', { skip }, async (t) => {
   const redis = await startRedis(t)
   const places = await startHosts(t, 2, 2, { adapter: 'redis-sharded', redis: redis.url })
+  t.equal(await connections(redis.url), 8)
   await adapterContract(t, places)
 })
 
 t.test('redis-streams, on two hosts', { skip }, async (t) => {
   const redis = await startRedis(t)
   const places = await startHosts(t, 2, 2, { adapter: 'redis-streams', redis: redis.url })
+  t.equal(await connections(redis.url), 12)
   await adapterContract(t, places)
 })
 
@@ -44,5 +56,6 @@ t.test('bridge, on two hosts of which one has a channel that speaks JSON', { ski
     { adapter: 'bridge', redis: redis.url },
     { env: [{}, { HOLDFAST_NATIVE: '0' }] },
   )
+  t.equal(await connections(redis.url), 4)
   await adapterContract(t, places)
 })

@@ -133,3 +133,17 @@ t.test('what Redis refuses is told, and harms nobody', { skip: missing('redis-se
   t.equal(await pair.publisher.spublish('channel', 'nobody gets it'), 0)
   t.match(refused, [/^ssubscribe: NOPERM/, /^spublish: NOPERM/])
 })
+
+t.test('a Redis that hangs is away, too', { skip: missing('redis-server') }, async (t) => {
+  const redis = await startRedis(t)
+  const watch = diary()
+  const pair = redisPair({ path: redis.url, socketTimeout: 300 }, watch)
+  t.teardown(() => pair.close())
+  await until('both connections are up', () => pair.connected)
+  redis.freeze()
+  t.equal(await pair.publisher.publish('channel', 'nobody gets it'), 0)
+  t.equal(pair.lost, 1)
+  t.match(watch.entries, ['up', /^down: Socket timeout/])
+  redis.thaw()
+  await until('it is back', () => pair.connected)
+})
