@@ -45,7 +45,9 @@ export class ServiceManager implements SocketKeeper {
 
   /** Something about the workers may have changed. */
   changed(): void {
-    if (!this.#stopping && this.#newStatus() !== this.#status) this.#send(this.#newStatus())
+    // Before there are workers there is nothing to say about them.
+    if (this.#stopping || this.#members().length === 0) return
+    if (this.#newStatus() !== this.#status) this.#send(this.#newStatus())
   }
 
   /** Runs a reload. */

@@ -13,7 +13,8 @@ interface Element {
   dispatchEvent(event: object): void
 }
 declare const document: {
-  body: Element
+  /** Not there yet while a page is loading. */
+  body: Element | null
   querySelector(selector: string): Element
   querySelectorAll(selector: string): Iterable<Element>
 }
@@ -65,7 +66,7 @@ export class ChatTab {
 
   /** What the page keeps on its body: worker, pid, connected, disconnects, refused, room, transport. */
   state(): Promise<Record<string, string>> {
-    return this.page.evaluate(() => ({ ...document.body.dataset }))
+    return this.page.evaluate(() => ({ ...document.body?.dataset }))
   }
 
   async worker(): Promise<number> {
