@@ -49,7 +49,8 @@ export function startProgram(t: Test, path: string, args: string[] = [], env: Re
     stderr: () => stderr,
     async printed(pattern) {
       const ended = () => child.exitCode !== null || child.signalCode !== null
-      await until(`${path} prints ${pattern}`, () => pattern.test(stdout) || ended())
+      // Longer than anything should take, as everything else on the machine may be starting too.
+      await until(`${path} prints ${pattern}`, () => pattern.test(stdout) || ended(), 30_000)
       const match = pattern.exec(stdout)
       if (match === null) throw new Error(`${path} ended before it printed ${pattern}:\n${stdout}${stderr}`)
       return match
