@@ -1,6 +1,7 @@
 // Sessions of clients whose worker is killed. The adapter writes a client's session when its worker loses the client, and a
 // worker that is killed writes nothing. So each worker keeps its sessions at Redis while they live; and once its own
 // connection there is gone, whoever the client comes to next takes what was kept.
+import { setTimeout as pause } from 'node:timers/promises'
 import { deserialize, serialize } from 'node:v8'
 import type { RedisPair } from './redis-client.ts'
 
@@ -42,6 +43,10 @@ interface Kept {
 const LOOK_INTERVAL = 500
 const LOOKS = 10
 
+/** Milliseconds that a client waits whose session is still in use, and between two looks at it. */
+const PATIENCE = 1_000
+const STEP = 50
+
 export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channelPrefix: string): void {
   const { nsp, uid } = adapter
   const { publisher } = pair
@@ -80,17 +85,27 @@ export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channe
   setInterval(look, LOOK_INTERVAL).unref()
 
   const restore = adapter.restoreSession.bind(adapter)
-  adapter.restoreSession = async (pid: string, offset: string) => {
+  const attempt = async (pid: string, offset: string, isLast: boolean): Promise<unknown> => {
     try {
       return await restore(pid, offset)
     } catch (error) {
       const found = await publisher.get(key(pid))
       if (found === null) throw error
       const { owner, session } = unpack(found)
-      // A client may be back before its worker has noticed that it was gone: that session is still in use.
-      if ((await pair.listeners(`${channelPrefix}#${nsp.name}#${owner}#`)) > 0) throw error
+      const isInUse = (await pair.listeners(`${channelPrefix}#${nsp.name}#${owner}#`)) > 0
+      if (isInUse && isLast) throw error
+      if (isInUse) return undefined
       adapter.persistSession(session)
       return restore(pid, offset)
+    }
+  }
+  // A client may be back before its worker has noticed that it was gone, or Redis that the worker is.
+  adapter.restoreSession = async (pid: string, offset: string) => {
+    for (const end = performance.now() + PATIENCE; ;) {
+      const isLast = performance.now() >= end
+      const session = await attempt(pid, offset, isLast)
+      if (session !== undefined || isLast) return session
+      await pause(STEP)
     }
   }
 }
