@@ -43,7 +43,7 @@ interface Kept {
 const LOOK_INTERVAL = 500
 const LOOKS = 10
 
-/** Milliseconds that a client waits whose session is still in use, and between two looks at it. */
+/** Milliseconds that a client waits whose session can not be had yet, and between two looks at it. */
 const PATIENCE = 1_000
 const STEP = 50
 
@@ -85,26 +85,31 @@ export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channe
   setInterval(look, LOOK_INTERVAL).unref()
 
   const restore = adapter.restoreSession.bind(adapter)
-  const attempt = async (pid: string, offset: string, isLast: boolean): Promise<unknown> => {
+  /** @returns undefined while the session is in use. @throws Error where there is none */
+  const attempt = async (pid: string, offset: string): Promise<unknown> => {
     try {
       return await restore(pid, offset)
     } catch (error) {
       const found = await publisher.get(key(pid))
       if (found === null) throw error
       const { owner, session } = unpack(found)
-      const isInUse = (await pair.listeners(`${channelPrefix}#${nsp.name}#${owner}#`)) > 0
-      if (isInUse && isLast) throw error
-      if (isInUse) return undefined
+      if ((await pair.listeners(`${channelPrefix}#${nsp.name}#${owner}#`)) > 0) return undefined
       adapter.persistSession(session)
       return restore(pid, offset)
     }
   }
-  // A client may be back before its worker has noticed that it was gone, or Redis that the worker is.
+  // A client may be back before this worker has reached Redis, before its own worker has noticed that it was gone, or Redis
+  // that the worker is.
   adapter.restoreSession = async (pid: string, offset: string) => {
     for (const end = performance.now() + PATIENCE; ;) {
       const isLast = performance.now() >= end
-      const session = await attempt(pid, offset, isLast)
-      if (session !== undefined || isLast) return session
+      try {
+        const session = await attempt(pid, offset)
+        if (session !== undefined) return session
+        if (isLast) throw new Error('the session is still in use')
+      } catch (error) {
+        if (isLast || pair.connected) throw error
+      }
       await pause(STEP)
     }
   }

@@ -12,7 +12,13 @@ import { webSockets } from './upgraded.ts'
  */
 const GRACE = 250
 
-/** After so many times that long a first request that is still not complete is given up. */
+/**
+ * After so many times that long a connection is closed that had a request before. Whose next one comes sooner is told by
+ * its answer, and can not send one more into a connection that is just closing.
+ */
+const IDLE = 4
+
+/** And after so many a first request that is still not complete is given up. */
 const PATIENCE = 8
 
 /** GOAWAY with this stream id says: no new streams soon, and none of those on their way is refused (RFC 9113, 6.8). */
@@ -42,10 +48,11 @@ function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promis
     let rounds = 0
     // Again and again: an answer may be on its way that still says keep-alive.
     const timer = setInterval(() => {
-      server.closeIdleConnections()
+      rounds++
+      if (rounds >= IDLE) server.closeIdleConnections()
       // Node counts a connection as idle only after its first request. One that said nothing goes now (browsers open
       // some in advance), one that is in the middle of its first request gets a little longer.
-      const patient = ++rounds < PATIENCE
+      const patient = rounds < PATIENCE
       for (const socket of open) if (socket.bytesRead === 0 || (!patient && isWaiting(socket))) socket.destroy()
     }, GRACE).unref()
     await closed(server)
