@@ -2,7 +2,7 @@
 // bytes echoed over 64 WebSockets.
 import type { Settings } from './support/arguments.ts'
 import { compare } from './support/compare.ts'
-import { named, selected } from './support/contenders.ts'
+import { contender, named, selected } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
 import type { Report } from './support/report.ts'
 
@@ -10,8 +10,17 @@ const WORKERS = 2
 
 const NAMES = ['single', 'reuseport', 'kernel', 'handoff', 'cluster', 'nginx-http', 'haproxy']
 
+/** What the balancer adds shows with one worker: two processes on two cores cost more than one, whoever gives them work. */
+const WITH_ONE_WORKER = ['kernel', 'handoff'].map((name) => {
+  const one = contender(name)
+  return { ...one, name: `${name}-1`, label: `${one.label}, 1 worker` }
+})
+
 export async function requests(settings: Settings): Promise<Report> {
-  const entries = selected(named(NAMES), settings).map((contender) => ({ contender, workers: WORKERS }))
+  const entries = [
+    ...selected(named(NAMES), settings).map((one) => ({ contender: one, workers: WORKERS })),
+    ...selected(WITH_ONE_WORKER, settings).map((one) => ({ contender: one, workers: 1 })),
+  ]
   const count = settings.connections * 5
   const parts: Report[] = []
   for (const [kind, operation] of [

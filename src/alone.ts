@@ -5,7 +5,7 @@ import { listenBehindProxy, type Door } from './alone-proxied.ts'
 import { StickyError } from './errors.ts'
 import type { Address, Drain } from './protocol.ts'
 import { SafeEmitter } from './safe-emitter.ts'
-import type { Settings } from './settings.ts'
+import { closeDeadline, type Settings } from './settings.ts'
 import { listen } from './steering/listen.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from './sticky.ts'
 import { closing } from './supervisor/farewell.ts'
@@ -63,8 +63,8 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     return (this.#server?.address() as Address | null | undefined) ?? null
   }
 
-  async close({ deadline = this.#settings.shutdown.deadline }: CloseOptions = {}): Promise<void> {
-    await this.#end(deadline)
+  async close(options?: CloseOptions): Promise<void> {
+    await this.#end(closeDeadline(options, this.#settings))
     this.#release()
   }
 

@@ -5,13 +5,14 @@ import { StickyError } from './errors.ts'
 import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
 import { Changes } from './changes.ts'
+import { surviveClosedStderr } from './logger.ts'
 import { misuse, show } from './option-reader.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import type { Address } from './protocol.ts'
 import { Ownership } from './ownership.ts'
 import { Switchboard } from './broadcast/switchboard.ts'
 import { SafeEmitter } from './safe-emitter.ts'
-import { checkEntry, type Settings } from './settings.ts'
+import { checkEntry, closeDeadline, type Settings } from './settings.ts'
 import { MAX_WORKERS, type SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
 import { listening } from './steering/listener.ts'
@@ -96,8 +97,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
         await this.#supervisor.scale(workers)
       },
     })
-    // A log pipe that was closed (`| head`) must not end the service.
-    process.stderr.on('error', () => {})
+    surviveClosedStderr()
     this.#stopSignals = handleSignals(settings, {
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
@@ -153,7 +153,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     await this.#changes.scale(workers)
   }
 
-  close({ deadline = this.#settings.shutdown.deadline }: CloseOptions = {}): Promise<boolean> {
+  async close(options?: CloseOptions): Promise<boolean> {
+    const deadline = closeDeadline(options, this.#settings)
     return (this.#closing ??= this.#close(deadline))
   }
 

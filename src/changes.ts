@@ -12,6 +12,8 @@ interface Change {
   started(): void
   /** @param after - milliseconds */
   done(after: number): void
+  /** Everything closes. */
+  interrupted(): void
   failed(error: unknown): void
 }
 
@@ -34,6 +36,7 @@ export class Changes {
     this.#waitingReload ??= this.#inTurn({
       started: () => log.info('reload.start', {}),
       done: (after) => log.info('reload.done', { after }),
+      interrupted: () => log.info('reload.interrupted', {}),
       failed: (error) => log.error('reload.failed', { error }),
       run: () => {
         this.#waitingReload = undefined
@@ -57,6 +60,7 @@ export class Changes {
     const scaled = this.#inTurn({
       started: () => log.info('scale.start', { workers }),
       done: (after) => log.info('scale.done', { workers, after }),
+      interrupted: () => log.info('scale.interrupted', { workers }),
       failed: (error) => log.error('scale.failed', { workers, error }),
       run: () => this.#work.scale(workers),
     })
@@ -83,7 +87,8 @@ export class Changes {
     try {
       await change.run()
     } catch (error) {
-      change.failed(error)
+      if (this.#closed) change.interrupted()
+      else change.failed(error)
       throw error
     }
     change.done(Math.round(performance.now() - since))

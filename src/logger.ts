@@ -10,6 +10,15 @@ export const consoleLogger: Logger = {
   error: line('error '),
 }
 
+let survives = false
+
+/** A log pipe that was closed (`| head`), or that the primary took with it, must not end the service. */
+export function surviveClosedStderr(): void {
+  if (survives) return
+  survives = true
+  process.stderr.on('error', () => {})
+}
+
 /** Says nothing. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 

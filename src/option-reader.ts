@@ -12,6 +12,9 @@ interface IntegerRule {
   env?: string
 }
 
+/** Milliseconds of the longest timer; Node turns a longer one into 1 ms. */
+export const MAX_TIMER = 2 ** 31 - 1
+
 /** The getters throw a TypeError or RangeError with code HOLDFAST_BAD_OPTION. */
 export class Reader {
   readonly #path: string
@@ -60,8 +63,7 @@ export class Reader {
   }
 
   milliseconds(name: string, fallback: number): number {
-    // 2^31 - 1 is the longest timer; Node turns a longer one into 1 ms.
-    return this.integer(name, { min: 0, max: 2_147_483_647, fallback })
+    return this.integer(name, { min: 0, max: MAX_TIMER, fallback })
   }
 
   string(name: string): string | undefined {

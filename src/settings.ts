@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { withoutDebugger } from './debugger-flags.ts'
 import { StickyError } from './errors.ts'
 import { consoleLogger, safeLogger, silentLogger } from './logger.ts'
-import { Reader } from './option-reader.ts'
+import { MAX_TIMER, Reader } from './option-reader.ts'
 import type { Balance, Logger, SessionRule, SteeringChoice, StickyOptions } from './options.ts'
 import { readProxyProtocol, type ProxySettings } from './proxy-settings.ts'
 import { readSession } from './session-settings.ts'
@@ -119,17 +119,7 @@ export function readSettings(options: StickyOptions | number | undefined, name =
       loadFactor: readLoadFactor(group),
       stickTimeout: group.milliseconds('stickTimeout', 600_000),
     })),
-    restart: read.group('restart', (group) => ({
-      minDelay: group.milliseconds('minDelay', 100),
-      maxDelay: group.milliseconds('maxDelay', 30_000),
-      stableAfter: group.milliseconds('stableAfter', 10_000),
-      maxStartCrashes: group.integer('maxStartCrashes', { min: 1, max: 32, fallback: 5 }),
-      maxCrashesPerMinute: group.integer('maxCrashesPerMinute', { min: 1, max: 1_000, fallback: 10 }),
-      retryDelay: group.milliseconds('retryDelay', 30_000),
-      onGiveUp: group.oneOf('onGiveUp', ['exit', 'keep'], 'exit'),
-      maxAge: group.milliseconds('maxAge', Infinity),
-      maxServed: group.integer('maxServed', { min: 1, max: MAX_COUNT, fallback: Infinity }),
-    })),
+    restart: read.group('restart', readRestart),
     health: read.group('health', readHealth),
     reload: read.group('reload', (group) => ({
       parallel: group.integer('parallel', { min: 1, max: MAX_WORKERS, fallback: 1 }),
@@ -150,10 +140,37 @@ export function readSettings(options: StickyOptions | number | undefined, name =
   return Object.freeze(settings)
 }
 
+/**
+ * @param given - what close() was called with
+ * @returns milliseconds
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
+ */
+export function closeDeadline(given: unknown, { shutdown }: Pick<Settings, 'shutdown'>): number {
+  const read = new Reader('close options', given)
+  const deadline = read.milliseconds('deadline', shutdown.deadline)
+  read.done()
+  return deadline
+}
+
 const MAX_COUNT = Number.MAX_SAFE_INTEGER
 
+function readRestart(group: Reader): Settings['restart'] {
+  const minDelay = group.milliseconds('minDelay', 100)
+  return {
+    minDelay,
+    maxDelay: group.integer('maxDelay', { min: minDelay, max: MAX_TIMER, fallback: Math.max(30_000, minDelay) }),
+    stableAfter: group.milliseconds('stableAfter', 10_000),
+    maxStartCrashes: group.integer('maxStartCrashes', { min: 1, max: 32, fallback: 5 }),
+    maxCrashesPerMinute: group.integer('maxCrashesPerMinute', { min: 1, max: 1_000, fallback: 10 }),
+    retryDelay: group.milliseconds('retryDelay', 30_000),
+    onGiveUp: group.oneOf('onGiveUp', ['exit', 'keep'], 'exit'),
+    maxAge: group.milliseconds('maxAge', Infinity),
+    maxServed: group.integer('maxServed', { min: 1, max: MAX_COUNT, fallback: Infinity }),
+  }
+}
+
 function readHealth(group: Reader): Settings['health'] {
-  const deadline = group.milliseconds('deadline', 30_000)
+  const deadline = group.integer('deadline', { min: 2, max: MAX_TIMER, fallback: 30_000 })
   const interval = group.milliseconds('interval', Math.max(1, Math.min(1_000, Math.floor(deadline / 3))))
   if (interval < 1 || interval * 2 > deadline) {
     throw group.wrong(

@@ -173,6 +173,7 @@ t.test('every integer in its range is taken, and none outside', async () => {
 t.test('beats come at least twice before a worker is given up', async (t) => {
   t.equal(read({}).health.interval, 1_000)
   t.equal(read({ health: { deadline: 300 } }).health.interval, 100)
+  t.match(complaint({ health: { deadline: 1 } }), { message: /^health\.deadline: expected an integer from 2 / })
   t.match(complaint({ health: { deadline: 1_500, interval: 1_000 } }), {
     name: 'RangeError',
     message: 'health.interval: expected from 1 to half of health.deadline, got 1000; write interval: 500',

@@ -118,6 +118,21 @@ t.test('an Express application in place of a server is refused with the fix', as
   }
 })
 
+t.test('what close() can not read is refused, and closes nothing', async (t) => {
+  for (const workers of [1, 0]) {
+    const balancer = await startBalancer(t, { options: { workers } })
+    for (const [options, message] of [
+      [{ deadline: '5s' }, "close options.deadline: expected an integer from 0 to 2147483647, got '5s'"],
+      [{ dedline: 5 }, "close options: unknown option 'dedline'; did you mean 'deadline'?"],
+      [null, 'close options: expected an object, got null'],
+    ] as const) {
+      const closing = balancer.close(options as unknown as { deadline: number })
+      await t.rejects(closing, { code: 'HOLDFAST_BAD_OPTION', message: new RegExp(message.replace('?', '\\?')) })
+    }
+    t.match(await request({ port: balancer.port }), { worker: 0 })
+  }
+})
+
 t.test('a worker that does not finish is killed at the deadline, and close() says so', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 } })
   const hanging = request({ port: balancer.port, path: '/wait' })

@@ -13,12 +13,12 @@ import { webSockets } from './upgraded.ts'
 const GRACE = 250
 
 /**
- * After so many times that long a connection is closed that had a request before. Whose next one comes sooner is told by
- * its answer, and can not send one more into a connection that is just closing.
+ * Milliseconds, or half of all the time there is, that a connection is left open that had a request before. Whose next
+ * one comes sooner is told by its answer, and can not send one more into a connection that is just closing.
  */
-const IDLE = 4
+const IDLE = 1_000
 
-/** And after so many a first request that is still not complete is given up. */
+/** After so many looks a first request that is still not complete is given up. */
 const PATIENCE = 8
 
 /** GOAWAY with this stream id says: no new streams soon, and none of those on their way is refused (RFC 9113, 6.8). */
@@ -45,11 +45,12 @@ function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promis
     closeWebSockets(how)
     for (const socket of open) closeAfter(inService(socket))
     server.prependListener('request', (_request, response) => closeAfter(response))
+    const idle = Math.min(IDLE, how.deadline / 2)
     let rounds = 0
     // Again and again: an answer may be on its way that still says keep-alive.
     const timer = setInterval(() => {
       rounds++
-      if (rounds >= IDLE) server.closeIdleConnections()
+      if (rounds * GRACE >= idle) server.closeIdleConnections()
       // Node counts a connection as idle only after its first request. One that said nothing goes now (browsers open
       // some in advance), one that is in the middle of its first request gets a little longer.
       const patient = rounds < PATIENCE

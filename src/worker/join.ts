@@ -1,5 +1,6 @@
 // Inside a worker: attach the application's server, say ready, drain, leave.
 import { codeOf, describe } from '../errors.ts'
+import { surviveClosedStderr } from '../logger.ts'
 import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../protocol.ts'
 import { loadLibc } from '../native/libc.ts'
 import { postToPrimary } from '../transport/post.ts'
@@ -70,8 +71,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   process.on('disconnect', orphaned)
   // It went while this program was loading.
   if (!process.connected) setImmediate(orphaned)
-  // The primary passes stderr on; when it is gone there is nobody to read it, which must not end this process.
-  process.stderr.on('error', () => {})
+  surviveClosedStderr()
   // Ctrl-C and a closed terminal reach the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})

@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Address, WorkerSetup } from '../protocol.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
-import type { Settings } from '../settings.ts'
+import { closeDeadline, type Settings } from '../settings.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import { lifecycle } from './lifecycle.ts'
 import { join, type Joined } from './join.ts'
@@ -17,7 +17,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
   #id: number
   #workers: number
   readonly #joined: Joined
-  readonly #deadline: number
+  readonly #settings: Settings
 
   constructor(target: Target, setup: WorkerSetup, settings: Settings) {
     super(settings.logger)
@@ -25,7 +25,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#workers = setup.workers
     this.restarts = setup.restarts
     this.#address = setup.address
-    this.#deadline = settings.shutdown.deadline
+    this.#settings = settings
     lifecycle.logger = settings.logger
     this.#joined = join(target, setup, sessionLayer(settings, setup), {
       drain: (how) => {
@@ -52,8 +52,8 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     return this.#address
   }
 
-  close({ deadline = this.#deadline }: CloseOptions = {}): Promise<void> {
-    return this.#joined.leave('close()', deadline)
+  async close(options?: CloseOptions): Promise<void> {
+    await this.#joined.leave('close()', closeDeadline(options, this.#settings))
   }
 
   #become(id: number, workers: number): void {

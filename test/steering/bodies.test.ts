@@ -41,7 +41,7 @@ t.test('TLS ends in the worker, byte for byte', async (t) => {
 t.test('HTTP/2 over TLS passes, byte for byte, both ways', async (t) => {
   const balancer = await startBalancer(t, { kind: 'http2', options: { workers: 2 } })
   const session = http2.connect(`https://127.0.0.1:${balancer.port}`, { rejectUnauthorized: false })
-  t.teardown(() => session.close())
+  t.teardown(() => session.destroy())
   const answers = [1, 2, 3].map(async () => {
     const stream = session.request({ ':path': '/hash', ':method': 'POST' })
     // In pieces: what is written at once has to fit into the session's memory.

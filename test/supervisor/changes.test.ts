@@ -148,6 +148,7 @@ t.test('closing in the middle of a reload or of scaling comes to an end', async 
   t.match(reloaded, { code: /HOLDFAST_(RELOAD_FAILED|CLOSED)/ })
   t.match(scaled, { code: 'HOLDFAST_CLOSED' })
   t.equal(await closed, true)
+  t.notMatch(balancer.output(), /(reload|scale)\.failed/)
 })
 
 t.test('a number of workers that can not be is refused', async (t) => {

@@ -107,7 +107,7 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
     explain: (text) => call('explain', text),
     reload: () => call('reload'),
     scale: (workers) => call('scale', workers),
-    close: (closing) => call('close', closing),
+    close: (...options) => call('close', ...options),
     async pid(worker) {
       const { workers } = await call<Status>('status')
       return workers[worker]!.pid!

@@ -71,7 +71,7 @@ export function dial(port: number, from?: string, host = '127.0.0.1'): Promise<n
 }
 
 /** Polls until the condition holds; for what tells nobody, such as a process that is gone. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = 30_000): Promise<void> {
   const end = Date.now() + limit
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`${what}: not within ${limit} ms`)

@@ -66,6 +66,10 @@ export async function startSentinel(t: Test): Promise<{ port: number; master: Pr
   const [masterPort = 0, replicaPort = 0, port = 0] = await freePorts(3)
   const master = await startOnPort(t, masterPort)
   const replica = await startOnPort(t, replicaPort, '--replicaof', `127.0.0.1 ${masterPort}`)
+  // The Sentinel asks the master for its replicas at its start, and then only every ten seconds.
+  const asking = new Redis(master.url)
+  await until('the master knows its replica', async () => /state=online/.test(await asking.info('replication')))
+  asking.disconnect()
   const file = join(newFolder(t), 'sentinel.conf')
   // It writes into it what it learns.
   const lines = [

@@ -12,7 +12,7 @@ export interface Steady {
   failures: string[]
   /** Answers by kind, and how often a WebSocket came back. */
   answers: { short: number; kept: number; messages: number; returned: number }
-  /** The worker of each client's next answer from now on. */
+  /** The worker of each client's next answer to what it asks from now on. */
   whereNext(): Promise<Map<string, number>>
   stop(): Promise<void>
 }
@@ -26,9 +26,10 @@ export function steadyLoad(port: number, addresses: readonly string[]): Steady {
 
   const again = async (from: string, run: () => Promise<{ worker: number }>): Promise<void> => {
     while (!state.stopped) {
+      const asked = landed
       try {
         const { worker } = await run()
-        landed.set(from, worker)
+        asked.set(from, worker)
       } catch (error) {
         failures.push(`${from}: ${String(error)}`)
       }
