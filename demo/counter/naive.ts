@@ -45,7 +45,7 @@ export function countForWorkers(frames: () => number): void {
 
 /** A worker's end. */
 export function naiveTally(): Tally & { cost(): Promise<Cost> } {
-  const send = (message: Message): unknown => process.send?.(message)
+  const send = (message: Message): unknown => process.send?.(message, undefined, undefined, () => {})
   const waiting = new Map<number, (answer: Answer) => void>()
   let asked = 0
   process.on('message', (raw: unknown) => {

@@ -63,13 +63,15 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
   events.setMaxListeners(0)
   const calls = new Map<number, (answer: Record<string, unknown>) => void>()
   let calling = 0
-  child.on('message', (message: Record<string, unknown>) => {
+  const receive = (message: Record<string, unknown>): void => {
     if ('call' in message) calls.get(message['call'] as number)?.(message)
     else if ('event' in message) {
       onEvent(message['event'] as string, message['detail'])
       events.emit(message['event'] as string, message['detail'])
     } else events.emit(Object.keys(message)[0]!, Object.values(message)[0])
-  })
+  }
+  // After this turn: what the program wrote before it sent the message is in the pipe, but may be read later in the turn.
+  child.on('message', (message: Record<string, unknown>) => setImmediate(receive, message))
   const call = <T>(method: string, ...args: unknown[]): Promise<T> =>
     new Promise((done, fail) => {
       calls.set(++calling, ({ result, error }) => {
