@@ -12,6 +12,8 @@ const binary = Buffer.from([0, 1, 127, 128, 255])
 /** @param places - workers, on one host or several, that know each other */
 export async function adapterContract(t: Test, places: Place[], deviations: Deviations = {}): Promise<void> {
   const workers = places.length
+  const { order: disorder, 'binary between servers': asJson } = deviations
+  const settled = (all: Visitor[]) => fence(all, disorder === undefined ? 1 : 20)
   /** One at each worker, and a second one at the first. */
   const visitors = async (t: Test, options?: VisitorOptions): Promise<[Visitor, Visitor, Visitor, ...Visitor[]]> => {
     const all = await Promise.all([...places, places[0]!].map((place) => visit(t, place, options)))
@@ -37,20 +39,19 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
     t.equal(new Set(all.map(({ pid }) => pid)).size, workers, 'they are on different workers')
     await all[0].call('namespace', ['emit', 'news', 1])
     await all[1].call('namespace', ['emit', 'news', 2])
-    await fence(all)
+    await settled(all)
     for (const { heard } of all) t.same(inOrder(heard('news')), [1, 2])
     await all[1].call('socket', 'broadcast', ['emit', 'others'])
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'others'), ids(without(all, all[1])))
   })
 
-  const { order: disorder, 'binary between servers': asJson } = deviations
   const inItsOrder = disorder === undefined ? 'in its order' : `once, in any order: ${disorder}`
   await t.test(`what one worker says arrives ${inItsOrder}`, async (t) => {
     const all = await visitors(t)
     const numbers = Array.from({ length: 300 }, (_, n) => n)
     await Promise.all(numbers.map((n) => all[0].call('namespace', ['emit', 'number', n])))
-    if (disorder === undefined) await fence(all)
+    if (disorder === undefined) await settled(all)
     else await until('all is heard', () => all.every(({ heard }) => heard('number').length >= numbers.length))
     for (const { heard } of all) {
       t.strictSame(disorder === undefined ? heard('number') : inOrder(heard('number') as number[]), numbers)
@@ -67,21 +68,21 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
     await a.call('namespace', ['to', 'red'], ['to', 'blue'], ['emit', 'two'])
     await a.call('namespace', ['to', 'nobody'], ['emit', 'none'])
     await b.call('socket', ['to', 'red'], ['emit', 'neighbours'])
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'one'), ids([a, b]))
     t.strictSame(who(all, 'two'), ids([a, b]))
     t.strictSame(who(all, 'none'), [])
     t.strictSame(who(all, 'neighbours'), ids([a]), 'and not the socket that says it')
     await b.call('socket', ['leave', 'red'])
     await c.call('namespace', ['to', 'red'], ['emit', 'after'])
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'after'), ids([a]))
   })
 
   await t.test('a socket is reached by its id, wherever it is', async (t) => {
     const all = await visitors(t)
     await all[0].call('namespace', ['to', all[1].id], ['emit', 'private'])
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'private'), ids([all[1]]))
   })
 
@@ -92,7 +93,7 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
     await a.call('namespace', ['except', 'quiet'], ['emit', 'loud'])
     await b.call('namespace', ['except', c.id], ['emit', 'secret'])
     await a.call('socket', ['except', 'quiet'], ['emit', 'both'])
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'loud'), ids(without(all, b)))
     t.strictSame(who(all, 'secret'), ids(without(all, c)))
     t.strictSame(who(all, 'both'), ids(without(all, a, b)))
@@ -101,12 +102,12 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
   await t.test('local stays at the worker, volatile goes everywhere', async (t) => {
     const all = await visitors(t)
     await all[0].call('namespace', 'local', ['emit', 'local'])
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'local'), ids([all[0], all.at(-1)!]))
     // Where a connection is just writing something else a volatile message is dropped.
     await until('everybody has heard a volatile message', async () => {
       await all[1].call('namespace', 'volatile', ['emit', 'volatile'])
-      await fence(all)
+      await settled(all)
       return all.every(({ heard }) => heard('volatile').length > 0)
     })
   })
@@ -118,10 +119,10 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
       const known = async () => (await there[0].call('adapter', ['serverCount'])) === workers
       await until(`${namespace} knows all workers`, known)
       await there[0].call('namespace', ['emit', 'gossip', namespace])
-      await fence(there)
+      await settled(there)
       for (const { heard } of there) t.strictSame(heard('gossip'), [namespace])
     }
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'gossip'), [])
   })
 
@@ -133,7 +134,7 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
       socket.on('question', (question: typeof given, answer: (back: object) => void) => answer({ back: question }))
     }
     await a.call('namespace', ['emit', 'picture', given])
-    await fence(all)
+    await settled(all)
     for (const { heard } of all) t.strictSame(heard('picture'), [given])
     const answers = await b.call('namespace', ['timeout', 5_000], ['emitWithAck', 'question', given])
     t.strictSame(
@@ -205,7 +206,7 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
       return found?.rooms.includes('elsewhere') === true
     }
     await until('it has moved', moved)
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'whisper'), ids([b]))
     await a.call('namespace', ...remote, ['disconnect'])
     await until('it is sent away', () => !b.socket.connected)
@@ -220,12 +221,12 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
     for (const one of all) await settle(one, 'everybody')
     await c.call('namespace', ['to', 'everybody'], ['emit', 'welcome'])
     // What comes next is said by somebody else, and may be heard first.
-    await fence(all)
+    await settled(all)
     await join(b, 'red')
     await a.call('namespace', ['in', 'red'], ['socketsLeave', 'everybody'])
     await until('one has left', async () => (await count('everybody')) === all.length - 1)
     await c.call('namespace', ['to', 'everybody'], ['emit', 'later'])
-    await fence(all)
+    await settled(all)
     t.strictSame(who(all, 'welcome'), ids(all))
     t.strictSame(who(all, 'later'), ids(without(all, b)))
   })
@@ -240,7 +241,7 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
     void c.call('namespace', ['in', 'banned'], ['disconnectSockets', true])
     await until('both are gone', () => reasons.size === 2)
     t.strictSame([reasons.get(a), reasons.get(b)], ['io server disconnect', 'io server disconnect'])
-    await fence(without(all, a, b))
+    await settled(without(all, a, b))
     t.equal(reasons.size, 2)
   })
 
@@ -292,17 +293,24 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
     await b.socket.emitWithAck('hoard')
     const found = await a.call<{ id: string }[]>('namespace', ['fetchSockets'])
     t.equal(found.length, all.length)
-    await fence(all)
+    await settled(all)
     t.ok(all.every(({ socket }) => socket.connected))
   })
 }
 
-/** Once everybody has heard of it, everybody has heard what any of them said before. */
-export async function fence(all: Visitor[]): Promise<void> {
+/**
+ * Once everybody has heard of it, everybody has heard what any of them said before.
+ *
+ * @param times - where messages go by one of several nodes, so many that some go by each
+ */
+export async function fence(all: Visitor[], times = 1): Promise<void> {
   const speakers = [...new Map(all.map((one) => [one.pid, one])).values()]
   const before = all.map(({ heard }) => heard('fence').length)
-  await Promise.all(speakers.map((one) => one.call('namespace', ['emit', 'fence'])))
-  const passed = () => all.every(({ heard }, n) => heard('fence').length === before[n]! + speakers.length)
+  const speaking = speakers.flatMap((one) =>
+    Array.from({ length: times }, () => one.call('namespace', ['emit', 'fence'])),
+  )
+  await Promise.all(speaking)
+  const passed = () => all.every(({ heard }, n) => heard('fence').length === before[n]! + speaking.length)
   await until('everybody heard the fence', passed)
 }
 
