@@ -1,9 +1,9 @@
 // Loaded before each test file. tap has a test file note what it loads, for coverage, and every process started from there
-// as well. There it only costs: a process would start in three times its time and leave through tap's handlers.
-// COVERAGE=all is the exception, it tells what the children cover.
+// as well. Where nothing is covered it only costs: a process would start in three times its time and leave through tap's
+// handlers.
 import { createRequire } from 'node:module'
 
-if (process.env['COVERAGE'] !== 'all') {
+if (process.env['_TAPJS_PROCESSINFO_COVERAGE_'] === '0') {
   const processOnSpawn = createRequire(import.meta.url)('process-on-spawn') as { removeAllListeners(): void }
   processOnSpawn.removeAllListeners()
   delete process.env['NODE_OPTIONS']
