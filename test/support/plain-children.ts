@@ -4,7 +4,8 @@
 import { createRequire } from 'node:module'
 
 if (process.env['_TAPJS_PROCESSINFO_COVERAGE_'] === '0') {
-  const processOnSpawn = createRequire(import.meta.url)('process-on-spawn') as { removeAllListeners(): void }
+  const require = createRequire(import.meta.url)
+  const processOnSpawn = require('process-on-spawn') as { removeAllListeners(): void }
   processOnSpawn.removeAllListeners()
   delete process.env['NODE_OPTIONS']
   // What is forked inherits these.
