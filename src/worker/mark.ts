@@ -22,8 +22,36 @@ function addCookie(response: ServerResponse, cookie: string): void {
   const setHeader = response.setHeader.bind(response)
   setHeader('Set-Cookie', [cookie])
   response.setHeader = (name, value) => {
-    if (name.toLowerCase() !== 'set-cookie') return setHeader(name, value)
+    if (!isCookie(name)) return setHeader(name, value)
     const others = (Array.isArray(value) ? value : [value]).map(String).filter((one) => one !== cookie)
     return setHeader(name, [cookie, ...others])
   }
+  const writeHead = response.writeHead.bind(response) as WriteHead
+  response.writeHead = (status: number, ...rest: unknown[]) => {
+    const headers = rest.at(-1)
+    if (typeof headers !== 'object' || headers === null) return writeHead(status, ...rest)
+    return writeHead(status, ...rest.slice(0, -1), keepCookies(response, headers))
+  }
+}
+
+type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse
+
+/** Sets the cookies by setHeader(): lists of headers, and those of HTTP/2, do not go there. @returns the other headers */
+function keepCookies(response: ServerResponse, headers: object): object {
+  const isList = Array.isArray(headers)
+  const pairs = isList ? inPairs(headers) : Object.entries(headers)
+  const cookies = pairs.filter(([name]) => isCookie(name)).flatMap(([, value]) => value as string | string[])
+  if (cookies.length === 0) return headers
+  response.setHeader('Set-Cookie', cookies)
+  const others = pairs.filter(([name]) => !isCookie(name))
+  return isList ? others.flat() : Object.fromEntries(others)
+}
+
+function isCookie(name: unknown): boolean {
+  return String(name).toLowerCase() === 'set-cookie'
+}
+
+/** Names and values in turns. */
+function inPairs(list: readonly unknown[]): [unknown, unknown][] {
+  return Array.from({ length: list.length >> 1 }, (_, i) => [list[2 * i], list[2 * i + 1]])
 }
