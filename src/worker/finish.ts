@@ -4,6 +4,7 @@ import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import type { Drain } from '../protocol.ts'
+import { hasMoved } from './move.ts'
 import { webSockets } from './upgraded.ts'
 
 /**
@@ -54,7 +55,7 @@ function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promis
       // Node counts a connection as idle only after its first request. One that said nothing goes now (browsers open
       // some in advance), one that is in the middle of its first request gets a little longer.
       const patient = rounds < PATIENCE
-      for (const socket of open) if (socket.bytesRead === 0 || (!patient && isWaiting(socket))) socket.destroy()
+      for (const socket of open) if (isSilent(socket) || (!patient && isWaiting(socket))) socket.destroy()
     }, GRACE).unref()
     await closed(server)
     clearInterval(timer)
@@ -80,6 +81,11 @@ export function openSockets(server: Server): ReadonlySet<Socket> {
   server.on('connection', add)
   if (server instanceof HttpsServer) server.on('secureConnection', add)
   return open
+}
+
+/** What one said that came from another worker was read there. */
+function isSilent(socket: Socket): boolean {
+  return socket.bytesRead === 0 && !hasMoved(socket)
 }
 
 function inService(socket: Socket): ServerResponse | undefined {

@@ -34,9 +34,14 @@ export function move(
   const handle = socket instanceof Socket ? handleOf(socket) : undefined
   // A TLS socket's handle is not the connection's; that of a Unix socket can be sent, but is not what workers expect.
   if (handle?.constructor.name !== 'TCP') return false
-  const read = Buffer.concat([requestHead(request), head])
+  // What came while the request waited for its worker is in the stream.
+  const later = (socket.read() as Buffer | null) ?? Buffer.alloc(0)
+  const read = Buffer.concat([requestHead(request), head, later])
   const extras = packExtras({ header: proxyHeaderOf(socket), head: read, moved: true })
-  if (extras.length > MAX_EXTRAS) return false
+  if (extras.length > MAX_EXTRAS) {
+    if (later.length > 0) socket.unshift(later)
+    return false
+  }
   counters.moved++
   // What comes from now on waits in the kernel.
   socket.pause()
