@@ -101,6 +101,7 @@ export class Handoff implements Steering {
     const connection = new Connection(handle)
     this.counters.moved++
     if (child === undefined) return this.#refuse(connection, 'owner-gone')
+    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
     connection.extras = extras
     connection.to = child
     connection.acceptedAt = performance.now()

@@ -18,7 +18,16 @@ export function headroom(limit = openFilesLimit()): Headroom {
   const reserve = Math.min(RESERVE, limit >> 3)
   return {
     isLow: (fd) => fd >= limit - reserve,
-    isBack: () => readdirSync('/proc/self/fd').length < limit - 2 * reserve,
+    isBack: () => openFiles() < limit - 2 * reserve,
+  }
+}
+
+/** Looking takes one as well. */
+function openFiles(): number {
+  try {
+    return readdirSync('/proc/self/fd').length
+  } catch {
+    return Infinity
   }
 }
 

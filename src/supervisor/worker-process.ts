@@ -1,5 +1,6 @@
 // One child: fork, ready, beats, drain, SIGTERM then SIGKILL, exit.
 import type { ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import { StickyError } from '../errors.ts'
 import { postToWorker } from '../transport/post.ts'
 import { start, type Program } from './program.ts'
@@ -83,7 +84,9 @@ export class WorkerProcess {
     this.ended = new Promise((ended) => Object.assign(this.#settle, { ended }))
     const child = start(program)
     this.child = child
-    if (child.stderr !== null) this.stderr = new StderrRelay(child.stderr, (chunk) => process.stderr.write(chunk))
+    // Where this process was out of descriptors there is none, whatever the types say, and 'error' comes in the next turn.
+    const stderr = child.stderr as Readable | null | undefined
+    if (stderr) this.stderr = new StderrRelay(stderr, (chunk) => process.stderr.write(chunk))
     this.child.on('message', (raw: unknown) => this.#receive(raw))
     // Not at 'exit': acknowledgements that the worker sent before it died may still be unread then, and a connection
     // that it had taken must not be given to another. 'close' comes after the end of the channel.

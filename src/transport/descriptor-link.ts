@@ -52,14 +52,21 @@ export interface LinkPair {
 
 /** @throws Error when this process has no descriptors left */
 export function openPair(libc: Libc): LinkPair {
-  const pairs = [SOCK_SEQPACKET, SOCK_STREAM].map((type) => {
-    const pair = Buffer.alloc(8)
-    const result = libc.socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair)
-    if (result < 0) throw new Error(`socketpair failed with errno ${-result}`)
-    return [pair.readInt32LE(0), pair.readInt32LE(4)] as const
-  })
-  const [data, bell] = pairs as [readonly [number, number], readonly [number, number]]
-  return { primary: [data[0], bell[0]], worker: [data[1], bell[1]] }
+  const data = socketPair(libc, SOCK_SEQPACKET)
+  try {
+    const bell = socketPair(libc, SOCK_STREAM)
+    return { primary: [data[0], bell[0]], worker: [data[1], bell[1]] }
+  } catch (error) {
+    for (const fd of data) libc.close(fd)
+    throw error
+  }
+}
+
+function socketPair(libc: Libc, type: number): readonly [number, number] {
+  const pair = Buffer.alloc(8)
+  const result = libc.socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair)
+  if (result < 0) throw new Error(`socketpair failed with errno ${-result}`)
+  return [pair.readInt32LE(0), pair.readInt32LE(4)]
 }
 
 export interface LinkEvents {
