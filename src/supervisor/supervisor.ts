@@ -1,4 +1,5 @@
 // Keeps n workers alive. A worker is an id; the processes that serve as it come and go.
+import { StickyError } from '../errors.ts'
 import type { Drain } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { leaving, replaced } from './farewell.ts'
@@ -94,8 +95,12 @@ export class Supervisor {
 
   /** Replaces all processes by new ones of the same program. @throws StickyError HOLDFAST_RELOAD_FAILED */
   async reload(): Promise<void> {
-    await this.#renewal.reload([...this.#members], ++this.#generation)
+    const generation = ++this.#generation
+    await this.#renewal.reload([...this.#members], generation)
     for (const { current } of this.#spares) current?.drain(replaced(this.#settings))
+    // A spare of the old program may have taken the place of one that was new already and crashed.
+    const old = this.#members.filter(({ current }) => current !== undefined && current.generation < generation)
+    if (old.length > 0) await this.#renewal.reload(old, generation)
   }
 
   /** Resolves when so many workers serve and the others have ended. @throws StickyError HOLDFAST_WORKER_NOT_READY */
@@ -146,6 +151,7 @@ export class Supervisor {
 
   /** Starts the process that the member lacks. */
   #fork(member: Member): void {
+    if (this.#stopping) return
     try {
       member.current = this.#start(member)
     } catch (error) {
@@ -156,6 +162,7 @@ export class Supervisor {
   }
 
   #start({ id, restarts }: Member): WorkerProcess {
+    if (this.#stopping) throw new StickyError('HOLDFAST_CLOSED')
     const post = { id, generation: this.#generation, program: this.#program(id, restarts) }
     const worker = launch(post, this.#settings, this.#output, {
       state: (_, from) => {

@@ -151,6 +151,16 @@ t.test('closing in the middle of a reload or of scaling comes to an end', async 
   t.notMatch(balancer.output(), /(reload|scale)\.failed/)
 })
 
+t.test('closing when a reload is half done starts nobody, and leaves nobody', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 3 } })
+  const renewed = balancer.event('worker:ready')
+  const reloaded = t.rejects(balancer.reload(), { code: 'HOLDFAST_RELOAD_FAILED' })
+  await renewed
+  t.equal(await balancer.close(), true)
+  await reloaded
+  t.strictSame(await balancer.exited, { code: 0, signal: null })
+})
+
 t.test('a number of workers that can not be is refused', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 } })
   for (const workers of [0, 257, 1.5, '2', undefined] as number[]) {

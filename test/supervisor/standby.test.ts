@@ -54,6 +54,16 @@ t.test('a reload renews the spares too', async (t) => {
   t.match((await balancer.status()).workers[0], { state: 'ready', generation: 1 })
 })
 
+t.test('a spare that stands in during a reload does not stay with the old program', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2, standby: 1 } })
+  await until('there is a spare', async () => (await balancer.status()).standby === 1)
+  const reloaded = balancer.reload()
+  await until('one is done', () => /reload\.worker worker=0/.test(balancer.output()))
+  process.kill(await balancer.pid(0), 'SIGKILL')
+  await reloaded
+  t.match((await balancer.status()).workers, [{ generation: 1 }, { generation: 1 }])
+})
+
 t.test('starts that failed once are forgotten when a spare got ready', async (t) => {
   const broken = join(t.testdir(), 'broken')
   const restart = { minDelay: 1, maxStartCrashes: 2, retryDelay: 200 }
