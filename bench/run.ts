@@ -44,7 +44,7 @@ Options:
   --node PATH        run the servers with this Node.js binary
   --only NAME,...    some contenders: single, reuseport, kernel, handoff, node-ipc, cluster, sticky-session,
                      sticky-cluster, socket.io-sticky, nginx-http, nginx-stream, haproxy; of broadcast: naive,
-                     ipc-bus, redis-bus, cluster-adapter, redis-adapter
+                     ipc-bus, redis-bus, cluster-adapter, redis-adapter, bridge
   --write            keep the figures in bench/results, renew bench/README.md and bench/plots
   --help
 

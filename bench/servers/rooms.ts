@@ -10,6 +10,7 @@ import { stormOn, type Storm } from '../support/storm.ts'
 
 const carrier = process.env['BENCH_CARRIER'] ?? ''
 const redis = process.env['BENCH_REDIS'] || undefined
+const bridged = process.env['BENCH_ADAPTER'] === 'bridge'
 
 function onBus(): HttpServer {
   const bus = createBus(redis === undefined ? { redis: false } : { redis })
@@ -41,7 +42,7 @@ function onBus(): HttpServer {
 function onSocketIO(): HttpServer {
   const server = createServer((request, response) => answer(request, response))
   const io = new Server(server, { perMessageDeflate: false, transports: ['websocket'] })
-  attachSocketIO(io, { redis: redis ?? false })
+  attachSocketIO(io, bridged && redis !== undefined ? { adapter: 'bridge', redis } : { redis: redis ?? false })
   const answer = stormOn(workers(), {
     publish: (channel, text) => void io.serverSideEmit(channel, text),
     subscribe: (channel, heard) => void io.on(channel, (text: string) => heard(text)),

@@ -33,6 +33,12 @@ export const CARRIERS: readonly Carrier[] = [
     dialect: 'socket.io',
     start: (setup) => withRedis(setup, { BENCH_CARRIER: 'socket.io' }),
   },
+  {
+    name: 'bridge',
+    label: 'Socket.IO, bridge: one pair of connections per host',
+    dialect: 'socket.io',
+    start: (setup) => withRedis(setup, { BENCH_CARRIER: 'socket.io', BENCH_ADAPTER: 'bridge' }),
+  },
 ]
 
 function rooms(setup: Setup, program: string, env: Record<string, string>): Promise<Program> {
