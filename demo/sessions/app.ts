@@ -3,7 +3,7 @@ import { RedisStore } from 'connect-redis'
 import express, { type Express, type RequestHandler } from 'express'
 import session, { type Store } from 'express-session'
 import { Redis } from 'ioredis'
-import { isLocalUser, isSameOrigin } from '../chat/app/same-machine.ts'
+import { isLocalUser, isSameOrigin } from '../support/same-machine.ts'
 import { pages } from '../support/pages.ts'
 
 declare module 'express-session' {

@@ -3,7 +3,10 @@ import type { LogFunction, Logger } from 'holdfast'
 
 type Fields = Parameters<LogFunction>[1]
 
-const sentences: Record<string, (fields: Fields) => string | undefined> = {
+/** By event: what to say, or undefined where nothing has to be said. */
+export type Sentences = Record<string, (fields: Fields) => string | undefined>
+
+const ofAll: Sentences = {
   'balancer.signal': ({ second }) => (second === true ? 'Killed.' : 'Stopping.'),
   'balancer.closed': ended,
   'alone.closed': ended,
@@ -11,27 +14,31 @@ const sentences: Record<string, (fields: Fields) => string | undefined> = {
     `Worker ${String(worker)} is slow: its event loop is held up, for ${ms(silence, lag)} so far.`,
   'worker.unhealthy': ({ worker }) => `Worker ${String(worker)} gets no new clients until its event loop runs again.`,
   'worker.healthy': ({ worker }) => `Worker ${String(worker)} is well again.`,
+  'reroute.failed': ({ worker, reason }) =>
+    `A request whose session is at worker ${String(worker)} could not be answered: ${String(reason)}.`,
   // The primary's events tell of these.
   'worker.exit': () => undefined,
   'workers.many': () => undefined,
 }
 
-/** What is neither a problem nor the end is for those who run a service. */
-export const narrator: Logger = {
-  debug() {},
-  info: (event, fields) => tell(event, fields, false),
-  warn: (event, fields) => tell(event, fields, true),
-  error: (event, fields) => tell(event, fields, true),
-}
-
-function tell(event: string, fields: Fields, isProblem: boolean): void {
-  const sentence = sentences[event]
-  if (sentence === undefined) {
-    if (isProblem) console.error(`${event} ${JSON.stringify(fields)}`)
-    return
+/** What has no sentence and is neither a problem nor the end is for those who run a service. */
+export function narrate(own: Sentences = {}): Logger {
+  const sentences: Sentences = { ...ofAll, ...own }
+  const tell = (event: string, fields: Fields, isProblem: boolean): void => {
+    const sentence = sentences[event]
+    if (sentence === undefined) {
+      if (isProblem) console.error(`${event} ${JSON.stringify(fields)}`)
+      return
+    }
+    const text = sentence(fields)
+    if (text !== undefined) console.log(text)
   }
-  const text = sentence(fields)
-  if (text !== undefined) console.log(text)
+  return {
+    debug() {},
+    info: (event, fields) => tell(event, fields, false),
+    warn: (event, fields) => tell(event, fields, true),
+    error: (event, fields) => tell(event, fields, true),
+  }
 }
 
 function ended({ clean }: Fields): string {

@@ -1,24 +1,14 @@
 // The page of a demo: its own files, what all pages share, and under which other addresses this machine is another client.
 import express, { type Router } from 'express'
 import { fileURLToPath } from 'node:url'
-import { addressOf, otherHosts } from '../chat/app/same-machine.ts'
-
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+import { addressOf, otherHosts } from './same-machine.ts'
+import { contentSecurityPolicy } from './policy.ts'
 
 /** @param demo - the name of its folder */
 export function pages(demo: string): Router {
   const router = express.Router()
   router.use((_, response, next) => {
-    response.set({ 'Content-Security-Policy': policy, 'X-Content-Type-Options': 'nosniff' })
+    response.set({ 'Content-Security-Policy': contentSecurityPolicy, 'X-Content-Type-Options': 'nosniff' })
     next()
   })
   for (const folder of [demo, 'support']) router.use(express.static(publicFolder(folder)))

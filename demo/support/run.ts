@@ -1,20 +1,16 @@
 // What every demo does around its one call: reads the flags, finds a port, says where to go. Workers only make the call.
-import { StickyError, type Sticky, type StickyOptions } from 'holdfast'
-import { MissingRedis, startPrivateRedis } from '../chat/start/private-redis.ts'
+import type { Sticky, StickyOptions } from 'holdfast'
 import { announce, type More } from './announce.ts'
-import { MissingProgram } from './companion.ts'
+import { listenFrom } from './find-port.ts'
 import { readFlags, type About, type Flags } from './flags.ts'
-import { narrator } from './narrator.ts'
+import { endWith } from './known-errors.ts'
+import { narrate } from './narrator.ts'
+import { startPrivateRedis } from './private-redis.ts'
+
+const narrator = narrate()
 
 /** The call that an application makes. */
 type Listen = (options: StickyOptions) => Sticky
-
-/** How many ports after the wanted one are tried. */
-const ATTEMPTS = 20
-
-/** EX_CONFIG of sysexits.h, and what it is for: trying again would not help. */
-const BAD_CONFIGURATION = 78
-const configuration = new Set(['HOLDFAST_BAD_OPTION', 'HOLDFAST_PORT_DENIED', 'HOLDFAST_PORT_IN_USE'])
 
 /** @param tries - printed with the address to open */
 export function runDemo(about: About, listen: Listen, tries: More['tries']): Promise<void> {
@@ -24,10 +20,7 @@ export function runDemo(about: About, listen: Listen, tries: More['tries']): Pro
   })
 }
 
-/**
- * For a demo that does more than that in the primary. What a user can do something about ends it with one line and a
- * code; anything else is a bug, and looks like one.
- */
+/** For a demo that does more than that in the primary. */
 export async function inBothRoles(
   about: About,
   listen: Listen,
@@ -39,12 +32,7 @@ export async function inBothRoles(
   try {
     await primary(flags)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const missing = error instanceof MissingRedis || error instanceof MissingProgram
-    const known = error instanceof StickyError || missing || configuration.has(code)
-    if (!known || !(error instanceof Error)) throw error
-    console.error(`${code}: ${error.message}`)
-    process.exit(configuration.has(code) ? BAD_CONFIGURATION : 1)
+    endWith(error)
   }
 }
 
@@ -54,24 +42,13 @@ export async function redisFor({ redis }: Flags): Promise<void> {
 }
 
 /** On the port of the flags or, where none was insisted on, on the first free one after it. */
-export async function listenSomewhere(flags: Flags, listen: Listen): Promise<Sticky> {
-  for (let port = flags.port; ; port++) {
-    const sticky = listen({
+export function listenSomewhere(flags: Flags, listen: Listen): Promise<Sticky> {
+  return listenFrom(flags, (port) =>
+    listen({
       port,
       ...(flags.workers === undefined ? {} : { workers: flags.workers }),
       shutdown: { deadline: 1_000 },
       logger: narrator,
-    })
-    try {
-      await sticky.ready
-      return sticky
-    } catch (error) {
-      if (!(error instanceof StickyError && error.code === 'HOLDFAST_PORT_IN_USE')) {
-        await sticky.close({ deadline: 0 })
-        throw error
-      }
-      if (flags.fixedPort || port >= Math.min(flags.port + ATTEMPTS, 65535)) throw error
-      console.log(`Port ${port} is taken, trying ${port + 1}.`)
-    }
-  }
+    }),
+  )
 }

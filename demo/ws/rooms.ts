@@ -4,7 +4,7 @@ import express from 'express'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { broadcastTo, createBus } from 'holdfast/broadcast'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { isSameOrigin } from '../chat/app/same-machine.ts'
+import { isSameOrigin } from '../support/same-machine.ts'
 import { pages } from '../support/pages.ts'
 
 /** What a page sends. */

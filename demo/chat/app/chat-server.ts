@@ -9,7 +9,7 @@ import { Conversation } from './conversation.ts'
 import { Crew } from './crew.ts'
 import type { ChatServer, ChosenBy } from './events.ts'
 import { Presence } from './presence.ts'
-import { isSameOrigin } from './same-machine.ts'
+import { isSameOrigin } from '../../support/same-machine.ts'
 import { staticFiles } from './static-files.ts'
 import { serveTab } from './tab.ts'
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { extname } from 'node:path'
+import { contentSecurityPolicy } from '../../support/policy.ts'
 
 interface File {
   body: Buffer
@@ -15,18 +16,6 @@ const types: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
 }
-
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  // data: is the tab's icon in its worker's colour.
-  "img-src 'self' data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
 
 /** @param folder - ends with a slash */
 export function staticFiles(folder: URL): RequestListener {
@@ -52,7 +41,7 @@ export function staticFiles(folder: URL): RequestListener {
 }
 
 const guards = {
-  'Content-Security-Policy': policy,
+  'Content-Security-Policy': contentSecurityPolicy,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
 }

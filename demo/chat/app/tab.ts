@@ -5,7 +5,7 @@ import type { Crew, Self } from './crew.ts'
 import type { Ack, ChosenBy, Message, Problem, Reply, Tab } from './events.ts'
 import { checkName, checkRoom, checkText, isId } from './limits.ts'
 import type { Presence } from './presence.ts'
-import { addressOf, isLocalUser, otherHosts } from './same-machine.ts'
+import { addressOf, isLocalUser, otherHosts } from '../../support/same-machine.ts'
 import { tokenBucket } from './token-bucket.ts'
 
 export interface Parts {

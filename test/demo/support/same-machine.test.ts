@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import t from 'tap'
-import { isLocalUser } from '../../../../demo/chat/app/same-machine.ts'
+import { isLocalUser } from '../../../demo/support/same-machine.ts'
 
 const request = (host: string | undefined, remoteAddress = '127.0.0.1') =>
   ({ headers: { host }, socket: { remoteAddress } }) as unknown as IncomingMessage
