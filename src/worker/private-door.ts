@@ -47,24 +47,24 @@ export async function openPrivateDoor(
   const path = doorOf(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   let lastAt = -Infinity
-  const arrive = (request: IncomingMessage): void => {
+  const arrive = (request: IncomingMessage): boolean => {
     lastAt = performance.now()
-    present(request.socket, takeVisitor(request))
+    return isIntroduced(request)
   }
   const trunks = new Set<CallsIn>()
   const door = http.createServer({ keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0, headersTimeout: 0 })
   door.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    arrive(request)
-    emit('request', request, response)
+    if (!arrive(request)) return void response.writeHead(400).end()
+    return emit('request', request, response)
   })
   door.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    arrive(request)
+    if (!arrive(request)) return void response.writeHead(400).end()
     if (server.listenerCount('checkContinue') > 0) return emit('checkContinue', request, response)
     response.writeContinue()
     return emit('request', request, response)
   })
   door.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (request.headers.upgrade === TRUNK) {
+    if (isTrunk(request)) {
       const heard: Emit = (event, ...args) => {
         lastAt = performance.now()
         return emit(event, ...args)
@@ -73,8 +73,8 @@ export async function openPrivateDoor(
       trunks.add(trunk)
       return
     }
-    arrive(request)
-    if (!emit('upgrade', request, socket, head)) socket.destroy()
+    if (!arrive(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    else if (!emit('upgrade', request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
   await new Promise<void>((done, fail) => door.once('error', fail).listen({ path, exclusive: true }, done))
@@ -110,6 +110,21 @@ function removeFolder(folder: string): void {
     rmdirSync(folder)
   } catch {
     return // others are still there
+  }
+}
+
+/** A client can ask for that upgrade too. Its request comes with an introduction, as all that are sent on. */
+function isTrunk({ headers }: IncomingMessage): boolean {
+  return headers.upgrade === TRUNK && headers[VISITOR] === undefined
+}
+
+/** @returns false where no worker can have sent it; then it is not served, and ends nothing here */
+function isIntroduced(request: IncomingMessage): boolean {
+  try {
+    present(request.socket, takeVisitor(request))
+    return true
+  } catch {
+    return false // not there, or not in our encoding
   }
 }
 

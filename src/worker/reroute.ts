@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { forwardRequest } from './forward.ts'
-import { forwardUpgrade } from './forward-http.ts'
+import { forwardUpgrade } from './forward-upgrade.ts'
 import type { ForwardCounters } from './forwarding.ts'
 import { hasMoved, move } from './move.ts'
 import type { Peers, Whose } from './peers.ts'

@@ -1,0 +1,60 @@
+// Upgrades that go to another worker and can not be handed over: their bytes pass through this process.
+import http, { type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { pipeline } from 'node:stream'
+import { endToEnd, pairs, upgradeHeaders } from './forward-headers.ts'
+import { logGone, type Forwarding } from './forwarding.ts'
+import { doorOf } from './private-door.ts'
+
+/** The connection to the other worker is made for it, and ends with it. */
+export function forwardUpgrade(
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  { peer, folder, counters, absent }: Forwarding,
+): void {
+  const upstream = http.request({
+    agent: false,
+    socketPath: doorOf(folder, peer.instance),
+    method: request.method,
+    path: request.url,
+    headers: upgradeHeaders(request, socket),
+    setHost: false,
+  })
+  let isThere = false
+  counters.forwarded++
+  upstream.once('socket', (up) => up.once('connect', () => (isThere = true)))
+  upstream.on('upgrade', (answer, up, first) => {
+    socket.write(answerHead(answer), 'latin1')
+    if (first.length > 0) socket.write(first)
+    if (head.length > 0) up.write(head)
+    pipeline(socket, up, socket, () => {
+      up.destroy()
+      socket.destroy()
+    })
+  })
+  // The application refused.
+  upstream.on('response', (answer) => {
+    socket.write(answerHead(answer), 'latin1')
+    answer.pipe(socket)
+  })
+  upstream.on('error', (error) => {
+    if (isThere) {
+      logGone(peer, error.message, counters)
+      socket.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    } else {
+      absent()
+    }
+  })
+  socket.on('error', () => upstream.destroy())
+  socket.once('close', () => upstream.destroy())
+  upstream.end()
+}
+
+/** For a connection that is closed after the answer, or not HTTP any more. */
+function answerHead({ statusCode, statusMessage, rawHeaders, headers }: IncomingMessage): string {
+  const isUpgrade = statusCode === 101
+  const lines = isUpgrade ? rawHeaders : [...endToEnd(rawHeaders, headers.connection), 'connection', 'close']
+  const text = pairs(lines).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${statusCode} ${statusMessage}\r\n${text.join('')}\r\n`
+}

@@ -1,0 +1,81 @@
+// What comes in at the door of a worker is what other workers send: no client speaks there for itself.
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import http, { type IncomingMessage } from 'node:http'
+import http2 from 'node:http2'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { WebSocket } from 'ws'
+import { away, send, sessionOf, visit, type Away } from '../support/away.ts'
+
+const VISITOR = 'x-holdfast-visitor'
+
+/** What can be no introduction: no URI component, no JSON, not what is meant. */
+const nonsense = ['%', 'x', 'null', '{}', '%7B%22told%22%3A1%7D, x']
+
+t.test('a client that sends the header of the doors is told from one that is sent on, over HTTP/2', async (t) => {
+  const there = await away(t, { kind: 'http2' })
+  const session = http2.connect(`https://127.0.0.1:${there.port}`, {
+    rejectUnauthorized: false,
+    localAddress: there.from,
+  } as object)
+  t.teardown(() => session.close())
+  for (const value of nonsense) {
+    const reply = await json(session.request({ ...sessionOf, [VISITOR]: value }))
+    t.match(reply, { pid: there.owner, address: new RegExp(`${there.from}$`) }, value)
+  }
+})
+
+t.test('and over a WebSocket that passes through', async (t) => {
+  const there = await away(t, { kind: 'wss' })
+  for (const value of nonsense) {
+    const socket = new WebSocket(`wss://127.0.0.1:${there.port}`, {
+      localAddress: there.from,
+      headers: { ...sessionOf, 'X-Holdfast-Visitor': value },
+      rejectUnauthorized: false,
+    })
+    await once(socket, 'open')
+    socket.send('who?')
+    const [answer] = (await once(socket, 'message')) as [Buffer]
+    t.match(JSON.parse(answer.toString()), { pid: there.owner, address: new RegExp(`${there.from}$`) }, value)
+    socket.close()
+    await once(socket, 'close')
+  }
+})
+
+t.test('an upgrade to the protocol of the doors is one that the application answers', async (t) => {
+  const there = await away(t, { kind: 'wss' })
+  const headers = { connection: 'Upgrade', upgrade: 'holdfast-trunk' }
+  const { sending, answered } = send(there, { secure: true, headers })
+  sending.end()
+  t.equal((await answered).statusCode, 400, 'it knows WebSockets only')
+})
+
+t.test('what no worker can have sent gets 400, and ends nothing', async (t) => {
+  const there = await withFolder(t)
+  for (const value of [undefined, ...nonsense]) {
+    const introduction = value === undefined ? {} : { [VISITOR]: value }
+    for (const more of [{}, { expect: '100-continue' }, { connection: 'Upgrade', upgrade: 'websocket' }]) {
+      for (const socketPath of there.doors) {
+        const sending = http.request({ socketPath, agent: false, headers: { ...introduction, ...more } })
+        sending.end()
+        const [answer] = (await once(sending, 'response')) as [IncomingMessage]
+        t.equal(answer.statusCode, 400, `${value} ${Object.values(more).join()}`)
+        answer.resume()
+      }
+    }
+  }
+  t.match(await visit(there.balancer, there.from), { pid: there.owner })
+})
+
+/** With the doors of all workers. */
+async function withFolder(t: Test): Promise<Away & { doors: string[] }> {
+  const own = mkdtempSync(join(tmpdir(), 'hf-'))
+  t.teardown(() => rmSync(own, { recursive: true, force: true }))
+  const there = await away(t, { kind: 'ws', env: { TMPDIR: own } })
+  const [folder] = readdirSync(own).filter((name) => name.startsWith('holdfast-'))
+  const path = join(own, folder!)
+  return { ...there, doors: readdirSync(path).map((name) => join(path, name)) }
+}
