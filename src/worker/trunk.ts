@@ -48,13 +48,15 @@ export class Trunk {
     this.#socket = socket
     this.#events = events
     socket.on('data', (chunk: Buffer) => this.take(chunk))
+    // The door's connections stay half open, and nobody else answers the end of one that was upgraded.
+    socket.once('end', () => this.end())
     socket.on('error', () => {}) // followed by 'close'
     socket.once('close', () => events.closed())
   }
 
   /** @param payload - must not be changed afterwards */
   send(kind: number, call: number, payload: Uint8Array = NOTHING): void {
-    if (this.#socket.destroyed) return
+    if (!this.#socket.writable) return
     // At the end of this turn, when everything that came in was looked at.
     this.#flushing ??= setImmediate(() => this.#flush())
     // What is JSON is read as a whole.
