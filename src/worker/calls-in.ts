@@ -26,6 +26,8 @@ export class CallsIn {
     this.#server = server
     this.#emit = emit
     socket.unref()
+    // Read in a turn of its own: the application may throw.
+    if (head.length > 0) socket.unshift(head)
     this.#trunk = new Trunk(socket, {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
@@ -34,7 +36,6 @@ export class CallsIn {
         this.#calls.clear()
       },
     })
-    this.#trunk.take(head)
   }
 
   /** Asks for no more; the other end closes when it has all answers. */

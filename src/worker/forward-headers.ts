@@ -7,7 +7,14 @@ import { VISITOR } from './private-door.ts'
 import { introduce } from './visitor.ts'
 
 /** Of one connection, not of the message (RFC 9110, 7.6.1). */
-export const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te'])
+export const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+])
 
 /** Names and values in turns. */
 export function requestHeaders(request: IncomingMessage, expects: boolean): string[] {

@@ -47,7 +47,7 @@ export class Trunk {
   constructor(socket: Socket, events: TrunkEvents) {
     this.#socket = socket
     this.#events = events
-    socket.on('data', (chunk: Buffer) => this.take(chunk))
+    socket.on('data', (chunk: Buffer) => this.#take(chunk))
     // The door's connections stay half open, and nobody else answers the end of one that was upgraded.
     socket.once('end', () => this.end())
     socket.on('error', () => {}) // followed by 'close'
@@ -98,19 +98,27 @@ export class Trunk {
     this.#socket.end()
   }
 
-  /** What was read before this object was there, then whatever comes. */
-  take(chunk: Buffer): void {
-    if (chunk.length === 0) return
+  /** A frame is behind us before anybody hears of it: the application may throw, and may go on after that. */
+  #take(chunk: Buffer): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
     let at = 0
-    while (at + HEADER <= bytes.length) {
-      const end = at + 4 + bytes.readUInt32LE(at)
-      if (end > bytes.length) break
-      this.#events.frame(bytes[at + 8] ?? FRAME.abort, bytes.readUInt32LE(at + 4), bytes.subarray(at + HEADER, end))
-      at = end
+    let isDone = false
+    try {
+      while (at + HEADER <= bytes.length) {
+        const start = at
+        const end = start + 4 + bytes.readUInt32LE(start)
+        if (end > bytes.length) break
+        at = end
+        const payload = bytes.subarray(start + HEADER, end)
+        this.#events.frame(bytes[start + 8] ?? FRAME.abort, bytes.readUInt32LE(start + 4), payload)
+      }
+      isDone = true
+    } finally {
+      this.#rest = at < bytes.length ? bytes.subarray(at) : undefined
+      // What came along belongs to other requests, and need not wait for the next bytes.
+      if (!isDone) setImmediate(() => this.#socket.destroyed || this.#take(NOTHING))
     }
-    this.#rest = at < bytes.length ? bytes.subarray(at) : undefined
   }
 }
 
-const NOTHING = new Uint8Array(0)
+const NOTHING = Buffer.alloc(0)
