@@ -31,8 +31,8 @@ export class PeerDirectory {
   readonly folder = join(tmpdir(), `holdfast-${randomBytes(9).toString('base64url')}`)
   readonly #events: DirectoryEvents
   readonly #instances = new Map<ChildProcess, number>()
-  /** Who has a private door. */
-  readonly #reachable = new Set<ChildProcess>()
+  /** Who has a private door, and whether it is still open. */
+  readonly #doors = new Map<ChildProcess, boolean>()
   #telling: NodeJS.Immediate | undefined
 
   constructor(events: DirectoryEvents) {
@@ -51,8 +51,8 @@ export class PeerDirectory {
     this.#instances.set(child, instance)
     child.on('message', (raw: unknown, handle: unknown) => {
       const message = openForPrimary(raw)
-      if (message?.type === 'reachable') {
-        this.#reachable.add(child)
+      if (message?.type === 'reachable' || message?.type === 'unreachable') {
+        this.#doors.set(child, message.type === 'reachable')
         this.changed()
       }
       // Out of descriptors it comes without its handle, and is lost: its client connects again.
@@ -61,14 +61,14 @@ export class PeerDirectory {
     })
     child.once('close', () => {
       this.#instances.delete(child)
-      this.#reachable.delete(child)
+      this.#doors.delete(child)
       this.changed()
     })
   }
 
   /** A state, an owner or a process is another now: who wants to know is told, once for all that changed in this turn. */
   changed(): void {
-    if (this.#reachable.size > 0) this.#telling ??= setImmediate(() => this.#tell())
+    if (this.#doors.size > 0) this.#telling ??= setImmediate(() => this.#tell())
   }
 
   /** Removes what workers that were killed have left behind. */
@@ -79,16 +79,16 @@ export class PeerDirectory {
 
   #tell(): void {
     this.#telling = undefined
-    const reachable = [...this.#events.processes()].filter(({ child }) => this.#reachable.has(child))
-    const peers = reachable
-      .filter(({ attached, id }) => attached && id >= 0)
+    const all = [...this.#events.processes()].filter(({ child }) => this.#doors.has(child))
+    const peers = all
+      .filter(({ child, attached, id }) => this.#doors.get(child) === true && attached && id >= 0)
       .map(({ child, id, enabled }) => ({
         worker: id,
         instance: this.#instances.get(child) ?? 0,
         draining: !enabled,
       }))
     const owners = this.#events.owners()
-    for (const process of reachable) process.send({ type: 'peers', peers, owners })
+    for (const process of all) process.send({ type: 'peers', peers, owners })
   }
 
   #childOf(instance: number): ChildProcess | undefined {

@@ -121,6 +121,8 @@ export type ToPrimary =
   | ({ type: 'beat' } & Beat)
   /** My private door is open: tell me of the others. */
   | { type: 'reachable' }
+  /** It closes, and still I need to know of the others. */
+  | { type: 'unreachable' }
   /** The socket that comes along is that process's. */
   | { type: 'move'; instance: number }
   /** What the bus carries from here, and what it is asked for. */
@@ -167,6 +169,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
     served: Number.isFinite,
   },
   reachable: {},
+  unreachable: {},
   move: { instance: Number.isSafeInteger },
   bus: { frame: isFrame },
   bridge: { redis: isString, channelPrefix: isString },

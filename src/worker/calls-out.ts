@@ -31,6 +31,8 @@ interface Call {
   request: IncomingMessage
   response: ServerResponse
   events: CallEvents
+  /** Whether it has a body. */
+  body: boolean
   /** Bytes of the body that may still be sent. */
   window: number
   answered: boolean
@@ -53,7 +55,10 @@ export class CallsOut {
   constructor(path: string, onclose: () => void) {
     this.#onclose = onclose
     const socket = connect({ path })
-    socket.once('connect', () => (this.#connected = true))
+    socket.once('connect', () => {
+      this.#connected = true
+      for (const [id, call] of this.#calls) this.#sendBody(id, call)
+    })
     socket.once('error', ({ message }) => (this.#reason = message))
     socket.write(`GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ${TRUNK}\r\n\r\n`)
     // What keeps this process running is its own work.
@@ -73,7 +78,7 @@ export class CallsOut {
     const id = (this.#last = (this.#last + 1) >>> 0)
     const { headers } = request
     const body = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
-    const call: Call = { request, response, events, window: WINDOW, answered: false, unsent: 0 }
+    const call: Call = { request, response, events, body, window: WINDOW, answered: false, unsent: 0 }
     this.#calls.set(id, call)
     const head: CallHead = {
       event,
@@ -86,7 +91,8 @@ export class CallsOut {
       visitor: introduce(request.socket),
     }
     this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
-    if (body) this.#sendBody(id, call)
+    // Not before anybody is there: who was never reached leaves the request as it is, for whoever serves it then.
+    if (this.#connected) this.#sendBody(id, call)
     response.once('close', () => {
       if (!this.#calls.delete(id)) return
       this.#trunk.send(FRAME.abort, id)
@@ -105,7 +111,8 @@ export class CallsOut {
   }
 
   #sendBody(id: number, call: Call): void {
-    const { request } = call
+    const { request, body } = call
+    if (!body) return
     request.on('data', (chunk: Buffer) => {
       this.#trunk.send(FRAME.data, id, chunk)
       call.window -= chunk.length

@@ -22,8 +22,12 @@ const SESSION_ALIVE = 30_000
 const LOOK = 50
 
 export interface PrivateDoor {
-  /** Resolves when all that came in through it is answered. */
-  finish(how: Drain): Promise<void>
+  /**
+   * Resolves when all that came in through it is answered.
+   *
+   * @param closing - nobody finds it from now on
+   */
+  finish(how: Drain, closing: () => void): Promise<void>
 }
 
 /** Where the process of that number is reached. */
@@ -84,10 +88,11 @@ export async function openPrivateDoor(
     removeFolder(folder)
   })
   return {
-    async finish({ grace, spread }) {
+    async finish({ grace, spread }, closing) {
       // Sessions live here whose connections are elsewhere. They end as those of the connections here do.
       const alive = performance.now() - lastAt < SESSION_ALIVE
       if (alive) await new Promise((done) => setTimeout(done, grace + spread))
+      closing()
       const closed = new Promise((done) => door.close(done))
       for (const trunk of trunks) trunk.finish()
       const timer = setInterval(() => door.closeIdleConnections(), LOOK).unref()

@@ -62,7 +62,7 @@ export function sessionLayer({ session, limits }: SessionSettings, seat: Seat): 
     }
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
     const door = await openPrivateDoor(seat.folder, me.instance, server, emit)
-    finish = (how) => door.finish(how)
+    finish = (how) => door.finish(how, () => postToPrimary({ type: 'unreachable' }))
     lifecycle.sid = () => peers.sid()
     const mark = marker(rules, () => peers.mark())
     reroute(server, { peers, folder: seat.folder, emit, mark, counters })
