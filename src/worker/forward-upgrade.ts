@@ -1,13 +1,20 @@
 // Upgrades that go to another worker and can not be handed over: their bytes pass through this process.
 import http, { type IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import { endToEnd, pairs, upgradeHeaders } from './forward-headers.ts'
 import { logGone, type Forwarding } from './forwarding.ts'
+import { FrameStream } from './frame-stream.ts'
 import { doorOf } from './private-door.ts'
+import { noteWebSocket } from './upgraded.ts'
 
-/** The connection to the other worker is made for it, and ends with it. */
+/**
+ * The connection to the other worker is made for it, and ends with it.
+ *
+ * @param server - at which it came in, and which closes it at its own end
+ */
 export function forwardUpgrade(
+  server: Server,
   request: IncomingMessage,
   socket: Socket,
   head: Buffer,
@@ -26,9 +33,10 @@ export function forwardUpgrade(
   upstream.once('socket', (up) => up.once('connect', () => (isThere = true)))
   upstream.on('upgrade', (answer, up, first) => {
     socket.write(answerHead(answer), 'latin1')
-    if (first.length > 0) socket.write(first)
+    if (first.length > 0) up.unshift(first)
     if (head.length > 0) up.write(head)
-    pipeline(socket, up, socket, () => {
+    const isWebSocket = answer.headers.upgrade?.toLowerCase() === 'websocket'
+    pipeline([socket, up, ...(isWebSocket ? [framesFor(socket, server)] : []), socket], () => {
       up.destroy()
       socket.destroy()
     })
@@ -49,6 +57,13 @@ export function forwardUpgrade(
   socket.on('error', () => upstream.destroy())
   socket.once('close', () => upstream.destroy())
   upstream.end()
+}
+
+/** Its client is told to come back when this process ends, between what the other worker says. */
+function framesFor(socket: Socket, server: Server): FrameStream {
+  const frames = new FrameStream()
+  noteWebSocket(server, socket, (frame) => frames.insert(frame))
+  return frames
 }
 
 /** For a connection that is closed after the answer, or not HTTP any more. */

@@ -45,7 +45,7 @@ export function reroute(server: Server, { emit, peers, folder, mark, counters }:
     return find(request, (whose, again) => {
       if (typeof whose !== 'object') return emit('upgrade', request, socket, head)
       if (whose.draining || !move(request, socket, head, whose, counters)) {
-        forwardUpgrade(request, socket, head, { peer: whose, folder, counters, absent: again })
+        forwardUpgrade(server, request, socket, head, { peer: whose, folder, counters, absent: again })
       }
       return true
     })

@@ -1,11 +1,22 @@
 // WebSockets at the end: whoever answers them, their clients are told to come back, by a close frame.
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { Drain } from '../protocol.ts'
 
 /** Milliseconds between the close frame and the end of a connection whose client does not answer it. */
 const PATIENCE = 2_000
+
+/** Sends a frame to the client. */
+type Say = (frame: Buffer, socket: Socket) => void
+
+/** By server: adds a connection to those that are closed at the end. */
+const adders = new WeakMap<Server, (socket: Socket, say: Say) => void>()
+
+/** Notes a WebSocket that the server's listeners have not heard of, because another worker answers it. */
+export function noteWebSocket(server: Server, socket: Socket, say: Say): void {
+  adders.get(server)?.(socket, say)
+}
 
 /**
  * Notes which connections become WebSockets. To be called before the first one comes in.
@@ -14,17 +25,21 @@ const PATIENCE = 2_000
  *   milliseconds; with the `code` that the object has then
  */
 export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => void {
-  const open = new Set<Socket>()
-  let goodbye = (_: Socket): void => {}
+  const open = new Map<Socket, Say>()
+  let goodbye = (_say: Say, _socket: Socket): void => {}
   const forget = function (this: Socket): void {
     open.delete(this)
   }
+  const add = (socket: Socket, say: Say): void => {
+    open.set(socket, say)
+    socket.on('close', forget)
+    goodbye(say, socket)
+  }
+  adders.set(server, add)
   const note = ({ headers }: IncomingMessage, socket: Socket): void => {
     // Another protocol would not know what to do with a close frame.
     if (headers.upgrade?.toLowerCase() !== 'websocket') return
-    open.add(socket)
-    socket.on('close', forget)
-    goodbye(socket)
+    add(socket, sayAtOnce)
   }
   // With any listener at all Node takes upgrades seriously, so ours is there only as long as the application's is.
   const update = (event: string | symbol): void => {
@@ -41,19 +56,23 @@ export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => vo
   server.on('removeListener', update)
   update('upgrade')
   return (how) => {
-    goodbye = (socket) => {
-      setTimeout(() => close(socket, how.code), how.grace + Math.random() * how.spread).unref()
+    goodbye = (say, socket) => {
+      setTimeout(() => close(socket, say, how.code), how.grace + Math.random() * how.spread).unref()
     }
     open.forEach(goodbye)
   }
 }
 
 /** Close frames may stand between any two frames (RFC 6455, 5.4), and libraries write whole frames. */
-function close(socket: Socket, code: number): void {
+function sayAtOnce(frame: Buffer, socket: Socket): void {
+  socket.write(frame)
+}
+
+function close(socket: Socket, say: Say, code: number): void {
   if (socket.destroyed || !socket.writable) return
   const frame = Buffer.from([0x88, 2, 0, 0])
   frame.writeUInt16BE(code, 2)
-  socket.write(frame)
+  say(frame, socket)
   setTimeout(() => {
     if (socket.destroyed) return
     socket.end()
