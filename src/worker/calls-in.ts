@@ -92,12 +92,19 @@ export class CallsIn {
     response.once('finish', () => {
       this.#calls.delete(id)
       this.#trunk.send(FRAME.end, id, Buffer.of(Number(Reflect.get(response, '_last') === true)))
+      dump(request)
       // Its 'close' is the response's. Within its own write it would make an error for nobody.
-      process.nextTick(() => socket.destroy())
+      process.nextTick(() => {
+        socket.destroy()
+        // The rest of the body is not sent here any more.
+        if (!request.complete) request.destroy()
+      })
     })
     socket.once('close', () => {
       // The application has cut it off.
-      if (this.#calls.delete(id)) this.#trunk.send(FRAME.abort, id)
+      if (!this.#calls.delete(id)) return
+      this.#trunk.send(FRAME.abort, id)
+      cutOff(call)
     })
     if (head.event === 'checkContinue' && !isAsked) {
       response.writeContinue()
@@ -128,8 +135,13 @@ function addHeaderLines(request: IncomingMessage, lines: string[]): void {
   add.call(request, lines, lines.length)
 }
 
-/** The client is gone, or the worker that it is connected to. */
+/** What Node's server does when an answer is complete: a request that nobody reads ends all the same. */
+function dump(request: IncomingMessage): void {
+  if (Reflect.get(request, '_consumed') !== true) (Reflect.get(request, '_dump') as () => void).call(request)
+}
+
+/** The client is gone, or the worker that it is connected to: a request hears of it, read or not, as on a connection. */
 function cutOff({ request, socket }: Call): void {
-  if (!request.complete) request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
   socket.destroy()
+  request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
 }

@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers'
 import t from 'tap'
 import { away, send } from '../support/away.ts'
 import { startBalancer } from '../support/balancer.ts'
-import { dial, loopback, request } from '../support/clients.ts'
+import { dial, loopback, request, until } from '../support/clients.ts'
 
 t.test('body parsers read what was sent on', async (t) => {
   const options = { workers: 2, session: { header: 'x-user' } }
@@ -53,6 +53,28 @@ t.test('a request that the application cuts off is cut off for its client', asyn
   sending.end()
   await t.rejects(answered, { code: 'ECONNRESET' })
   t.notMatch(there.balancer.output(), /reroute\.failed/)
+})
+
+t.test('a request closes at its end, whether or not the application has read it', async (t) => {
+  const there = await away(t)
+  const large = Buffer.alloc(1_000_000)
+  for (const body of [undefined, Buffer.from('a body'), large]) {
+    const { sending, answered } = send(there, { method: body === undefined ? 'GET' : 'POST' })
+    sending.end(body)
+    t.match(await json(await answered), { pid: there.owner })
+  }
+  const halfway = send(there, { method: 'POST', path: '/hash', headers: { 'content-length': large.length } })
+  halfway.sending.on('error', () => {}).write('a piece')
+  await until('it is there', async () => (await open()) > 1)
+  halfway.sending.destroy()
+  await until('all are closed', async () => (await open()) === 1)
+
+  /** Itself included. */
+  async function open(): Promise<number> {
+    const { sending, answered } = send(there, { path: '/streams' })
+    sending.end()
+    return ((await json(await answered)) as { requests: number }).requests
+  }
 })
 
 t.test('a response has its timeout', async (t) => {
