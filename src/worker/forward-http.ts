@@ -5,7 +5,7 @@ import { Http2ServerResponse } from 'node:http2'
 import { pipeline } from 'node:stream'
 import { endToEnd, HOP_BY_HOP, pairs, requestHeaders } from './forward-headers.ts'
 import { answerGone, type Forwarding } from './forwarding.ts'
-import { doorOf } from './private-door.ts'
+import { doorOf, MAX_HEAD } from './private-door.ts'
 
 /** Milliseconds that a connection is kept unused; the door keeps it for longer, so that it never closes first. */
 const IDLE = 4_000
@@ -27,6 +27,7 @@ export function forwardStream(
       path: request.url,
       headers: requestHeaders(request, event === 'checkContinue'),
       setHost: false,
+      maxHeaderSize: MAX_HEAD,
     })
     let isThere = false
     upstream.once('socket', (socket) => {

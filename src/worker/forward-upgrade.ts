@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream'
 import { endToEnd, pairs, upgradeHeaders } from './forward-headers.ts'
 import { logGone, type Forwarding } from './forwarding.ts'
 import { FrameStream } from './frame-stream.ts'
-import { doorOf } from './private-door.ts'
+import { doorOf, MAX_HEAD } from './private-door.ts'
 import { noteWebSocket } from './upgraded.ts'
 
 /**
@@ -27,6 +27,7 @@ export function forwardUpgrade(
     path: request.url,
     headers: upgradeHeaders(request, socket),
     setHost: false,
+    maxHeaderSize: MAX_HEAD,
   })
   let isThere = false
   counters.forwarded++

@@ -12,6 +12,9 @@ import { present } from './visitor.ts'
 /** The header that tells of the client. It is looked at only here, where no client can reach. */
 export const VISITOR = 'x-holdfast-visitor'
 
+/** Bytes of a head, at both ends of a door: the application's own server has looked at sizes, and our header comes on top. */
+export const MAX_HEAD = 16 * 1024 * 1024
+
 /** Milliseconds; longer than a forwarder keeps a connection that it does not use. */
 const KEEP_ALIVE = 60_000
 
@@ -56,7 +59,14 @@ export async function openPrivateDoor(
     return isIntroduced(request)
   }
   const trunks = new Set<CallsIn>()
-  const door = http.createServer({ keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0, headersTimeout: 0 })
+  const door = http.createServer({
+    keepAliveTimeout: KEEP_ALIVE,
+    requestTimeout: 0,
+    headersTimeout: 0,
+    maxHeaderSize: MAX_HEAD,
+  })
+  // Ours is the last one.
+  door.maxHeadersCount = 0
   door.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!arrive(request)) return void response.writeHead(400).end()
     return emit('request', request, response)

@@ -44,11 +44,12 @@ async function start(t: Test, options: StickyOptions = {}) {
     env: { TMPDIR: own },
   })
   const { port } = balancer
-  const clients: string[] = []
-  for (let n = 1; clients[0] === undefined || clients[1] === undefined; n++) {
-    clients[(await balancer.explain(loopback(n))).worker] ??= loopback(n)
+  const found: string[] = []
+  for (let n = 1; found[0] === undefined || found[1] === undefined; n++) {
+    found[(await balancer.explain(loopback(n))).worker] ??= loopback(n)
   }
-  const sending = http.get({ port, host: '127.0.0.1', localAddress: clients[0]!, agent: false })
+  const clients = found as [string, string]
+  const sending = http.get({ port, host: '127.0.0.1', localAddress: clients[0], agent: false })
   const [response] = (await once(sending, 'response')) as [IncomingMessage]
   const { pid: owner } = (await json(response)) as { pid: number }
   const cookie = response.headers['set-cookie']![0]!.split(';')[0]!

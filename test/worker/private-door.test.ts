@@ -53,6 +53,19 @@ t.test('an upgrade to the protocol of the doors is one that the application answ
   t.equal((await answered).statusCode, 400, 'it knows WebSockets only')
 })
 
+t.test('a head that the application takes at home is taken here too, whatever its size', async (t) => {
+  const there = await away(t, { kind: 'http2' })
+  const session = http2.connect(`https://127.0.0.1:${there.port}`, {
+    rejectUnauthorized: false,
+    localAddress: there.from,
+  } as object)
+  t.teardown(() => session.close())
+  const stream = session.request({ ...sessionOf, ':path': '/head?size=20000', cookie: `a=${'c'.repeat(15_900)}` })
+  const [head] = (await once(stream, 'response')) as [Record<string, string>]
+  t.match(await json(stream), { pid: there.owner })
+  t.equal(head['x-large']?.length, 20_000)
+})
+
 t.test('what no worker can have sent gets 400, and ends nothing', async (t) => {
   const there = await withFolder(t)
   for (const value of [undefined, ...nonsense]) {
