@@ -82,6 +82,7 @@ export class CallsIn {
     // client may or may not send the body.
     Object.assign(response, {
       _keepAliveTimeout: Reflect.get(this.#server, 'keepAliveTimeout'),
+      _maxRequestsPerSocket: Reflect.get(this.#server, 'maxRequestsPerSocket'),
       _expect_continue: isAsked,
     })
     socket.on('drain', () => response.emit('drain'))

@@ -87,7 +87,8 @@ export class CallsOut {
       version: request.httpVersion,
       headers: request.rawHeaders,
       body,
-      keepAlive: response.shouldKeepAlive,
+      // Node closes a connection that has had the most requests it may have (`server.maxRequestsPerSocket`).
+      keepAlive: response.shouldKeepAlive && Reflect.get(response, 'maxRequestsOnConnectionReached') !== true,
       visitor: introduce(request.socket),
     }
     this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))

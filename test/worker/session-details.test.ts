@@ -36,6 +36,21 @@ t.test('a client is told for how long its connection is kept, as at home', async
   answer.resume()
 })
 
+t.test('a connection has as many requests as the application allows, and hears of its last', async (t) => {
+  const there = await away(t, { env: { FIXTURE_REQUESTS: '2' } })
+  const client = await dial(there.port, there.from)
+  let text = ''
+  client.setEncoding('latin1').on('data', (chunk: string) => (text += chunk))
+  const ask = 'GET / HTTP/1.1\r\nHost: a\r\nX-User: u1\r\n\r\n'
+  client.write(ask)
+  await until('the first answer is there', () => text.includes(`"pid":${there.owner}`))
+  t.match(text, /\r\nconnection: keep-alive\r\nkeep-alive: timeout=5, max=2\r\n/i)
+  text = ''
+  client.write(ask)
+  await once(client, 'close')
+  t.match(text, /^HTTP\/1.1 200 .*\r\nconnection: close\r\n/is)
+})
+
 t.test('who is refused before the body is sent gets a connection that ends', async (t) => {
   const there = await away(t, { env: { FIXTURE_CONTINUE: '1' } })
   const headers = { expect: '100-continue', 'content-length': 1_000_000, connection: 'keep-alive' }
