@@ -2,9 +2,10 @@
 // stays only what the primary's relay reads: so the primary does not take it apart and put it together for each worker, and
 // over a channel that speaks JSON binary is not an object of numbers and a Map not {}.
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
-import { deserialize, serialize } from 'node:v8'
+import { deserialize } from 'node:v8'
 import type { AdapterFactory } from './adapter-message.ts'
 import { requireOptional } from './optional.ts'
+import { serializePlain } from './plain.ts'
 
 /** How messages get to the other workers and back. */
 export interface Line {
@@ -69,17 +70,8 @@ function pack(message: object, serialization: 'json' | 'advanced'): Packed {
   const { uid, nsp, type, data } = message as Packed & { data?: unknown }
   const outside = { source: '_sio_adapter', uid, nsp, type } as const
   if (data === undefined) return outside
-  const bytes = serializeData(data)
+  const bytes = serializePlain(data)
   return { ...outside, packed: serialization === 'json' ? bytes.toString('base64') : bytes }
-}
-
-/** Functions, which `socket.data` may hold, can not travel: they are left out then, as JSON leaves them out. */
-function serializeData(data: unknown): Buffer {
-  try {
-    return serialize(data)
-  } catch {
-    return serialize(JSON.parse(JSON.stringify(data)))
-  }
 }
 
 function unpack(message: Message): Message {

@@ -2,7 +2,8 @@
 // worker that is killed writes nothing. So each worker keeps its sessions at Redis while they live; and once its own
 // connection there is gone, whoever the client comes to next takes what was kept.
 import { setTimeout as pause } from 'node:timers/promises'
-import { deserialize, serialize } from 'node:v8'
+import { deserialize } from 'node:v8'
+import { serializePlain } from './plain.ts'
 import type { RedisPair } from './redis-client.ts'
 
 /** The adapter of a namespace, as far as it matters here. */
@@ -134,13 +135,8 @@ function atEndOfTurn(adapter: RecoveringAdapter, act: (sid: string) => void): vo
 /** By the pair's watch. */
 function awayIsTold(): void {}
 
-/** What can not be cloned is left out, as JSON leaves it out. */
 function pack(kept: Kept): string {
-  try {
-    return serialize(kept).toString('base64')
-  } catch {
-    return serialize(JSON.parse(JSON.stringify(kept))).toString('base64')
-  }
+  return serializePlain(kept).toString('base64')
 }
 
 function unpack(text: string): Kept {

@@ -2,6 +2,8 @@
 import type * as RedisAdapter from '@socket.io/redis-adapter'
 import type { AdapterFactory } from './adapter-message.ts'
 import { requireOptional } from './optional.ts'
+import { givePlain } from './plain.ts'
+import { plainAdapter } from './plain-adapter.ts'
 import type { RedisPair } from './redis-client.ts'
 
 /**
@@ -14,7 +16,23 @@ export function redisAdapter(
   sharded: boolean,
 ): AdapterFactory {
   const name = '@socket.io/redis-adapter'
-  const adapter = requireOptional(name, 'Socket.IO over Redis') as typeof RedisAdapter
-  if (sharded) return adapter.createShardedAdapter(publisher, subscriber, { channelPrefix })
-  return adapter.createAdapter(publisher, subscriber, { key: channelPrefix, publishOnSpecificResponseChannel: true })
+  const { createShardedAdapter, RedisAdapter: Classic } = requireOptional(
+    name,
+    'Socket.IO over Redis',
+  ) as typeof RedisAdapter
+  if (!sharded) {
+    const PlainAdapter = plainAdapter(Classic)
+    const options = { key: channelPrefix, publishOnSpecificResponseChannel: true }
+    // Socket.IO calls it with `new`, so it can not be an arrow function.
+    return function create(namespace: unknown) {
+      return new PlainAdapter(namespace, publisher, subscriber, options)
+    }
+  }
+  const create = createShardedAdapter(publisher, subscriber, { channelPrefix })
+  return function createPlain(namespace: unknown) {
+    const adapter = create(namespace)
+    givePlain(adapter, 'doPublish', 0)
+    givePlain(adapter, 'doPublishResponse', 1)
+    return adapter
+  }
 }

@@ -4,10 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AdapterFactory } from './adapter-message.ts'
 import { keepSessions, type RecoveringAdapter } from './kept-sessions.ts'
 import { requireOptional } from './optional.ts'
+import { givePlain } from './plain.ts'
 import { oneAfterTheOther, replace, type RedisPair } from './redis-client.ts'
 
 /** Milliseconds until a read that failed is tried again. */
 const RETRY_DELAY = 1_000
+
+/** Levels of data that its encoder takes before it throws, where nobody would catch it. */
+const MAX_DEPTH = 98
 
 /**
  * @param history - broadcasts that the stream keeps
@@ -47,26 +51,10 @@ export function streamsAdapter(pair: RedisPair, channelPrefix: string, history: 
   // Socket.IO calls it with `new`, so it can not be an arrow function.
   return function createSafely(namespace: unknown) {
     const adapter = create(namespace)
-    withoutFunctions(adapter, 'doPublishResponse', 1)
-    withoutFunctions(adapter, 'persistSession', 0)
+    givePlain(adapter, 'doPublish', 0)
+    givePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
+    givePlain(adapter, 'persistSession', 0, MAX_DEPTH)
     keepSessions(adapter as unknown as RecoveringAdapter, pair, channelPrefix)
     return adapter
   }
-}
-
-/**
- * What is in `socket.data` may not be able to travel, such as a timer. The adapter throws then where nobody catches it, and
- * the worker would end: so it is left out, as JSON leaves it out.
- */
-function withoutFunctions(adapter: object, method: string, argument: number): void {
-  const own = (Reflect.get(adapter, method) as (...args: unknown[]) => unknown).bind(adapter)
-  Object.assign(adapter, {
-    [method](...args: unknown[]) {
-      try {
-        return own(...args)
-      } catch {
-        return own(...args.with(argument, JSON.parse(JSON.stringify(args[argument]))))
-      }
-    },
-  })
 }

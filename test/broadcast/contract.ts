@@ -143,6 +143,22 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
     )
   })
 
+  await t.test('what an object says of itself in JSON is said everywhere', async (t) => {
+    const all = await visitors(t)
+    for (const { socket } of all.slice(0, 2)) socket.emit('describe')
+    await settled(all)
+    const expected = {
+      url: 'http://127.0.0.1/page',
+      price: '3 EUR',
+      prices: ['3 EUR', { deep: '3 EUR' }],
+      date: '1970-01-01T00:00:00.000Z',
+      map: {},
+      bytes: Buffer.from([0, 1, 255]),
+      buffer: Buffer.from([7]),
+    }
+    for (const { heard } of all) t.strictSame(heard('description'), [expected, expected])
+  })
+
   await t.test('acknowledgements come from clients everywhere, and a timeout tells who was in time', async (t) => {
     const all = await visitors(t)
     const [a, b, c] = all
@@ -291,8 +307,9 @@ export async function adapterContract(t: Test, places: Place[], deviations: Devi
     const all = await visitors(t)
     const [a, b] = all
     await b.socket.emitWithAck('hoard')
-    const found = await a.call<{ id: string }[]>('namespace', ['fetchSockets'])
+    const found = await a.call<{ id: string; data: object }[]>('namespace', ['fetchSockets'])
     t.equal(found.length, all.length)
+    t.strictSame(found.find(({ id }) => id === b.id)?.data, { big: '12' }, 'the rest of it comes')
     await settled(all)
     t.ok(all.every(({ socket }) => socket.connected))
   })
