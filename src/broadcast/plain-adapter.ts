@@ -12,6 +12,7 @@ interface ClassicAdapter {
   publishResponse(request: Question, response: string): void
   fetchSockets(options: object): Promise<FoundSocket[]>
   serverSideEmit(packet: unknown[]): void
+  serverSideEmitWithAck(packet: unknown[]): Promise<void>
 }
 
 interface Question {
@@ -30,6 +31,8 @@ interface FoundSocket {
 
 /** RequestType in @socket.io/redis-adapter: which sockets are there? */
 const REMOTE_FETCH = 5
+
+type Answer = (error: unknown, ...more: unknown[]) => void
 
 /** @param classic - the adapter's class */
 export function plainAdapter(classic: unknown): new (...args: unknown[]) => object {
@@ -53,6 +56,16 @@ export function plainAdapter(classic: unknown): new (...args: unknown[]) => obje
 
     override serverSideEmit(packet: unknown[]): void {
       super.serverSideEmit(packet.map((one) => (typeof one === 'function' ? one : plain(one))))
+    }
+
+    /** The adapter looks at no error of it, such as that Redis is away; whoever asked would wait for ever. */
+    override async serverSideEmitWithAck(packet: unknown[]): Promise<void> {
+      const answered = packet.at(-1) as Answer
+      try {
+        await super.serverSideEmitWithAck(packet)
+      } catch (error) {
+        answered(error)
+      }
     }
   }
 }
