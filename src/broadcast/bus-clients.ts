@@ -20,24 +20,31 @@ export interface RedisSource {
  */
 export function busClients({ url, options, client }: RedisSource, sharded: boolean): [RedisClient, RedisClient] {
   const atMostOnce = { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false }
-  const own = { ...atMostOnce, enableOfflineQueue: false, autoResubscribe: false, lazyConnect: false }
+  // Whoever brings a strategy of his own may be back later than the others count on, or never.
+  const retries = { retryStrategy, sentinelRetryStrategy: retryStrategy }
+  const own = { ...atMostOnce, ...retries, enableOfflineQueue: false, autoResubscribe: false, lazyConnect: false }
   if (client?.isCluster === true) {
+    // Before ioredis 6 these replaced the Cluster's, and its password with them.
+    const redisOptions: object = { ...(client as RedisCluster).options.redisOptions, ...atMostOnce }
     const noRetries = { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0, retryDelayOnTryAgain: 0 }
     // Without its queue it refuses what is for a node that it has not connected to yet.
     const cluster = (client as RedisCluster).duplicate([], {
       ...noRetries,
+      clusterRetryStrategy: retryStrategy,
       enableOfflineQueue: true,
       lazyConnect: false,
       shardedSubscribers: sharded,
-      redisOptions: atMostOnce,
+      redisOptions,
     })
     return [cluster, cluster]
   }
   if (client !== undefined) return [(client as RedisNode).duplicate(own), (client as RedisNode).duplicate(own)]
   const ioredis = requireRedis(FOR_THE_BUS)
-  const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), MAX_RETRY_DELAY)
-  const always = { retryStrategy, disconnectTimeout: 100 }
-  const all = { ...always, ...options, ...own }
+  const all = { disconnectTimeout: 100, ...options, ...own }
   const open = (): RedisNode => (url === undefined ? new ioredis.Redis(all) : new ioredis.Redis(url, all))
   return [open(), open()]
+}
+
+function retryStrategy(times: number): number {
+  return Math.min(50 * 2 ** Math.min(times, 6), MAX_RETRY_DELAY)
 }
