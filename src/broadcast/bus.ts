@@ -40,7 +40,7 @@ export interface Counter {
   /**
    * Asks for the total, with everything in it that was added here before.
    *
-   * @throws StickyError HOLDFAST_BUS_AWAY when nobody can be asked now
+   * @throws StickyError HOLDFAST_BUS_AWAY when nobody can be asked now, or Redis does not answer for 5 seconds
    */
   read(): Promise<number>
   /** The total as it was last heard: after each `read()`, and after each `add()` of this process, a little later. */

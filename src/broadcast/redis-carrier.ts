@@ -9,6 +9,7 @@ import type { Carrier, CarrierEvents } from './hub.ts'
 import { RecordQueue } from './record-queue.ts'
 import { MAX_RETRY_DELAY } from './bus-clients.ts'
 import { isRefusal, RedisConnections } from './redis-connections.ts'
+import { RedisCounters } from './redis-counters.ts'
 import type { RedisSettings } from './redis-settings.ts'
 
 /** Bytes on their way to Redis, without its answer. */
@@ -27,10 +28,13 @@ export class RedisCarrier implements Carrier {
   readonly #queue = new RecordQueue()
   /** Stands before what this bus publishes, so that it knows its own again. */
   readonly #origin = randomBytes(8)
+  readonly #counters: RedisCounters
   #opened: RedisConnections | undefined
   /** Bytes that Redis has not answered. */
   #unanswered = 0
   #lost = 0
+  /** Whether the last message that Redis answered was one that it did not take. */
+  #isRefused = false
   #isClosing = false
   /** Runs after Redis was away, until the others are likely to be back too: what is sent before they are, they miss. */
   #hold: NodeJS.Timeout | undefined
@@ -39,6 +43,18 @@ export class RedisCarrier implements Carrier {
   constructor(settings: RedisSettings, events: CarrierEvents) {
     this.#settings = settings
     this.#events = events
+    const { adds } = events
+    this.#counters = new RedisCounters({
+      adds,
+      key: (counter) => `${settings.prefix}:counter:${counter}`,
+      value: (counter, total) => events.value(counter, total),
+      refused: (reason) => lifecycle.logger.error('bus.refused', { ...this.#named, reason }),
+      accepted: (refusals) => lifecycle.logger.info('bus.accepted', { ...this.#named, refusals }),
+      changed: () => {
+        this.flush()
+        this.#settle()
+      },
+    })
   }
 
   get connected(): boolean {
@@ -56,10 +72,12 @@ export class RedisCarrier implements Carrier {
   }
 
   flush(): void {
-    if (this.#queue.records === 0 && this.#events.adds.size === 0) return this.#settle()
+    if (this.#queue.records === 0 && this.#counters.isIdle) return this.#settle()
     const connections = this.#open()
-    if (!connections.writable || this.#hold !== undefined) return
-    this.#takeAdds(connections)
+    if (connections.isAway) this.#counters.fail(away('Redis is away'))
+    if (!connections.writable) return
+    this.#counters.flush(connections)
+    if (this.#hold !== undefined) return
     while (this.#unanswered < WINDOW) {
       const next = this.#queue.take()
       if (next === undefined) break
@@ -80,48 +98,45 @@ export class RedisCarrier implements Carrier {
     return this.#open().ready()
   }
 
-  async read(counter: string): Promise<number> {
-    const connections = this.#open()
-    await connections.attempted()
-    if (!connections.writable) throw away('Redis is away')
-    this.#takeAdds(connections)
-    try {
-      return await connections.total(this.#key(counter))
-    } catch (error) {
-      throw away(`Redis did not answer: ${describe(error)}`, error)
-    }
+  read(counter: string): Promise<number> {
+    return this.#counters.read(counter)
   }
 
   async leave(): Promise<void> {
     this.#isClosing = true
-    this.#release()
     const settled = new Promise<void>((done) => this.#settled.push(done))
+    // Redis may not have been reached yet, or may be back in a moment.
     const timer = setTimeout(() => this.#settle(true), LAST_WORDS)
-    this.#settle(this.#opened?.writable !== true)
+    this.#release()
+    this.#settle()
     await settled
     clearTimeout(timer)
     this.#lost += this.#queue.clear()
+    this.#counters.close()
     this.#opened?.close()
+  }
+
+  get #named() {
+    return { kind: 'redis', worker: workerSetup()?.id }
   }
 
   #open(): RedisConnections {
     const { source, sharded } = this.#settings
-    const worker = workerSetup()?.id
     const { logger } = lifecycle
-    const named = { kind: 'redis', worker }
+    const named = this.#named
     this.#opened ??= new RedisConnections(source, sharded, {
       message: (payload) => this.#take(payload),
       channels: () => [...this.#events.channels()].map((channel) => this.#name(channel)),
       up: (again) => {
         logger.info('bus.up', { ...named, lost: this.#lost })
-        if (again) this.#hold = setTimeout(() => this.#release(), HOLD)
-        else this.flush()
+        if (again && !this.#isClosing) this.#hold = setTimeout(() => this.#release(), HOLD)
+        this.flush()
       },
       down: (reason) => {
         logger.warn('bus.down', { ...named, reason })
         clearTimeout(this.#hold)
         this.#hold = undefined
-        if (this.#isClosing) this.#settle(true)
+        this.#counters.fail(away(`Redis is away: ${reason}`))
       },
       refused: (reason) => logger.error('bus.refused', { ...named, reason }),
     })
@@ -137,29 +152,23 @@ export class RedisCarrier implements Carrier {
   #publish(connections: RedisConnections, channel: string, records: Buffer[]): void {
     const payload = Buffer.concat([this.#origin, ...records])
     this.#unanswered += payload.length
-    const answered = (): void => {
+    const answered = (refusal?: unknown): void => {
       this.#unanswered -= payload.length
+      const isRefused = isRefusal(refusal)
+      if (isRefused && !this.#isRefused) {
+        lifecycle.logger.error('bus.refused', { ...this.#named, reason: describe(refusal) })
+      }
+      this.#isRefused = isRefused
       this.flush()
       this.#settle()
     }
-    connections.publish(this.#name(channel), payload).then(answered, (error: unknown) => {
-      this.#lost += records.length
-      if (isRefusal(error)) lifecycle.logger.error('bus.refused', { kind: 'redis', reason: describe(error) })
-      answered()
-    })
-  }
-
-  #takeAdds(connections: RedisConnections): void {
-    for (const [counter, n] of this.#events.adds) {
-      connections.add(this.#key(counter), n).then(
-        (total) => this.#events.value(counter, total),
-        (error: unknown) => {
-          // On its way when the connection broke: it may have been added, and must not be added twice.
-          if (isRefusal(error)) lifecycle.logger.error('bus.refused', { kind: 'redis', reason: describe(error) })
-        },
-      )
-    }
-    this.#events.adds.clear()
+    connections.publish(this.#name(channel), payload).then(
+      () => answered(),
+      (error: unknown) => {
+        this.#lost += records.length
+        answered(error)
+      },
+    )
   }
 
   #take(payload: Buffer): void {
@@ -169,16 +178,12 @@ export class RedisCarrier implements Carrier {
   }
 
   #settle(anyway = false): void {
-    if (!anyway && (this.#queue.records > 0 || this.#unanswered > 0)) return
+    if (!anyway && (this.#queue.records > 0 || this.#unanswered > 0 || !this.#counters.isIdle)) return
     for (const done of this.#settled.splice(0)) done()
   }
 
   #name(channel: string): string {
     return `${this.#settings.prefix}:${channel}`
-  }
-
-  #key(counter: string): string {
-    return `${this.#settings.prefix}:counter:${counter}`
   }
 }
 

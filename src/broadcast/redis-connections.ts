@@ -23,7 +23,7 @@ export class RedisConnections {
   readonly #unconfirmed = new Set<Promise<unknown>>()
   #up: boolean | undefined
   #reason = 'not connected yet'
-  /** Until it is up or down. */
+  /** Until it is up, or closed. */
   #waiting: (() => void)[] = []
   #closed = false
   /** Of a Cluster: publishes of one process must not overtake each other on different nodes. */
@@ -46,6 +46,11 @@ export class RedisConnections {
 
   get connected(): boolean {
     return this.#up === true
+  }
+
+  /** Whether an attempt to connect has failed since it was up, if it ever was. */
+  get isAway(): boolean {
+    return this.#up === false
   }
 
   /** Whether what is sent will arrive. Where one connection has ended the other one has too, and does not know it yet. */
@@ -84,11 +89,6 @@ export class RedisConnections {
     } while (!this.connected && !this.#closed)
   }
 
-  /** Resolves when the first attempt to connect has come to something. */
-  async attempted(): Promise<void> {
-    if (this.#up === undefined && !this.#closed) await new Promise<void>((done) => this.#waiting.push(done))
-  }
-
   close(): void {
     this.#closed = true
     this.#up = false
@@ -117,7 +117,6 @@ export class RedisConnections {
     if (this.#up === false || this.#closed) return
     this.#up = false
     this.#events.down(this.#reason)
-    this.#wake()
   }
 
   #subscribeTo(channel: string): Promise<unknown> {

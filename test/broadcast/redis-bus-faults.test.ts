@@ -1,27 +1,14 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createBus, redisBus, type RedisBusOptions } from '../../src/broadcast.ts'
-import type { Logger } from '../../src/index.ts'
-import { lifecycle } from '../../src/worker/lifecycle.ts'
 import { busFamily } from '../support/bus-family.ts'
 import { BusProbe } from '../support/bus-probe.ts'
 import { until } from '../support/clients.ts'
 import { missing } from '../support/installed.ts'
+import { logbook } from '../support/logbook.ts'
 import { startRedis } from '../support/redis.ts'
 
 const skip = missing('redis-server')
-
-/** What was logged since, by event. */
-function logbook(): { events: () => string[]; fields: (event: string) => unknown[] } {
-  const lines: [string, unknown][] = []
-  const write = (event: string, fields: unknown) => void lines.push([event, fields])
-  const logger: Logger = { debug() {}, info: write, warn: write, error: write }
-  lifecycle.logger = logger
-  return {
-    events: () => lines.map(([event]) => event),
-    fields: (event) => lines.filter(([name]) => name === event).map(([, fields]) => fields),
-  }
-}
 
 function open(t: Test, options: RedisBusOptions): BusProbe {
   const bus = redisBus(options)
