@@ -8,8 +8,9 @@ import type { AdapterFactory } from './adapter-message.ts'
 import type { AdapterChoice, Way } from './attach-options.ts'
 import { clusterAdapter, type Line } from './cluster-adapter.ts'
 import { Exchange, type BridgeRequest, type Member } from './exchange.ts'
-import { packTarget, redisPair, requireRedis } from './redis-client.ts'
 import { redisAdapter } from './redis-adapters.ts'
+import { packTarget, requireRedis } from './redis-client.ts'
+import { redisPair } from './redis-pair.ts'
 import { streamsAdapter } from './streams-adapter.ts'
 
 /** The way that broadcasts take between workers. */

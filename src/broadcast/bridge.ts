@@ -9,7 +9,8 @@ import type { AdapterMessage } from './adapter-message.ts'
 import { decodeFrame, encodeFrame, type Content } from './bridge-frame.ts'
 import { Hosts, type HostsEvents } from './bridge-hosts.ts'
 import { Parcels, type Parcel } from './parcels.ts'
-import { redisPair, type RedisPair, type RedisTarget } from './redis-client.ts'
+import type { RedisTarget } from './redis-client.ts'
+import { redisPair, type RedisPair } from './redis-pair.ts'
 
 export interface BridgeEvents extends HostsEvents {
   /** Uid and namespace of every node here. */

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { deserialize } from 'node:v8'
 import { serializePlain } from './plain.ts'
-import type { RedisPair } from './redis-client.ts'
+import type { RedisPair } from './redis-pair.ts'
 
 /** The adapter of a namespace, as far as it matters here. */
 export interface RecoveringAdapter {

@@ -4,7 +4,7 @@ import type { AdapterFactory } from './adapter-message.ts'
 import { requireOptional } from './optional.ts'
 import { givePlain } from './plain.ts'
 import { plainAdapter } from './plain-adapter.ts'
-import type { RedisPair } from './redis-client.ts'
+import type { RedisPair } from './redis-pair.ts'
 
 /**
  * @param sharded - over the sharded kind of Redis 7, with a channel per room, so that a worker gets only what its rooms do

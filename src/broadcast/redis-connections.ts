@@ -2,7 +2,8 @@
 // effect.
 import { codeOf, describe } from '../errors.ts'
 import { busClients, type RedisSource } from './bus-clients.ts'
-import type { RedisClient, RedisNode, RedisWatch } from './redis-client.ts'
+import type { RedisClient, RedisNode } from './redis-client.ts'
+import type { RedisWatch } from './redis-pair.ts'
 
 export interface ConnectionEvents extends Pick<RedisWatch, 'down'> {
   /** @param again - whether it was down before */

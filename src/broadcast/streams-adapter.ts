@@ -5,7 +5,7 @@ import type { AdapterFactory } from './adapter-message.ts'
 import { keepSessions, type RecoveringAdapter } from './kept-sessions.ts'
 import { requireOptional } from './optional.ts'
 import { givePlain } from './plain.ts'
-import { oneAfterTheOther, replace, type RedisPair } from './redis-client.ts'
+import { oneAfterTheOther, replace, type RedisPair } from './redis-pair.ts'
 
 /** Milliseconds until a read that failed is tried again. */
 const RETRY_DELAY = 1_000

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
-import t from 'tap'
-import { redisPair, type RedisPair, type RedisWatch } from '../../src/broadcast/redis-client.ts'
+import t, { type Test } from 'tap'
+import { redisPair, type RedisPair, type RedisWatch } from '../../src/broadcast/redis-pair.ts'
 import { until } from '../support/clients.ts'
 import { missing } from '../support/installed.ts'
 import { startCluster, startRedis, startSentinel } from '../support/redis.ts'
@@ -147,3 +147,61 @@ t.test('a Redis that hangs is away, too', { skip: missing('redis-server') }, asy
   redis.thaw()
   await until('it is back', () => pair.connected)
 })
+
+t.test('a subscriber that was cut off silently is connected again', { skip: missing('redis-server') }, async (t) => {
+  const redis = await startRedis(t)
+  const proxy = await swallowingProxy(t, redis.url)
+  const watch = diary()
+  const pair = redisPair({ host: '127.0.0.1', port: proxy.port, socketTimeout: 300 }, watch)
+  const other = redisPair(redis.url, diary())
+  t.teardown(() => Promise.all([pair.close(), other.close()]))
+  await until('all are up', () => pair.connected && other.connected)
+  const heard = await ear(pair)
+  proxy.swallow()
+  t.equal(await pair.publisher.publish('channel', 'lost'), 0)
+  await until('both are back', () => watch.entries.filter((entry) => entry === 'up').length === 2)
+  const again = async () => {
+    await other.publisher.publish('channel', 'after')
+    return heard.includes('after')
+  }
+  await until('it hears what others say', again)
+  t.match(watch.entries, ['up', /^down: Socket timeout/, 'up'])
+})
+
+t.test(
+  'who waits for Redis is not cut off by a time for those that ask',
+  { skip: missing('redis-server') },
+  async (t) => {
+    const redis = await startRedis(t)
+    const watch = diary()
+    const pair = redisPair({ path: redis.url, socketTimeout: 100 }, watch)
+    t.teardown(() => pair.close())
+    const reader = pair.another()
+    await until('all are up', () => pair.connected)
+    const closed = once(reader, 'close').then(() => 'closed')
+    t.equal(await Promise.race([reader.xread('BLOCK', 500, 'STREAMS', 'stream', '$'), closed]), null)
+    t.strictSame(watch.entries, ['up'])
+  },
+)
+
+/** A way to Redis that carries nothing more over the connections of before, and does not close them. */
+async function swallowingProxy(t: Test, path: string): Promise<{ port: number; swallow(): void }> {
+  const sockets = new Set<net.Socket>()
+  const server = net.createServer((client) => {
+    const upstream = net.connect(path)
+    for (const socket of [client, upstream]) sockets.add(socket.on('error', () => {}))
+    client.pipe(upstream).pipe(client)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    swallow() {
+      for (const socket of sockets) socket.unpipe().pause()
+    },
+  }
+}
