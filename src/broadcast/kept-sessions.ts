@@ -71,8 +71,13 @@ export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channe
     const now = performance.now()
     // It lasts for as long as a client may stay away, so it is written anew in time.
     if (before?.text === text && now - before.at < duration / 2) return
-    kept.set(sid, { pid, text, at: now })
-    publisher.set(key(pid), text, 'PX', duration + 2 * LOOKS * LOOK_INTERVAL).catch(awayIsTold)
+    const entry = { pid, text, at: now }
+    kept.set(sid, entry)
+    // What Redis did not take is written again at the next look.
+    const answered = (answer: unknown): void => {
+      if (answer !== 'OK') entry.at = -Infinity
+    }
+    publisher.set(key(pid), text, 'PX', duration + 2 * LOOKS * LOOK_INTERVAL).then(answered, answered)
   }
   atEndOfTurn(adapter, write)
   let rest = nsp.sockets.keys()

@@ -119,6 +119,21 @@ t.test('a change in data is kept, too', { skip }, async (t) => {
   t.match(await client.call('namespace', ['fetchSockets']), [{ id: client.id, data: { language: 'Catalan' } }])
 })
 
+t.test('a session that Redis refuses is kept when it does not any more', { skip }, async (t) => {
+  const redis = await startRedis(t)
+  const [here] = await startHosts(t, 1, 1, { adapter: 'redis-streams', redis: redis.url }, recovery)
+  const server = new Redis(redis.url)
+  t.teardown(() => server.disconnect())
+  await server.config('SET', 'maxmemory', '1')
+  const client = await visit(t, here!)
+  const refused = async () =>
+    Number(/cmdstat_set:.*rejected_calls=(\d+)/.exec(await server.info('commandstats'))?.[1]) > 0
+  await until('it was refused', refused)
+  await server.config('SET', 'maxmemory', '0')
+  await until('it is kept', async () => (await server.keys('socket.io:kept:*')).length === 1)
+  client.close()
+})
+
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, n) => from + n)
 }
