@@ -78,8 +78,9 @@ function answerForErrors({ adapter }: Namespace): void {
   }
 }
 
+/** Those that there are, and those that will be. */
 function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
-  act(io.of('/'))
+  for (const namespace of io._nsps.values()) act(namespace)
   io.on('new_namespace', act)
 }
 
