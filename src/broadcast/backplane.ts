@@ -63,7 +63,7 @@ export function throughBridge(way: RedisWay): Road {
 export function bridgeAlone(way: RedisWay): Road {
   requireRedis('the bridge')
   const backplane = bridged(way.reason)
-  const listeners: ((message: { nsp: string }) => void)[] = []
+  const listeners = new Set<(message: { nsp: string }) => void>()
   const self: Member = {
     relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
     send: (message) => message.type === 'bridged' && backplane.told(message),
@@ -75,7 +75,10 @@ export function bridgeAlone(way: RedisWay): Road {
   const adapter = clusterAdapter({
     serialization: 'advanced',
     send: (message) => exchange.pass(self, message),
-    listen: (listener) => void listeners.push(listener),
+    listen(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     unreadable,
   })
   return { adapter, backplane }

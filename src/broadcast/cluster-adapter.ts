@@ -4,6 +4,7 @@
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import { deserialize } from 'node:v8'
 import type { AdapterFactory } from './adapter-message.ts'
+import { beforeClose } from './before-close.ts'
 import { requireOptional } from './optional.ts'
 import { serializePlain } from './plain.ts'
 
@@ -12,8 +13,8 @@ export interface Line {
   /** Of the channel: JSON has no bytes. */
   readonly serialization: 'json' | 'advanced'
   send(message: object): void
-  /** Where they do not come by process.on('message'), which the adapter listens to itself. */
-  listen?(listener: (message: { nsp: string }) => void): void
+  /** Where they do not come by process.on('message'), which the adapter listens to itself. @returns ends it */
+  listen?(listener: (message: { nsp: string }) => void): () => void
   /** Somebody else's message can not be read; it is dropped. */
   unreadable(error: unknown): void
 }
@@ -46,9 +47,16 @@ export function clusterAdapter(line: Line): AdapterFactory {
   }
   // Socket.IO calls it with `new`, so it can not be an arrow function.
   return function create(namespace: unknown) {
+    const before = new Set(process.listeners('message'))
     const adapter = new PackedAdapter(namespace)
-    line.listen?.((message) => {
+    const added = process.listeners('message').filter((listener) => !before.has(listener))
+    const end = line.listen?.((message) => {
       if (message.nsp === adapter.nsp.name) adapter.onMessage(message as Message)
+    })
+    // The adapter itself listens for ever, and would be counted among the nodes again.
+    beforeClose(adapter, () => {
+      for (const listener of added) process.off('message', listener)
+      end?.()
     })
     return adapter
   }

@@ -3,6 +3,7 @@
 // connection there is gone, whoever the client comes to next takes what was kept.
 import { setTimeout as pause } from 'node:timers/promises'
 import { deserialize } from 'node:v8'
+import { beforeClose } from './before-close.ts'
 import { serializePlain } from './plain.ts'
 import type { RedisPair } from './redis-pair.ts'
 
@@ -17,6 +18,7 @@ export interface RecoveringAdapter {
   }
   persistSession(session: Session): void
   restoreSession(pid: string, offset: string): Promise<unknown>
+  close(): unknown
   on(event: 'join-room' | 'leave-room', listener: (room: string, sid: string) => void): unknown
 }
 
@@ -88,7 +90,8 @@ export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channe
       else write(sid)
     }
   }
-  setInterval(look, LOOK_INTERVAL).unref()
+  const looking = setInterval(look, LOOK_INTERVAL).unref()
+  beforeClose(adapter, () => clearInterval(looking))
 
   const restore = adapter.restoreSession.bind(adapter)
   /** @returns undefined while the session is in use. @throws Error where there is none */

@@ -13,6 +13,7 @@ import {
   type Backplane,
   type Road,
 } from './backplane.ts'
+import { beforeClose } from './before-close.ts'
 
 /**
  * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
@@ -50,11 +51,15 @@ function take(io: Server, { adapter, backplane }: Road): Backplane {
   eachNamespace(io, (namespace) => {
     answerForErrors(namespace)
     // The cluster adapter's timers would keep this process for as long as it is allowed to stay.
-    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') {
-      lifecycle.once('leave', () => void namespace.adapter.close())
-    }
+    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') closeAtLeave(namespace)
   })
   return backplane
+}
+
+function closeAtLeave({ adapter }: Namespace): void {
+  const close = (): void => void adapter.close()
+  lifecycle.once('leave', close)
+  beforeClose(adapter, () => lifecycle.off('leave', close))
 }
 
 function announce(io: Server, { kind, adapter, reason }: Backplane): void {
