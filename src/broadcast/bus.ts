@@ -5,7 +5,8 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 /**
  * What travels. It arrives as the kind that was published: bytes as a Buffer, a string as a string, anything else as the
- * value that JSON makes of it. Everybody gets a copy, also in this process.
+ * value that JSON makes of it. Nobody gets the publisher's own object; the listeners of one process share what they get, so
+ * they must not change it.
  */
 export type BusMessage = Uint8Array | Json
 
