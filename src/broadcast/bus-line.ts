@@ -51,18 +51,25 @@ export class BusLine {
     this.#disconnects = disconnects
   }
 
-  push(record: Buffer): void {
+  /** @returns whether it is among what waits now */
+  push(record: Buffer): boolean {
+    // It would make room for nothing: there is never enough.
+    if (record.length > this.#maxBuffered) {
+      this.#drop(1)
+      return false
+    }
     while (this.#queue.records > 0 && this.#queue.bytes + record.length > this.#maxBuffered) {
       if (this.#disconnects) {
         this.#drop(this.#queue.clear() + 1)
         this.#isDismissed = true
-        return this.#events.dismissed(this)
+        this.#events.dismissed(this)
+        return false
       }
       this.#queue.drop()
       this.#drop(1)
     }
-    if (record.length <= this.#maxBuffered) this.#queue.push(record)
-    else this.#drop(1)
+    this.#queue.push(record)
+    return true
   }
 
   answer(counter: string, question: number): void {

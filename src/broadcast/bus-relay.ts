@@ -18,7 +18,7 @@ interface Process {
 export interface BusRelayStatus {
   /** Frames that came from workers; one holds all that a worker published in one turn. */
   frames: number
-  /** Messages passed on, once for each worker that got it. */
+  /** Messages passed on, once for each worker that they were kept for; of those the oldest may be dropped still. */
   relayed: number
   /** Messages that a worker did not get because it was too slow. */
   dropped: number
@@ -107,8 +107,7 @@ export class BusRelay {
   #relay(from: BusLine, channel: string, whole: Buffer): void {
     for (const line of this.#listeners.get(channel) ?? []) {
       if (line === from) continue
-      this.#relayed++
-      line.push(whole)
+      if (line.push(whole)) this.#relayed++
       this.#touch(line)
     }
   }

@@ -56,7 +56,7 @@ export class IpcCarrier implements Carrier {
   }
 
   get waiting() {
-    const { records: buffered, bytes: bufferedBytes } = this.#queue
+    const { messages: buffered, bytes: bufferedBytes } = this.#queue
     return { buffered, bufferedBytes, lost: this.#lost, missed: this.#missed }
   }
 

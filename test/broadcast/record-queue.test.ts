@@ -3,7 +3,9 @@ import t from 'tap'
 import { encodeRecord, OP, readFrame } from '../../src/broadcast/frames.ts'
 import { PIECE, RecordQueue } from '../../src/broadcast/record-queue.ts'
 
-const record = (n: number, size = 0) => encodeRecord(OP.bytes, String(n), Buffer.alloc(size, n))
+/** Every third one is no message. */
+const record = (n: number, size = 0) =>
+  encodeRecord(n % 3 === 0 ? OP.subscribe : OP.bytes, String(n), Buffer.alloc(size, n))
 
 /** What one can do to a queue: push records of such sizes, drop some, take a frame. */
 const step = fc.oneof(
@@ -17,6 +19,7 @@ t.test('records come out in order and whole, but for those that were dropped, an
     fc.property(fc.array(step), (steps) => {
       const queue = new RecordQueue()
       const waiting: Buffer[] = []
+      const messages = () => waiting.filter((one) => one[0] === OP.bytes).length
       const sum = () => waiting.reduce((all, { length }) => all + length, 0)
       let n = 0
       for (const what of steps) {
@@ -37,9 +40,9 @@ t.test('records come out in order and whole, but for those that were dropped, an
             queue.push(waiting.at(-1)!)
           }
         }
-        if (queue.records !== waiting.length || queue.bytes !== sum()) return false
+        if (queue.records !== waiting.length || queue.bytes !== sum() || queue.messages !== messages()) return false
       }
-      return queue.clear() === waiting.length && queue.bytes === 0 && queue.take() === undefined
+      return queue.clear() === messages() && queue.messages === 0 && queue.bytes === 0 && queue.take() === undefined
     }),
   )
 })
