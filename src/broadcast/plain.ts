@@ -86,7 +86,7 @@ function ofArray(value: unknown[], way: Walk): unknown {
   for (let n = 0; n < value.length; n++) {
     const before = value[n]
     const after = walk(before, way)
-    if (after === before) continue
+    if (Object.is(after, before)) continue
     copy ??= [...value]
     // The others keep their places, as in JSON.
     copy[n] = after ?? null
@@ -100,7 +100,7 @@ function ofProperties(value: object, way: Walk, copy?: Map<string, unknown>): un
   for (const key of keys) {
     const before = read(value, key)
     const after = walk(before, way)
-    if (copy === undefined && after === before && after !== undefined) continue
+    if (copy === undefined && Object.is(after, before) && after !== undefined) continue
     copy ??= new Map(keys.slice(0, keys.indexOf(key)).map((one) => [one, read(value, one)]))
     if (after !== undefined) copy.set(key, after)
   }

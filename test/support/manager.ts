@@ -31,6 +31,8 @@ export async function startManaged(t: Test, setup: ManagerSetup, options: Balanc
       if (name === 'notify') notified.push((detail as { text: string }).text)
     },
   })
+  const says = (line: string) => notified.filter((text) => text.split('\n').includes(line)).length
+  let starts = 1
   const hears = (line: string | RegExp) => {
     const fits = (text: string) =>
       text.split('\n').some((one) => (typeof line === 'string' ? one === line : line.test(one)))
@@ -41,6 +43,9 @@ export async function startManaged(t: Test, setup: ManagerSetup, options: Balanc
     notified,
     hears,
     async restart(how = {}) {
+      // Before that it may not have all sockets yet that it is to keep.
+      if (setup.notify !== undefined) await until('the manager heard of it', () => says('READY=1') >= starts)
+      starts++
       const ready = balancer.event('ready')
       const command: ManagerCommand = { manager: 'restart', signal: 'SIGKILL', ...how }
       balancer.child.send(command)
