@@ -14,7 +14,7 @@ import { webSockets } from './upgraded.ts'
 const GRACE = 250
 
 /**
- * Milliseconds, or half of all the time there is, that a connection is left open that had a request before. Whose next
+ * Milliseconds, or a quarter of all the time there is, that a connection is left open that had a request before. Whose next
  * one comes sooner is told by its answer, and can not send one more into a connection that is just closing.
  */
 const IDLE = 1_000
@@ -46,7 +46,7 @@ function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promis
     closeWebSockets(how)
     for (const socket of open) closeAfter(inService(socket))
     server.prependListener('request', (_request, response) => closeAfter(response))
-    const idle = Math.min(IDLE, how.deadline / 2)
+    const idle = Math.min(IDLE, how.deadline / 4)
     let rounds = 0
     // Again and again: an answer may be on its way that still says keep-alive.
     const timer = setInterval(() => {
