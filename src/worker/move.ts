@@ -35,7 +35,7 @@ export function move(
   // A TLS socket's handle is not the connection's; that of a Unix socket can be sent, but is not what workers expect.
   if (handle?.constructor.name !== 'TCP') return false
   // What came while the request waited for its worker is in the stream.
-  const later = (socket.read() as Buffer | null) ?? Buffer.alloc(0)
+  const later = Buffer.concat([...buffered(socket)])
   const read = Buffer.concat([requestHead(request), head, later])
   const extras = packExtras({ header: proxyHeaderOf(socket), head: read, moved: true })
   if (extras.length > MAX_EXTRAS) {
@@ -50,6 +50,11 @@ export function move(
   socket.destroy()
   postSocket({ type: 'move', instance }, handle, extras, () => handle.close())
   return true
+}
+
+/** From Node.js 26 on read() gives one chunk at a time. */
+function* buffered(socket: Socket): Generator<Buffer> {
+  for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) yield chunk
 }
 
 /** As it was sent, byte for byte but for spaces around values. */
