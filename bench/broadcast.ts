@@ -27,7 +27,13 @@ async function withoutClients(settings: Settings, carriers: readonly Carrier[]):
   })
   const { tables, charts, failures } = costReport(series, 'message, one worker to another', false, NAIVE)
   const latency = ['p50 ms', 'p99 ms']
-  return { tables: tables.map((table) => without(table, latency)), charts, notes: [], failures }
+  const title = 'CPU per message, one worker to another, process.send = 1'
+  return {
+    tables: tables.map((table) => without(table, latency)),
+    charts: charts.map((chart) => ({ ...chart, title })),
+    notes: [],
+    failures,
+  }
 }
 
 async function inRooms(settings: Settings, carriers: readonly Carrier[]): Promise<Report> {
@@ -67,7 +73,7 @@ async function inRooms(settings: Settings, carriers: readonly Carrier[]): Promis
       figure('p99 ms from client to client', (one) => median(one.samples.map(({ p99 }) => p99)).toFixed(1)),
     ],
     charts: counts.map((n) => ({
-      title: `Server CPU per message in rooms of two, ${n} ${n === 1 ? 'worker' : 'workers'}, a process.send per message = 1`,
+      title: `CPU per message in rooms of two, ${n} ${n === 1 ? 'worker' : 'workers'}, process.send = 1`,
       mark: 1,
       bars: series.filter(({ workers }) => workers === n).map((one) => ratioBar(one, baseOf(one))),
     })),

@@ -35,7 +35,7 @@ export const CARRIERS: readonly Carrier[] = [
   },
   {
     name: 'bridge',
-    label: 'Socket.IO, bridge: one pair of connections per host',
+    label: 'Socket.IO, bridge',
     dialect: 'socket.io',
     start: (setup) => withRedis(setup, { BENCH_CARRIER: 'socket.io', BENCH_ADAPTER: 'bridge' }),
   },
