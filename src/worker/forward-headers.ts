@@ -62,6 +62,6 @@ function withoutName(rawHeaders: readonly string[], unwanted: string): string[] 
   return rawHeaders.filter((_, i) => rawHeaders[i - (i % 2)]?.toLowerCase() !== unwanted)
 }
 
-export function pairs(raw: readonly string[]): [string, string][] {
-  return Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i] ?? '', raw[2 * i + 1] ?? ''])
+export function pairs<T>(raw: readonly T[]): [T, T][] {
+  return Array.from({ length: raw.length >> 1 }, (_, i) => [raw[2 * i] as T, raw[2 * i + 1] as T])
 }

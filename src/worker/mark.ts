@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { SessionRule } from '../options.ts'
+import { pairs } from './forward-headers.ts'
 
 /** @returns marks an answer; does nothing where no rule asks for it */
 export function marker(
@@ -39,19 +40,14 @@ type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse
 /** Sets the cookies by setHeader(): lists of headers, and those of HTTP/2, do not go there. @returns the other headers */
 function keepCookies(response: ServerResponse, headers: object): object {
   const isList = Array.isArray(headers)
-  const pairs = isList ? inPairs(headers) : Object.entries(headers)
-  const cookies = pairs.filter(([name]) => isCookie(name)).flatMap(([, value]) => value as string | string[])
+  const all = isList ? pairs(headers as unknown[]) : Object.entries(headers)
+  const cookies = all.filter(([name]) => isCookie(name)).flatMap(([, value]) => value as string | string[])
   if (cookies.length === 0) return headers
   response.setHeader('Set-Cookie', cookies)
-  const others = pairs.filter(([name]) => !isCookie(name))
+  const others = all.filter(([name]) => !isCookie(name))
   return isList ? others.flat() : Object.fromEntries(others)
 }
 
 function isCookie(name: unknown): boolean {
   return String(name).toLowerCase() === 'set-cookie'
-}
-
-/** Names and values in turns. */
-function inPairs(list: readonly unknown[]): [unknown, unknown][] {
-  return Array.from({ length: list.length >> 1 }, (_, i) => [list[2 * i], list[2 * i + 1]])
 }

@@ -5,6 +5,7 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import { json } from 'node:stream/consumers'
 import type { Test } from 'tap'
+import { WebSocket } from 'ws'
 import { startBalancer, type Balancer, type BalancerOptions } from './balancer.ts'
 import { loopback, type Reply } from './clients.ts'
 
@@ -71,4 +72,20 @@ export function send(
   const answered = once(sending, 'response').then(([response]) => response as IncomingMessage)
   answered.catch(() => {}) // whoever waits for it hears of it
   return { sending, answered }
+}
+
+/** An HTTP/2 session from that address; ends with the test. */
+export function openSession(t: Test, { port, from }: Pick<Away, 'port' | 'from'>): http2.ClientHttp2Session {
+  const options = { rejectUnauthorized: false, localAddress: from } as object
+  const session = http2.connect(`https://127.0.0.1:${port}`, options)
+  t.teardown(() => session.close())
+  return session
+}
+
+/** A WebSocket of that session over TLS, open. */
+export async function openWebSocket({ port, from }: Away, more: Record<string, string> = {}): Promise<WebSocket> {
+  const headers = { ...sessionOf, ...more }
+  const socket = new WebSocket(`wss://127.0.0.1:${port}`, { localAddress: from, headers, rejectUnauthorized: false })
+  await once(socket, 'open')
+  return socket
 }

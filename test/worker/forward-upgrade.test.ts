@@ -1,20 +1,14 @@
 // WebSockets that pass through a worker on their way to another one.
 import { once } from 'node:events'
 import t from 'tap'
-import { WebSocket } from 'ws'
-import { away, sessionOf as headers } from '../support/away.ts'
+import { away, openWebSocket } from '../support/away.ts'
 
 t.test('a worker that ends tells the clients whose WebSockets pass through it to come back', async (t) => {
   const reload = { grace: 0, spread: 0, deadline: 20_000 }
   const there = await away(t, { kind: 'wss', options: { reload, shutdown: { deadline: 20_000 } } })
   const { workers } = await there.balancer.status()
   const carrier = workers.find(({ pid }) => pid !== there.owner)!
-  const socket = new WebSocket(`wss://127.0.0.1:${there.port}`, {
-    localAddress: there.from,
-    headers,
-    rejectUnauthorized: false,
-  })
-  await once(socket, 'open')
+  const socket = await openWebSocket(there)
   socket.send('who?')
   const [answer] = (await once(socket, 'message')) as [Buffer]
   t.match(JSON.parse(answer.toString()), { pid: there.owner })

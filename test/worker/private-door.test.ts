@@ -2,13 +2,11 @@
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
-import http2 from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { WebSocket } from 'ws'
-import { away, send, sessionOf, visit, type Away } from '../support/away.ts'
+import { away, openSession, openWebSocket, send, sessionOf, visit, type Away } from '../support/away.ts'
 
 const VISITOR = 'x-holdfast-visitor'
 
@@ -17,11 +15,7 @@ const nonsense = ['%', 'x', 'null', '{}', '%7B%22told%22%3A1%7D, x']
 
 t.test('a client that sends the header of the doors is told from one that is sent on, over HTTP/2', async (t) => {
   const there = await away(t, { kind: 'http2' })
-  const session = http2.connect(`https://127.0.0.1:${there.port}`, {
-    rejectUnauthorized: false,
-    localAddress: there.from,
-  } as object)
-  t.teardown(() => session.close())
+  const session = openSession(t, there)
   for (const value of nonsense) {
     const reply = await json(session.request({ ...sessionOf, [VISITOR]: value }))
     t.match(reply, { pid: there.owner, address: new RegExp(`${there.from}$`) }, value)
@@ -31,12 +25,7 @@ t.test('a client that sends the header of the doors is told from one that is sen
 t.test('and over a WebSocket that passes through', async (t) => {
   const there = await away(t, { kind: 'wss' })
   for (const value of nonsense) {
-    const socket = new WebSocket(`wss://127.0.0.1:${there.port}`, {
-      localAddress: there.from,
-      headers: { ...sessionOf, 'X-Holdfast-Visitor': value },
-      rejectUnauthorized: false,
-    })
-    await once(socket, 'open')
+    const socket = await openWebSocket(there, { 'X-Holdfast-Visitor': value })
     socket.send('who?')
     const [answer] = (await once(socket, 'message')) as [Buffer]
     t.match(JSON.parse(answer.toString()), { pid: there.owner, address: new RegExp(`${there.from}$`) }, value)
@@ -55,11 +44,7 @@ t.test('an upgrade to the protocol of the doors is one that the application answ
 
 t.test('a head that the application takes at home is taken here too, whatever its size', async (t) => {
   const there = await away(t, { kind: 'http2' })
-  const session = http2.connect(`https://127.0.0.1:${there.port}`, {
-    rejectUnauthorized: false,
-    localAddress: there.from,
-  } as object)
-  t.teardown(() => session.close())
+  const session = openSession(t, there)
   const stream = session.request({ ...sessionOf, ':path': '/head?size=20000', cookie: `a=${'c'.repeat(15_900)}` })
   const [head] = (await once(stream, 'response')) as [Record<string, string>]
   t.match(await json(stream), { pid: there.owner })

@@ -1,13 +1,11 @@
 // What goes through a re-route arrives byte for byte, whatever it is.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import http2 from 'node:http2'
 import type net from 'node:net'
 import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import t from 'tap'
-import { WebSocket } from 'ws'
-import { away, send, sessionOf as headers, visit, type Away } from '../support/away.ts'
+import { away, openSession, openWebSocket, send, sessionOf as headers, visit, type Away } from '../support/away.ts'
 import { dial, until, type Reply } from '../support/clients.ts'
 
 const body = randomBytes(10 * 1024 * 1024)
@@ -93,11 +91,7 @@ t.test('trailers and repeated headers pass', async (t) => {
 
 t.test('HTTP/2 streams go through, many at once, and look like requests', async (t) => {
   const there = await away(t, { kind: 'http2' })
-  const session = http2.connect(`https://127.0.0.1:${there.port}`, {
-    rejectUnauthorized: false,
-    localAddress: there.from,
-  } as object)
-  t.teardown(() => session.close())
+  const session = openSession(t, there)
   const sent = body.subarray(0, 2_000_000)
   const digest = createHash('sha256').update(sent).digest('hex')
   const replies = await Promise.all(
@@ -135,12 +129,7 @@ t.test('early data behind an upgrade is not lost, nor are large heads, which pas
 
 t.test('WebSockets over TLS find their session too', async (t) => {
   const there = await away(t, { kind: 'wss' })
-  const socket = new WebSocket(`wss://127.0.0.1:${there.port}`, {
-    localAddress: there.from,
-    headers,
-    rejectUnauthorized: false,
-  })
-  await once(socket, 'open')
+  const socket = await openWebSocket(there)
   socket.send('who?')
   const [answer] = (await once(socket, 'message')) as [Buffer]
   t.match(JSON.parse(answer.toString()), { pid: there.owner, address: new RegExp(`${there.from}$`) })
