@@ -10,7 +10,8 @@ export const MAX_WORKERS = SLOTS
  * Three promises, tested as properties: *even* (any two workers own the same number of slots or differ by one),
  * *minimal* (a change moves only the slots that have to move: to the newcomer, or from the one that left) and
  * *repeatable* (workers 0..n-1 always have the same table, so a restart moves no client). Where several workers left
- * and come back in another order, even and repeatable win over minimal.
+ * and come back in another order, even and repeatable win over minimal; whoever left last and comes back undoes its
+ * step, whatever it had moved.
  */
 export interface SlotTable {
   /** Ids of the workers that own slots, ascending. */
