@@ -59,6 +59,7 @@ export async function openPrivateDoor(
     return isIntroduced(request)
   }
   const trunks = new Set<CallsIn>()
+  let isClosing = false
   const door = http.createServer({
     keepAliveTimeout: KEEP_ALIVE,
     requestTimeout: 0,
@@ -85,6 +86,8 @@ export async function openPrivateDoor(
       }
       const trunk = new CallsIn(socket, head, server, heard, () => trunks.delete(trunk))
       trunks.add(trunk)
+      // It was on its way here before the door was closed.
+      if (isClosing) trunk.finish()
       return
     }
     if (!arrive(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
@@ -103,6 +106,10 @@ export async function openPrivateDoor(
       const alive = performance.now() - lastAt < SESSION_ALIVE
       if (alive) await new Promise((done) => setTimeout(done, grace + spread))
       closing()
+      isClosing = true
+      // Whoever connects from now on finds nobody, and whoever has done so is let in before the door closes.
+      rmSync(path, { force: true })
+      await new Promise((done) => setTimeout(done, LOOK))
       const closed = new Promise((done) => door.close(done))
       for (const trunk of trunks) trunk.finish()
       const timer = setInterval(() => door.closeIdleConnections(), LOOK).unref()

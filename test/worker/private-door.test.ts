@@ -1,11 +1,14 @@
 // What comes in at the door of a worker is what other workers send: no client speaks there for itself.
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
+import type { StickyOptions } from '../../src/index.ts'
+import { until } from '../support/clients.ts'
 import { away, openSession, openWebSocket, send, sessionOf, visit, type Away } from '../support/away.ts'
 
 const VISITOR = 'x-holdfast-visitor'
@@ -68,11 +71,27 @@ t.test('what no worker can have sent gets 400, and ends nothing', async (t) => {
   t.match(await visit(there.balancer, there.from), { pid: there.owner })
 })
 
+t.test('a line that is just being made when its worker finishes does not keep it', async (t) => {
+  const there = await withFolder(t, { reload: { grace: 0, spread: 0, deadline: 20_000 } })
+  const lines = there.doors.map((path) => net.connect({ path }).on('error', () => {}))
+  await Promise.all(lines.map((line) => once(line, 'connect')))
+  const reloaded = there.balancer.reload()
+  const goodbyes = lines.map(async (line, i) => {
+    await until('the door is not found any more', () => !existsSync(there.doors[i]!))
+    line.write('GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: holdfast-trunk\r\n\r\n')
+    const [goaway] = (await once(line, 'data')) as [Buffer]
+    line.end()
+    return goaway[8]
+  })
+  t.strictSame(await Promise.all(goodbyes), [5, 5], 'asked to make no calls')
+  await reloaded
+})
+
 /** With the doors of all workers. */
-async function withFolder(t: Test): Promise<Away & { doors: string[] }> {
+async function withFolder(t: Test, options: StickyOptions = {}): Promise<Away & { doors: string[] }> {
   const own = mkdtempSync(join(tmpdir(), 'hf-'))
   t.teardown(() => rmSync(own, { recursive: true, force: true }))
-  const there = await away(t, { kind: 'ws', env: { TMPDIR: own } })
+  const there = await away(t, { kind: 'ws', options, env: { TMPDIR: own } })
   const [folder] = readdirSync(own).filter((name) => name.startsWith('holdfast-'))
   const path = join(own, folder!)
   return { ...there, doors: readdirSync(path).map((name) => join(path, name)) }
