@@ -1,5 +1,6 @@
 // What does the session layer cost? Requests and WebSocket messages of a session whose worker has the connection, and of
 // one whose worker is another, against the same load without a session layer.
+import type { SessionPlace } from './load/load.ts'
 import type { Settings } from './support/arguments.ts'
 import { compare } from './support/compare.ts'
 import type { Contender } from './support/contender.ts'
@@ -12,18 +13,24 @@ const WORKERS = 2
 const PLAIN = 'no-sessions'
 
 /** The same servers under three names: the load differs. */
-function entries() {
+function entries(kind: 'requests' | 'messages') {
   const handoff = contender('handoff')
   const named = (name: string, label: string, sessions: boolean): Contender => ({
     name,
     label,
     start: (setup) => handoff.start({ ...setup, sessions }),
   })
-  const session = (where: 'home' | 'away') => ({ session: where })
+  const entry = (place: SessionPlace, label: string, name: string = place) => ({
+    contender: named(name, label, name !== PLAIN),
+    workers: WORKERS,
+    load: { session: place },
+  })
   return [
-    { contender: named(PLAIN, 'no session layer', false), workers: WORKERS, load: session('home') },
-    { contender: named('home', 'session layer, at home', true), workers: WORKERS, load: session('home') },
-    { contender: named('away', 'session layer, at another worker', true), workers: WORKERS, load: session('away') },
+    entry('home', 'no session layer', PLAIN),
+    entry('home', 'session layer, at home'),
+    entry('away', 'session layer, at another worker'),
+    // A WebSocket has its connection for itself.
+    ...(kind === 'requests' ? [entry('pooled', 'the same, on a connection of many')] : []),
   ]
 }
 
@@ -36,7 +43,7 @@ export async function sessions(settings: Settings): Promise<Report> {
   ] as const) {
     const series = await compare(settings, {
       title: `sessions, ${kind}`,
-      entries: entries(),
+      entries: entries(kind),
       load: { kind, count, concurrency: 64, sources: 64 },
       warmUp: Math.ceil(count / 2),
       webSockets: kind === 'messages',

@@ -1,6 +1,7 @@
 // The clients of the load generator, on bare sockets: the less they cost, the more the servers get to do.
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import type { SessionPlace } from './load.ts'
 
 /** @param session - key of a session, see SESSION_HEADER in bench/servers/holdfast.ts */
 function requestOf(session?: string): string {
@@ -38,7 +39,7 @@ export function shortConnection(port: number, localAddress: string, answered: An
 }
 
 /** A session of the worker that the address leads to, or of another one. */
-export async function sessionKey(port: number, localAddress: string, where: 'home' | 'away'): Promise<string> {
+export async function sessionKey(port: number, localAddress: string, where: SessionPlace): Promise<string> {
   const ask = (session?: string): Promise<number> =>
     new Promise((done, fail) => {
       shortConnection(port, localAddress, (pid, error) => (error === undefined ? done(pid) : fail(error)), session)
@@ -51,10 +52,22 @@ export async function sessionKey(port: number, localAddress: string, where: 'hom
   throw new Error(`no session is ${where}: is there a session layer?`)
 }
 
+/** The same as {@link keptAlive}, after a request of each of two workers. */
+export async function pooled(port: number, localAddress: string): Promise<Conversation> {
+  const away = await sessionKey(port, localAddress, 'pooled')
+  const conversation = keptAlive(port, localAddress, away)
+  for (const session of [away, await sessionKey(port, localAddress, 'home')]) {
+    await new Promise<void>((done, fail) =>
+      conversation.ask((_, error) => (error === undefined ? done() : fail(error)), requestOf(session)),
+    )
+  }
+  return conversation
+}
+
 /** A connection that asks again and again. */
 export interface Conversation {
-  /** One at a time. */
-  ask(answered: Answered): void
+  /** One at a time. @param question - another one than always */
+  ask(answered: Answered, question?: string): void
   end(): void
 }
 
@@ -113,10 +126,10 @@ function conversation(socket: Socket, question: string | Buffer, read: (chunk: B
     if (pid !== undefined) answer(pid, pid === 0 ? new Error('wrong answer') : undefined)
   })
   return {
-    ask(answered: Answered) {
+    ask(answered: Answered, another: string | Buffer = question) {
       waiting = answered
       if (socket.destroyed) answer(0, new Error('closed'))
-      else socket.write(question)
+      else socket.write(another)
     },
     end: () => void socket.resetAndDestroy(),
   }

@@ -1,6 +1,14 @@
 // The load generator: a child of the bench that does one task after the other.
 import { setTimeout as pause } from 'node:timers/promises'
-import { keptAlive, sessionKey, shortConnection, webSocket, type Answered, type Conversation } from './clients.ts'
+import {
+  keptAlive,
+  pooled,
+  sessionKey,
+  shortConnection,
+  webSocket,
+  type Answered,
+  type Conversation,
+} from './clients.ts'
 import { sourceAddress, type Outcome, type Task } from './load.ts'
 import { inRooms, storm } from './rooms.ts'
 
@@ -22,7 +30,9 @@ async function run(task: Task): Promise<Outcome> {
     case 'connections':
       return operations(task, (n, answered) => shortConnection(task.port, address(n), answered))
     case 'requests': {
-      const open = Array.from({ length: task.concurrency }, async (_, n) => keptAlive(port, address(n), await key(n)))
+      const open = Array.from({ length: task.concurrency }, async (_, n) =>
+        session === 'pooled' ? pooled(port, address(n)) : keptAlive(port, address(n), await key(n)),
+      )
       return converse(task, await Promise.all(open))
     }
     case 'messages': {

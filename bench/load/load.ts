@@ -15,11 +15,17 @@ export interface Task {
   sources: number
   /** Number of the first source address. */
   first?: number
-  /** Each client says which session it is of: one of the worker that has its connection, or of another. */
-  session?: 'home' | 'away'
+  /** Each client says which session it is of. */
+  session?: SessionPlace
   /** What the rooms' WebSockets speak. */
   dialect?: 'ws' | 'socket.io'
 }
+
+/**
+ * Where a client's session is: at the worker that has its connection, at another one, or at another one with a connection
+ * that had a request of somebody else too, as those of pooling proxies.
+ */
+export type SessionPlace = 'home' | 'away' | 'pooled'
 
 export interface Outcome {
   /** Operations that were answered as they should. */

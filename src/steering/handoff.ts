@@ -7,14 +7,15 @@ import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
-import { Connection, peerOf, type Incoming } from './accept.ts'
+import type { Incoming } from './accept.ts'
 import { Admission, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
 import { Lanes } from './lanes.ts'
 import type { Listen, Listener } from './listener.ts'
 import { heavyReport } from './heavy-report.ts'
+import { movedConnection } from './moved.ts'
 import { picking } from './picking.ts'
-import { clientOf, ProxyGate } from './proxy-gate.ts'
+import { ProxyGate } from './proxy-gate.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
 
 /** How often a primary that stopped accepting looks for descriptors, in milliseconds. */
@@ -98,18 +99,10 @@ export class Handoff implements Steering {
   }
 
   pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void {
-    const connection = new Connection(handle)
+    const connection = movedConnection(child, handle, extras, this.#settings.affinity)
     this.counters.moved++
-    if (child === undefined) return this.#refuse(connection, 'owner-gone')
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
-    connection.extras = extras
-    connection.to = child
-    connection.acceptedAt = performance.now()
-    if (this.#admission !== undefined) {
-      const address = clientOf(extras) ?? peerOf(handle)
-      connection.key = address === undefined ? '' : bytesKey(address, this.#settings.affinity).toString('hex')
-      this.#admission.enter(connection.key)
-    }
+    this.#admission?.enter(connection.key)
     this.#pending++
     this.#lanes.dispatch(connection)
   }

@@ -5,12 +5,12 @@ import type { Instruction } from '../native/cbpf.ts'
 import type { Libc } from '../native/libc.ts'
 import type { SlotGroup } from '../native/reuseport.ts'
 import type { Address } from '../protocol.ts'
-import { Connection } from './accept.ts'
 import type { Settings } from '../settings.ts'
 import { SLOTS } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
-import type { Endpoint } from '../transport/transport.ts'
+import type { Accepted, Endpoint } from '../transport/transport.ts'
+import { movedConnection, reopen } from './moved.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
@@ -96,15 +96,22 @@ export class KernelSteering implements Steering {
   }
 
   pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void {
-    const connection = new Connection(handle)
-    connection.extras = extras
+    const connection = movedConnection(child, handle, extras, this.#settings.affinity)
     this.counters.moved++
     const link = child === undefined ? undefined : this.#links.get(child)
-    if (link?.retired === false && link.pass(connection)) {
-      this.counters.handedOff++
-    } else {
+    this.#pass(connection, link?.retired === false ? link : undefined)
+  }
+
+  /** @param link - undefined: whoever is there */
+  #pass(connection: Accepted, link?: SlotLink): void {
+    if (link === undefined) reopen(connection)
+    const taker = link ?? this.#current.get(this.#table.owners[connection.slot] ?? 0) ?? [...this.#current.values()][0]
+    if (taker === undefined) {
       this.counters.closed['owner-gone']++
       connection.close()
+    } else {
+      this.counters.handedOff++
+      taker.pass(connection)
     }
   }
 
@@ -121,10 +128,13 @@ export class KernelSteering implements Steering {
     const link = this.#links.get(child)
     if (link === undefined) return
     this.#links.delete(child)
-    link.close()
+    const moved = link.close()
     this.#vacate(link)
     this.#release(link)
     this.#settle()
+    this.counters.handedOff -= moved.length
+    this.counters.redispatched += moved.length
+    for (const connection of moved) this.#pass(connection)
   }
 
   silence(child: ChildProcess, now: number): number {
@@ -151,7 +161,7 @@ export class KernelSteering implements Steering {
 
   close(): void {
     clearInterval(this.#watch)
-    for (const link of this.#links.values()) link.close()
+    for (const link of this.#links.values()) for (const connection of link.close()) connection.close()
     this.#links.clear()
     this.#group?.close()
     this.#group = undefined
@@ -209,6 +219,7 @@ export class KernelSteering implements Steering {
     this.#settle()
     const queues = this.queues()
     for (const link of this.#links.values()) {
+      link.flush()
       if (this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)) link.ask(now)
       if (link.silence(now) > this.#settings.health.ackTimeout) this.#bypass(link)
     }

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Settings } from '../settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Accepted, Endpoint, Sender } from '../transport/transport.ts'
+import { reopen } from './moved.ts'
 import type { Candidate, Picker } from './picking.ts'
 import type { CloseReason, SteeringEvents } from './steering.ts'
 
@@ -61,8 +62,11 @@ export class Lanes {
   }
 
   dispatch(connection: Accepted): void {
-    const lane = connection.to === undefined ? this.#pickLane(connection) : this.#laneOf(connection.to)
-    if (lane === undefined) return this.#events.dropped(connection, 'owner-gone')
+    let lane = connection.to === undefined ? undefined : this.#laneOf(connection.to)
+    if (lane === undefined) {
+      if (connection.to !== undefined) reopen(connection)
+      lane = this.#pickLane(connection)
+    }
     // Whoever came first goes first.
     if (lane.waiting.length > 0 || !lane.sender?.send(connection)) lane.waiting.push(connection)
   }
@@ -135,10 +139,10 @@ export class Lanes {
     if (lane.sender !== sender) return
     lane.sender = undefined
     lane.downSince = performance.now()
-    // What was for this very process can not wait for its successor.
-    const lost = lane.waiting.filter(({ to }) => to !== undefined)
+    // What was for this very process need not wait for its successor.
+    const moved = lane.waiting.filter(({ to }) => to !== undefined)
     lane.waiting = lane.waiting.filter(({ to }) => to === undefined)
-    for (const connection of lost) this.#events.dropped(connection, 'owner-gone')
+    for (const connection of moved) this.dispatch(connection)
     if (this.#pick !== undefined) this.assign(this.#table)
   }
 

@@ -31,6 +31,8 @@ export class SlotLink {
   readonly #events: SlotLinkEvents
   /** Given and not yet confirmed, in the order of sending. */
   readonly #given: Given[] = []
+  /** Connections for which there was no room. */
+  readonly #waiting: Accepted[] = []
   readonly #held = new Set<number>()
   readonly #dropping = new Set<number>()
   #next = 0
@@ -47,7 +49,7 @@ export class SlotLink {
   }
 
   get idle(): boolean {
-    return this.#given.length === 0 && this.#held.size === 0
+    return this.#given.length === 0 && this.#waiting.length === 0 && this.#held.size === 0
   }
 
   /** Whether it was asked for the slot and has not answered: what it is given meanwhile could overtake the question. */
@@ -71,13 +73,22 @@ export class SlotLink {
     return true
   }
 
-  /** Passes on one connection, and closes it here once it has arrived. @returns false where it does not go out now */
-  pass(connection: Accepted): boolean {
-    const { more } = nextBatch([connection], 1, MORE_SIZE)
-    if (!this.#link.send(FRAME.connections, this.#next, [connection.fd], more)) return false
-    this.#given.push({ last: this.#next, slots: [], connection })
-    this.#next = (this.#next + 1) >>> 0
-    return true
+  /** Passes on one connection, as soon as there is room for it, and closes it here once it has arrived. */
+  pass(connection: Accepted): void {
+    this.#waiting.push(connection)
+    this.flush()
+  }
+
+  /** To be called now and then: passes on what did not go out at once. */
+  flush(): void {
+    let connection: Accepted | undefined
+    while ((connection = this.#waiting[0]) !== undefined) {
+      const { more } = nextBatch([connection], 1, MORE_SIZE)
+      if (!this.#link.send(FRAME.connections, this.#next, [connection.fd], more)) return
+      this.#waiting.shift()
+      this.#given.push({ last: this.#next, slots: [], connection })
+      this.#next = (this.#next + 1) >>> 0
+    }
   }
 
   /**
@@ -110,10 +121,11 @@ export class SlotLink {
     this.#ended = true
   }
 
-  close(): void {
+  /** @returns the connections that the process has not got */
+  close(): Accepted[] {
     this.#child.off('message', this.#message)
     this.#link.close()
-    for (const { connection } of this.#given) connection?.close()
+    return [...this.#given.flatMap(({ connection }) => connection ?? []), ...this.#waiting]
   }
 
   #received(seq: number, lost: number): void {
@@ -127,6 +139,7 @@ export class SlotLink {
       for (const slot of slots.slice(0, arrived)) this.#held.add(slot)
       refused = [...refused, ...slots.slice(arrived)]
     }
+    this.flush()
     if (refused.length > 0) this.#events.refused(refused)
     else this.#events.released([])
   }

@@ -14,7 +14,7 @@ export const CLOSE_REASONS = {
   'address-full': 'its address had limits.maxPerAddress connections open already',
   descriptors: 'the primary had no descriptors to spare',
   'hold-timeout': 'no worker took it within limits.holdTimeout',
-  'owner-gone': 'the worker that has its session ended before it got there',
+  'owner-gone': 'the worker that has its session ended before it got there, and no other one was there',
   'proxy-untrusted': 'its peer is not in proxyProtocol.trust',
   'proxy-missing': 'it does not begin with a PROXY protocol header',
   'proxy-malformed': 'its PROXY protocol header breaks the rules',
@@ -84,7 +84,7 @@ export interface Steering {
   /**
    * Passes on a socket that a worker read from: it belongs to a session of that process.
    *
-   * @param child - undefined where the process is gone: the socket is closed and counted
+   * @param child - undefined where the process is gone: another one looks at what is on the socket
    */
   pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void
   /** Milliseconds that the process has owed an answer; 0 while it owes none. */

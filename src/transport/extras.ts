@@ -6,30 +6,53 @@ export interface Extras {
   header?: Buffer | undefined
   /** Read already, and the application's. */
   head?: Buffer | undefined
-  /** Another worker sent it here, so it stays. */
-  moved?: boolean
+  moved?: Moved | undefined
 }
+
+/**
+ * How another worker sent it here. 'settled': the first request on it is of a session here, whatever else it seems;
+ * 'open': each request on it is looked at.
+ */
+export type Moved = 'settled' | 'open'
 
 /** The most that can travel with one descriptor, packed. */
 export const MAX_EXTRAS = 60_000
 
 const LENGTH = 2
 
-/** [moved u8][length of the header u16], then the header, then the head. */
+/** [moved u8: 1 settled, 2 open][length of the header u16], then the header, then the head. */
 const FIXED = 1 + LENGTH
 
-export function packExtras({ header = EMPTY, head = EMPTY, moved = false }: Extras): Buffer {
-  const fixed = Buffer.from([Number(moved), 0, 0])
+export function packExtras({ header = EMPTY, head = EMPTY, moved }: Extras): Buffer {
+  const fixed = Buffer.from([codeOf(moved), 0, 0])
   fixed.writeUInt16LE(header.length, 1)
   return Buffer.concat([fixed, header, head])
 }
 
 const EMPTY = Buffer.alloc(0)
 
+const SETTLED = 1
+const OPEN = 2
+
+function codeOf(moved: Moved | undefined): number {
+  if (moved === undefined) return 0
+  return moved === 'settled' ? SETTLED : OPEN
+}
+
+function movedOf(code: number | undefined): Moved | undefined {
+  if (code === SETTLED) return 'settled'
+  return code === OPEN ? 'open' : undefined
+}
+
+/** The same for somebody else than the worker that it was meant for, which is gone. */
+export function opened(packed: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([OPEN]), packed.subarray(1)])
+}
+
 export function unpackExtras(packed: Buffer): Extras {
   const end = FIXED + packed.readUInt16LE(1)
   return {
-    moved: packed[0] === 1,
+    moved: movedOf(packed[0]),
     header: end > FIXED ? packed.subarray(FIXED, end) : undefined,
     head: packed.length > end ? packed.subarray(end) : undefined,
   }

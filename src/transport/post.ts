@@ -30,7 +30,24 @@ export function postToPrimary(message: ToPrimary): void {
 export function postSocket(message: ToPrimary, handle: TcpHandle, extras: Buffer, sent: () => void): void {
   if (!process.connected) return sent()
   const envelope = { holdfast: message, extras: extras.toString('base64') }
-  process.send?.(envelope, handle as never, undefined, sent)
+  unsent++
+  process.send?.(envelope, handle as never, undefined, () => {
+    sent()
+    if (--unsent === 0) allSent()
+  })
+}
+
+/** Sockets that Node keeps until the one before has arrived; they would be lost with the channel. */
+let unsent = 0
+let allSent = (): void => {}
+
+/** Resolves when all sockets are on their way, or never will be. */
+export function socketsSent(): Promise<void> {
+  if (unsent === 0 || !process.connected) return Promise.resolve()
+  return new Promise((done) => {
+    allSent = done
+    process.once('disconnect', done)
+  })
 }
 
 function ignore(): void {}

@@ -18,9 +18,9 @@ export interface Accepted {
   /** The client's key in hex, where connections are counted by it; else empty. */
   readonly key: string
   /** What goes along, packed; see extras.ts. */
-  readonly extras: Buffer | undefined
-  /** The process that alone can serve it; undefined for whoever owns the slot. */
-  readonly to: ChildProcess | undefined
+  extras: Buffer | undefined
+  /** The process that it is for; undefined for whoever owns the slot. */
+  to: ChildProcess | undefined
   /** Gives up the primary's copy of the descriptor; without FIN where a worker has one too. */
   close(): void
 }

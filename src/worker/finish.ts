@@ -4,7 +4,7 @@ import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import type { Drain } from '../protocol.ts'
-import { hasMoved } from './move.ts'
+import { movedOf } from './move.ts'
 import { webSockets } from './upgraded.ts'
 
 /**
@@ -85,7 +85,7 @@ export function openSockets(server: Server): ReadonlySet<Socket> {
 
 /** What one said that came from another worker was read there. */
 function isSilent(socket: Socket): boolean {
-  return socket.bytesRead === 0 && !hasMoved(socket)
+  return socket.bytesRead === 0 && movedOf(socket) === undefined
 }
 
 function inService(socket: Socket): ServerResponse | undefined {

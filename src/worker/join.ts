@@ -3,7 +3,7 @@ import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../protocol.ts'
 import { loadLibc } from '../native/libc.ts'
-import { postToPrimary } from '../transport/post.ts'
+import { postToPrimary, socketsSent } from '../transport/post.ts'
 import { startBeats } from './beats.ts'
 import { finisher } from './finish.ts'
 import { intake } from './intake.ts'
@@ -119,7 +119,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     events.drain(how)
     // What the primary sent before it heard of the leave is still on its way, and is served.
     if (isReady && !isSpare) await Promise.race([incoming.end, expired])
-    await Promise.race([close(how), expired])
+    await Promise.race([close(how).then(socketsSent), expired])
     events.leave()
     // In a turn of its own: disconnecting while early messages are being delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())

@@ -1,48 +1,53 @@
-// An upgrade whose session lives elsewhere: its socket goes to that worker, by way of the primary, with the bytes that
-// were read. After that nothing is in between.
+// A socket whose session lives elsewhere goes to that worker, by way of the primary, with the bytes that were read. After
+// that nothing is in between.
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Peer } from '../protocol.ts'
-import { MAX_EXTRAS, packExtras } from '../transport/extras.ts'
+import { MAX_EXTRAS, packExtras, type Moved } from '../transport/extras.ts'
 import { postSocket } from '../transport/post.ts'
 import { handleOf } from '../transport/tcp-handle.ts'
 import { proxyHeaderOf } from './proxied.ts'
 
 const MOVED: unique symbol = Symbol('holdfast.moved')
 
-/** Whether it came from another worker, so that it stays, whatever that one may have thought. */
-export function hasMoved(socket: Socket): boolean {
-  return Reflect.get(socket, MOVED) === true
+/** How it came from another worker; undefined where it came from the client. */
+export function movedOf(socket: Socket): Moved | undefined {
+  return Reflect.get(socket, MOVED) as Moved | undefined
 }
 
-export function setMoved(socket: Socket): void {
-  Reflect.set(socket, MOVED, true)
+export function setMoved(socket: Socket, moved: Moved): void {
+  Reflect.set(socket, MOVED, moved)
+}
+
+/** Whether its descriptor can be given away. */
+export function isMovable(socket: Socket): boolean {
+  // A TLS socket's handle is not the connection's; that of a Unix socket can be sent, but is not what workers expect.
+  return socket instanceof Socket && handleOf(socket)?.constructor.name === 'TCP'
 }
 
 /**
  * Gives the socket away.
  *
- * @returns false where it can not be given: TLS ends in this process, or too much was read
+ * @param moved - whether its other requests are of that process too: nothing but an upgrade is sure of that
+ * @returns false where it can not be given: TLS ends in this process, or too much was read. Then nothing has changed.
  */
 export function move(
   request: IncomingMessage,
   socket: Socket,
   head: Buffer,
   { instance }: Peer,
-  counters: { moved: number },
+  moved: Moved,
 ): boolean {
-  const handle = socket instanceof Socket ? handleOf(socket) : undefined
-  // A TLS socket's handle is not the connection's; that of a Unix socket can be sent, but is not what workers expect.
-  if (handle?.constructor.name !== 'TCP') return false
+  const handle = isMovable(socket) ? handleOf(socket) : undefined
+  if (handle === undefined) return false
   // What came while the request waited for its worker is in the stream.
   const later = Buffer.concat([...buffered(socket)])
   const read = Buffer.concat([requestHead(request), head, later])
-  const extras = packExtras({ header: proxyHeaderOf(socket), head: read, moved: true })
+  const extras = packExtras({ header: proxyHeaderOf(socket), head: read, moved })
   if (extras.length > MAX_EXTRAS) {
     if (later.length > 0) socket.unshift(later)
     return false
   }
-  counters.moved++
   // What comes from now on waits in the kernel.
   socket.pause()
   handle.readStop()

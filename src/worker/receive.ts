@@ -76,7 +76,7 @@ function withExtras(server: Server, take: (handle: TcpHandle) => void): (handle:
     const tell = header === undefined ? undefined : pretend(connection, header)
     arriving = (socket) => {
       tell?.(socket)
-      if (moved === true) setMoved(socket)
+      if (moved !== undefined) setMoved(socket, moved)
       if (head !== undefined) socket.unshift(head)
     }
     take(connection)

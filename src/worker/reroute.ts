@@ -2,10 +2,11 @@
 // proxies put many sessions on one.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import { follow, followNext } from './follow.ts'
 import { forwardRequest } from './forward.ts'
 import { forwardUpgrade } from './forward-upgrade.ts'
 import type { ForwardCounters } from './forwarding.ts'
-import { hasMoved, move } from './move.ts'
+import { move, movedOf } from './move.ts'
 import type { Peers, Whose } from './peers.ts'
 import type { Emit } from './target.ts'
 
@@ -24,7 +25,7 @@ export interface RerouteOptions {
 }
 
 export interface RerouteCounters extends ForwardCounters {
-  /** Upgrades that were handed to another worker. */
+  /** Connections that were handed to another worker: upgrades, and those that bring requests of its sessions only. */
   moved: number
 }
 
@@ -33,6 +34,7 @@ export function reroute(server: Server, { emit, peers, folder, mark, counters }:
   const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse): boolean =>
     find(request, (whose, again) => {
       if (typeof whose === 'object') {
+        followNext(server, request, whose, peers)
         forwardRequest(request, response, event, { peer: whose, folder, counters, absent: again })
         return true
       }
@@ -41,12 +43,12 @@ export function reroute(server: Server, { emit, peers, folder, mark, counters }:
     })
 
   const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): boolean => {
-    if (hasMoved(socket)) return emit('upgrade', request, socket, head)
+    if (follow(server, request, socket, head, counters)) return true
+    if (movedOf(socket) === 'settled') return emit('upgrade', request, socket, head)
     return find(request, (whose, again) => {
       if (typeof whose !== 'object') return emit('upgrade', request, socket, head)
-      if (whose.draining || !move(request, socket, head, whose, counters)) {
-        forwardUpgrade(server, request, socket, head, { peer: whose, folder, counters, absent: again })
-      }
+      if (!whose.draining && move(request, socket, head, whose, 'settled')) counters.moved++
+      else forwardUpgrade(server, request, socket, head, { peer: whose, folder, counters, absent: again })
       return true
     })
   }

@@ -1,0 +1,37 @@
+// A connection that a worker gave away, because a session of another process is on it.
+import type { ChildProcess } from 'node:child_process'
+import { bytesKey } from '../affinity/address.ts'
+import type { AffinitySettings } from '../settings.ts'
+import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
+import { opened } from '../transport/extras.ts'
+import type { TcpHandle } from '../transport/tcp-handle.ts'
+import type { Accepted } from '../transport/transport.ts'
+import { Connection, peerOf } from './accept.ts'
+import { clientOf } from './proxy-gate.ts'
+
+/** @param child - that process; undefined where it is gone: whoever is next by the client's address gets it */
+export function movedConnection(
+  child: ChildProcess | undefined,
+  handle: TcpHandle,
+  extras: Buffer,
+  affinity: AffinitySettings,
+): Connection {
+  const connection = new Connection(handle)
+  connection.extras = extras
+  connection.to = child
+  connection.acceptedAt = performance.now()
+  const address = clientOf(extras) ?? peerOf(handle)
+  if (address !== undefined) {
+    const key = bytesKey(address, affinity)
+    connection.key = key.toString('hex')
+    connection.slot = slotOf(fingerprint32(seeded(key, affinity.seed)))
+  }
+  if (child === undefined) reopen(connection)
+  return connection
+}
+
+/** The process takes no more: any other worker looks at its requests anew, and sends them on where they belong. */
+export function reopen(connection: Accepted): void {
+  connection.to = undefined
+  if (connection.extras !== undefined) connection.extras = opened(connection.extras)
+}

@@ -1,0 +1,93 @@
+// A connection that brings one request after the other of a session elsewhere goes to that worker itself, so that only
+// the first of them takes the way through two processes.
+import http, { type IncomingMessage, type Server as HttpServer } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import type { Peer } from '../protocol.ts'
+import { isMovable, move, movedOf, requestHead } from './move.ts'
+import type { Peers } from './peers.ts'
+
+/**
+ * Node's parser of a connection, the same in Node 20 to 26. Where its answer is 2 nothing behind the request's head is
+ * read: it is taken for an upgrade, and so its socket can be given away with each byte that came.
+ */
+interface Parser {
+  onIncoming?: ((request: Upgradable, keepAlive: boolean) => number) | null
+}
+
+type Upgradable = IncomingMessage & { upgrade?: boolean | null }
+
+const TAKE_FOR_UPGRADE = 2
+
+/** Requests that Node takes for upgrades, and whose they are. */
+const followers = new WeakMap<IncomingMessage, Peer>()
+
+/** Connections that stay: proxies put the requests of many clients on one. */
+const shared = new WeakSet<Socket>()
+
+/** Node's own listener for connections, which speaks HTTP on them. */
+const speakHttp: unknown = Reflect.get(http, '_connectionListener')
+
+/**
+ * Looks at the next request on the connection: if it is of the same session's worker, the connection follows it there.
+ * Each connection does so once at most; what comes later on it for somebody else is sent on.
+ *
+ * @param request - one that is sent on to the peer
+ */
+export function followNext(server: Server, request: IncomingMessage, peer: Peer, peers: Pick<Peers, 'whose'>): void {
+  const { socket } = request
+  const parser = Reflect.get(socket, 'parser') as Parser | null | undefined
+  const own = parser?.onIncoming
+  if (!parser || typeof own !== 'function' || typeof speakHttp !== 'function') return
+  if (shared.has(socket) || movedOf(socket) !== undefined || !isMovable(socket)) return
+  parser.onIncoming = (next, keepAlive) => {
+    parser.onIncoming = own
+    const owner = peers.whose(next)
+    if (owner === 'mine' || (typeof owner === 'object' && owner.instance !== peer.instance)) shared.add(socket)
+    else if (typeof owner === 'object' && !owner.draining && keepAlive && isAlone(next)) {
+      followers.set(next, owner)
+      next.upgrade = true
+      // Node 26 closes the connection of an upgrade that nobody listens for.
+      if (server.listenerCount('upgrade') === 0) server.on('upgrade', ignore)
+      return TAKE_FOR_UPGRADE
+    }
+    return own(next, keepAlive)
+  }
+}
+
+/** Nothing belongs to it but its head, and all before it is answered. */
+function isAlone({ headers, socket, upgrade }: Upgradable): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding, expect } = headers
+  const hasNoBody = (length === undefined || length === '0') && encoding === undefined && expect === undefined
+  return hasNoBody && !upgrade && !Reflect.get(socket, '_httpMessage')
+}
+
+/**
+ * Gives away the connection of a request that {@link followNext} has picked, which Node then tells as an upgrade.
+ *
+ * @returns whether it had: else it is a real one, and nothing has happened
+ */
+export function follow(
+  server: Server,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  counters: { moved: number },
+): boolean {
+  const peer = followers.get(request)
+  if (peer === undefined) return false
+  server.off('upgrade', ignore)
+  if (move(request, socket, head, peer, 'open')) counters.moved++
+  else stay(server, request, socket, head)
+  return true
+}
+
+/** More was read than can go along. */
+function stay(server: Server, request: IncomingMessage, socket: Socket, head: Buffer): void {
+  shared.add(socket)
+  // Node had set the one for connections that are not in use.
+  socket.setTimeout(0)
+  socket.unshift(Buffer.concat([requestHead(request), head]))
+  Reflect.apply(speakHttp as (this: Server, socket: Socket) => void, server as HttpServer, [socket])
+}
+
+function ignore(): void {}

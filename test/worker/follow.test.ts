@@ -1,0 +1,246 @@
+// A kept-alive connection whose requests are of one session elsewhere: it goes to that session's worker.
+import { once } from 'node:events'
+import http from 'node:http'
+import net from 'node:net'
+import t, { type Test } from 'tap'
+import { away, sessionOf, type Away } from '../support/away.ts'
+import { dial, loopback, request, until, type Reply } from '../support/clients.ts'
+
+const ways: [name: string, options: object, native: string][] = [
+  ['hand-off over the best transport', { steering: 'handoff' }, '1'],
+  ['hand-off over node-ipc', { steering: 'handoff' }, '0'],
+  ['kernel steering', { steering: 'kernel' }, '1'],
+]
+
+/** One request after the other on one connection. */
+function client(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  const end = () => agent.destroy()
+  t.teardown(end)
+  const ports = new Set<number>()
+  return {
+    /** Of the client's end, as the workers saw it. */
+    ports,
+    end,
+    async ask(options: { path?: string; method?: string; headers?: object; body?: Buffer } = {}): Promise<Reply> {
+      const headers = { ...sessionOf, ...options.headers }
+      const reply = await request({ port, from, agent, ...options, headers })
+      ports.add(reply.port)
+      return reply
+    },
+  }
+}
+
+const moved = async ({ balancer }: Away) => (await balancer.status()).connections.moved
+
+async function plainly(options: http.RequestOptions): Promise<{ status: number | undefined; text: string }> {
+  const [answer] = (await once(http.get(options), 'response')) as [http.IncomingMessage]
+  return { status: answer.statusCode, text: (await answer.toArray()).join('') }
+}
+
+/** Answers of a raw connection: the process of each, in the order of coming. */
+function readPids(socket: net.Socket): number[] {
+  const pids: number[] = []
+  let text = ''
+  socket.on('error', () => {})
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1')
+    for (let found; (found = /"pid":(\d+)[^}]*}/.exec(text)); text = text.slice(found.index + found[0].length)) {
+      pids.push(Number(found[1]))
+    }
+  })
+  return pids
+}
+
+const get = (user: string, more = '') => `GET / HTTP/1.1\r\nHost: a\r\nx-user: ${user}\r\n${more}\r\n`
+
+for (const [name, options, native] of ways) {
+  t.test(`a connection follows its session at the second request, with ${name}`, async (t) => {
+    const there = await away(t, { options, env: { HOLDFAST_NATIVE: native } })
+    const { ask, ports } = client(t, there)
+    t.match(await ask(), { pid: there.owner, address: new RegExp(`${there.from}$`) })
+    t.equal(await moved(there), 0, 'one request may be all there is')
+    for (let n = 0; n < 5; n++) {
+      t.match(await ask(), { pid: there.owner, address: new RegExp(`${there.from}$`) })
+      const body = Buffer.alloc(100_000, n)
+      t.match(await ask({ path: '/hash', method: 'POST', body }), { pid: there.owner, bytes: body.length })
+    }
+    t.equal(await moved(there), 1)
+    t.equal(ports.size, 1, 'the client has noticed nothing')
+  })
+}
+
+t.test('a request with a body does not move its connection, the next one without does', async (t) => {
+  const there = await away(t)
+  const { ask } = client(t, there)
+  const body = Buffer.alloc(1_000)
+  for (let n = 0; n < 3; n++) t.match(await ask({ path: '/hash', method: 'POST', body }), { bytes: body.length })
+  t.match(await ask({ path: '/hash', method: 'PUT', headers: { 'transfer-encoding': 'chunked' } }), { bytes: 0 })
+  t.equal(await moved(there), 0)
+  t.match(await ask(), { pid: there.owner })
+  t.equal(await moved(there), 1)
+})
+
+t.test('a connection that several sessions share stays, and so does what has moved once', async (t) => {
+  const there = await away(t, { options: { workers: 3 } })
+  const { ask } = client(t, there)
+  const sessions = new Map<string, number>()
+  for (let n = 0; sessions.size < 6; n++) {
+    const { pid } = await request({ port: there.port, headers: { 'x-user': `v${n}` } })
+    if ([...sessions.values()].filter((other) => other === pid).length < 2) sessions.set(`v${n}`, pid)
+  }
+  for (let round = 0; round < 3; round++) {
+    for (const [user, pid] of sessions) t.equal((await ask({ headers: { 'x-user': user } })).pid, pid, user)
+  }
+  const before = await moved(there)
+  t.ok(before <= 1, `${before} moved`)
+  const other = client(t, there)
+  for (let n = 0; n < 3; n++) await other.ask()
+  t.equal(await moved(there), before + 1)
+  for (let round = 0; round < 3; round++) {
+    for (const [user, pid] of sessions) t.equal((await other.ask({ headers: { 'x-user': user } })).pid, pid, user)
+  }
+  t.equal(await moved(there), before + 1)
+})
+
+t.test('requests that were sent at once are answered in their order, wherever the connection goes', async (t) => {
+  const there = await away(t)
+  const home = await request({ port: there.port, from: there.from })
+  let user = 0
+  while ((await request({ port: there.port, headers: { 'x-user': `v${user}` } })).pid !== home.pid) user++
+  const socket = await dial(there.port, there.from)
+  t.teardown(() => socket.destroy())
+  const pids = readPids(socket)
+  socket.write(get('u1'))
+  await until('the first answer', () => pids.length === 1)
+  // The second one moves the connection; behind it come a whole request, and one in two parts.
+  const last = get(`v${user}`)
+  socket.write(get('u1') + get(`v${user}`) + get('u1') + last.slice(0, 20))
+  await until('three more answers', () => pids.length === 4)
+  socket.write(last.slice(20))
+  await until('all answers', () => pids.length === 5)
+  t.strictSame(pids, [there.owner, there.owner, home.pid, there.owner, home.pid])
+  t.equal(await moved(there), 1)
+})
+
+t.test('a connection with more behind a request than can go along stays', async (t) => {
+  const there = await away(t)
+  const socket = await dial(there.port, there.from)
+  t.teardown(() => socket.destroy())
+  const pids = readPids(socket)
+  socket.write(get('u1'))
+  await until('the first answer', () => pids.length === 1)
+  socket.cork()
+  for (let n = 0; n < 60; n++) socket.write(get('u1', `x-fill: ${'x'.repeat(5_000)}\r\n`))
+  socket.uncork()
+  await until('all answers', () => pids.length === 61)
+  t.ok(pids.every((pid) => pid === there.owner))
+})
+
+t.test('a request with `Connection: close` is sent on, and its connection closed', async (t) => {
+  const there = await away(t)
+  const socket = await dial(there.port, there.from)
+  const pids = readPids(socket)
+  socket.write(get('u1'))
+  await until('the first answer', () => pids.length === 1)
+  socket.write(get('u1', 'Connection: close\r\n'))
+  await once(socket, 'close')
+  t.strictSame(pids, [there.owner, there.owner])
+  t.equal(await moved(there), 0)
+})
+
+t.test('a connection that followed can become a WebSocket of yet another worker', async (t) => {
+  const there = await away(t, { kind: 'ws', options: { workers: 3 } })
+  let user = 0
+  let other: Reply
+  do other = await request({ port: there.port, headers: { 'x-user': `v${++user}` } })
+  while (other.pid === there.owner)
+  const socket = await dial(there.port, there.from)
+  t.teardown(() => socket.destroy())
+  const pids = readPids(socket)
+  for (let n = 1; n <= 3; n++) {
+    socket.write(get('u1'))
+    await until('an answer', () => pids.length === n)
+  }
+  t.equal(await moved(there), 1)
+  const key = Buffer.alloc(16).toString('base64')
+  socket.write(
+    get(
+      `v${user}`,
+      `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n`,
+    ),
+  )
+  await until('it is one', async () => (await moved(there)) === 2)
+  // A text frame with nothing in it, masked with zeros.
+  socket.write(Buffer.from([0x81, 0x80, 0, 0, 0, 0]))
+  await until('its answer', () => pids.length === 4)
+  t.equal(pids[3], other.pid)
+})
+
+for (const [name, options, native] of ways) {
+  t.test(`connections that follow lose no request in reloads, with ${name}`, async (t) => {
+    const there = await away(t, {
+      options: { ...options, reload: { grace: 0, spread: 0 } },
+      env: { HOLDFAST_NATIVE: native },
+    })
+    const load = { stopped: false }
+    let asked = 0
+    const clients = Array.from({ length: 12 }, async (_, n) => {
+      while (!load.stopped) {
+        const { ask, end } = client(t, { port: there.port, from: loopback(n) })
+        // Fresh connections over and over: each one moves while the workers come and go.
+        for (let i = 0; i < 3; i++, asked++) await ask()
+        end()
+      }
+    })
+    const before = asked
+    for (let n = 0; n < 3; n++) await there.balancer.reload()
+    load.stopped = true
+    await Promise.all(clients)
+    t.ok(asked > before)
+    t.ok((await moved(there)) > 0, `${await moved(there)} moved`)
+  })
+}
+
+for (const [name, options, native] of ways) {
+  t.test(`hundreds of connections follow to a busy worker at once, with ${name}`, async (t) => {
+    const there = await away(t, { options, env: { HOLDFAST_NATIVE: native } })
+    const headers = `x-fill: ${'x'.repeat(4_000)}\r\n`
+    const conversations = await Promise.all(
+      Array.from({ length: 300 }, async () => {
+        const socket = await dial(there.port, there.from)
+        t.teardown(() => socket.destroy())
+        const pids = readPids(socket)
+        socket.write(get('u1', headers))
+        return { socket, pids }
+      }),
+    )
+    const answers = () => conversations.reduce((sum, { pids }) => sum + pids.length, 0)
+    await until('all have one answer', () => answers() === 300)
+    const busy = request({ port: there.port, headers: sessionOf, path: '/block?ms=500' })
+    await until('it is busy', () => there.balancer.output().includes('busy'))
+    for (const { socket } of conversations) socket.write(get('u1', headers))
+    await busy
+    await until('all have two', () => answers() === 600)
+    t.ok(conversations.every(({ pids }) => pids.every((pid) => pid === there.owner)))
+    t.equal(await moved(there), 300)
+  })
+}
+
+t.test('a connection that is on its way to a worker that dies is answered by another one', async (t) => {
+  const there = await away(t, { options: { limits: { holdTimeout: 20_000 }, restart: { minDelay: 50 } } })
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const ask = () =>
+    plainly({ port: there.port, host: '127.0.0.1', localAddress: there.from, agent, headers: sessionOf })
+  t.match((await ask()).text, `"pid":${there.owner},`)
+  // Stopped, it takes nothing; then it is killed, and what it did not take goes to its successor.
+  process.kill(there.owner, 'SIGSTOP')
+  const second = ask()
+  await until('it is on its way', async () => (await moved(there)) === 1)
+  process.kill(there.owner, 'SIGKILL')
+  // Who looks at it next may not have heard of the death: then the answer says so.
+  const answer = await second
+  if (answer.status === 200) t.not((JSON.parse(answer.text) as Reply).pid, there.owner)
+  else t.match(answer, { status: 502, text: /^HOLDFAST_OWNER_GONE/ })
+})
