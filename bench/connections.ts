@@ -1,7 +1,7 @@
 // What does a short connection cost? Connect, one request, reset by the client; 64 at once from 2,000 addresses.
 import type { Settings } from './support/arguments.ts'
 import { compare } from './support/compare.ts'
-import { CONTENDERS, selected } from './support/contenders.ts'
+import { CONTENDERS, selected, WITH_ONE_WORKER } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
 import type { Report } from './support/report.ts'
 
@@ -10,7 +10,10 @@ const WORKERS = 2
 export async function connections(settings: Settings): Promise<Report> {
   const series = await compare(settings, {
     title: 'connections',
-    entries: selected(CONTENDERS, settings).map((contender) => ({ contender, workers: WORKERS })),
+    entries: [
+      ...selected(CONTENDERS, settings).map((contender) => ({ contender, workers: WORKERS })),
+      ...selected(WITH_ONE_WORKER, settings).map((contender) => ({ contender, workers: 1 })),
+    ],
     load: { kind: 'connections', count: settings.connections, concurrency: 64, sources: settings.quick ? 50 : 2000 },
     warmUp: Math.ceil(settings.connections * 1.5),
   })

@@ -2,19 +2,13 @@
 // bytes echoed over 64 WebSockets.
 import type { Settings } from './support/arguments.ts'
 import { compare } from './support/compare.ts'
-import { contender, named, selected } from './support/contenders.ts'
+import { named, selected, WITH_ONE_WORKER } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
 import type { Report } from './support/report.ts'
 
 const WORKERS = 2
 
 const NAMES = ['single', 'reuseport', 'kernel', 'handoff', 'cluster', 'nginx-http', 'haproxy']
-
-/** What the balancer adds shows with one worker: two processes on two cores cost more than one, whoever gives them work. */
-const WITH_ONE_WORKER = ['kernel', 'handoff'].map((name) => {
-  const one = contender(name)
-  return { ...one, name: `${name}-1`, label: `${one.label}, 1 worker` }
-})
 
 export async function requests(settings: Settings): Promise<Report> {
   const entries = [

@@ -84,6 +84,12 @@ export function contender(name: string): Contender {
   return found
 }
 
+/** What Holdfast adds shows with one worker: two processes on two cores cost more than one, whoever gives them work. */
+export const WITH_ONE_WORKER: readonly Contender[] = ['kernel', 'handoff'].map((name) => {
+  const one = contender(name)
+  return { ...one, name: `${name}-1`, label: `${one.label}, 1 worker` }
+})
+
 /** Those that the command line asks for. */
 export function selected(from: readonly Contender[], { only }: Pick<Settings, 'only'>): Contender[] {
   return from.filter(({ name }) => only?.includes(name) ?? true)

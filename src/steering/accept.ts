@@ -6,6 +6,7 @@ import { acceptor } from '../native/accept.ts'
 import type { Libc } from '../native/libc.ts'
 import { handleOf, tcpHandles, type TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted } from '../transport/transport.ts'
+import { Gathering } from './gathering.ts'
 
 /** A connection that was accepted and not read from; whoever takes it over fills in the slot and the time. */
 export interface Incoming extends Accepted {
@@ -48,14 +49,32 @@ export function acceptSockets(server: Server, accept: AcceptFunction): void {
 export function acceptHandles(server: Server, accept: AcceptFunction, libc: Libc | undefined): boolean {
   const listening = handleOf(server)
   if (typeof listening?.onconnection !== 'function' || typeof listening.getpeername !== 'function') return false
-  const below = libc === undefined ? undefined : belowNode(libc, listening.fd, accept)
-  listening.onconnection = (status, handle) => {
-    // Out of descriptors and the like: libuv has closed the connection, there is nothing to take.
-    if (status !== 0 || handle === undefined) return
-    accept(new Connection(handle, handle), below === undefined ? peerOf(handle) : below.peer(handle.fd))
-    below?.drain()
-  }
+  listening.onconnection = libc === undefined ? oneByOne(accept) : inBursts(libc, listening.fd, accept)
   return true
+}
+
+type OnConnection = NonNullable<TcpHandle['onconnection']>
+
+function oneByOne(accept: AcceptFunction): OnConnection {
+  return (status, handle) => {
+    // Out of descriptors and the like: libuv has closed the connection, there is nothing to take.
+    if (status === 0 && handle !== undefined) accept(new Connection(handle, handle), peerOf(handle))
+  }
+}
+
+function inBursts(libc: Libc, listening: number, accept: AcceptFunction): OnConnection {
+  const below = belowNode(libc, listening, accept)
+  const gathering = new Gathering()
+  /** Nobody ever changes it: it is only there to be waited for. */
+  const nothing = new Int32Array(new SharedArrayBuffer(4))
+  return (status, handle) => {
+    if (status !== 0 || handle === undefined) return
+    const pause = gathering.before(performance.now())
+    // Timers are too coarse, and all that this process does is to pass on what gathers here.
+    if (pause > 0) Atomics.wait(nothing, 0, 0, pause)
+    accept(new Connection(handle, handle), below.peer(handle.fd))
+    gathering.after(performance.now(), 1 + below.drain())
+  }
 }
 
 /** Takes all that is queued on a socket that is about to be closed. */
@@ -77,13 +96,15 @@ function belowNode(libc: Libc, listening: number, accept: AcceptFunction) {
     peer(fd: number): Buffer | undefined {
       return libc.getpeername(fd, peer.bytes, peer.length()) === 0 ? peer.address() : undefined
     },
-    drain(most = BURST): void {
+    /** @returns how many there were */
+    drain(most = BURST): number {
       for (let i = 0; i < most; i++) {
         const fd = next(listening)
         // Nobody else waits, or an error that libuv will meet and handle at its next accept.
-        if (fd < 0) return
+        if (fd < 0) return i
         accept(new BareConnection(fd, bare), peer.address())
       }
+      return most
     },
   }
 }
