@@ -55,7 +55,7 @@ async function serve(server: Server): Promise<void> {
   const seat = await hello()
   const incoming = intake(seat)
   // A session of Socket.IO waits for nobody: its worker is there, or it is no more.
-  await sessionLayer({ session: [], limits: { holdTimeout: 0 } }, seat).open(server)
+  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, seat).open(server)
   incoming.attach(server, () => {
     lifecycle.isDraining = true
     postToPrimary({ type: 'leave', reason: 'server.close()' })

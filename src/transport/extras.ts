@@ -9,23 +9,27 @@ export interface Extras {
   moved?: Moved | undefined
 }
 
-/**
- * How another worker sent it here. 'settled': the first request on it is of a session here, whatever else it seems;
- * 'open': each request on it is looked at.
- */
-export type Moved = 'settled' | 'open'
+/** How another worker sent it here. */
+export interface Moved {
+  /** Id of that worker, to which the client's address had led. */
+  from: number
+  /** Whether the first request on it is of a session here, whatever else it seems; else each one is looked at. */
+  settled: boolean
+}
 
 /** The most that can travel with one descriptor, packed. */
 export const MAX_EXTRAS = 60_000
 
 const LENGTH = 2
 
-/** [moved u8: 1 settled, 2 open][length of the header u16], then the header, then the head. */
-const FIXED = 1 + LENGTH
+/** [moved u8: 1 settled, 2 not][from u8][length of the header u16], then the header, then the head. */
+const FIXED = 2 + LENGTH
 
 export function packExtras({ header = EMPTY, head = EMPTY, moved }: Extras): Buffer {
-  const fixed = Buffer.from([codeOf(moved), 0, 0])
-  fixed.writeUInt16LE(header.length, 1)
+  const fixed = Buffer.alloc(FIXED)
+  if (moved !== undefined) fixed[0] = moved.settled ? SETTLED : OPEN
+  fixed[1] = moved?.from ?? 0
+  fixed.writeUInt16LE(header.length, 2)
   return Buffer.concat([fixed, header, head])
 }
 
@@ -34,25 +38,16 @@ const EMPTY = Buffer.alloc(0)
 const SETTLED = 1
 const OPEN = 2
 
-function codeOf(moved: Moved | undefined): number {
-  if (moved === undefined) return 0
-  return moved === 'settled' ? SETTLED : OPEN
-}
-
-function movedOf(code: number | undefined): Moved | undefined {
-  if (code === SETTLED) return 'settled'
-  return code === OPEN ? 'open' : undefined
-}
-
 /** The same for somebody else than the worker that it was meant for, which is gone. */
 export function opened(packed: Buffer): Buffer {
   return Buffer.concat([Buffer.from([OPEN]), packed.subarray(1)])
 }
 
 export function unpackExtras(packed: Buffer): Extras {
-  const end = FIXED + packed.readUInt16LE(1)
+  const [code, from = 0] = packed
+  const end = FIXED + packed.readUInt16LE(2)
   return {
-    moved: movedOf(packed[0]),
+    moved: code === SETTLED || code === OPEN ? { settled: code === SETTLED, from } : undefined,
     header: end > FIXED ? packed.subarray(FIXED, end) : undefined,
     head: packed.length > end ? packed.subarray(end) : undefined,
   }

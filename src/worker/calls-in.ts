@@ -3,7 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { CallHead } from './calls-out.ts'
 import { CallSocket } from './call-socket.ts'
-import type { Emit } from './target.ts'
+import type { Emit, Mark } from './target.ts'
 import { FRAME, Trunk } from './trunk.ts'
 import { presentOnce } from './visitor.ts'
 
@@ -14,17 +14,25 @@ interface Call {
   unread: number
 }
 
+export interface CallTarget {
+  server: Server
+  /** Tells the application's server of a request, as it is. */
+  emit: Emit
+  mark: Mark
+}
+
 /** The calls of one other process. */
 export class CallsIn {
   readonly #trunk: Trunk
   readonly #server: Server
   readonly #emit: Emit
+  readonly #mark: Mark
   readonly #calls = new Map<number, Call>()
 
-  /** @param emit - tells the application's server of a request, as it is */
-  constructor(socket: Socket, head: Buffer, server: Server, emit: Emit, onclose: () => void) {
+  constructor(socket: Socket, head: Buffer, { server, emit, mark }: CallTarget, onclose: () => void) {
     this.#server = server
     this.#emit = emit
+    this.#mark = mark
     socket.unref()
     // Read in a turn of its own: the application may throw.
     if (head.length > 0) socket.unshift(head)
@@ -77,6 +85,7 @@ export class CallsIn {
     const response = new ServerResponse(request)
     response.shouldKeepAlive &&= head.keepAlive
     response.assignSocket(socket as never)
+    if (head.free) this.#mark(request, response)
     const isAsked = head.event === 'checkContinue' && this.#server.listenerCount('checkContinue') > 0
     // As Node's server does it for its connections. Expecting: an answer other than 100 ends the connection, because the
     // client may or may not send the body.

@@ -16,6 +16,8 @@ export interface CallHead {
   /** Whether the client's connection stays open after the answer. */
   keepAlive: boolean
   visitor: string
+  /** It is of no session yet. */
+  free: boolean
 }
 
 export interface CallEvents {
@@ -73,7 +75,7 @@ export class CallsOut {
     })
   }
 
-  make(request: IncomingMessage, response: ServerResponse, event: string, events: CallEvents): void {
+  make(request: IncomingMessage, response: ServerResponse, event: string, free: boolean, events: CallEvents): void {
     if (this.#isClosed) return events.absent()
     const id = (this.#last = (this.#last + 1) >>> 0)
     const { headers } = request
@@ -90,6 +92,7 @@ export class CallsOut {
       // Node closes a connection that has had the most requests it may have (`server.maxRequestsPerSocket`).
       keepAlive: response.shouldKeepAlive && Reflect.get(response, 'maxRequestsOnConnectionReached') !== true,
       visitor: introduce(request.socket),
+      free,
     }
     this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
     // Not before anybody is there: who was never reached leaves the request as it is, for whoever serves it then.

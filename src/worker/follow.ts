@@ -38,6 +38,8 @@ export function followNext(server: Server, request: IncomingMessage, peer: Peer,
   const parser = Reflect.get(socket, 'parser') as Parser | null | undefined
   const own = parser?.onIncoming
   if (!parser || typeof own !== 'function' || typeof speakHttp !== 'function') return
+  // Where there is a limit its requests are counted here.
+  if (Number(Reflect.get(server, 'maxRequestsPerSocket')) > 0) return
   if (shared.has(socket) || movedOf(socket) !== undefined || !isMovable(socket)) return
   parser.onIncoming = (next, keepAlive) => {
     parser.onIncoming = own
@@ -64,6 +66,7 @@ function isAlone({ headers, socket, upgrade }: Upgradable): boolean {
 /**
  * Gives away the connection of a request that {@link followNext} has picked, which Node then tells as an upgrade.
  *
+ * @param from - id of this worker
  * @returns whether it had: else it is a real one, and nothing has happened
  */
 export function follow(
@@ -71,12 +74,13 @@ export function follow(
   request: IncomingMessage,
   socket: Socket,
   head: Buffer,
+  from: number,
   counters: { moved: number },
 ): boolean {
   const peer = followers.get(request)
   if (peer === undefined) return false
   server.off('upgrade', ignore)
-  if (move(request, socket, head, peer, 'open')) counters.moved++
+  if (move(request, socket, head, peer, { settled: false, from })) counters.moved++
   else stay(server, request, socket, head)
   return true
 }

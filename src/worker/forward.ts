@@ -17,7 +17,7 @@ export function forwardRequest(
   event: string,
   forwarding: Forwarding,
 ): void {
-  const { peer, folder, counters, absent } = forwarding
+  const { peer, folder, counters, absent, free = false } = forwarding
   counters.forwarded++
   if (lifecycle.isDraining) response.shouldKeepAlive = false
   // The answer to a stream of HTTP/2 is not made of bytes that can be passed on.
@@ -28,7 +28,7 @@ export function forwardRequest(
     trunk = new CallsOut(doorOf(folder, instance), () => trunks.delete(instance))
     trunks.set(instance, trunk)
   }
-  trunk.make(request, response, event, {
+  trunk.make(request, response, event, free, {
     absent,
     gone: (reason) => answerGone(response, peer, reason, counters),
     broken: () => counters.failed++,

@@ -11,6 +11,8 @@ export interface Forwarding {
   counters: ForwardCounters
   /** The worker was never reached, and nothing was sent. */
   absent: () => void
+  /** It is of no session, and goes to the worker of its client's address. */
+  free?: boolean
 }
 
 export interface ForwardCounters {

@@ -1,14 +1,12 @@
 // The cookie that names the worker which saw a client first.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { SessionRule } from '../options.ts'
 import { pairs } from './forward-headers.ts'
+import type { Mark } from './target.ts'
 
-/** @returns marks an answer; does nothing where no rule asks for it */
-export function marker(
-  rules: readonly SessionRule[],
-  value: () => string,
-): (request: IncomingMessage, response: ServerResponse) => void {
+/** @returns does nothing where no rule asks for it */
+export function marker(rules: readonly SessionRule[], value: () => string): Mark {
   const rule = rules.find((one) => typeof one === 'object' && 'cookie' in one && one.set !== false)
   if (typeof rule !== 'object' || !('cookie' in rule)) return () => {}
   const { cookie } = rule

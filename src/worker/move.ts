@@ -28,7 +28,6 @@ export function isMovable(socket: Socket): boolean {
 /**
  * Gives the socket away.
  *
- * @param moved - whether its other requests are of that process too: nothing but an upgrade is sure of that
  * @returns false where it can not be given: TLS ends in this process, or too much was read. Then nothing has changed.
  */
 export function move(

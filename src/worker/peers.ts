@@ -10,6 +10,7 @@ export type Whose = 'mine' | 'free' | 'away' | Peer
 
 interface Waiting {
   request: SessionRequest
+  from: number | undefined
   done: (whose: Exclude<Whose, 'away'>) => void
 }
 
@@ -51,9 +52,10 @@ export class Peers {
     if (this.#serving.get(worker)?.instance === instance) this.#serving.delete(worker)
   }
 
-  whose(request: SessionRequest): Whose {
+  /** @param from - of a connection that came from another worker: who serves on it what is of no session */
+  whose(request: SessionRequest, from?: number): Whose {
     const owner = sessionOwner(request, this.#rules)
-    if (owner === undefined) return 'free'
+    if (owner === undefined) return from === undefined ? 'free' : this.#home(from)
     if (owner.type === 'process' && owner.mark.instance === this.#me.instance) return 'mine'
     if (owner.type !== 'process') return this.#serves(owner.type === 'worker' ? owner.worker : this.#ownerOf(owner.key))
     // Of a process that is gone, or of somebody else's making: the application gives its normal answer.
@@ -64,9 +66,10 @@ export class Peers {
    * Calls back when the worker that was away is back, or another has its slots, or when it has taken too long. A new
    * connection waits for its worker in the same way.
    */
-  wait(request: SessionRequest, done: Waiting['done']): void {
+  wait(request: SessionRequest, from: number | undefined, done: Waiting['done']): void {
     const waiting: Waiting = {
       request,
+      from,
       done: (whose) => {
         clearTimeout(timer)
         this.#waiting.delete(waiting)
@@ -77,9 +80,14 @@ export class Peers {
     const timer = setTimeout(() => waiting.done('free'), this.#patience)
   }
 
-  #retry({ request, done }: Waiting): void {
-    const whose = this.whose(request)
+  #retry({ request, from, done }: Waiting): void {
+    const whose = this.whose(request, from)
     if (whose !== 'away') done(whose)
+  }
+
+  #home(worker: number): Whose {
+    const whose = this.#serves(worker)
+    return whose === 'mine' ? 'free' : whose
   }
 
   #serves(worker: number): Whose {

@@ -5,7 +5,7 @@ import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Drain } from '../protocol.ts'
 import { CallsIn } from './calls-in.ts'
-import type { Emit } from './target.ts'
+import type { Emit, Mark } from './target.ts'
 import { TRUNK } from './trunk.ts'
 import { present } from './visitor.ts'
 
@@ -43,6 +43,7 @@ export function doorOf(folder: string, instance: number): string {
  * Opens it.
  *
  * @param server - the application's, which gets the requests as if they had come in there
+ * @param mark - for the answers to those of no session
  * @throws Error when the folder can not be made, or is not ours
  */
 export async function openPrivateDoor(
@@ -50,6 +51,7 @@ export async function openPrivateDoor(
   instance: number,
   server: Server,
   emit: Emit,
+  mark: Mark,
 ): Promise<PrivateDoor> {
   const path = doorOf(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
@@ -84,7 +86,7 @@ export async function openPrivateDoor(
         lastAt = performance.now()
         return emit(event, ...args)
       }
-      const trunk = new CallsIn(socket, head, server, heard, () => trunks.delete(trunk))
+      const trunk = new CallsIn(socket, head, { server, emit: heard, mark }, () => trunks.delete(trunk))
       trunks.add(trunk)
       // It was on its way here before the door was closed.
       if (isClosing) trunk.finish()

@@ -8,19 +8,22 @@ import { forwardUpgrade } from './forward-upgrade.ts'
 import type { ForwardCounters } from './forwarding.ts'
 import { move, movedOf } from './move.ts'
 import type { Peers, Whose } from './peers.ts'
-import type { Emit } from './target.ts'
+import type { Emit, Mark } from './target.ts'
 
 /** Serves a request whose owner is known. `again`: it is not there any more. */
 type Serve = (whose: Exclude<Whose, 'away'>, again: () => void) => boolean
 
 export interface RerouteOptions {
   peers: Peers
+  /** This process as a worker; a spare becomes another one. */
+  me: { readonly worker: number }
+  /** Whether the client's address decides where a request of no session goes. */
+  byAddress: boolean
   /** Of the private doors. */
   folder: string
   /** The application server's own. */
   emit: Emit
-  /** Marks the answer to a request of no session, so that the next one comes here. */
-  mark: (request: IncomingMessage, response: ServerResponse) => void
+  mark: Mark
   counters: RerouteCounters
 }
 
@@ -30,12 +33,18 @@ export interface RerouteCounters extends ForwardCounters {
 }
 
 /** What is emitted in place of the server's own events, before any listener of the application hears of them. */
-export function reroute(server: Server, { emit, peers, folder, mark, counters }: RerouteOptions): void {
+export function reroute(server: Server, options: RerouteOptions): void {
+  const { emit, peers, me, byAddress, folder, mark, counters } = options
+
+  /** The worker whose address the client has, where that is not this one. */
+  const fromOf = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
+
   const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse): boolean =>
     find(request, (whose, again) => {
       if (typeof whose === 'object') {
         followNext(server, request, whose, peers)
-        forwardRequest(request, response, event, { peer: whose, folder, counters, absent: again })
+        const free = fromOf(request.socket) !== undefined && peers.whose(request) === 'free'
+        forwardRequest(request, response, event, { peer: whose, folder, counters, absent: again, free })
         return true
       }
       if (whose === 'free') mark(request, response)
@@ -43,11 +52,12 @@ export function reroute(server: Server, { emit, peers, folder, mark, counters }:
     })
 
   const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): boolean => {
-    if (follow(server, request, socket, head, counters)) return true
-    if (movedOf(socket) === 'settled') return emit('upgrade', request, socket, head)
+    if (follow(server, request, socket, head, me.worker, counters)) return true
+    if (movedOf(socket)?.settled === true) return emit('upgrade', request, socket, head)
     return find(request, (whose, again) => {
       if (typeof whose !== 'object') return emit('upgrade', request, socket, head)
-      if (!whose.draining && move(request, socket, head, whose, 'settled')) counters.moved++
+      const moved = { settled: true, from: fromOf(socket) ?? me.worker }
+      if (!whose.draining && move(request, socket, head, whose, moved)) counters.moved++
       else forwardUpgrade(server, request, socket, head, { peer: whose, folder, counters, absent: again })
       return true
     })
@@ -60,12 +70,13 @@ export function reroute(server: Server, { emit, peers, folder, mark, counters }:
         if (typeof whose === 'object') peers.lost(whose)
         find(request, serve)
       })
-    const whose = peers.whose(request)
-    if (whose !== 'away') return found(whose)
     const { socket } = request
+    const from = fromOf(socket)
+    const whose = peers.whose(request, from)
+    if (whose !== 'away') return found(whose)
     // Nobody else listens to the socket of an upgrade yet.
     socket.on('error', ignore)
-    peers.wait(request, (late) => {
+    peers.wait(request, from, (late) => {
       socket.off('error', ignore)
       // Who has hung up meanwhile needs nothing.
       if (!socket.destroyed) found(late)

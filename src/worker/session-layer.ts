@@ -15,6 +15,7 @@ import { reroute, type RerouteCounters } from './reroute.ts'
 
 export interface SessionSettings {
   session: Settings['session']
+  balance: Settings['balance']
   limits: Pick<Settings['limits'], 'holdTimeout'>
 }
 
@@ -32,7 +33,7 @@ export interface SessionLayer {
 }
 
 /** What the application keeps by itself comes before the rules of the options. */
-export function sessionLayer({ session, limits }: SessionSettings, seat: Seat): SessionLayer {
+export function sessionLayer({ session, balance, limits }: SessionSettings, seat: Seat): SessionLayer {
   const rules = [...lifecycle.rules, ...session.map(guarded)]
   const me = { worker: seat.id, instance: seat.instance }
   const peers = new Peers(rules, me, limits.holdTimeout)
@@ -61,11 +62,13 @@ export function sessionLayer({ session, limits }: SessionSettings, seat: Seat): 
       throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
     }
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
-    const door = await openPrivateDoor(seat.folder, me.instance, server, emit)
+    const mark = marker(rules, () => peers.mark())
+    const door = await openPrivateDoor(seat.folder, me.instance, server, emit, mark)
     finish = (how) => door.finish(how, () => postToPrimary({ type: 'unreachable' }))
     lifecycle.sid = () => peers.sid()
-    const mark = marker(rules, () => peers.mark())
-    reroute(server, { peers, folder: seat.folder, emit, mark, counters })
+    // Connections of HTTP/2 never move.
+    const byAddress = balance === 'address' && !isHttp2(server)
+    reroute(server, { peers, me, byAddress, folder: seat.folder, emit, mark, counters })
     postToPrimary({ type: 'reachable' })
     // Without the primary there is nobody else either.
     if (process.connected) await knows
@@ -82,7 +85,11 @@ export function sessionLayer({ session, limits }: SessionSettings, seat: Seat): 
   }
 }
 
-/** http2 servers are plain or TLS servers that know sessions. */
 function isHttp(server: Server): boolean {
-  return server instanceof HttpServer || server instanceof HttpsServer || 'updateSettings' in server
+  return server instanceof HttpServer || server instanceof HttpsServer || isHttp2(server)
+}
+
+/** They are plain or TLS servers that know sessions. */
+function isHttp2(server: Server): boolean {
+  return 'updateSettings' in server
 }

@@ -1,4 +1,5 @@
 // What the application gives: a server, or a function that makes one.
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
 
@@ -15,3 +16,6 @@ export async function resolveTarget(target: Target): Promise<Server> {
   if (server instanceof Server) return server
   throw new StickyError('HOLDFAST_BAD_TARGET', 'return the http, https, http2, tls or net server from it')
 }
+
+/** Marks the answer to a request of no session, so that the next one comes here. */
+export type Mark = (request: IncomingMessage, response: ServerResponse) => void

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import t, { type Test } from 'tap'
+import { startBalancer } from '../support/balancer.ts'
 import { away, sessionOf, type Away } from '../support/away.ts'
 import { dial, loopback, request, until, type Reply } from '../support/clients.ts'
 
@@ -33,9 +34,10 @@ function client(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
 
 const moved = async ({ balancer }: Away) => (await balancer.status()).connections.moved
 
-async function plainly(options: http.RequestOptions): Promise<{ status: number | undefined; text: string }> {
+async function plainly(options: http.RequestOptions) {
   const [answer] = (await once(http.get(options), 'response')) as [http.IncomingMessage]
-  return { status: answer.statusCode, text: (await answer.toArray()).join('') }
+  const cookie = answer.headers['set-cookie']?.[0]
+  return { status: answer.statusCode, text: (await answer.toArray()).join(''), cookie }
 }
 
 /** Answers of a raw connection: the process of each, in the order of coming. */
@@ -51,6 +53,15 @@ function readPids(socket: net.Socket): number[] {
   })
   return pids
 }
+
+const upgrade = (user: string) =>
+  get(
+    user,
+    `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n`,
+  )
+
+/** A WebSocket's text frame with nothing in it, masked with zeros. */
+const EMPTY_TEXT = Buffer.from([0x81, 0x80, 0, 0, 0, 0])
 
 const get = (user: string, more = '') => `GET / HTTP/1.1\r\nHost: a\r\nx-user: ${user}\r\n${more}\r\n`
 
@@ -163,18 +174,57 @@ t.test('a connection that followed can become a WebSocket of yet another worker'
     await until('an answer', () => pids.length === n)
   }
   t.equal(await moved(there), 1)
-  const key = Buffer.alloc(16).toString('base64')
-  socket.write(
-    get(
-      `v${user}`,
-      `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n`,
-    ),
-  )
+  socket.write(upgrade(`v${user}`))
   await until('it is one', async () => (await moved(there)) === 2)
-  // A text frame with nothing in it, masked with zeros.
-  socket.write(Buffer.from([0x81, 0x80, 0, 0, 0, 0]))
+  socket.write(EMPTY_TEXT)
   await until('its answer', () => pids.length === 4)
   t.equal(pids[3], other.pid)
+})
+
+t.test(
+  'what is of no session is served where its address leads, also after the connection has followed one',
+  async (t) => {
+    const there = await away(t, { kind: 'ws' })
+    const home = await request({ port: there.port, from: there.from })
+    const { ask } = client(t, there)
+    for (let n = 0; n < 3; n++) t.match(await ask(), { pid: there.owner })
+    t.equal(await moved(there), 1)
+    for (let n = 0; n < 3; n++) t.match(await ask({ headers: { 'x-user': '' } }), { pid: home.pid })
+    t.match(await ask(), { pid: there.owner }, 'and the session where it was')
+
+    const socket = await dial(there.port, there.from)
+    t.teardown(() => socket.destroy())
+    const pids = readPids(socket)
+    for (let n = 1; n <= 3; n++) {
+      socket.write(get('u1'))
+      await until('an answer', () => pids.length === n)
+    }
+    socket.write(upgrade(''))
+    await until('it has gone home', async () => (await moved(there)) === 3)
+    socket.write(EMPTY_TEXT)
+    await until('its answer', () => pids.length === 4)
+    t.equal(pids[3], home.pid, 'a WebSocket too')
+  },
+)
+
+t.test('a client without our cookie gets one for the worker of its address, on such a connection too', async (t) => {
+  const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } } })
+  const { port } = balancer
+  const first = await plainly({ port, host: '127.0.0.1', localAddress: loopback(1), agent: false })
+  const { worker } = JSON.parse(first.text) as Reply
+  const cookie = first.cookie!.split(';')[0]!
+  let n = 1
+  while ((await balancer.explain(loopback(n))).worker === worker) n++
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const visit = (headers: http.OutgoingHttpHeaders) =>
+    plainly({ port, host: '127.0.0.1', localAddress: loopback(n), agent, headers })
+  for (let round = 0; round < 3; round++) t.match(JSON.parse((await visit({ cookie })).text), { worker })
+  t.match((await balancer.status()).connections, { moved: 1 })
+  const fresh = await visit({})
+  t.match(JSON.parse(fresh.text), { worker: 1 - worker })
+  t.match(fresh.cookie, /^seat=/)
+  t.match(JSON.parse((await visit({ cookie: fresh.cookie!.split(';')[0] })).text), { worker: 1 - worker })
 })
 
 for (const [name, options, native] of ways) {
