@@ -2,6 +2,7 @@
 import { serialize } from 'node:v8'
 import { Reader } from '../option-reader.ts'
 import type { RedisTarget } from './redis-client.ts'
+import { isRedisUrl, redisOfEnvironment, withoutPassword } from './redis-url.ts'
 
 /**
  * The way that broadcasts take between workers.
@@ -52,7 +53,7 @@ export function readAttachOptions(options: AttachOptions | undefined): Way {
   const hasHistory = read.raw('history') !== undefined
   read.done()
 
-  const redis = given ?? (process.env['REDIS_URL'] || undefined)
+  const redis = given ?? (choice === 'ipc' ? undefined : redisOfEnvironment())
   const source = given === undefined ? 'REDIS_URL is' : 'the redis option is'
   const adapter = choice === 'auto' ? (redis === undefined || redis === false ? 'ipc' : 'redis') : choice
   if (hasHistory && adapter !== 'redis-streams') {
@@ -82,10 +83,14 @@ const chosen = 'the adapter option is set'
 function readRedis(read: Reader): RedisTarget | false | undefined {
   const value = read.raw('redis')
   if (value === undefined || value === false) return value
-  if (typeof value === 'string' && /^rediss?:\/\/|^\//.test(value)) return value
+  if (typeof value === 'string' && isRedisUrl(value)) return value
   const wrong = (expected: string, write: string, got: unknown) => read.wrong('redis', TypeError, expected, write, got)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw wrong('false, a URL that starts with redis://, or an object', "'redis://127.0.0.1:6379'", value)
+    throw wrong(
+      'false, a URL that starts with redis://, or an object',
+      "'redis://127.0.0.1:6379'",
+      typeof value === 'string' ? withoutPassword(value) : value,
+    )
   }
   const { cluster, sentinels, name, keyPrefix, duplicate } = value as Record<string, unknown>
   // The connections that are needed behave differently while Redis is away, so they are made here.

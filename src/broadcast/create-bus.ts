@@ -6,7 +6,8 @@ import type { Bus } from './bus.ts'
 import { openIpc, readIpc, type IpcBusOptions } from './ipc-bus.ts'
 import { openLocal } from './local-bus.ts'
 import { openRedis } from './redis-bus.ts'
-import { isRedisUrl, readRedis, type RedisBusOptions, type RedisSettings } from './redis-settings.ts'
+import { readRedis, type RedisBusOptions, type RedisSettings } from './redis-settings.ts'
+import { isRedisUrl, redisOfEnvironment, withoutPassword } from './redis-url.ts'
 
 /** Options of {@link createBus}. */
 export interface BusOptions extends IpcBusOptions {
@@ -59,15 +60,18 @@ function readRedisOption(
   const some = (options: unknown, reason: string) => {
     return { settings: readRedis(new Reader('redis', { maxBuffered, ...(options as object) })), reason }
   }
-  if (typeof value === 'string' && isRedisUrl(value)) return some({ url: value }, 'the redis option is set')
+  const isText = typeof value === 'string'
+  if (isText && isRedisUrl(value)) return some({ url: value }, 'the redis option is set')
   if (typeof value === 'object' && value !== null) return some(value, 'the redis option is set')
   if (value !== undefined && value !== false) {
     const expected = 'false, options or a URL that starts with redis://'
-    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", value)
+    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", isText ? withoutPassword(value) : value)
   }
   if (which === 'redis') return some({}, 'the bus option says so')
   if (value === false) return none('the redis option is false')
-  return process.env['REDIS_URL'] ? some({}, 'REDIS_URL is set') : none('REDIS_URL is not set')
+  // An option says that it is not to be through Redis.
+  if (which !== 'auto') return none('')
+  return redisOfEnvironment() === undefined ? none('REDIS_URL is not set') : some({}, 'REDIS_URL is set')
 }
 
 /**

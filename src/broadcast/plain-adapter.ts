@@ -1,6 +1,7 @@
 // Socket.IO's classic adapter over Redis writes JSON of what the application has in `socket.data`, of what it says to other
 // servers and of what it answers them; and JSON that throws there would end the worker. So it gets plain data.
 import { plain } from './plain.ts'
+import { countSafely } from './server-count.ts'
 
 /** The adapter, as far as it matters here; most of it is private to the type of its package. */
 interface ClassicAdapter {
@@ -41,6 +42,7 @@ export function plainAdapter(classic: unknown): new (...args: unknown[]) => obje
     constructor(...args: unknown[]) {
       super(...args)
       answerPlainly(this.nsp)
+      countSafely(this)
     }
 
     /** The question for sockets is answered here, because nothing of the adapter comes between `socket.data` and JSON. */

@@ -5,6 +5,7 @@ import { requireOptional } from './optional.ts'
 import { givePlain } from './plain.ts'
 import { plainAdapter } from './plain-adapter.ts'
 import type { RedisPair } from './redis-pair.ts'
+import { countSafely } from './server-count.ts'
 
 /**
  * @param sharded - over the sharded kind of Redis 7, with a channel per room, so that a worker gets only what its rooms do
@@ -33,6 +34,7 @@ export function redisAdapter(
     const adapter = create(namespace)
     givePlain(adapter, 'doPublish', 0)
     givePlain(adapter, 'doPublishResponse', 1)
+    countSafely(adapter)
     return adapter
   }
 }

@@ -2,6 +2,7 @@
 import type { Reader } from '../option-reader.ts'
 import type { RedisSource } from './bus-clients.ts'
 import { MAX_BUFFERED } from './record-queue.ts'
+import { isRedisUrl, redisOfEnvironment, withoutPassword } from './redis-url.ts'
 
 /** A Redis or Cluster of ioredis. */
 export interface RedisClientLike {
@@ -57,8 +58,7 @@ export function readRedis(read: Reader): RedisSettings {
   if (given !== undefined && client !== undefined) {
     throw read.wrong('url', TypeError, 'nothing beside client', 'undefined', given)
   }
-  const url =
-    given ?? (client === undefined && options === undefined ? process.env['REDIS_URL'] || undefined : undefined)
+  const url = given ?? (client === undefined && options === undefined ? redisOfEnvironment() : undefined)
   if (url === undefined && client === undefined && options === undefined) {
     throw read.wrong('url', TypeError, 'a URL, as REDIS_URL is not set', "'redis://127.0.0.1:6379'", url)
   }
@@ -68,12 +68,13 @@ export function readRedis(read: Reader): RedisSettings {
 function readUrl(read: Reader): string | undefined {
   const url = read.string('url')
   if (url === undefined || isRedisUrl(url)) return url
-  throw read.wrong('url', TypeError, 'a URL that starts with redis://', "'redis://127.0.0.1:6379'", url)
-}
-
-/** Also the path of a Unix socket. */
-export function isRedisUrl(text: string): boolean {
-  return /^rediss?:\/\/|^\//.test(text)
+  throw read.wrong(
+    'url',
+    TypeError,
+    'a URL that starts with redis://',
+    "'redis://127.0.0.1:6379'",
+    withoutPassword(url),
+  )
 }
 
 function readOptions(read: Reader): object | undefined {

@@ -6,6 +6,7 @@ import { keepSessions, type RecoveringAdapter } from './kept-sessions.ts'
 import { requireOptional } from './optional.ts'
 import { givePlain } from './plain.ts'
 import { oneAfterTheOther, replace, type RedisPair } from './redis-pair.ts'
+import { countSafely } from './server-count.ts'
 
 /** Milliseconds until a read that failed is tried again. */
 const RETRY_DELAY = 1_000
@@ -54,6 +55,7 @@ export function streamsAdapter(pair: RedisPair, channelPrefix: string, history: 
     givePlain(adapter, 'doPublish', 0)
     givePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
     givePlain(adapter, 'persistSession', 0, MAX_DEPTH)
+    countSafely(adapter)
     keepSessions(adapter as unknown as RecoveringAdapter, pair, channelPrefix)
     return adapter
   }

@@ -59,7 +59,7 @@ t.test('what makes no sense is refused with what to write instead', async (t) =>
   refused({ adapter: 'ipc', redis: url }, /adapter: expected one that uses Redis with the redis option, got 'ipc'/)
   refused({ adapter: 'redis', redis: url, history: 5 }, /adapter: expected redis-streams with history, got 'redis'/)
   refused({ adapter: 'redis-streams', redis: url, history: 0 }, /history: expected an integer from 1 to/)
-  for (const redis of ['localhost:6379', 'http://a', 6379, [], null, true]) {
+  for (const redis of ['localhost:6379', 'http://a', 'redis://127.0.0.1:99999', 6379, [], null, true]) {
     refused({ redis }, /redis: expected false, a URL that starts with redis:\/\/, or an object, got .*; write/)
   }
   refused({ redis: { cluster: [] } }, /redis: expected nodes of the Cluster in cluster, got \[\]/)

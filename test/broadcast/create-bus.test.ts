@@ -110,3 +110,34 @@ t.test('what can not be right is said at once', async (t) => {
   wrong(/add: expected an integer, got 0.5/, () => bus.counter('hits').add(0.5))
   t.match(bus.status(), { published: 0 })
 })
+
+t.test('a Redis that can not be one is refused at once, and its password is not shown', async (t) => {
+  const before = process.env['REDIS_URL']
+  t.teardown(() => restore(before))
+  const environment = { message: /^environment variable REDIS_URL: expected a URL that starts with redis:\/\/, got '/ }
+  for (const url of ['nonsense', 'http://x', 'redis://127.0.0.1:99999', 'redis://me:secret@127.0.0.1:99999']) {
+    process.env['REDIS_URL'] = url
+    for (const open of [() => createBus(), () => createBus({ bus: 'redis' }), () => redisBus()]) {
+      t.throws(open, { ...environment, code: 'HOLDFAST_BAD_OPTION' }, url)
+    }
+    for (const open of [() => createBus({ redis: url }), () => redisBus({ url }), () => createBus()]) {
+      t.notMatch(messageOf(open), 'secret')
+    }
+    t.match(createBus({ redis: false }), { kind: 'local' })
+    t.match(createBus({ bus: 'local' }), { kind: 'local' })
+  }
+})
+
+function messageOf(act: () => unknown): string {
+  try {
+    act()
+    return 'nothing was thrown'
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+function restore(url: string | undefined): void {
+  if (url === undefined) delete process.env['REDIS_URL']
+  else process.env['REDIS_URL'] = url
+}

@@ -35,6 +35,10 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams', 'bridge'] as c
         t.notMatch(await asked.then(() => 'answered', String), /answered|timed out/, 'at once, and not after a time')
       }
     }
+    for (const one of [a, early]) {
+      const asked = one.call('namespace', ['timeout', 300], ['emitWithAck', 'nobody answers'])
+      await t.rejects(asked, /timed out/, 'clients are asked all the same')
+    }
     t.strictSame(heard('from 0')[2], before[2], 'the other host hears nothing')
     await until('what is lost is counted', async () => (await states()).every(({ lost }) => lost > 20))
 
