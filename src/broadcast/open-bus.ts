@@ -41,7 +41,8 @@ export function openBus(hub: Hub, reason: string): Bus {
     checkName('counter', name)
     return {
       add(n = 1) {
-        if (!Number.isSafeInteger(n)) throw misuse(TypeError, `add: expected an integer, got ${show(n)}; write add(1)`)
+        if (!Number.isSafeInteger(n))
+          throw misuse(TypeError, `add: expected an integer of at most 2 ** 53 - 1, got ${show(n)}; write add(1)`)
         if (closing === undefined) hub.add(name, n)
       },
       async read() {
