@@ -4,7 +4,8 @@
 // Where a rule is about what runs, it says so with `dependencyTypesNot: ['type-only']`.
 
 /** No I/O, no clock, no process: what goes in decides what comes out. */
-const pure = '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|breaker|health|memory|recycle)[.]ts$)'
+const pure =
+  '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|breaker|health|memory|recycle|worker-state)[.]ts$)'
 
 /** What the package exports (and its command): for others to import, not for the house itself. */
 const faces = '^src/(index|broadcast|compat|socket-io|cli)[.]ts$'

@@ -5,13 +5,13 @@ import type { BridgeStatus } from './broadcast/bridge.ts'
 import type { StickyError } from './errors.ts'
 import type { Address, Beat, Drain } from './protocol.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
-import type { WorkerState } from './supervisor/worker-process.ts'
+import type { WorkerState } from './supervisor/worker-state.ts'
 
 export type { BusRelayStatus } from './broadcast/bus-relay.ts'
 export type { Address, Beat, Drain } from './protocol.ts'
 export type { BridgeStatus } from './broadcast/bridge.ts'
 export type { CloseReason, SteeringCounters } from './steering/steering.ts'
-export type { WorkerState } from './supervisor/worker-process.ts'
+export type { WorkerState } from './supervisor/worker-state.ts'
 
 /** What both roles have. */
 interface StickyCommon extends AsyncDisposable {

@@ -3,7 +3,8 @@ import type { Settings } from '../settings.ts'
 import type { StartOutput } from './stderr.ts'
 import type { Program } from './program.ts'
 import type { WorkerExit } from './worker-exit.ts'
-import { WorkerProcess, type WorkerState } from './worker-process.ts'
+import { WorkerProcess } from './worker-process.ts'
+import type { WorkerState } from './worker-state.ts'
 
 export interface LaunchEvents {
   ready(worker: WorkerProcess): void

@@ -12,7 +12,8 @@ import { treatment } from './treatment.ts'
 import { Watch } from './watch.ts'
 import type { Program } from './program.ts'
 import type { WorkerExit } from './worker-exit.ts'
-import type { WorkerProcess, WorkerState } from './worker-process.ts'
+import type { WorkerProcess } from './worker-process.ts'
+import type { WorkerState } from './worker-state.ts'
 
 export interface SupervisorEvents extends Omit<LaunchEvents, 'stopping'> {
   /** The process serves as its worker from now on. */

@@ -3,9 +3,12 @@ import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { StickyError } from '../errors.ts'
 import { postToWorker } from '../transport/post.ts'
+import { BoundedRelay } from './bounded-relay.ts'
+import { hearOfEnd } from './child-end.ts'
 import { start, type Program } from './program.ts'
 import { StderrRelay } from './stderr.ts'
 import { howItEnded, type WorkerExit } from './worker-exit.ts'
+import { stateOf, type Standing, type WorkerState } from './worker-state.ts'
 import {
   isOurs,
   openForPrimary,
@@ -15,13 +18,6 @@ import {
   type ToPrimary,
   type ToWorker,
 } from '../protocol.ts'
-
-/**
- * starting: forked, the application is not attached yet. ready: healthy and enabled, gets new clients. draining: serves
- * what it has and gets no new clients, because it is not healthy (it may come back) or not enabled (it finishes).
- * stopping: it was told to end now. gone: the process has ended.
- */
-export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'gone'
 
 export interface WorkerProcessEvents {
   /** The application is attached. */
@@ -36,14 +32,8 @@ export interface WorkerProcessEvents {
   unknown(worker: WorkerProcess): void
 }
 
-/** Milliseconds after 'exit' in which 'close' must come, should a grandchild keep the channel open. */
-const CLOSE_TIMEOUT = 1_000
-
 /** Milliseconds on top of a worker's own deadline, so that its last words come through. */
 const LAST_WORDS = 500
-
-/** Bytes of broadcasts that may wait in the channel to one worker. */
-const MAX_RELAYING = 32 * 1024 * 1024
 
 export class WorkerProcess {
   readonly child: ChildProcess
@@ -56,19 +46,14 @@ export class WorkerProcess {
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
   readonly #events: WorkerProcessEvents
+  readonly #relay: BoundedRelay
+  readonly #standing: Standing = { attached: false, healthy: true, enabled: true, stopping: false, gone: false }
   #id: number
-  #attached = false
-  #healthy = true
-  #enabled = true
-  #stopping = false
-  #gone = false
   #state: WorkerState = 'starting'
   #readyAt: number | undefined
   #lastSign = performance.now()
   #givenUpAt = -Infinity
   #beat: Beat | undefined
-  #relaying = 0
-  #dropped = 0
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
   #expected = false
@@ -84,20 +69,14 @@ export class WorkerProcess {
     this.ended = new Promise((ended) => Object.assign(this.#settle, { ended }))
     const child = start(program)
     this.child = child
+    this.#relay = new BoundedRelay(child)
     // Where this process was out of descriptors there is none, whatever the types say, and 'error' comes in the next turn.
     const stderr = child.stderr as Readable | null | undefined
     if (stderr) this.stderr = new StderrRelay(stderr, (chunk) => process.stderr.write(chunk))
     this.child.on('message', (raw: unknown) => this.#receive(raw))
-    // Not at 'exit': acknowledgements that the worker sent before it died may still be unread then, and a connection
-    // that it had taken must not be given to another. 'close' comes after the end of the channel.
-    this.child.once('close', (code, signal) => this.#ended(code, signal))
-    this.child.once('exit', (code, signal) => {
-      setTimeout(() => this.#ended(code, signal), CLOSE_TIMEOUT).unref()
-    })
-    // Without 'exit': the process could not be started at all (out of processes or memory).
-    this.child.on('error', (error) => {
-      this.#failure ??= error.message
-      if (this.child.pid === undefined) this.#ended(null, null)
+    hearOfEnd(child, {
+      failed: (message) => (this.#failure ??= message),
+      ended: (code, signal) => this.#ended(code, signal),
     })
   }
 
@@ -115,22 +94,22 @@ export class WorkerProcess {
 
   /** Whether the application is attached, so that the process can serve. */
   get attached(): boolean {
-    return this.#attached && !this.#gone
+    return this.#standing.attached && !this.#standing.gone
   }
 
   get healthy(): boolean {
-    return this.#healthy
+    return this.#standing.healthy
   }
 
   /** The supervisor's verdict from its beats. */
   set healthy(healthy: boolean) {
-    this.#healthy = healthy
+    this.#standing.healthy = healthy
     this.#update()
   }
 
   /** Whether it is meant to get new clients; false for good once it drains. */
   get enabled(): boolean {
-    return this.#enabled
+    return this.#standing.enabled
   }
 
   /** Whether the supervisor asked for the end. */
@@ -166,23 +145,20 @@ export class WorkerProcess {
 
   /** Broadcasts that it did not get, because too many waited for it. */
   get dropped(): number {
-    return this.#dropped
+    return this.#relay.dropped
   }
 
-  /** Passes on somebody else's message, such as Socket.IO's; a worker that hangs must not fill the memory. */
+  /** Passes on somebody else's message, such as Socket.IO's. @param bytes - about how many they are */
   relay(message: unknown, bytes: number): void {
-    if (!this.child.connected) return
-    if (this.#relaying + bytes > MAX_RELAYING) return void this.#dropped++
-    this.#relaying += bytes
-    this.child.send(message as object, () => (this.#relaying -= bytes))
+    this.#relay.relay(message, bytes)
   }
 
   /** Asks the worker to finish, and ends it when it has not by the deadline. */
   drain(how: Drain): void {
-    if (this.#gone) return
+    if (this.#standing.gone) return
     this.#expected = true
-    this.#enabled = false
-    if (this.#attached) {
+    this.#standing.enabled = false
+    if (this.#standing.attached) {
       this.send({ type: 'drain', ...how })
       this.#update()
     } else {
@@ -205,9 +181,9 @@ export class WorkerProcess {
 
   /** @param failure - why, where the signal alone would not tell */
   stop(signal: NodeJS.Signals, failure?: string): void {
-    if (this.#gone) return
+    if (this.#standing.gone) return
     this.#failure ??= failure
-    this.#stopping = true
+    this.#standing.stopping = true
     this.#update()
     this.child.kill(signal)
   }
@@ -223,12 +199,12 @@ export class WorkerProcess {
   #take(message: ToPrimary): void {
     if (message.type === 'beat') this.#beat = message
     if (message.type === 'failed') this.#failure = message.message
-    if (message.type === 'leave' && this.#enabled) {
-      this.#enabled = false
+    if (message.type === 'leave' && this.#standing.enabled) {
+      this.#standing.enabled = false
       this.#update()
       this.#events.leaving(this, message.reason)
     }
-    if (message.type === 'ready' && !this.#attached) this.#ready(message.version)
+    if (message.type === 'ready' && !this.#standing.attached) this.#ready(message.version)
   }
 
   #ready(version: number): void {
@@ -236,7 +212,7 @@ export class WorkerProcess {
       this.#failure = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
       return this.stop('SIGKILL')
     }
-    this.#attached = true
+    this.#standing.attached = true
     this.#readyAt = performance.now()
     this.stderr?.release()
     this.#update()
@@ -245,8 +221,7 @@ export class WorkerProcess {
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
-    if (this.#gone) return
-    this.#gone = true
+    this.#standing.gone = true
     clearTimeout(this.#killTimer)
     this.#update()
     const now = performance.now()
@@ -260,14 +235,7 @@ export class WorkerProcess {
 
   #update(): void {
     const from = this.#state
-    this.#state = this.#derive()
+    this.#state = stateOf(this.#standing)
     if (this.#state !== from) this.#events.state(this, from)
-  }
-
-  #derive(): WorkerState {
-    if (this.#gone) return 'gone'
-    if (this.#stopping) return 'stopping'
-    if (!this.#attached) return this.#enabled ? 'starting' : 'stopping'
-    return this.#healthy && this.#enabled ? 'ready' : 'draining'
   }
 }
