@@ -2,9 +2,10 @@
 import { StickyError } from '../errors.ts'
 import type { Drain } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
+import { Crew } from './crew.ts'
 import { leaving, replaced } from './farewell.ts'
 import { launch, type LaunchEvents } from './launch.ts'
-import { newMember, type Member } from './member.ts'
+import type { Member } from './member.ts'
 import { Renewal } from './renewal.ts'
 import { Revival } from './revival.ts'
 import { StartOutput } from './stderr.ts'
@@ -35,8 +36,7 @@ export class Supervisor {
   readonly #revival: Revival
   readonly #renewal: Renewal
   readonly #watch: Watch
-  readonly #members: Member[] = []
-  readonly #spares: Member[] = []
+  readonly #crew = new Crew()
   /** Everything that lives, also processes that no longer are anybody's current one. */
   readonly #processes = new Set<WorkerProcess>()
   readonly #output = new StartOutput()
@@ -50,8 +50,7 @@ export class Supervisor {
     this.#events = events
     this.#revival = new Revival(settings.restart, settings.logger, {
       fork: (member) => this.#fork(member),
-      tripped: ({ lastExit }, reason) =>
-        events.tripped(reason, lastExit, !this.#members.some(({ id }) => this.serves(id))),
+      tripped: ({ lastExit }, reason) => events.tripped(reason, lastExit, !this.#crew.isServing),
     })
     this.#renewal = new Renewal(settings, this.#revival, {
       start: (member) => this.#start(member),
@@ -71,7 +70,7 @@ export class Supervisor {
   }
 
   get members(): readonly Readonly<Member>[] {
-    return this.#members
+    return this.#crew.workers
   }
 
   get processes(): ReadonlySet<WorkerProcess> {
@@ -80,35 +79,40 @@ export class Supervisor {
 
   /** Spares that could take over now. */
   get standby(): number {
-    return this.#spares.filter(({ current }) => current?.state === 'ready').length
+    return this.#crew.standby
   }
 
   /** Whether a process serves as this worker. */
   serves(id: number): boolean {
-    return this.#members[id]?.current?.state === 'ready'
+    return this.#crew.serves(id)
   }
 
   start(workers: number): void {
-    while (this.#members.length < workers) this.#add(this.#members, this.#members.length)
-    while (this.#spares.length < this.#settings.standby) this.#add(this.#spares, -1 - this.#spares.length)
+    const { workers: members, spares } = this.#crew
+    while (members.length < workers) this.#fork(this.#crew.addWorker())
+    while (spares.length < this.#settings.standby) this.#fork(this.#crew.addSpare())
     this.#watch.start()
   }
 
   /** Replaces all processes by new ones of the same program. @throws StickyError HOLDFAST_RELOAD_FAILED */
   async reload(): Promise<void> {
     const generation = ++this.#generation
-    await this.#renewal.reload([...this.#members], generation)
-    for (const { current } of this.#spares) current?.drain(replaced(this.#settings))
+    await this.#renewal.reload([...this.#crew.workers], generation)
+    for (const { current } of this.#crew.spares) current?.drain(replaced(this.#settings))
     // A spare of the old program may have taken the place of one that was new already and crashed.
-    const old = this.#members.filter(({ current }) => current !== undefined && current.generation < generation)
+    const old = this.#crew.workers.filter(({ current }) => current !== undefined && current.generation < generation)
     if (old.length > 0) await this.#renewal.reload(old, generation)
   }
 
   /** Resolves when so many workers serve and the others have ended. @throws StickyError HOLDFAST_WORKER_NOT_READY */
   async scale(workers: number): Promise<void> {
-    const removed = this.#members.splice(workers)
+    const removed = this.#crew.cut(workers)
     const added: Member[] = []
-    while (this.#members.length < workers) added.push(this.#add(this.#members, this.#members.length))
+    while (this.#crew.workers.length < workers) {
+      const member = this.#crew.addWorker()
+      added.push(member)
+      this.#fork(member)
+    }
     for (const worker of this.#processes) worker.send({ type: 'workers', workers })
     await Promise.all([
       ...added.map(({ current }) => current?.started),
@@ -140,14 +144,7 @@ export class Supervisor {
   #halt(): void {
     this.#stopping = true
     this.#watch.stop()
-    this.#revival.halt([...this.#members, ...this.#spares])
-  }
-
-  #add(members: Member[], id: number): Member {
-    const member = newMember(id)
-    members.push(member)
-    this.#fork(member)
-    return member
+    this.#revival.halt(this.#crew.all)
   }
 
   /** Starts the process that the member lacks. */
@@ -183,19 +180,15 @@ export class Supervisor {
 
   /** Something else may have come first. */
   #unlessReplaced<T>(worker: WorkerProcess, act: (member: Member) => T): T | undefined {
-    const member = this.#memberOf(worker)
+    const member = this.#crew.memberOf(worker)
     return member?.current === worker ? act(member) : undefined
   }
 
-  #memberOf({ id }: WorkerProcess): Member | undefined {
-    return id < 0 ? this.#spares[-1 - id] : this.#members[id]
-  }
-
   #ready(worker: WorkerProcess): void {
-    const member = this.#memberOf(worker)
+    const member = this.#crew.memberOf(worker)
     if (member?.next === worker) this.#succeed(member, worker)
     else if (member?.current === worker && worker.id >= 0) this.#events.ready(worker)
-    const missing = this.#members.find(({ current, next }) => (current ?? next) === undefined)
+    const { missing } = this.#crew
     if (worker.id < 0 && missing !== undefined) this.#standIn(missing)
   }
 
@@ -215,7 +208,7 @@ export class Supervisor {
   #leaving(worker: WorkerProcess): void {
     this.#events.leaving(worker)
     worker.drain(leaving(this.#settings))
-    const member = this.#memberOf(worker)
+    const member = this.#crew.memberOf(worker)
     if (member?.current === worker) this.#vacant(member, worker.served())
   }
 
@@ -223,7 +216,7 @@ export class Supervisor {
     this.#processes.delete(worker)
     if (exit.signal === 'SIGKILL' && worker.expected && this.#stopping) this.#forced = true
     this.#events.gone(worker, exit)
-    const member = this.#memberOf(worker)
+    const member = this.#crew.memberOf(worker)
     if (member !== undefined) this.#lost(member, worker, exit)
   }
 
@@ -246,14 +239,14 @@ export class Supervisor {
 
   /** A spare takes over. @returns whether there was one */
   #standIn(member: Member): boolean {
-    const spare = this.#spares.find(({ current }) => current?.state === 'ready')
+    const spare = this.#crew.readySpare
     const worker = spare?.current
     if (member.id < 0 || this.#stopping || spare === undefined || worker === undefined) return false
     clearTimeout(member.timer)
     spare.current = undefined
     // It did get ready: how often it had not before is no reason to wait with the next one.
     this.#revival.forget(spare)
-    worker.become(member.id, this.#members.length)
+    worker.become(member.id, this.#crew.workers.length)
     this.#settings.logger.info('worker.standby', { worker: member.id, pid: worker.pid })
     this.#succeed(member, worker)
     // After the breaker has heard of the crash, and in a turn of its own: first of all the slots.
