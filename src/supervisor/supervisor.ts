@@ -3,12 +3,13 @@ import { StickyError } from '../errors.ts'
 import type { Drain } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { Crew } from './crew.ts'
-import { leaving, replaced } from './farewell.ts'
+import { replaced } from './farewell.ts'
 import { launch, type LaunchEvents } from './launch.ts'
 import type { Member } from './member.ts'
 import { Renewal } from './renewal.ts'
 import { Revival } from './revival.ts'
 import { StartOutput } from './stderr.ts'
+import { Succession } from './succession.ts'
 import { treatment } from './treatment.ts'
 import { Watch } from './watch.ts'
 import type { Program } from './program.ts'
@@ -34,6 +35,7 @@ export class Supervisor {
   readonly #program: (id: number, restarts: number) => Program
   readonly #events: SupervisorEvents
   readonly #revival: Revival
+  readonly #succession: Succession
   readonly #renewal: Renewal
   readonly #watch: Watch
   readonly #crew = new Crew()
@@ -52,10 +54,15 @@ export class Supervisor {
       fork: (member) => this.#fork(member),
       tripped: ({ lastExit }, reason) => events.tripped(reason, lastExit, !this.#crew.isServing),
     })
+    this.#succession = new Succession(settings, this.#crew, this.#revival, {
+      ready: (worker) => events.ready(worker),
+      leaving: (worker) => events.leaving(worker),
+      stopping: () => this.#stopping,
+    })
     this.#renewal = new Renewal(settings, this.#revival, {
       start: (member) => this.#start(member),
       leaving: (worker) => events.leaving(worker),
-      standIn: (member) => this.#standIn(member),
+      standIn: (member) => this.#succession.standIn(member),
     })
     const treat = treatment(settings, {
       well: (worker) => this.#events.well(worker, worker.healthy),
@@ -168,8 +175,8 @@ export class Supervisor {
         this.#events.state(worker, from)
       },
       message: (_, message) => this.#events.message(worker, message),
-      ready: () => this.#ready(worker),
-      leaving: () => this.#leaving(worker),
+      ready: () => this.#succession.ready(worker),
+      leaving: () => this.#succession.leaving(worker),
       gone: (_, exit) => this.#gone(worker, exit),
       stopping: () => this.#stopping,
     })
@@ -184,73 +191,10 @@ export class Supervisor {
     return member?.current === worker ? act(member) : undefined
   }
 
-  #ready(worker: WorkerProcess): void {
-    const member = this.#crew.memberOf(worker)
-    if (member?.next === worker) this.#succeed(member, worker)
-    else if (member?.current === worker && worker.id >= 0) this.#events.ready(worker)
-    const { missing } = this.#crew
-    if (worker.id < 0 && missing !== undefined) this.#standIn(missing)
-  }
-
-  /** From one process to the next without a moment in which nobody serves. */
-  #succeed(member: Member, successor: WorkerProcess): void {
-    const old = member.current
-    if (member.next === successor) member.next = undefined
-    member.current = successor
-    member.restarts++
-    if (member.id >= 0) this.#events.ready(successor)
-    if (old === undefined) return
-    this.#events.leaving(old)
-    if (old.state !== 'stopping') old.drain(replaced(this.#settings))
-  }
-
-  /** It finishes what it serves; somebody else serves as its id meanwhile. */
-  #leaving(worker: WorkerProcess): void {
-    this.#events.leaving(worker)
-    worker.drain(leaving(this.#settings))
-    const member = this.#crew.memberOf(worker)
-    if (member?.current === worker) this.#vacant(member, worker.served())
-  }
-
   #gone(worker: WorkerProcess, exit: WorkerExit): void {
     this.#processes.delete(worker)
     if (exit.signal === 'SIGKILL' && worker.expected && this.#stopping) this.#forced = true
     this.#events.gone(worker, exit)
-    const member = this.#crew.memberOf(worker)
-    if (member !== undefined) this.#lost(member, worker, exit)
-  }
-
-  #lost(member: Member, worker: WorkerProcess, exit: WorkerExit): void {
-    member.lastExit = exit
-    const crash = worker.expected ? undefined : exit
-    if (member.current === worker) this.#vacant(member, exit.served, crash)
-    if (member.next !== worker) return
-    member.next = undefined
-    if (member.current === undefined) this.#revival.restart(member, 0, crash)
-    else this.#revival.remember(member, 0, crash)
-  }
-
-  /** Nobody serves as this worker any more. */
-  #vacant(member: Member, served: number, crash?: WorkerExit): void {
-    member.current = undefined
-    if (member.next !== undefined || this.#standIn(member)) this.#revival.remember(member, served, crash)
-    else this.#revival.restart(member, served, crash)
-  }
-
-  /** A spare takes over. @returns whether there was one */
-  #standIn(member: Member): boolean {
-    const spare = this.#crew.readySpare
-    const worker = spare?.current
-    if (member.id < 0 || this.#stopping || spare === undefined || worker === undefined) return false
-    clearTimeout(member.timer)
-    spare.current = undefined
-    // It did get ready: how often it had not before is no reason to wait with the next one.
-    this.#revival.forget(spare)
-    worker.become(member.id, this.#crew.workers.length)
-    this.#settings.logger.info('worker.standby', { worker: member.id, pid: worker.pid })
-    this.#succeed(member, worker)
-    // After the breaker has heard of the crash, and in a turn of its own: first of all the slots.
-    setImmediate(() => this.#revival.schedule(spare))
-    return true
+    this.#succession.gone(worker, exit)
   }
 }
