@@ -10,17 +10,12 @@ import { SLOTS } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
+import { Absences } from './absences.ts'
 import { movedConnection, reopen } from './moved.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
 import { lookPeriod, newCounters, type Steering, type SteeringEvents } from './steering.ts'
-
-/** A worker without a process: since when, and what waited for it at each look. */
-interface Absence {
-  since: number
-  looks: { at: number; queued: number[] }[]
-}
 
 export class KernelSteering implements Steering {
   readonly name = 'kernel'
@@ -28,12 +23,11 @@ export class KernelSteering implements Steering {
   readonly #settings: Settings
   readonly #libc: Libc
   readonly #program: readonly Instruction[]
-  readonly #events: SteeringEvents
   readonly #passed: PassedSockets
   readonly #links = new Map<ChildProcess, SlotLink>()
   /** The process that serves as each worker now. */
   readonly #current = new Map<number, SlotLink>()
-  readonly #absent = new Map<number, Absence>()
+  readonly #absences: Absences
   /** Who has each slot's socket, by slot. */
   readonly #holders: (SlotLink | undefined)[] = Array.from({ length: SLOTS })
   #table: SlotTable
@@ -53,8 +47,12 @@ export class KernelSteering implements Steering {
     this.#libc = libc
     this.#program = program
     this.#table = table
-    this.#events = events
     this.#passed = passed
+    this.#absences = new Absences(settings.limits.holdTimeout, {
+      overdue: (worker) => this.#table.workers.includes(worker) && events.overdue(worker),
+      isWaiting: (worker, slot) => this.#table.owners[slot] === worker && this.#holders[slot] === undefined,
+      expired: (slot, count) => this.#refuse(slot, count),
+    })
   }
 
   get pending(): number {
@@ -74,7 +72,7 @@ export class KernelSteering implements Steering {
     this.#group = group
     this.#watch = setInterval(() => this.#look(performance.now()), lookPeriod(this.#settings)).unref()
     const now = performance.now()
-    for (const worker of this.#table.workers) this.#absent.set(worker, { since: now, looks: [] })
+    for (const worker of this.#table.workers) this.#absences.begin(worker, now)
     return address
   }
 
@@ -91,7 +89,7 @@ export class KernelSteering implements Steering {
     })
     this.#links.set(child, link)
     this.#current.set(worker, link)
-    this.#absent.delete(worker)
+    this.#absences.end(worker)
     this.#settle()
   }
 
@@ -211,7 +209,7 @@ export class KernelSteering implements Steering {
   #vacate(link: SlotLink): void {
     if (this.#current.get(link.worker) !== link) return
     this.#current.delete(link.worker)
-    this.#absent.set(link.worker, { since: performance.now(), looks: [] })
+    this.#absences.begin(link.worker, performance.now())
   }
 
   #look(now: number): void {
@@ -223,32 +221,18 @@ export class KernelSteering implements Steering {
       if (this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)) link.ask(now)
       if (link.silence(now) > this.#settings.health.ackTimeout) this.#bypass(link)
     }
-    for (const [worker, absence] of this.#absent) this.#expire(worker, absence, queues, now)
+    this.#absences.look(queues, now)
   }
 
-  /** First the slots are lent, socket and queue; where there is nobody, what has waited too long is closed. */
-  #expire(worker: number, absence: Absence, queues: number[], now: number): void {
-    const { holdTimeout } = this.#settings.limits
-    absence.looks.push({ at: now, queued: queues })
-    if (now - absence.since < holdTimeout) return
-    if (this.#table.workers.includes(worker)) this.#events.overdue(worker)
-    while (absence.looks[0] !== undefined && now - absence.looks[0].at >= holdTimeout) {
-      const { queued } = absence.looks.shift() ?? { queued: [] }
-      for (const [slot, count] of queued.entries()) {
-        if (this.#table.owners[slot] === worker && this.#holders[slot] === undefined) this.#refuse(slot, count, absence)
-      }
-    }
-  }
-
-  #refuse(slot: number, count: number, absence: Absence): void {
+  /** @returns how many were there to be closed */
+  #refuse(slot: number, most: number): number {
     let refused = 0
-    for (let accepted; refused < count && (accepted = this.#group?.accept(slot)) !== undefined; refused++) {
+    for (let accepted; refused < most && (accepted = this.#group?.accept(slot)) !== undefined; refused++) {
       this.#libc.close(accepted.fd)
       this.counters.accepted++
       this.counters.closed['hold-timeout']++
     }
-    // They were counted at later looks too.
-    for (const { queued } of absence.looks) queued[slot] = (queued[slot] ?? 0) - refused
+    return refused
   }
 }
 
