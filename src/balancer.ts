@@ -20,18 +20,16 @@ import type { Steering, SteeringEvents } from './steering/steering.ts'
 import { chooseSteering } from './steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from './sticky.ts'
 import { closing } from './supervisor/farewell.ts'
+import { giveUp, neverReady } from './supervisor/give-up.ts'
 import { ServiceManager } from './supervisor/service-manager.ts'
 import { handleCrash, handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
 import { plainForking, type Forking, type Program } from './supervisor/program.ts'
-import { howItEnded, type WorkerExit } from './supervisor/worker-exit.ts'
+import type { WorkerExit } from './supervisor/worker-exit.ts'
 import type { WorkerProcess } from './supervisor/worker-process.ts'
 import { chooseTransport, type Native } from './transport/choose.ts'
 import type { Endpoint } from './transport/transport.ts'
 import { workerProgram } from './worker-program.ts'
-
-/** Exit code of a primary whose workers can not be started; gunicorn has the same. */
-const EXIT_NEVER_READY = 3
 
 export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -222,13 +220,10 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   #tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void {
-    const how = last === undefined ? '' : `; the last one ended with: ${howItEnded(last)}`
-    const error = new StickyError('HOLDFAST_WORKER_NOT_READY', `${reason}${how}`)
+    const error = neverReady(reason, last)
     this.tell('error', error)
     if (!alone || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
-    this.#settings.logger.error('balancer.give-up', { code: error.code, error })
-    this.#supervisor.kill()
-    process.exit(EXIT_NEVER_READY)
+    giveUp(this.#settings.logger, error, () => this.#supervisor.kill())
   }
 
   #moved(table: SlotTable, moved: number, reason: string): void {
