@@ -6,14 +6,13 @@ import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
 import { Changes } from './changes.ts'
 import { surviveClosedStderr } from './logger.ts'
-import { misuse, show } from './option-reader.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import type { Address } from './protocol.ts'
 import { Ownership } from './ownership.ts'
 import { Switchboard } from './broadcast/switchboard.ts'
 import { SafeEmitter } from './safe-emitter.ts'
 import { checkEntry, closeDeadline, type Settings } from './settings.ts'
-import { MAX_WORKERS, type SlotTable } from './slots/slot-table.ts'
+import type { SlotTable } from './slots/slot-table.ts'
 import { Handoff } from './steering/handoff.ts'
 import { listening } from './steering/listener.ts'
 import type { Steering, SteeringEvents } from './steering/steering.ts'
@@ -29,6 +28,7 @@ import type { WorkerExit } from './supervisor/worker-exit.ts'
 import type { WorkerProcess } from './supervisor/worker-process.ts'
 import { chooseTransport, type Native } from './transport/choose.ts'
 import type { Endpoint } from './transport/transport.ts'
+import { changedBy, checkWorkerCount } from './worker-count.ts'
 import { workerProgram } from './worker-program.ts'
 
 export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
@@ -100,10 +100,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
       reload: () => this.reload(),
-      scale: (by) => {
-        const from = this.#changes.wanted ?? this.#ownership.workers
-        return this.scale(Math.min(MAX_WORKERS, Math.max(1, from + by)))
-      },
+      scale: (by) => this.scale(changedBy(by, this.#changes.wanted ?? this.#ownership.workers)),
     })
     this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
     this.ready = this.#start().catch((error: unknown) => {
@@ -143,10 +140,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   async scale(workers: number): Promise<void> {
-    if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
-      const expected = `an integer from 1 to ${MAX_WORKERS}`
-      throw misuse(RangeError, `scale: expected ${expected}, got ${show(workers)}; write scale(4)`)
-    }
+    checkWorkerCount(workers)
     if (this.#address === null) await this.ready
     await this.#changes.scale(workers)
   }
