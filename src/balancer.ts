@@ -1,11 +1,11 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
-import type { ChildProcess } from 'node:child_process'
 import { snapshot } from './admin/status.ts'
 import { StickyError } from './errors.ts'
 import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
 import { Changes } from './changes.ts'
 import { surviveClosedStderr } from './logger.ts'
+import { Outfit } from './outfit.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import type { Address } from './protocol.ts'
 import { Ownership } from './ownership.ts'
@@ -23,13 +23,11 @@ import { giveUp, neverReady } from './supervisor/give-up.ts'
 import { ServiceManager } from './supervisor/service-manager.ts'
 import { handleCrash, handleSignals } from './supervisor/shutdown.ts'
 import { Supervisor } from './supervisor/supervisor.ts'
-import { plainForking, type Forking, type Program } from './supervisor/program.ts'
+import { plainForking, type Program } from './supervisor/program.ts'
 import type { WorkerExit } from './supervisor/worker-exit.ts'
 import type { WorkerProcess } from './supervisor/worker-process.ts'
 import { chooseTransport, type Native } from './transport/choose.ts'
-import type { Endpoint } from './transport/transport.ts'
 import { changedBy, checkWorkerCount } from './worker-count.ts'
-import { workerProgram } from './worker-program.ts'
 
 export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -43,12 +41,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #supervisor: Supervisor
   readonly #switchboard: Switchboard<WorkerProcess>
   readonly #neverReady = new Set<number>()
-  readonly #forking: Forking
+  readonly #outfit: Outfit
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
   readonly #changes: Changes
   readonly #manager: ServiceManager
-  readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
   readonly #directory = new PeerDirectory({
     processes: () => this.#supervisor.processes,
     owners: () => [...this.#ownership.table.owners],
@@ -67,15 +64,16 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     super(settings.logger)
     this.#onclosed = onclosed
     this.#settings = settings
-    this.#forking = forking
     this.#ownership = new Ownership(settings.workers, {
       serves: (id) => this.#supervisor.serves(id),
       moved: (table, moved, reason) => this.#moved(table, moved, reason),
     })
     this.#native = chooseTransport(forking.isShared)
     this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
-    const { serialization } = this.#native.transport
-    this.#switchboard = new Switchboard(settings.logger, serialization, () => this.#supervisor.processes)
+    const { transport } = this.#native
+    this.#switchboard = new Switchboard(settings.logger, transport.serialization, () => this.#supervisor.processes)
+    const [directory, switchboard] = [this.#directory, this.#switchboard]
+    this.#outfit = new Outfit(settings, { transport, fork: forking.fork, directory, switchboard })
     const listen = listening(settings, this.#native.libc)
     this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
@@ -186,19 +184,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   #program(id: number, restarts: number): Program {
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
-    const instance = this.#directory.newInstance()
-    const { folder } = this.#directory
-    const post = { id, restarts, address, workers: this.#ownership.workers, instance, folder }
-    const started = (child: ChildProcess, endpoint: Endpoint): void => {
-      this.#endpoints.set(child, endpoint)
-      this.#directory.started(child, instance)
-      this.#switchboard.started(child)
-    }
-    return workerProgram(this.#settings, this.#native.transport, post, started, this.#forking.fork)
+    return this.#outfit.program({ id, restarts, address, workers: this.#ownership.workers })
   }
 
   #workerReady(worker: WorkerProcess): void {
-    const endpoint = this.#endpoints.get(worker.child)
+    const endpoint = this.#outfit.endpointOf(worker.child)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
     this.#ownership.giveBack(worker.id)
     this.tell('worker:ready', { id: worker.id, pid: worker.pid })
@@ -208,7 +198,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
     this.#steering.detach(worker.child)
-    this.#endpoints.get(worker.child)?.close()
+    this.#outfit.endpointOf(worker.child)?.close()
     this.#switchboard.gone(worker)
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
