@@ -4,6 +4,7 @@ import { StickyError } from './errors.ts'
 import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
 import { Changes } from './changes.ts'
+import { FirstReady } from './first-ready.ts'
 import { surviveClosedStderr } from './logger.ts'
 import { Outfit } from './outfit.ts'
 import { PeerDirectory } from './peer-directory.ts'
@@ -40,7 +41,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #steeringReason = 'not chosen yet'
   readonly #supervisor: Supervisor
   readonly #switchboard: Switchboard<WorkerProcess>
-  readonly #neverReady = new Set<number>()
+  readonly #firstReady = new FirstReady()
   readonly #outfit: Outfit
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
@@ -57,7 +58,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #ownership: Ownership
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
-  #settle = { ready: (): void => {}, failed: (_: StickyError): void => {} }
 
   /** @param onclosed - called once, when the last worker has ended */
   constructor(settings: Settings, onclosed: () => void, forking = plainForking) {
@@ -172,8 +172,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       throw new StickyError('HOLDFAST_CLOSED')
     }
     this.tell('listening', this.#address)
-    for (let id = 0; id < workers; id++) this.#neverReady.add(id)
-    const allReady = new Promise<void>((ready, failed) => (this.#settle = { ready, failed }))
+    const allReady = this.#firstReady.all(workers)
     this.#supervisor.start(workers)
     await allReady
     const { transport } = this.#native
@@ -192,8 +191,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
     this.#ownership.giveBack(worker.id)
     this.tell('worker:ready', { id: worker.id, pid: worker.pid })
-    this.#neverReady.delete(worker.id)
-    if (this.#neverReady.size === 0) this.#settle.ready()
+    this.#firstReady.ready(worker.id)
   }
 
   #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
@@ -233,7 +231,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     for (const worker of this.#supervisor.processes) this.#steering.retire(worker.child)
     const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - performance.now())))
     this.#steering.close()
-    this.#settle.failed(new StickyError('HOLDFAST_CLOSED'))
+    this.#firstReady.failed(new StickyError('HOLDFAST_CLOSED'))
     logger.info('balancer.closed', { clean })
     this.#release()
     return clean
