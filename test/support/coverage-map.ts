@@ -6,9 +6,7 @@ const PURE =
 
 /** What is tested together. */
 const TOGETHER: Record<string, readonly string[]> = {
-  'affinity/proxy-header': ['proxy-header', 'proxy-v1', 'proxy-v2', 'proxy-verdict', 'crc32c'].map(
-    (n) => `affinity/${n}`,
-  ),
+  'affinity/proxy-header': ['affinity/proxy-header', 'affinity/proxy-verdict'],
 }
 
 /** @returns null: nothing. An empty array: whatever it loads. */
