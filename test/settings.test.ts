@@ -23,13 +23,6 @@ function complaint(options: unknown): Error & { code?: string } {
   throw new Error('no complaint')
 }
 
-function withEnvironment(t: Test, variables: Record<string, string>): void {
-  for (const [name, value] of Object.entries(variables)) {
-    process.env[name] = value
-    t.teardown(() => delete process.env[name])
-  }
-}
-
 t.test('without options the defaults hold', async (t) => {
   t.match(read(), {
     port: 3000,
@@ -178,26 +171,6 @@ t.test('beats come at least twice before a worker is given up', async (t) => {
     name: 'RangeError',
     message: 'health.interval: expected from 1 to half of health.deadline, got 1000; write interval: 500',
   })
-})
-
-t.test('PORT and WEB_CONCURRENCY stand in for port and workers', async (t) => {
-  withEnvironment(t, { PORT: '8081', WEB_CONCURRENCY: '3' })
-  t.match(read(), { port: 8081, workers: 3 })
-  t.match(read({ port: 1, workers: 2 }), { port: 1, workers: 2 }, 'an option wins')
-  withEnvironment(t, { PORT: '', WEB_CONCURRENCY: '' })
-  t.match(read(), { port: 3000, workers: availableParallelism() }, 'an empty one counts as none')
-})
-
-t.test('a variable that cannot be a number is named in the message', async (t) => {
-  for (const PORT of ['http', '80.5', '-1', ' ', '0x50', '1e3']) {
-    withEnvironment(t, { PORT })
-    const message = /^environment variable PORT: expected an integer from 0 to 65535, got '.*'; write PORT=3000$/
-    t.match(complaint({}), { name: 'TypeError', code: 'HOLDFAST_BAD_OPTION', message }, PORT)
-    t.equal(read(80).port, 80, 'unless it is not needed')
-  }
-  withEnvironment(t, { PORT: '65536', WEB_CONCURRENCY: '257' })
-  t.match(complaint({}), { name: 'RangeError', message: /PORT: .* got '65536'/ })
-  t.match(complaint({ port: 1 }), { name: 'RangeError', message: /WEB_CONCURRENCY: .* from 0 to 256, got '257'/ })
 })
 
 t.test('a program may be named by path or file URL, and has to be there', async (t) => {
