@@ -1,28 +1,16 @@
 // What every transport promises. Each one runs this suite: real sockets, a real receiving process.
-import { fork, type ChildProcess } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import net from 'node:net'
+import type net from 'node:net'
 import type { Test } from 'tap'
 import { MAX_EXTRAS } from '../../src/transport/extras.ts'
-import { handleOf } from '../../src/transport/tcp-handle.ts'
-import type { Accepted, Sender, Transport } from '../../src/transport/transport.ts'
-import { dial, until } from '../support/clients.ts'
-
-interface Bench {
-  child: ChildProcess
-  sender: Sender
-  taken: Accepted[]
-  lost: Accepted[]
-  rooms: number
-  gone: number
-  /** Connects a client; the accepted side is what can be sent. */
-  accept(extras?: Buffer): Promise<{ client: net.Socket; connection: Accepted }>
-}
+import type { Transport } from '../../src/transport/transport.ts'
+import { until } from '../support/clients.ts'
+import { line, many, openBench, sendWhenRoom, told } from '../support/transport-bench.ts'
 
 export function transportContract(t: Test, transport: Transport): void {
   t.test('each connection arrives once, in order, and is reported as taken', async (t) => {
-    const bench = await open(t, transport)
+    const bench = await openBench(t, transport)
     const pairs = await many(bench, 100)
     for (const { connection } of pairs) await sendWhenRoom(bench, connection)
     const greetings = await Promise.all(pairs.map(({ client }) => line(client)))
@@ -42,7 +30,7 @@ export function transportContract(t: Test, transport: Transport): void {
   t.test(
     'what the client said before the hand-off is not lost, and the copy here can be closed after it',
     async (t) => {
-      const bench = await open(t, transport)
+      const bench = await openBench(t, transport)
       const { client, connection } = await bench.accept()
       client.write('said early')
       t.ok(bench.sender.send(connection))
@@ -57,7 +45,7 @@ export function transportContract(t: Test, transport: Transport): void {
   )
 
   t.test('what goes along with a connection arrives with that one, however much it is', async (t) => {
-    const bench = await open(t, transport)
+    const bench = await openBench(t, transport)
     const sizes = [0, 1, 3_000, MAX_EXTRAS, 0, MAX_EXTRAS, 20_000, 20_000, 20_000, 5]
     const bodies = sizes.map((size) => (size === 0 ? undefined : randomBytes(size)))
     const pairs = []
@@ -72,7 +60,7 @@ export function transportContract(t: Test, transport: Transport): void {
   })
 
   t.test('send() says false when the channel is full, and room is told afterwards', async (t) => {
-    const bench = await open(t, transport)
+    const bench = await openBench(t, transport)
     bench.child.kill('SIGSTOP')
     const sent: net.Socket[] = []
     for (let accepted = true; accepted;) {
@@ -91,7 +79,7 @@ export function transportContract(t: Test, transport: Transport): void {
   })
 
   t.test('when the worker is killed, close() gives back exactly what it had not taken', async (t) => {
-    const bench = await open(t, transport)
+    const bench = await openBench(t, transport)
     const served = await many(bench, 5)
     for (const { connection } of served) await sendWhenRoom(bench, connection)
     await Promise.all(served.map(({ client }) => line(client)))
@@ -106,13 +94,13 @@ export function transportContract(t: Test, transport: Transport): void {
     t.strictSame(bench.sender.close(), sent)
     t.equal(bench.sender.send(waiting[0]!.connection), false, 'nothing is sent to the dead')
     // They are whole: another worker serves them.
-    const successor = await open(t, transport)
+    const successor = await openBench(t, transport)
     for (const { connection } of waiting) await sendWhenRoom(successor, connection)
     for (const { client } of waiting) t.match(await line(client), { pid: successor.child.pid })
   })
 
   t.test('a worker that exits by itself leaves no connection in between', async (t) => {
-    const bench = await open(t, transport)
+    const bench = await openBench(t, transport)
     const pairs = await many(bench, 30)
     const outcomes = pairs.map(({ client }) => Promise.race([line(client), once(client, 'close')]).catch(() => []))
     for (const [i, { connection }] of pairs.entries()) {
@@ -128,7 +116,7 @@ export function transportContract(t: Test, transport: Transport): void {
   })
 
   t.test('a stopped worker owes an answer; woken up, it serves what waited', async (t) => {
-    const bench = await open(t, transport)
+    const bench = await openBench(t, transport)
     t.equal(bench.sender.silence(performance.now(), 0), 0, 'nothing is owed at first')
     bench.child.kill('SIGSTOP')
     const { client, connection } = await bench.accept()
@@ -142,7 +130,7 @@ export function transportContract(t: Test, transport: Transport): void {
   })
 
   t.test('a worker out of descriptors loses no connection: it is reported lost and can be sent again', async (t) => {
-    const bench = await open(t, transport)
+    const bench = await openBench(t, transport)
     bench.child.send('descriptors')
     await told(bench.child, 'taken')
     const pairs = await many(bench, 3)
@@ -160,97 +148,11 @@ export function transportContract(t: Test, transport: Transport): void {
   })
 
   t.test('end() is heard after the last connection', async (t) => {
-    const bench = await open(t, transport)
+    const bench = await openBench(t, transport)
     const pairs = await many(bench, 5)
     for (const { connection } of pairs) await sendWhenRoom(bench, connection)
     const ended = told(bench.child, 'ended')
     bench.sender.end()
     t.match(await ended, { ended: 5 })
-  })
-}
-
-async function open(t: Test, transport: Transport): Promise<Bench> {
-  const endpoint = transport.endpoint()
-  const child = fork(new URL('../fixtures/receiver.js', import.meta.url), [transport.name], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...endpoint.inherit],
-  })
-  endpoint.forked()
-  await told(child, 'ready')
-  const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  const accepted: Accepted[] = []
-  const clients: net.Socket[] = []
-  const bench: Bench = {
-    child,
-    taken: [],
-    lost: [],
-    rooms: 0,
-    gone: 0,
-    sender: endpoint.sender(child, {
-      taken: (connections) => bench.taken.push(...connections),
-      lost: (connections) => bench.lost.push(...connections),
-      room: () => bench.rooms++,
-      gone: () => bench.gone++,
-    }),
-    async accept(extras) {
-      const arrives = once(server, 'connection') as Promise<[net.Socket]>
-      const client = await dial(port)
-      clients.push(client.on('error', () => {}))
-      const [socket] = await arrives
-      const handle = handleOf(socket)!
-      const connection = {
-        fd: handle.fd,
-        handle,
-        slot: 0,
-        seq: 0,
-        key: '',
-        extras,
-        to: undefined,
-        acceptedAt: performance.now(),
-        close: () => void socket.destroy(),
-      }
-      accepted.push(connection)
-      return { client, connection }
-    },
-  }
-  t.teardown(async () => {
-    bench.sender.close()
-    endpoint.close()
-    for (const connection of accepted) connection.close()
-    for (const client of clients) client.destroy()
-    server.close()
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL')
-      await once(child, 'close')
-    }
-  })
-  return bench
-}
-
-async function many(bench: Bench, n: number) {
-  const pairs: Awaited<ReturnType<Bench['accept']>>[] = []
-  while (pairs.length < n) pairs.push(await bench.accept())
-  return pairs
-}
-
-async function sendWhenRoom({ sender }: Bench, connection: Accepted): Promise<void> {
-  await until('there is room', () => sender.send(connection))
-}
-
-async function line(client: net.Socket): Promise<Record<string, unknown>> {
-  const [chunk] = (await once(client, 'data')) as [Buffer]
-  return JSON.parse(chunk.toString().split('\n')[0]!) as Record<string, unknown>
-}
-
-function told(child: ChildProcess, name: string): Promise<Record<string, unknown>> {
-  return new Promise((done) => {
-    const listen = (message: Record<string, unknown>) => {
-      if (typeof message !== 'object' || !(name in message)) return
-      child.off('message', listen)
-      done(message)
-    }
-    child.on('message', listen)
   })
 }

@@ -1,0 +1,106 @@
+// A transport at work: real sockets on this side, a real receiving process on the other.
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import net from 'node:net'
+import type { Test } from 'tap'
+import { handleOf } from '../../src/transport/tcp-handle.ts'
+import type { Accepted, Sender, Transport } from '../../src/transport/transport.ts'
+import { dial, until } from './clients.ts'
+
+export interface Bench {
+  child: ChildProcess
+  sender: Sender
+  taken: Accepted[]
+  lost: Accepted[]
+  rooms: number
+  gone: number
+  /** Connects a client; the accepted side is what can be sent. */
+  accept(extras?: Buffer): Promise<{ client: net.Socket; connection: Accepted }>
+}
+
+/** Starts a receiving process, and a server whose connections can be sent to it. */
+export async function openBench(t: Test, transport: Transport): Promise<Bench> {
+  const endpoint = transport.endpoint()
+  const child = fork(new URL('../fixtures/receiver.js', import.meta.url), [transport.name], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...endpoint.inherit],
+  })
+  endpoint.forked()
+  await told(child, 'ready')
+  const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  const accepted: Accepted[] = []
+  const clients: net.Socket[] = []
+  const bench: Bench = {
+    child,
+    taken: [],
+    lost: [],
+    rooms: 0,
+    gone: 0,
+    sender: endpoint.sender(child, {
+      taken: (connections) => bench.taken.push(...connections),
+      lost: (connections) => bench.lost.push(...connections),
+      room: () => bench.rooms++,
+      gone: () => bench.gone++,
+    }),
+    async accept(extras) {
+      const arrives = once(server, 'connection') as Promise<[net.Socket]>
+      const client = await dial(port)
+      clients.push(client.on('error', () => {}))
+      const [socket] = await arrives
+      const handle = handleOf(socket)!
+      const connection = {
+        fd: handle.fd,
+        handle,
+        slot: 0,
+        seq: 0,
+        key: '',
+        extras,
+        to: undefined,
+        acceptedAt: performance.now(),
+        close: () => void socket.destroy(),
+      }
+      accepted.push(connection)
+      return { client, connection }
+    },
+  }
+  t.teardown(async () => {
+    bench.sender.close()
+    endpoint.close()
+    for (const connection of accepted) connection.close()
+    for (const client of clients) client.destroy()
+    server.close()
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL')
+      await once(child, 'close')
+    }
+  })
+  return bench
+}
+
+export async function many(bench: Bench, n: number) {
+  const pairs: Awaited<ReturnType<Bench['accept']>>[] = []
+  while (pairs.length < n) pairs.push(await bench.accept())
+  return pairs
+}
+
+export async function sendWhenRoom({ sender }: Bench, connection: Accepted): Promise<void> {
+  await until('there is room', () => sender.send(connection))
+}
+
+export async function line(client: net.Socket): Promise<Record<string, unknown>> {
+  const [chunk] = (await once(client, 'data')) as [Buffer]
+  return JSON.parse(chunk.toString().split('\n')[0]!) as Record<string, unknown>
+}
+
+export function told(child: ChildProcess, name: string): Promise<Record<string, unknown>> {
+  return new Promise((done) => {
+    const listen = (message: Record<string, unknown>) => {
+      if (typeof message !== 'object' || !(name in message)) return
+      child.off('message', listen)
+      done(message)
+    }
+    child.on('message', listen)
+  })
+}
