@@ -1,4 +1,4 @@
-// Connections at the gate that are slow, broken off, or overtaken by what happens to the workers meanwhile.
+// Connections at the gate that are slow, broken off, too many or refused.
 import { once } from 'node:events'
 import type net from 'node:net'
 import { Duplex } from 'node:stream'
@@ -6,19 +6,14 @@ import { text } from 'node:stream/consumers'
 import tls from 'node:tls'
 import t, { type Test } from 'tap'
 import { startBalancer, type Balancer, type BalancerOptions } from '../support/balancer.ts'
-import { dial, pool, until, untilRefused, type Reply } from '../support/clients.ts'
-import { headerV1, headerV2, type From } from '../support/proxy-headers.ts'
-
-const get = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+import { answer, client, get, parsed, startTrusting, trusted } from '../support/behind-proxy.ts'
+import { dial, until, untilRefused } from '../support/clients.ts'
+import { headerV1, headerV2 } from '../support/proxy-headers.ts'
 
 for (const native of ['0', '1']) {
   const over = native === '1' ? 'the best transport' : 'node-ipc'
   const start = (t: Test, proxyProtocol: object = {}, more: BalancerOptions = {}) =>
-    startBalancer(t, {
-      ...more,
-      options: { workers: 2, proxyProtocol: { trust: ['127.0.0.0/8'], ...proxyProtocol }, ...more.options },
-      env: { HOLDFAST_NATIVE: native },
-    })
+    startTrusting(t, proxyProtocol, { ...more, env: { HOLDFAST_NATIVE: native } })
 
   t.test(`senders that drip a byte now and then are all ended, and hold up nobody, over ${over}`, async (t) => {
     const [maxWaiting, slow] = [40, 100]
@@ -83,64 +78,6 @@ for (const native of ['0', '1']) {
       secure.write(get)
       t.match(parsed(await text(secure)), { address: client(2).address, port: client(2).port })
     }
-  })
-
-  t.test(`a thousand at once all get to their worker, over ${over}`, async (t) => {
-    const balancer = await start(t, {}, { options: { workers: 3 } })
-    const clients = Array.from({ length: 1_000 }, (_, n) => client(n))
-    const sockets = await Promise.all(clients.map(() => dial(balancer.port)))
-    const replies = await Promise.all(
-      sockets.map((socket, n) => answer(socket, (n % 2 === 0 ? headerV1 : headerV2)(clients[n]!))),
-    )
-    const wrong = await pool(
-      clients.map(({ address, port }, n) => async () => {
-        const { worker } = await balancer.explain(address)
-        const reply = replies[n]!
-        return reply.address === address && reply.port === port && reply.worker === worker ? [] : [reply]
-      }),
-      20,
-    )
-    t.strictSame(wrong.flat(), [])
-    const { accepted, handedOff, pending } = (await balancer.status()).connections
-    t.strictSame([accepted, handedOff, pending], [1_000, 1_000, 0])
-  })
-
-  t.test(`workers are killed, reloaded and scaled while connections stand at the gate, over ${over}`, async (t) => {
-    const balancer = await start(t, { timeout: 60_000 }, { options: { workers: 2, restart: { minDelay: 10 } } })
-    const killed = 'a worker is killed'
-    const changes: [string, () => Promise<unknown>][] = [
-      [killed, async () => process.kill(await balancer.pid(0), 'SIGKILL')],
-      ['all are reloaded', () => balancer.reload()],
-      ['there is one more', () => balancer.scale(3)],
-      ['there is only one', () => balancer.scale(1)],
-      ['there are two again', () => balancer.scale(2)],
-    ]
-    for (const [what, change] of changes) {
-      const clients = Array.from({ length: 40 }, (_, n) => client(n))
-      const headers = clients.map((from, n) => (n % 2 === 0 ? headerV1 : headerV2)(from))
-      const sockets = await Promise.all(clients.map(() => dial(balancer.port)))
-      for (const [n, socket] of sockets.entries()) socket.write(headers[n]!.subarray(0, 15))
-      await until('all wait', async () => (await balancer.status()).connections.pending === 40)
-      const changing = change()
-      // Half of them go on while it happens, the others afterwards. But what a killed worker is serving goes with it.
-      const answers = sockets.map(async (socket, n) => {
-        if (n % 4 < 2 || what === killed) await changing
-        return answer(socket, headers[n]!.subarray(15))
-      })
-      const replies = await Promise.all(answers)
-      const addresses = replies.map(({ address }) => address)
-      t.strictSame(
-        addresses,
-        clients.map(({ address }) => address),
-        what,
-      )
-      await changing
-      for (const [n, reply] of replies.entries()) {
-        if (n % 4 < 2) t.equal(reply.worker, (await balancer.explain(clients[n]!.address)).worker, what)
-      }
-    }
-    const { accepted, handedOff, pending } = (await balancer.status()).connections
-    t.strictSame([accepted, handedOff, pending], [200, 200, 0])
   })
 }
 
@@ -218,14 +155,6 @@ t.test('where the primary can only accept the public way, everything is the same
   }
 })
 
-function client(n: number): From {
-  return { address: n < 250 ? `203.0.113.${n}` : `198.51.${Math.floor(n / 250)}.${n % 250}`, port: 1_024 + n }
-}
-
-function trusted(more: object) {
-  return { trust: ['127.0.0.0/8'], ...more }
-}
-
 /** A byte at a time, for as long as it is let. */
 function drip(socket: net.Socket, bytes: Buffer): Promise<void> {
   let at = 0
@@ -267,14 +196,4 @@ function prefixed(socket: net.Socket, header: Buffer): Duplex {
   socket.on('data', (chunk) => duplex.push(chunk))
   socket.on('end', () => duplex.push(null))
   return duplex
-}
-
-/** What the application answers to one request behind the header, or the rest of one. */
-async function answer(socket: net.Socket, header: Buffer): Promise<Reply> {
-  socket.write(Buffer.concat([header, Buffer.from(get)]))
-  return parsed(await text(socket))
-}
-
-function parsed(response: string): Reply {
-  return JSON.parse(response.slice(response.indexOf('{'), response.lastIndexOf('}') + 1)) as Reply
 }
