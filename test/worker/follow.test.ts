@@ -1,69 +1,11 @@
 // A kept-alive connection whose requests are of one session elsewhere: it goes to that session's worker.
 import { once } from 'node:events'
 import http from 'node:http'
-import net from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
+import { away } from '../support/away.ts'
 import { startBalancer } from '../support/balancer.ts'
-import { away, sessionOf, type Away } from '../support/away.ts'
 import { dial, loopback, request, until, type Reply } from '../support/clients.ts'
-
-const ways: [name: string, options: object, native: string][] = [
-  ['hand-off over the best transport', { steering: 'handoff' }, '1'],
-  ['hand-off over node-ipc', { steering: 'handoff' }, '0'],
-  ['kernel steering', { steering: 'kernel' }, '1'],
-]
-
-/** One request after the other on one connection. */
-function client(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-  const end = () => agent.destroy()
-  t.teardown(end)
-  const ports = new Set<number>()
-  return {
-    /** Of the client's end, as the workers saw it. */
-    ports,
-    end,
-    async ask(options: { path?: string; method?: string; headers?: object; body?: Buffer } = {}): Promise<Reply> {
-      const headers = { ...sessionOf, ...options.headers }
-      const reply = await request({ port, from, agent, ...options, headers })
-      ports.add(reply.port)
-      return reply
-    },
-  }
-}
-
-const moved = async ({ balancer }: Away) => (await balancer.status()).connections.moved
-
-async function plainly(options: http.RequestOptions) {
-  const [answer] = (await once(http.get(options), 'response')) as [http.IncomingMessage]
-  const cookie = answer.headers['set-cookie']?.[0]
-  return { status: answer.statusCode, text: (await answer.toArray()).join(''), cookie }
-}
-
-/** Answers of a raw connection: the process of each, in the order of coming. */
-function readPids(socket: net.Socket): number[] {
-  const pids: number[] = []
-  let text = ''
-  socket.on('error', () => {})
-  socket.on('data', (chunk: Buffer) => {
-    text += chunk.toString('latin1')
-    for (let found; (found = /"pid":(\d+)[^}]*}/.exec(text)); text = text.slice(found.index + found[0].length)) {
-      pids.push(Number(found[1]))
-    }
-  })
-  return pids
-}
-
-const upgrade = (user: string) =>
-  get(
-    user,
-    `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n`,
-  )
-
-/** A WebSocket's text frame with nothing in it, masked with zeros. */
-const EMPTY_TEXT = Buffer.from([0x81, 0x80, 0, 0, 0, 0])
-
-const get = (user: string, more = '') => `GET / HTTP/1.1\r\nHost: a\r\nx-user: ${user}\r\n${more}\r\n`
+import { client, EMPTY_TEXT, get, moved, plainly, readPids, upgrade, ways } from '../support/kept-alive.ts'
 
 for (const [name, options, native] of ways) {
   t.test(`a connection follows its session at the second request, with ${name}`, async (t) => {
@@ -225,72 +167,4 @@ t.test('a client without our cookie gets one for the worker of its address, on s
   t.match(JSON.parse(fresh.text), { worker: 1 - worker })
   t.match(fresh.cookie, /^seat=/)
   t.match(JSON.parse((await visit({ cookie: fresh.cookie!.split(';')[0] })).text), { worker: 1 - worker })
-})
-
-for (const [name, options, native] of ways) {
-  t.test(`connections that follow lose no request in reloads, with ${name}`, async (t) => {
-    const there = await away(t, {
-      options: { ...options, reload: { grace: 0, spread: 0 } },
-      env: { HOLDFAST_NATIVE: native },
-    })
-    const load = { stopped: false }
-    let asked = 0
-    const clients = Array.from({ length: 12 }, async (_, n) => {
-      while (!load.stopped) {
-        const { ask, end } = client(t, { port: there.port, from: loopback(n) })
-        // Fresh connections over and over: each one moves while the workers come and go.
-        for (let i = 0; i < 3; i++, asked++) await ask()
-        end()
-      }
-    })
-    const before = asked
-    for (let n = 0; n < 3; n++) await there.balancer.reload()
-    load.stopped = true
-    await Promise.all(clients)
-    t.ok(asked > before)
-    t.ok((await moved(there)) > 0, `${await moved(there)} moved`)
-  })
-}
-
-for (const [name, options, native] of ways) {
-  t.test(`hundreds of connections follow to a busy worker at once, with ${name}`, async (t) => {
-    const there = await away(t, { options, env: { HOLDFAST_NATIVE: native } })
-    const headers = `x-fill: ${'x'.repeat(4_000)}\r\n`
-    const conversations = await Promise.all(
-      Array.from({ length: 300 }, async () => {
-        const socket = await dial(there.port, there.from)
-        t.teardown(() => socket.destroy())
-        const pids = readPids(socket)
-        socket.write(get('u1', headers))
-        return { socket, pids }
-      }),
-    )
-    const answers = () => conversations.reduce((sum, { pids }) => sum + pids.length, 0)
-    await until('all have one answer', () => answers() === 300)
-    const busy = request({ port: there.port, headers: sessionOf, path: '/block?ms=500' })
-    await until('it is busy', () => there.balancer.output().includes('busy'))
-    for (const { socket } of conversations) socket.write(get('u1', headers))
-    await busy
-    await until('all have two', () => answers() === 600)
-    t.ok(conversations.every(({ pids }) => pids.every((pid) => pid === there.owner)))
-    t.equal(await moved(there), 300)
-  })
-}
-
-t.test('a connection that is on its way to a worker that dies is answered by another one', async (t) => {
-  const there = await away(t, { options: { limits: { holdTimeout: 20_000 }, restart: { minDelay: 50 } } })
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-  t.teardown(() => agent.destroy())
-  const ask = () =>
-    plainly({ port: there.port, host: '127.0.0.1', localAddress: there.from, agent, headers: sessionOf })
-  t.match((await ask()).text, `"pid":${there.owner},`)
-  // Stopped, it takes nothing; then it is killed, and what it did not take goes to its successor.
-  process.kill(there.owner, 'SIGSTOP')
-  const second = ask()
-  await until('it is on its way', async () => (await moved(there)) === 1)
-  process.kill(there.owner, 'SIGKILL')
-  // Who looks at it next may not have heard of the death: then the answer says so.
-  const answer = await second
-  if (answer.status === 200) t.not((JSON.parse(answer.text) as Reply).pid, there.owner)
-  else t.match(answer, { status: 502, text: /^HOLDFAST_OWNER_GONE/ })
 })

@@ -1,0 +1,67 @@
+// Clients that keep their connection, for one request of a session after the other.
+import { once } from 'node:events'
+import http from 'node:http'
+import type net from 'node:net'
+import type { Test } from 'tap'
+import { sessionOf, type Away } from './away.ts'
+import { request, type Reply } from './clients.ts'
+
+/** Ways for a connection to get from one worker to the other. */
+export const ways: [name: string, options: object, native: string][] = [
+  ['hand-off over the best transport', { steering: 'handoff' }, '1'],
+  ['hand-off over node-ipc', { steering: 'handoff' }, '0'],
+  ['kernel steering', { steering: 'kernel' }, '1'],
+]
+
+/** One request after the other on one connection. */
+export function client(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  const end = () => agent.destroy()
+  t.teardown(end)
+  const ports = new Set<number>()
+  return {
+    /** Of the client's end, as the workers saw it. */
+    ports,
+    end,
+    async ask(options: { path?: string; method?: string; headers?: object; body?: Buffer } = {}): Promise<Reply> {
+      const headers = { ...sessionOf, ...options.headers }
+      const reply = await request({ port, from, agent, ...options, headers })
+      ports.add(reply.port)
+      return reply
+    },
+  }
+}
+
+/** Connections that were handed over. */
+export const moved = async ({ balancer }: Away) => (await balancer.status()).connections.moved
+
+export async function plainly(options: http.RequestOptions) {
+  const [answer] = (await once(http.get(options), 'response')) as [http.IncomingMessage]
+  const cookie = answer.headers['set-cookie']?.[0]
+  return { status: answer.statusCode, text: (await answer.toArray()).join(''), cookie }
+}
+
+/** Answers of a raw connection: the process of each, in the order of coming. */
+export function readPids(socket: net.Socket): number[] {
+  const pids: number[] = []
+  let text = ''
+  socket.on('error', () => {})
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1')
+    for (let found; (found = /"pid":(\d+)[^}]*}/.exec(text)); text = text.slice(found.index + found[0].length)) {
+      pids.push(Number(found[1]))
+    }
+  })
+  return pids
+}
+
+export const upgrade = (user: string) =>
+  get(
+    user,
+    `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n`,
+  )
+
+/** A WebSocket's text frame with nothing in it, masked with zeros. */
+export const EMPTY_TEXT = Buffer.from([0x81, 0x80, 0, 0, 0, 0])
+
+export const get = (user: string, more = '') => `GET / HTTP/1.1\r\nHost: a\r\nx-user: ${user}\r\n${more}\r\n`
