@@ -2,10 +2,10 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { startBalancer } from '../support/balancer.ts'
 import { until } from '../support/clients.ts'
+import { fence } from '../support/crowd.ts'
 import { missing } from '../support/installed.ts'
 import { startRedis } from '../support/redis.ts'
 import { allKnow, startHosts, visit } from '../support/socket-io.ts'
-import { fence } from './contract.ts'
 
 const skip = missing('redis-server')
 

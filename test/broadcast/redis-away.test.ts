@@ -1,10 +1,10 @@
 import t from 'tap'
 import type { AdapterChoice } from '../../src/socket-io.ts'
 import { until } from '../support/clients.ts'
+import { fence } from '../support/crowd.ts'
 import { missing } from '../support/installed.ts'
 import { startRedis } from '../support/redis.ts'
 import { startHosts, visit, type Visitor } from '../support/socket-io.ts'
-import { fence } from './contract.ts'
 
 for (const adapter of ['redis', 'redis-sharded', 'redis-streams', 'bridge'] as const satisfies AdapterChoice[]) {
   const name = `${adapter}: Redis is killed under load and comes back`

@@ -1,0 +1,158 @@
+// What clients hear, whichever worker they are at.
+import type { Test } from 'tap'
+import { until } from '../support/clients.ts'
+import { ids, inOrder, who, without, type Crowd } from '../support/crowd.ts'
+
+const binary = Buffer.from([0, 1, 127, 128, 255])
+
+/** @param disorder - why messages may arrive in another order, where they may */
+export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string): Promise<void> {
+  const { visitors, settled, join, places } = crowd
+  const workers = places.length
+
+  await t.test('a broadcast reaches every client once', async (t) => {
+    const all = await visitors(t)
+    t.equal(new Set(all.map(({ pid }) => pid)).size, workers, 'they are on different workers')
+    await all[0].call('namespace', ['emit', 'news', 1])
+    await all[1].call('namespace', ['emit', 'news', 2])
+    await settled(all)
+    for (const { heard } of all) t.same(inOrder(heard('news')), [1, 2])
+    await all[1].call('socket', 'broadcast', ['emit', 'others'])
+    await settled(all)
+    t.strictSame(who(all, 'others'), ids(without(all, all[1])))
+  })
+
+  const inItsOrder = disorder === undefined ? 'in its order' : `once, in any order: ${disorder}`
+  await t.test(`what one worker says arrives ${inItsOrder}`, async (t) => {
+    const all = await visitors(t)
+    const numbers = Array.from({ length: 300 }, (_, n) => n)
+    await Promise.all(numbers.map((n) => all[0].call('namespace', ['emit', 'number', n])))
+    if (disorder === undefined) await settled(all)
+    else await until('all is heard', () => all.every(({ heard }) => heard('number').length >= numbers.length))
+    for (const { heard } of all) {
+      t.strictSame(disorder === undefined ? heard('number') : inOrder(heard('number') as number[]), numbers)
+    }
+  })
+
+  await t.test('rooms get what is for them, a client in two of them once', async (t) => {
+    const all = await visitors(t)
+    const [a, b, c] = all
+    await join(a, 'red')
+    await join(b, 'red', 'blue')
+    await join(c, 'green')
+    await c.call('namespace', ['to', 'red'], ['emit', 'one'])
+    await a.call('namespace', ['to', 'red'], ['to', 'blue'], ['emit', 'two'])
+    await a.call('namespace', ['to', 'nobody'], ['emit', 'none'])
+    await b.call('socket', ['to', 'red'], ['emit', 'neighbours'])
+    await settled(all)
+    t.strictSame(who(all, 'one'), ids([a, b]))
+    t.strictSame(who(all, 'two'), ids([a, b]))
+    t.strictSame(who(all, 'none'), [])
+    t.strictSame(who(all, 'neighbours'), ids([a]), 'and not the socket that says it')
+    await b.call('socket', ['leave', 'red'])
+    await c.call('namespace', ['to', 'red'], ['emit', 'after'])
+    await settled(all)
+    t.strictSame(who(all, 'after'), ids([a]))
+  })
+
+  await t.test('a socket is reached by its id, wherever it is', async (t) => {
+    const all = await visitors(t)
+    await all[0].call('namespace', ['to', all[1].id], ['emit', 'private'])
+    await settled(all)
+    t.strictSame(who(all, 'private'), ids([all[1]]))
+  })
+
+  await t.test('except leaves out rooms and sockets', async (t) => {
+    const all = await visitors(t)
+    const [a, b, c] = all
+    await join(b, 'quiet')
+    await a.call('namespace', ['except', 'quiet'], ['emit', 'loud'])
+    await b.call('namespace', ['except', c.id], ['emit', 'secret'])
+    await a.call('socket', ['except', 'quiet'], ['emit', 'both'])
+    await settled(all)
+    t.strictSame(who(all, 'loud'), ids(without(all, b)))
+    t.strictSame(who(all, 'secret'), ids(without(all, c)))
+    t.strictSame(who(all, 'both'), ids(without(all, a, b)))
+  })
+
+  await t.test('local stays at the worker, volatile goes everywhere', async (t) => {
+    const all = await visitors(t)
+    await all[0].call('namespace', 'local', ['emit', 'local'])
+    await settled(all)
+    t.strictSame(who(all, 'local'), ids([all[0], all.at(-1)!]))
+    // Where a connection is just writing something else a volatile message is dropped.
+    await until('everybody has heard a volatile message', async () => {
+      await all[1].call('namespace', 'volatile', ['emit', 'volatile'])
+      await settled(all)
+      return all.every(({ heard }) => heard('volatile').length > 0)
+    })
+  })
+
+  await t.test('namespaces do not hear each other, also those that are made on the way', async (t) => {
+    const all = await visitors(t)
+    for (const namespace of ['/other', '/dynamic-1']) {
+      const there = await visitors(t, { namespace })
+      const known = async () => (await there[0].call('adapter', ['serverCount'])) === workers
+      await until(`${namespace} knows all workers`, known)
+      await there[0].call('namespace', ['emit', 'gossip', namespace])
+      await settled(there)
+      for (const { heard } of there) t.strictSame(heard('gossip'), [namespace])
+    }
+    await settled(all)
+    t.strictSame(who(all, 'gossip'), [])
+  })
+
+  await t.test('binary arrives as binary, in broadcasts and in answers', async (t) => {
+    const all = await visitors(t)
+    const [a, b] = all
+    const given = { deep: [binary, { text: 'ünïcode \u0000 ✓', nothing: null }] }
+    for (const { socket } of all) {
+      socket.on('question', (question: typeof given, answer: (back: object) => void) => answer({ back: question }))
+    }
+    await a.call('namespace', ['emit', 'picture', given])
+    await settled(all)
+    for (const { heard } of all) t.strictSame(heard('picture'), [given])
+    const answers = await b.call('namespace', ['timeout', 5_000], ['emitWithAck', 'question', given])
+    t.strictSame(
+      answers,
+      all.map(() => ({ back: given })),
+    )
+  })
+
+  await t.test('what an object says of itself in JSON is said everywhere', async (t) => {
+    const all = await visitors(t)
+    for (const { socket } of all.slice(0, 2)) socket.emit('describe')
+    await settled(all)
+    const expected = {
+      url: 'http://127.0.0.1/page',
+      price: '3 EUR',
+      prices: ['3 EUR', { deep: '3 EUR' }],
+      date: '1970-01-01T00:00:00.000Z',
+      map: {},
+      bytes: Buffer.from([0, 1, 255]),
+      buffer: Buffer.from([7]),
+    }
+    for (const { heard } of all) t.strictSame(heard('description'), [expected, expected])
+  })
+
+  await t.test('acknowledgements come from clients everywhere, and a timeout tells who was in time', async (t) => {
+    const all = await visitors(t)
+    const [a, b, c] = all
+    for (const { socket, id } of all) socket.on('roll', (answer: (id: string) => void) => answer(id))
+    for (const { socket, id } of [a, b]) socket.on('half', (answer: (id: string) => void) => answer(id))
+    await join(b, 'red')
+    await join(c, 'red')
+    const sorted = (ids: unknown) => (ids as string[]).toSorted()
+    t.strictSame(sorted(await c.call('namespace', ['timeout', 5_000], ['emitWithAck', 'roll'])), sorted(ids(all)))
+    const room = await a.call('namespace', ['to', 'red'], ['timeout', 5_000], ['emitWithAck', 'roll'])
+    t.strictSame(sorted(room), sorted(ids([b, c])))
+    t.strictSame(await a.call('namespace', ['to', 'nobody'], ['timeout', 500], ['emitWithAck', 'roll']), [])
+    const late = c.call('namespace', ['timeout', 500], ['emitWithAck', 'half'])
+    const error = await late.then(
+      () => t.fail('somebody did not answer'),
+      (thrown: Error & { responses: string[] }) => thrown,
+    )
+    t.match(error, { message: 'operation has timed out' })
+    t.strictSame(sorted((error as { responses: string[] }).responses), sorted(ids([a, b])))
+  })
+}
