@@ -18,8 +18,7 @@ export interface Flags {
   port: number
   /** Given by --port: then another one will not do. */
   fixedPort: boolean
-  /** undefined: WEB_CONCURRENCY decides. */
-  workers: number | undefined
+  workers: number
   /** Start a private redis-server. */
   redis: boolean
 }
@@ -54,10 +53,15 @@ function parse({ redis, minWorkers = 0 }: About, args: string[], env: NodeJS.Pro
   })
   if (values.help) return 'help'
   if (values.redis && !redis) throw new TypeError('--redis: this demo has no use for Redis')
+  const workers = (name: string, text: string | undefined) => integer(name, text, minWorkers, 256)
   return {
     port: integer('--port', values.port, 0, 65535) ?? integer('PORT', env['PORT'] || undefined, 0, 65535) ?? 3000,
     fixedPort: values.port !== undefined,
-    workers: integer('--workers', values.workers, minWorkers, 256) ?? defaultWorkers(env),
+    // Holdfast would read WEB_CONCURRENCY itself, and not know how many this demo needs.
+    workers:
+      workers('--workers', values.workers) ??
+      workers('WEB_CONCURRENCY', env['WEB_CONCURRENCY'] || undefined) ??
+      defaultWorkers(),
     redis: values.redis,
   }
 }
@@ -70,8 +74,8 @@ function integer(name: string, text: string | undefined, min: number, max: numbe
 }
 
 /** Two at least, or there would be nothing to see; no more than there are colours. */
-function defaultWorkers(env: NodeJS.ProcessEnv): number | undefined {
-  return env['WEB_CONCURRENCY'] ? undefined : Math.min(Math.max(availableParallelism(), 2), 8)
+function defaultWorkers(): number {
+  return Math.min(Math.max(availableParallelism(), 2), 8)
 }
 
 function usage({ name, shows, redis, minWorkers = 0 }: About): string {

@@ -46,7 +46,7 @@ export function listenSomewhere(flags: Flags, listen: Listen): Promise<Sticky> {
   return listenFrom(flags, (port) =>
     listen({
       port,
-      ...(flags.workers === undefined ? {} : { workers: flags.workers }),
+      workers: flags.workers,
       shutdown: { deadline: 1_000 },
       logger: narrator,
     }),

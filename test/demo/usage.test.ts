@@ -34,6 +34,18 @@ t.test('--help explains and ends well', async (t) => {
   t.match(program.stdout(), /^Usage: npm run demo:express -- /)
 })
 
+t.test('a demo that needs workers takes no 0, wherever it comes from', async (t) => {
+  const byFlag = startProgram(t, 'demo/kernel/server.js', ['--workers', '0'])
+  const byEnvironment = startProgram(t, 'demo/kernel/server.js', [], { WEB_CONCURRENCY: '0' })
+  for (const [name, { exited, stderr }] of [
+    ['--workers', byFlag],
+    ['WEB_CONCURRENCY', byEnvironment],
+  ] as const) {
+    t.match(await exited, { code: 64 })
+    t.match(stderr(), `${name}: expected a whole number from 1 to 256, got '0'\n\nUsage: `)
+  }
+})
+
 t.test('a demo without a use for Redis does not take --redis', async (t) => {
   const program = startProgram(t, 'demo/express/server.js', ['--redis'])
   t.match(await program.exited, { code: 64 })
