@@ -1,10 +1,11 @@
 // A redis-server of our own: on a private Unix socket, nothing saved, gone when the demo is gone.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { endOf, endWithUs } from './guard.ts'
 
 /** It is not installed, or does not start. */
 export class MissingRedis extends Error {
@@ -14,7 +15,6 @@ export class MissingRedis extends Error {
 /** @returns the path of its Unix socket, which ioredis takes as a URL */
 export async function startPrivateRedis(): Promise<{ path: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'redis.sock')
   const args = ['--port', '0', '--unixsocket', path, '--unixsocketperm', '700', '--save', '', '--appendonly', 'no']
   // Detached: a Ctrl-C in the terminal must not end it before the workers have finished.
@@ -22,7 +22,6 @@ export async function startPrivateRedis(): Promise<{ path: string }> {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
   })
-  process.once('exit', () => redis.kill())
   endWithUs(redis, folder)
   await accepting(redis)
   return { path }
@@ -30,7 +29,7 @@ export async function startPrivateRedis(): Promise<{ path: string }> {
 
 async function accepting(redis: ChildProcess): Promise<void> {
   const failed = once(redis, 'exit').then(
-    ([code]) => `redis-server ended with code ${String(code)}`,
+    ([code, signal]) => endOf('redis-server', code as number | null, signal as NodeJS.Signals | null),
     (error: NodeJS.ErrnoException) =>
       error.code === 'ENOENT'
         ? 'redis-server is not installed; install it (apt-get install redis-server, brew install redis) or leave --redis out'
@@ -46,17 +45,4 @@ async function accepting(redis: ChildProcess): Promise<void> {
   redis.once('exit', () =>
     console.error('The private redis-server has ended; tabs of different workers are apart now.'),
   )
-}
-
-/** The 'exit' event does not come when this process is killed by SIGKILL; the end of a pipe does. */
-function endWithUs(redis: ChildProcess, folder: string): void {
-  const script = 'read -r _; kill "$1" 2>/dev/null; rm -rf "$2"'
-  const guard = spawn('sh', ['-c', script, 'sh', String(redis.pid), folder], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  })
-  // Without a shell it is only tidiness that suffers.
-  guard.on('error', () => {})
-  guard.unref()
-  redis.once('exit', () => guard.kill())
 }

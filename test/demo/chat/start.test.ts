@@ -124,6 +124,17 @@ t.test('--redis brings a Redis of its own', { skip: missing('redis-server') }, a
     await until('everything is gone', () => !processes.some(isRunning) && !folders.some((folder) => existsSync(folder)))
   })
 
+  t.test('whose folder is gone even when Redis was killed first, and then the demo', async (t) => {
+    const demo = startProgram(t, server, ['--port', '0', '--workers', '2', '--redis'])
+    await demo.printed(ready)
+    const processes = descendants(demo.pid)
+    const [redis, folder] = processes.map((pid) => [pid, folderOf(pid)] as const).find(([, found]) => found)!
+    process.kill(redis, 'SIGKILL')
+    await until('the demo has noticed', () => /redis-server has ended/.test(demo.stderr()))
+    demo.child.kill('SIGKILL')
+    await until('everything is gone', () => !processes.some(isRunning) && !existsSync(folder!))
+  })
+
   t.test('unless there is none on the PATH', async (t) => {
     const demo = startProgram(t, server, ['--port', '0', '--redis'], { PATH: '/nonexistent' })
     t.match(await demo.exited, { code: 1 })
