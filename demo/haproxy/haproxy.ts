@@ -1,5 +1,5 @@
 // HAProxy of the demo's own: on loopback, with a configuration of ten lines.
-import { execFile } from 'node:child_process'
+import { execFile, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { StickyError } from 'holdfast'
 import { MissingProgram, startCompanion } from '../support/companion.ts'
-import type { Flags } from '../support/flags.ts'
+import type { WantedPort } from '../support/find-port.ts'
 
 const install = 'install it (apt-get install haproxy, brew install haproxy)'
 
@@ -22,7 +22,7 @@ export async function haproxyVersion(): Promise<string> {
 }
 
 /** The port of the flags or, where none was insisted on, the first free one after it: HAProxy can not choose itself. */
-export async function portFor({ port: wanted, fixedPort }: Flags): Promise<number> {
+async function portFor({ port: wanted, fixedPort }: WantedPort): Promise<number> {
   for (let port = wanted; ; port++) {
     const probe = net.createServer().listen(port, '127.0.0.1')
     try {
@@ -39,10 +39,44 @@ export async function portFor({ port: wanted, fixedPort }: Flags): Promise<numbe
   }
 }
 
-/** @param app - the port behind it */
-export function startHaproxy(port: number, app: number): ReturnType<typeof startCompanion> {
+/**
+ * On the first port that it gets. Between the look and its start somebody else may have taken the port: then it looks
+ * again.
+ *
+ * @param app - the port behind it
+ * @param find - the port that seems to be free
+ * @throws MissingProgram
+ */
+export async function startHaproxy(
+  wanted: WantedPort,
+  app: number,
+  find = portFor,
+): Promise<{ port: number; haproxy: ChildProcess }> {
+  for (;;) {
+    const port = await find(wanted)
+    try {
+      return { port, haproxy: await startOn(port, app) }
+    } catch (error) {
+      // It says nothing but that it ended.
+      if (await isFree(port)) throw error
+    }
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  try {
+    return (await portFor({ port, fixedPort: true })) === port
+  } catch (error) {
+    if (error instanceof StickyError) return false
+    throw error
+  }
+}
+
+function startOn(port: number, app: number): Promise<ChildProcess> {
   const configuration = (folder: string) => `global
   maxconn 1000
+  # Else it would share its port with another HAProxy of the same user, and each get some of the clients.
+  noreuseport
   stats socket ${folder}/stats level user
 defaults
   mode tcp

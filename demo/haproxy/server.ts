@@ -5,7 +5,7 @@ import { announce } from '../support/announce.ts'
 import { inBothRoles, listenSomewhere } from '../support/run.ts'
 import { table } from '../support/table.ts'
 import { visit } from '../support/visit.ts'
-import { haproxyVersion, portFor, startHaproxy } from './haproxy.ts'
+import { haproxyVersion, startHaproxy } from './haproxy.ts'
 
 const about = {
   name: 'haproxy',
@@ -14,10 +14,9 @@ const about = {
 
 await inBothRoles(about, listen, async (flags) => {
   const version = await haproxyVersion()
-  const port = await portFor(flags)
   const sticky = await listenSomewhere({ ...flags, port: 0, fixedPort: true }, listen)
   const behind = sticky.address()?.port ?? 0
-  const haproxy = await startHaproxy(port, behind)
+  const { port, haproxy } = await startHaproxy(flags, behind)
   await announce(about, sticky, {
     port,
     facts: { HAProxy: `${version} (pid ${haproxy.pid}), which connects to 127.0.0.1:${behind}, send-proxy-v2` },

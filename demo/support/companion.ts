@@ -35,7 +35,10 @@ export async function startCompanion({ command, install, args, isUp }: Companion
     (error: NodeJS.ErrnoException) =>
       error.code === 'ENOENT' ? `${command} is not installed; ${install}` : error.message,
   )
-  const problem = await Promise.race([ready(() => isUp(folder)), failed])
+  let hasFailed = false
+  const up = ready(async () => hasFailed || (await isUp(folder)))
+  const problem = await Promise.race([up, failed])
+  hasFailed = problem !== undefined
   if (problem !== undefined) throw new MissingProgram(problem)
   void failed.then((end) => console.error(`${end}; the demo has lost it.`))
   return child

@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import { readlinkSync } from 'node:fs'
+import net from 'node:net'
 import t from 'tap'
-import { dial, until } from '../support/clients.ts'
+import { startHaproxy } from '../../demo/haproxy/haproxy.ts'
+import { dial, freePort, until } from '../support/clients.ts'
 import { missing } from '../support/installed.ts'
 import { descendants, isRunning, startProgram } from '../support/program.ts'
 import { ask, startDemo } from './demo.ts'
@@ -42,6 +45,27 @@ t.test('HAProxy is gone even after the demo was killed', { skip }, async (t) => 
   t.teardown(() => processes.filter(isRunning).forEach((pid) => process.kill(pid, 'SIGKILL')))
   program.child.kill('SIGKILL')
   await until('everything is gone', () => !processes.some(isRunning))
+})
+
+t.test('a port that somebody takes before HAProxy does gives way to another one', { skip }, async (t) => {
+  const taken = net.createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const ports = [(taken.address() as net.AddressInfo).port, await freePort()]
+  const [, free] = ports
+  const find = () => Promise.resolve(ports.shift()!)
+  const { port, haproxy } = await startHaproxy({ port: free!, fixedPort: false }, 1, find)
+  t.equal(port, free)
+  haproxy.kill()
+  await once(haproxy, 'exit')
+  t.strictSame(ports, [])
+})
+
+t.test('a lost HAProxy is told with the signal that ended it', { skip }, async (t) => {
+  const { program } = await startDemo(t, 'haproxy')
+  const [, pid] = await program.printed(/HAProxy +\S+ \(pid (\d+)\)/)
+  process.kill(Number(pid), 'SIGKILL')
+  await until('it is told', () => program.stderr().includes('haproxy was ended by SIGKILL; the demo has lost it.'))
 })
 
 t.test('without HAProxy it says how to get it', async (t) => {
