@@ -6,6 +6,7 @@ import { broadcastTo, createBus } from 'holdfast/broadcast'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { isSameOrigin } from '../support/same-machine.ts'
 import { pages } from '../support/pages.ts'
+import { watchReach } from './reach.ts'
 
 /** What a page sends. */
 type FromPage = { type: 'enter'; room: string } | { type: 'say'; text: string }
@@ -22,6 +23,9 @@ export function roomsServer(worker: number): Server {
   })
   const bus = createBus()
   const rooms = broadcastTo(wss, bus)
+  const reach = watchReach(bus, (others) => {
+    for (const socket of wss.clients) tell(socket, { type: 'reach', others })
+  })
   const self = { worker, pid: process.pid }
 
   wss.on('connection', (socket) => {
@@ -31,11 +35,13 @@ export function roomsServer(worker: number): Server {
       room = next
       rooms.join(socket, next)
       // It hears everything from here on; or, while the others can not be reached, what is said on this worker.
-      await bus.ready().catch(() => {})
+      await reach.settled()
+      if (room !== next) return // it has gone on to another one
       tell(socket, { type: 'entered', room: next })
       rooms.publish(next, JSON.stringify({ type: 'came', ...self }), { except: socket })
     }
     tell(socket, { type: 'welcome', ...self, bus: bus.kind })
+    tell(socket, { type: 'reach', others: reach.isThere })
     socket.on('error', () => socket.terminate())
     socket.on('message', (data, isBinary) => {
       // A Buffer, unless `binaryType` says otherwise.
