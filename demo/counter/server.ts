@@ -9,15 +9,16 @@ const about = {
   name: 'counter',
   shows: 'One number that all workers share, by a message per hit, by batches, and by Redis.',
   minWorkers: 1,
-  redis: true,
+  redis: { none: 'that number is off', ended: 'its number stands still, the others count on' },
 }
 
 await inBothRoles(about, listen, async (flags) => {
-  await redisFor(flags)
+  const facts = await redisFor(about, flags)
   let sticky: Sticky | undefined
   countForWorkers(() => (sticky?.role === 'primary' ? sticky.status().bus.frames : 0))
   sticky = await listenSomewhere(flags, listen)
   await announce(about, sticky, {
+    facts,
     tries: (url) => [
       'Open both addresses: two workers, the same numbers, live.',
       'Press "+1000" each way, and see what it costs the primary. Or:',

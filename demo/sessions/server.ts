@@ -11,7 +11,7 @@ await runDemo(
   {
     name: 'sessions',
     shows: 'express-session with its MemoryStore, which works because clients stick; beside it the same in Redis.',
-    redis: true,
+    redis: { none: 'there are only the sessions in memory', ended: 'the sessions in it are gone' },
   },
   (options) => {
     const sticky = stickyListen(

@@ -10,8 +10,15 @@ export interface About {
   shows: string
   /** The fewest workers that it makes sense with. @default 0, one process without a balancer */
   minWorkers?: number
-  /** Whether it can use Redis. @default false */
-  redis?: boolean
+  /** What is to be said of Redis; undefined: the demo has no use for it. */
+  redis?: RedisWords
+}
+
+export interface RedisWords {
+  /** How it is where there is none. */
+  none: string
+  /** What it means that a private one has ended. */
+  ended: string
 }
 
 export interface Flags {

@@ -6,6 +6,9 @@ type Fields = Parameters<LogFunction>[1]
 /** By event: what to say, or undefined where nothing has to be said. */
 export type Sentences = Record<string, (fields: Fields) => string | undefined>
 
+/** Buses that are down: that one is up is news only after that. */
+const cutOff = new Set<string>()
+
 const ofAll: Sentences = {
   'balancer.signal': ({ second }) => (second === true ? 'Killed.' : 'Stopping.'),
   'balancer.closed': ended,
@@ -16,6 +19,15 @@ const ofAll: Sentences = {
   'worker.healthy': ({ worker }) => `Worker ${String(worker)} is well again.`,
   'reroute.failed': ({ worker, reason }) =>
     `A request whose session is at worker ${String(worker)} could not be answered: ${String(reason)}.`,
+  'bus.down': ({ kind, worker, reason }) => {
+    cutOff.add(`${String(kind)} ${String(worker)}`)
+    return `${nameOf(worker)} does not reach ${wayOf(kind)} (${String(reason)}).`
+  },
+  'bus.up': ({ kind, worker, lost }) => {
+    if (!cutOff.delete(`${String(kind)} ${String(worker)}`)) return undefined
+    const loss = Number(lost ?? 0) > 0 ? `; ${String(lost)} of its messages are lost so far` : ''
+    return `${nameOf(worker)} reaches ${wayOf(kind)} again${loss}.`
+  },
   // The primary's events tell of these.
   'worker.exit': () => undefined,
   'workers.many': () => undefined,
@@ -43,6 +55,15 @@ export function narrate(own: Sentences = {}): Logger {
 
 function ended({ clean }: Fields): string {
   return clean === true ? 'Stopped.' : 'Stopped; something had to be cut.'
+}
+
+/** Without a balancer there are no numbers. */
+function nameOf(worker: unknown): string {
+  return worker === undefined ? 'This process' : `Worker ${String(worker)}`
+}
+
+function wayOf(kind: unknown): string {
+  return kind === 'redis' ? 'Redis' : 'the other workers'
 }
 
 /** Not all of them are known at all times. */

@@ -12,8 +12,11 @@ export class MissingRedis extends Error {
   readonly code = 'DEMO_REDIS_MISSING'
 }
 
-/** @returns the path of its Unix socket, which ioredis takes as a URL */
-export async function startPrivateRedis(): Promise<{ path: string }> {
+/**
+ * @param ended - what it means for the demo that it has ended
+ * @returns the path of its Unix socket, which ioredis takes as a URL
+ */
+export async function startPrivateRedis(ended: string): Promise<{ path: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'))
   const path = join(folder, 'redis.sock')
   const args = ['--port', '0', '--unixsocket', path, '--unixsocketperm', '700', '--save', '', '--appendonly', 'no']
@@ -24,6 +27,7 @@ export async function startPrivateRedis(): Promise<{ path: string }> {
   })
   endWithUs(redis, folder)
   await accepting(redis)
+  redis.once('exit', () => console.error(`The private redis-server has ended; ${ended}.`))
   return { path }
 }
 
@@ -42,7 +46,4 @@ async function accepting(redis: ChildProcess): Promise<void> {
   })
   const problem = await Promise.race([ready, failed])
   if (problem !== undefined) throw new MissingRedis(problem)
-  redis.once('exit', () =>
-    console.error('The private redis-server has ended; tabs of different workers are apart now.'),
-  )
 }

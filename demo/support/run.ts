@@ -6,6 +6,7 @@ import { readFlags, type About, type Flags } from './flags.ts'
 import { endWith } from './known-errors.ts'
 import { narrate } from './narrator.ts'
 import { startPrivateRedis } from './private-redis.ts'
+import { redisPlace } from './redis-place.ts'
 
 const narrator = narrate()
 
@@ -15,8 +16,8 @@ type Listen = (options: StickyOptions) => Sticky
 /** @param tries - printed with the address to open */
 export function runDemo(about: About, listen: Listen, tries: More['tries']): Promise<void> {
   return inBothRoles(about, listen, async (flags) => {
-    await redisFor(flags)
-    await announce(about, await listenSomewhere(flags, listen), { tries })
+    const facts = await redisFor(about, flags)
+    await announce(about, await listenSomewhere(flags, listen), { tries, facts })
   })
 }
 
@@ -36,9 +37,12 @@ export async function inBothRoles(
   }
 }
 
-/** With --redis the workers find one of our own in REDIS_URL. */
-export async function redisFor({ redis }: Flags): Promise<void> {
-  if (redis) process.env['REDIS_URL'] = (await startPrivateRedis()).path
+/** With --redis the workers find one of our own in REDIS_URL. @returns the line that says which Redis it is */
+export async function redisFor({ redis: words }: About, flags: Flags): Promise<Record<string, string>> {
+  if (words === undefined) return {}
+  if (flags.redis) process.env['REDIS_URL'] = (await startPrivateRedis(words.ended)).path
+  const place = redisPlace(flags.redis ? 'private' : process.env['REDIS_URL'])
+  return { Redis: place ?? `none (REDIS_URL is not set); ${words.none}` }
 }
 
 /** On the port of the flags or, where none was insisted on, on the first free one after it. */

@@ -3,7 +3,14 @@ import { stickyListen } from 'holdfast'
 import { runDemo } from '../support/run.ts'
 
 await runDemo(
-  { name: 'ws', shows: 'Rooms over plain WebSockets (ws); the bus carries what is said to all workers.', redis: true },
+  {
+    name: 'ws',
+    shows: 'Rooms over plain WebSockets (ws); the bus carries what is said to all workers.',
+    redis: {
+      none: 'what is said stays on this machine',
+      ended: 'tabs of different workers do not hear each other now',
+    },
+  },
   (options) => {
     const sticky = stickyListen(async () => {
       const { roomsServer } = await import('./rooms.ts')
@@ -12,7 +19,7 @@ await runDemo(
     return sticky
   },
   () => [
-    'open both addresses: two clients, two workers; what you write in one appears in the other',
-    'enter another room in one of them, and they do not hear each other any more',
+    'Open both addresses: two clients, two workers. What you write in one appears in the other.',
+    'Enter another room in one of them, and they do not hear each other any more.',
   ],
 )

@@ -1,5 +1,6 @@
 // What the primary prints: where to go, who serves, and later who came and went.
 import type { Balance, PrimarySticky, Sticky } from 'holdfast'
+import { redisPlace } from '../../support/redis-place.ts'
 
 /**
  * @param balance - who gets a new connection
@@ -51,10 +52,5 @@ function describeBalance(balance: Balance): string {
 function describeBackplane({ role }: Sticky, redis: string | undefined): string {
   if (!redis && role === 'worker') return 'none, there is only this process (REDIS_URL is not set)'
   if (!redis) return 'Node IPC, relayed by the primary (REDIS_URL is not set)'
-  if (redis === 'private') return 'Redis, a private one for this demo'
-  return `Redis at ${withoutSecrets(redis)} (REDIS_URL)`
-}
-
-function withoutSecrets(url: string): string {
-  return URL.canParse(url) ? new URL(url).host || url : url
+  return `Redis${redis === 'private' ? ',' : ''} ${redisPlace(redis)}`
 }

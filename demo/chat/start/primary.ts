@@ -6,11 +6,14 @@ import { startPrivateRedis } from '../../support/private-redis.ts'
 import { announce } from './announce.ts'
 import type { Flags } from './flags.ts'
 
+/** What it means for the chat that its private Redis has ended. */
+const ended = 'tabs of different workers are apart now'
+
 type Listen = (options: StickyOptions) => Sticky
 
 export async function runPrimary(flags: Flags, listen: Listen): Promise<void> {
   try {
-    if (flags.redis) process.env['REDIS_URL'] = (await startPrivateRedis()).path
+    if (flags.redis) process.env['REDIS_URL'] = (await startPrivateRedis(ended)).path
     const options: StickyOptions = {
       ...(flags.workers === undefined ? {} : { workers: flags.workers }),
       // Whoever presses "kill my worker" over and over should not wait for half a minute.
