@@ -21,6 +21,17 @@ t.test('an Express application has its routes, bodies and files, and a memory pe
     t.match(await ask(port, '/page.css'), { status: 200, headers: { 'content-type': /text\/css/ } })
   })
 
+  t.test('also for those who send what is no note', async (t) => {
+    const post = async (body: string) => {
+      const headers = { 'content-type': 'application/json' }
+      const response = await fetch(`${url}/notes`, { method: 'POST', headers, body })
+      return { status: response.status, body: (await response.json()) as unknown }
+    }
+    t.match(await post('{"text":'), { status: 400, body: { error: /^expected a JSON body such as/ } })
+    t.match(await post(`"${'x'.repeat(200_000)}"`), { status: 413, body: { error: 'a body may have 100 kB at most' } })
+    t.equal(program.stderr(), '', 'which is nothing for the terminal')
+  })
+
   t.test('for people', { skip: missing(CHROMIUM) }, async (t) => {
     const { page, complaints } = await openPage(await startBrowser(t), url)
     const [, worker] = await program.printed(/Open .* is served by worker (\d)/)
