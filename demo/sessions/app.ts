@@ -2,9 +2,9 @@
 import { RedisStore } from 'connect-redis'
 import express, { type Express, type RequestHandler } from 'express'
 import session, { type Store } from 'express-session'
-import { Redis } from 'ioredis'
 import { isLocalUser, isSameOrigin } from '../support/same-machine.ts'
 import { pages } from '../support/pages.ts'
+import { awayErrors, openRedis } from './redis.ts'
 
 declare module 'express-session' {
   interface SessionData {
@@ -35,16 +35,22 @@ export function sessionsApp({ worker, secret, redisUrl }: Setup): Express {
       saveUninitialized: false,
       ...(store === undefined ? {} : { store }),
     }),
-    (request, response) => {
-      if (request.method === 'POST') request.session.visits = (request.session.visits ?? 0) + 1
-      response.json({ worker, pid: process.pid, visits: request.session.visits ?? 0 })
+    (request, response, next) => {
+      const answer = () => response.json({ worker, pid: process.pid, visits: request.session.visits ?? 0 })
+      if (request.method !== 'POST') return void answer()
+      request.session.visits = (request.session.visits ?? 0) + 1
+      // By itself it is saved after the answer, which would count a visit that is not kept.
+      request.session.save((error) => (error ? next(error) : answer()))
     },
   ]
 
   // The default store: a MemoryStore, in this process and nowhere else.
   app.all('/memory', counted('memory'))
-  if (redisUrl !== undefined) app.all('/redis', counted('redis', redisStore(redisUrl)))
-  else app.all('/redis', (_, response) => void response.json({ worker, pid: process.pid, visits: null }))
+  if (redisUrl !== undefined) {
+    const client = openRedis(redisUrl, worker)
+    const store = new RedisStore({ client, prefix: 'holdfast-demo:' })
+    app.all('/redis', counted('redis', store), awayErrors(client))
+  } else app.all('/redis', (_, response) => void response.json({ worker, pid: process.pid, visits: null }))
 
   app.post('/kill', (request, response) => {
     if (!isLocalUser(request) || !isSameOrigin(request)) {
@@ -55,11 +61,4 @@ export function sessionsApp({ worker, secret, redisUrl }: Setup): Express {
     response.once('close', () => process.kill(process.pid, 'SIGKILL'))
   })
   return app
-}
-
-function redisStore(url: string): Store {
-  // A request tells that Redis is away rather than waits for it.
-  const client = new Redis(url, { maxRetriesPerRequest: 1 })
-  client.on('error', (error) => console.error(`Redis: ${error.message}`))
-  return new RedisStore({ client, prefix: 'holdfast-demo:' })
 }

@@ -28,8 +28,15 @@ export function paintWho(element, { worker, pid }) {
 export async function ask(path, { method = 'GET', body } = {}) {
   const json = body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
   const response = await fetch(path, { method, cache: 'no-store', ...json })
-  if (!response.ok) throw new Error(`${response.status}: ${(await response.text()).slice(0, 200)}`)
+  if (!response.ok) throw new Error(await problemOf(response))
   return response.json()
+}
+
+/** Its own words; a page for people is none. */
+async function problemOf(response) {
+  const isJson = /json/.test(response.headers.get('Content-Type'))
+  const { error } = isJson ? await response.json() : {}
+  return error ?? `The server answered with status ${response.status}.`
 }
 
 /** Fills an `.others` with links that open this page as another client, and says who this one is. */
