@@ -21,12 +21,12 @@ const ofAll: Sentences = {
     `A request whose session is at worker ${String(worker)} could not be answered: ${String(reason)}.`,
   'bus.down': ({ kind, worker, reason }) => {
     cutOff.add(`${String(kind)} ${String(worker)}`)
-    return `${nameOf(worker)} does not reach ${wayOf(kind)} (${String(reason)}).`
+    return `${nameOf(worker)}: ${wayOf(kind)} is away (${String(reason)}).`
   },
   'bus.up': ({ kind, worker, lost }) => {
     if (!cutOff.delete(`${String(kind)} ${String(worker)}`)) return undefined
     const loss = Number(lost ?? 0) > 0 ? `; ${String(lost)} of its messages are lost so far` : ''
-    return `${nameOf(worker)} reaches ${wayOf(kind)} again${loss}.`
+    return `${nameOf(worker)}: ${wayOf(kind)} is back${loss}.`
   },
   // The primary's events tell of these.
   'worker.exit': () => undefined,
@@ -63,7 +63,7 @@ function nameOf(worker: unknown): string {
 }
 
 function wayOf(kind: unknown): string {
-  return kind === 'redis' ? 'Redis' : 'the other workers'
+  return kind === 'redis' ? 'Redis' : 'the way to the other workers'
 }
 
 /** Not all of them are known at all times. */

@@ -1,11 +1,13 @@
 // What the demos say, in the terminal and on their pages, while Redis is away and when it is back.
 import { readlinkSync } from 'node:fs'
 import t from 'tap'
+import { CHROMIUM, startBrowser } from '../support/browser.ts'
 import { until } from '../support/clients.ts'
 import { missing } from '../support/installed.ts'
 import { descendants } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
-import { startDemo, stopDemo } from './demo.ts'
+import { ask, startDemo, stopDemo } from './demo.ts'
+import { isReadable, openPage } from './page.ts'
 
 const skip = missing('redis-server')
 
@@ -15,10 +17,39 @@ t.test('the terminal tells that Redis is away and that it is back, once for each
   const { program } = demo
   t.ok(program.stdout().includes(`Redis      at ${redis.url} (REDIS_URL)`), 'which one it is')
   await redis.kill()
-  for (const id of [0, 1]) await program.printed(new RegExp(`^Worker ${id} does not reach Redis \\(.+\\)\\.$`, 'm'))
+  for (const id of [0, 1]) await program.printed(new RegExp(`^Worker ${id}: Redis is away \\(.+\\)\\.$`, 'm'))
   await redis.start()
-  for (const id of [0, 1]) await program.printed(new RegExp(`^Worker ${id} reaches Redis again\\.$`, 'm'))
-  t.equal(program.stdout().match(/does not reach/g)?.length, 2)
+  for (const id of [0, 1]) await program.printed(new RegExp(`^Worker ${id}: Redis is back\\.$`, 'm'))
+  t.equal(program.stdout().match(/is away/g)?.length, 2)
+  await stopDemo(t, demo)
+})
+
+t.test('sessions in Redis are away with it, and nothing else is', { skip: skip || missing(CHROMIUM) }, async (t) => {
+  const redis = await startRedis(t)
+  const demo = await startDemo(t, 'sessions', [], { REDIS_URL: redis.url })
+  const { page } = await openPage(await startBrowser(t), demo.url)
+  await page.click('#visit')
+  await page.waitForSelector('#redis [data-visits] >> text="1"')
+  await redis.kill()
+  await page.click('#visit')
+  await page.waitForSelector('#redis [data-visits] >> text="away"')
+  await page.waitForSelector('#redis >> text="Redis is away, and with it the sessions that it keeps."')
+  await page.waitForSelector('#memory [data-visits] >> text="2"')
+  await page.reload()
+  await page.waitForSelector('#others .hint')
+  await page.waitForSelector('#redis [data-visits] >> text="away"')
+  await isReadable(t, page)
+  const away = { status: 503, body: { error: /Redis is away/ } }
+  t.match(await ask(demo.port, '/redis', { method: 'POST' }), away, 'a first visit is not counted either')
+  await redis.start()
+  await demo.program.printed(/^Worker \d: Redis is back\.$/m)
+  await page.click('#visit')
+  await page.waitForSelector('#redis [data-visits] >> text="1"')
+  await page.waitForSelector('#redis >> text=/connect-redis/')
+  for (const id of [0, 1]) {
+    await demo.program.printed(new RegExp(`^Worker ${id}: Redis is back\\.$`, 'm'))
+    t.equal(demo.program.stdout().match(new RegExp(`Worker ${id}: Redis is away`, 'g'))?.length, 1)
+  }
   await stopDemo(t, demo)
 })
 
