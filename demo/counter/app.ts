@@ -1,6 +1,7 @@
 // One number that all workers share, counted in three ways.
 import express, { type Express } from 'express'
 import { setImmediate as turn } from 'node:timers/promises'
+import { StickyError } from 'holdfast'
 import { ipcBus, redisBus } from 'holdfast/broadcast'
 import { pages } from '../support/pages.ts'
 import { liveTotals, type Live } from './live.ts'
@@ -40,10 +41,19 @@ export function counterApp(worker: number, redisUrl: string | undefined): { app:
       for (let hit = 0; hit < Math.min(left, AT_ONCE); hit++) tally.add()
       await turn()
     }
-    const total = await tally.read()
+    const total = await tally.read().catch(wasAway)
+    if (total === undefined) {
+      response.status(503).json({ error: 'Redis is away. What was added is kept, and counts when it is back.' })
+      return
+    }
     const after = await naive.cost()
     const cost = { messages: after.messages - before.messages, cpu: after.cpu - before.cpu }
     response.json({ worker, pid: process.pid, total, ...cost })
   })
   return { app, live }
+}
+
+/** Of a read that failed: nobody could be asked. */
+function wasAway(error: unknown): undefined {
+  if (!(error instanceof StickyError && error.code === 'HOLDFAST_BUS_AWAY')) throw error
 }

@@ -12,11 +12,14 @@ export type Way = (typeof WAYS)[number]
 /** Redis is not always there. */
 export type Tallies = Partial<Record<Way, Tally>>
 
-/** What pages are told; null for what is off, or can not be asked now. */
-export type Totals = Record<Way, number | null>
+/** What pages are told. 'off': it was never there; 'away': it can not be asked now. */
+export type Totals = Record<Way, number | 'off' | 'away'>
 
 export async function readAll(tallies: Tallies): Promise<Totals> {
-  const read = (way: Way): Promise<number | null> => tallies[way]?.read().catch(() => null) ?? Promise.resolve(null)
+  const read = async (way: Way): Promise<Totals[Way]> => {
+    if (tallies[way] === undefined) return 'off'
+    return tallies[way].read().catch(() => 'away' as const)
+  }
   const [naive, ipc, redis] = await Promise.all([read('naive'), read('ipc'), read('redis')])
   return { naive, ipc, redis }
 }

@@ -41,6 +41,12 @@ t.test(
       await page.click('#ipc [data-hits="1"]')
       await page.waitForSelector('#ipc [data-cost] >> text=/1 hit: \\d messages? to the primary/')
       await isReadable(t, page)
+      const { pid } = (await ask(port, '/who')).body
+      await page.waitForSelector(`#who >> text=/pid ${String(pid)}$/`)
+      process.kill(Number(pid), 'SIGKILL')
+      await until('another process serves', async () => (await ask(port, '/who')).body['pid'] !== pid)
+      const { pid: next } = (await ask(port, '/who')).body
+      await page.waitForSelector(`#who >> text=/pid ${String(next)}$/`)
       t.strictSame(complaints, [])
     })
 

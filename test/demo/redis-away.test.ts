@@ -53,6 +53,27 @@ t.test('sessions in Redis are away with it, and nothing else is', { skip: skip |
   await stopDemo(t, demo)
 })
 
+t.test('a counter in Redis is away rather than off', { skip: skip || missing(CHROMIUM) }, async (t) => {
+  const redis = await startRedis(t)
+  const demo = await startDemo(t, 'counter', [], { REDIS_URL: redis.url })
+  const { page, complaints } = await openPage(await startBrowser(t), demo.url)
+  await page.click('#redis [data-hits="1"]')
+  await page.waitForSelector('#redis [data-total] >> text="1"')
+  await redis.kill()
+  await page.waitForSelector('#redis [data-total] >> text="away"')
+  await page.waitForSelector('#redis >> text=/^Redis is away\\./')
+  await isReadable(t, page)
+  const hit = await ask(demo.port, '/hit/redis', { method: 'POST' })
+  t.match(hit, { status: 503, body: { error: /^Redis is away/ } })
+  await redis.start()
+  await page.waitForSelector('#redis >> text="It is back."')
+  await page.click('#redis [data-hits="1"]')
+  // The one that was kept, and the new one; the first was lost with the Redis that saves nothing.
+  await page.waitForSelector('#redis [data-total] >> text="2"')
+  t.strictSame(complaints, [])
+  await stopDemo(t, demo)
+})
+
 for (const [name, words] of [
   ['ws', 'tabs of different workers do not hear each other now'],
   ['counter', 'its number stands still, the others count on'],

@@ -2,16 +2,22 @@
 import { ask, drawOthers, paintWho } from './shared.js'
 
 const at = (id) => document.getElementById(id)
+const reasons = {
+  off: 'There is no Redis. Start the demo with --redis, or with REDIS_URL set.',
+  away: 'Redis is away. The total is with it, and is here again when it is back.',
+}
 
 for (const card of document.querySelectorAll('.card')) {
   for (const button of card.querySelectorAll('button')) {
     button.addEventListener('click', () => void hit(card, Number(button.dataset.hits)))
   }
 }
-new EventSource('/totals').addEventListener('message', ({ data }) => {
+const totals = new EventSource('/totals')
+// Also when it has come back: the worker may be another process by then.
+totals.addEventListener('open', () => void showWho())
+totals.addEventListener('message', ({ data }) => {
   for (const [way, total] of Object.entries(JSON.parse(data))) draw(at(way), total)
 })
-paintWho(at('who'), await ask('/who'))
 await drawOthers(at('others'))
 
 async function hit(card, hits) {
@@ -29,13 +35,22 @@ async function hit(card, hits) {
   }
 }
 
-/** @param total - null: off, or away */
+async function showWho() {
+  try {
+    paintWho(at('who'), await ask('/who'))
+  } catch {
+    at('who').textContent = 'connecting …' // the next 'open' asks again
+  }
+}
+
+/** @param total - a number, or why there is none */
 function draw(card, total) {
-  const isOff = total === null
-  card.classList.toggle('off', isOff)
-  for (const button of card.querySelectorAll('button')) button.disabled = isOff
-  card.querySelector('[data-total]').textContent = isOff ? 'off' : total.toLocaleString('en')
-  if (isOff) say(card, 'There is no Redis. Start the demo with --redis, or with REDIS_URL set.')
+  const reason = reasons[total]
+  if (reason === undefined && card.classList.contains('off')) say(card, 'It is back.')
+  card.classList.toggle('off', reason !== undefined)
+  for (const button of card.querySelectorAll('button')) button.disabled = reason !== undefined
+  card.querySelector('[data-total]').textContent = total.toLocaleString('en')
+  if (reason !== undefined) say(card, reason)
 }
 
 function say(card, text) {
