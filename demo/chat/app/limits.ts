@@ -30,9 +30,16 @@ function check(input: unknown, what: string, max: number, lines: boolean): Check
   // Counted before anything is done with it, in UTF-16 units as maxlength in the page does.
   if (input.length > max) return { reason: `${what} is longer than ${max} characters.` }
   const value = (lines ? input : input.replace(/\s+/g, ' ')).replace(INVISIBLE, '').trim()
-  return value === '' ? { reason: `${what} is empty.` } : { value }
+  if (value === '') return { reason: `${what} is empty.` }
+  return VISIBLE.test(value) ? { value } : { reason: `${what} has nothing that can be seen.` }
 }
 
 /** Control characters except line feed and tab, and those that turn the direction of all that follows. */
 // eslint-disable-next-line no-control-regex
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/**
+ * Anything but spaces and what Unicode lets be left out of sight. Beside other characters those stay: families of emoji
+ * and some scripts are joined with them. U+2800 is a Braille cell without dots.
+ */
+const VISIBLE = /[^\s\p{Default_Ignorable_Code_Point}\u2800]/u

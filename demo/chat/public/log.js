@@ -51,6 +51,8 @@ export class Log {
     const line = before ?? this.#line(message)
     line.dataset.state = 'sent'
     line.querySelector('.state')?.remove()
+    // As all others have it: what turns the direction is left out.
+    line.querySelector('.text').textContent = message.text
     line.querySelector('time').replaceWith(timeOf(message.at))
     line.firstChild.append(badge(message.worker))
     paintHue(line, message.worker)

@@ -55,6 +55,13 @@ t.test(
   },
 )
 
+t.test('the own line is as all others have it', { skip }, async (t) => {
+  const { ann, cleo } = await openFourTabs(t)
+  await ann.say('\u202eabc')
+  await cleo.hears('abc')
+  await ann.sees('what was kept of it', async () => (await ann.messages()).some(({ text }) => text === 'abc'))
+})
+
 t.test('what is written while the connection is lost is sent once, when it is back', { skip }, async (t) => {
   const tabs = await openFourTabs(t)
   const { demo, ann, cleo } = tabs

@@ -7,6 +7,11 @@ t.test('names are cleaned, and bounded', async (t) => {
   t.strictSame(checkName('\u202egro.elpmaxe\u0000'), { value: 'gro.elpmaxe' }, 'nothing that turns the direction')
   t.strictSame(checkName('n'.repeat(25)), { reason: 'The name is longer than 24 characters.' })
   t.strictSame(checkName(' \u200e '), { reason: 'The name is empty.' })
+  for (const unseen of ['\u200b', '\u2060 \ufeff', '\u3164', '\u2800\u00ad', '\u{e0041}']) {
+    t.strictSame(checkName(unseen), { reason: 'The name has nothing that can be seen.' })
+  }
+  const family = '\u{1f469}\u200d\u{1f467}'
+  t.strictSame(checkName(family), { value: family }, 'what joins characters stays')
   t.strictSame(checkName(undefined), { reason: 'The name is missing.' })
   t.strictSame(checkName({ toString: () => 'Ann' }), { reason: 'The name is missing.' })
 })
