@@ -5,8 +5,8 @@ import { listenFrom } from './find-port.ts'
 import { readFlags, type About, type Flags } from './flags.ts'
 import { endWith } from './known-errors.ts'
 import { narrate } from './narrator.ts'
-import { startPrivateRedis } from './private-redis.ts'
 import { redisPlace } from './redis-place.ts'
+import { settleRedis } from './settle-redis.ts'
 
 const narrator = narrate()
 
@@ -40,8 +40,7 @@ export async function inBothRoles(
 /** With --redis the workers find one of our own in REDIS_URL. @returns the line that says which Redis it is */
 export async function redisFor({ redis: words }: About, flags: Flags): Promise<Record<string, string>> {
   if (words === undefined) return {}
-  if (flags.redis) process.env['REDIS_URL'] = (await startPrivateRedis(words.ended)).path
-  const place = redisPlace(flags.redis ? 'private' : process.env['REDIS_URL'])
+  const place = redisPlace(await settleRedis(flags.redis, words.ended))
   return { Redis: place ?? `none (REDIS_URL is not set); ${words.none}` }
 }
 

@@ -52,6 +52,14 @@ t.test('a demo without a use for Redis does not take --redis', async (t) => {
   t.match(program.stderr(), /^--redis: this demo has no use for Redis/)
 })
 
+t.test('a REDIS_URL that can not be one ends a demo at once, with one line', async (t) => {
+  for (const demo of ['chat', 'counter', 'sessions', 'ws']) {
+    const program = startProgram(t, `demo/${demo}/server.js`, ['--port', '0'], { REDIS_URL: 'redis://127.0.0.1:99999' })
+    t.match(await program.exited, { code: 78 }, demo)
+    t.match(program.stderr(), /^HOLDFAST_BAD_OPTION: environment variable REDIS_URL: expected a URL .*\n$/)
+  }
+})
+
 t.test('a port that is taken gives way to the next free one, unless it was asked for', async (t) => {
   const taken = net.createServer().listen(0)
   await once(taken, 'listening')

@@ -2,7 +2,7 @@
 import type { Sticky, StickyOptions } from 'holdfast'
 import { listenFrom } from '../../support/find-port.ts'
 import { endWith } from '../../support/known-errors.ts'
-import { startPrivateRedis } from '../../support/private-redis.ts'
+import { settleRedis } from '../../support/settle-redis.ts'
 import { announce } from './announce.ts'
 import type { Flags } from './flags.ts'
 
@@ -13,7 +13,7 @@ type Listen = (options: StickyOptions) => Sticky
 
 export async function runPrimary(flags: Flags, listen: Listen): Promise<void> {
   try {
-    if (flags.redis) process.env['REDIS_URL'] = (await startPrivateRedis(ended)).path
+    const redis = await settleRedis(flags.redis, ended)
     const options: StickyOptions = {
       ...(flags.workers === undefined ? {} : { workers: flags.workers }),
       // Whoever presses "kill my worker" over and over should not wait for half a minute.
@@ -21,7 +21,7 @@ export async function runPrimary(flags: Flags, listen: Listen): Promise<void> {
       shutdown: { deadline: 1_000 },
     }
     const sticky = await listenFrom(flags, (port) => listen({ ...options, port }))
-    announce(sticky, flags.balance, flags.redis ? 'private' : process.env['REDIS_URL'])
+    announce(sticky, flags.balance, redis)
   } catch (error) {
     endWith(error)
   }
