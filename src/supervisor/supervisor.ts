@@ -122,7 +122,7 @@ export class Supervisor {
     }
     for (const worker of this.#processes) worker.send({ type: 'workers', workers })
     await Promise.all([
-      ...added.map(({ current }) => current?.started),
+      ...added.map(({ id, current }) => current?.started ?? Promise.reject(notForked(id))),
       ...removed.map((one) => this.#renewal.dismiss(one)),
     ])
   }
@@ -197,4 +197,8 @@ export class Supervisor {
     this.#events.gone(worker, exit)
     this.#succession.gone(worker, exit)
   }
+}
+
+function notForked(id: number): StickyError {
+  return new StickyError('HOLDFAST_WORKER_NOT_READY', `worker ${id} could not be started; it is tried again`)
 }

@@ -27,8 +27,8 @@ const BODY_SIZE = 64 * 1024
 export const MORE_SIZE = BODY_SIZE - HEADER
 
 /**
- * Bytes read from the bell at once. When all of them came together some may have been dropped, because the bell was
- * full; then the worker looks for frames until there are none.
+ * So many bytes of the bell at once may not be all: the bell was full perhaps, and dropped some. Then the worker looks for
+ * frames until there are none.
  */
 const MANY = 64
 

@@ -73,7 +73,8 @@ export async function openBench(t: Test, transport: Transport): Promise<Bench> {
     server.close()
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
-      await once(child, 'close')
+      // Not events.once(), which rejects at an 'error': what the child can not be sent any more is none here.
+      await new Promise((done) => child.once('close', done))
     }
   })
   return bench
