@@ -37,10 +37,11 @@ export function sessionsApp({ worker, secret, redisUrl }: Setup): Express {
     }),
     (request, response, next) => {
       const answer = () => response.json({ worker, pid: process.pid, visits: request.session.visits ?? 0 })
-      if (request.method !== 'POST') return void answer()
-      request.session.visits = (request.session.visits ?? 0) + 1
-      // By itself it is saved after the answer, which would count a visit that is not kept.
-      request.session.save((error) => (error ? next(error) : answer()))
+      if (request.method === 'POST') {
+        request.session.visits = (request.session.visits ?? 0) + 1
+        // By itself it is saved after the answer, which would count a visit that is not kept.
+        request.session.save((error) => (error ? next(error) : answer()))
+      } else answer()
     },
   ]
 

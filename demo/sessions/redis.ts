@@ -2,12 +2,14 @@
 import type { ErrorRequestHandler } from 'express'
 import { Redis } from 'ioredis'
 
-/** Milliseconds between two attempts to reach it, and so the longest that a request waits. */
+/** Milliseconds between two attempts to reach it, and so the longest that a request waits for one. */
 const PACE = 500
+/** Milliseconds without an answer after which it hangs. */
+const SILENCE = 2_000
 
 /** @param worker - its number, for the terminal */
 export function openRedis(url: string, worker: number): Redis {
-  const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => PACE })
+  const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => PACE, socketTimeout: SILENCE })
   let isAway = false
   // Every attempt fails with one.
   redis.on('error', ({ message, code }: NodeJS.ErrnoException) => {

@@ -7,12 +7,13 @@ type Sentences = Readonly<Record<number, string>>
 /** To be used last. Anything else is a bug, and looks like one. */
 export function jsonErrors(sentences: Sentences = {}): ErrorRequestHandler {
   return (error: unknown, _, response, next) => {
-    const status = statusOf(error)
+    const { status, message } = read(error)
     if (status < 400 || status > 499 || response.headersSent) return next(error)
-    response.status(status).json({ error: sentences[status] ?? String((error as Error).message) })
+    response.status(status).json({ error: sentences[status] ?? message })
   }
 }
 
-function statusOf(error: unknown): number {
-  return error instanceof Error && 'status' in error ? Number(error.status) : 500
+function read(error: unknown): { status: number; message: string } {
+  if (!(error instanceof Error)) return { status: 500, message: '' }
+  return { status: 'status' in error ? Number(error.status) : 500, message: error.message }
 }

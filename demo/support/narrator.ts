@@ -59,7 +59,7 @@ function ended({ clean }: Fields): string {
 
 /** Without a balancer there are no numbers. */
 function nameOf(worker: unknown): string {
-  return worker === undefined ? 'This process' : `Worker ${String(worker)}`
+  return typeof worker === 'number' ? `Worker ${worker}` : 'This process'
 }
 
 function wayOf(kind: unknown): string {
