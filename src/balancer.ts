@@ -228,6 +228,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#manager.stopping()
     await this.#steering.closeListener()
     await this.#steering.settled(deadline / 2)
+    await this.#directory.closing()
     for (const worker of this.#supervisor.processes) this.#steering.retire(worker.child)
     const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - performance.now())))
     this.#steering.close()

@@ -17,6 +17,9 @@ interface Process {
   send(message: ToWorker): void
 }
 
+/** Milliseconds in which all have heard, and what they sent before is here. */
+const NEWS_TRAVEL = 50
+
 export interface DirectoryEvents {
   /** All that live. */
   processes(): Iterable<Process>
@@ -34,6 +37,7 @@ export class PeerDirectory {
   /** Who has a private door, and whether it is still open. */
   readonly #doors = new Map<ChildProcess, boolean>()
   #telling: NodeJS.Immediate | undefined
+  #isClosing = false
 
   constructor(events: DirectoryEvents) {
     this.#events = events
@@ -71,6 +75,14 @@ export class PeerDirectory {
     if (this.#doors.size > 0) this.#telling ??= setImmediate(() => this.#tell())
   }
 
+  /** All are about to finish. Resolves when they know of each other that nobody takes another's connections any more. */
+  async closing(): Promise<void> {
+    if (this.#doors.size === 0) return
+    this.#isClosing = true
+    this.#tell()
+    await new Promise((done) => setTimeout(done, NEWS_TRAVEL))
+  }
+
   /** Removes what workers that were killed have left behind. */
   close(): void {
     clearImmediate(this.#telling)
@@ -85,7 +97,7 @@ export class PeerDirectory {
       .map(({ child, id, enabled }) => ({
         worker: id,
         instance: this.#instances.get(child) ?? 0,
-        draining: !enabled,
+        draining: !enabled || this.#isClosing,
       }))
     const owners = this.#events.owners()
     for (const process of all) process.send({ type: 'peers', peers, owners })

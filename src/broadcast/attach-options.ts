@@ -98,17 +98,21 @@ function readRedis(read: Reader): RedisTarget | false | undefined {
     throw wrong('options, not a client made of them', "{ host: '127.0.0.1', port: 6379 }", duplicate)
   }
   if (cluster !== undefined && !isList(cluster)) {
-    throw wrong('nodes of the Cluster in cluster', "{ cluster: ['redis://127.0.0.1:6379'] }", cluster)
+    throw wrong('nodes of the Cluster in cluster', "{ cluster: ['redis://127.0.0.1:6379'] }", shown(cluster))
   }
   const sentinel = "{ sentinels: [{ host: '127.0.0.1', port: 26379 }], name: 'mymaster' }"
   if (sentinels !== undefined && !(isList(sentinels) && typeof name === 'string')) {
-    throw wrong('a list of sentinels, and their name for the master', sentinel, { sentinels, name })
+    throw wrong('a list of sentinels, and their name for the master', sentinel, Object.keys(value))
   }
   if (cluster !== undefined && sentinels !== undefined) {
-    throw wrong('either cluster or sentinels', sentinel, { cluster, sentinels })
+    throw wrong('either cluster or sentinels', sentinel, Object.keys(value))
   }
   if (keyPrefix !== undefined) throw wrong('channelPrefix instead of keyPrefix', "{ … }, channelPrefix: '…'", keyPrefix)
   return value as RedisTarget
+}
+
+function shown(value: unknown): unknown {
+  return typeof value === 'string' ? withoutPassword(value) : value
 }
 
 function isList(value: unknown): boolean {

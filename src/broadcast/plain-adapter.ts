@@ -63,9 +63,15 @@ export function plainAdapter(classic: unknown): new (...args: unknown[]) => obje
     /** The adapter looks at no error of it, such as that Redis is away; whoever asked would wait for ever. */
     override async serverSideEmitWithAck(packet: unknown[]): Promise<void> {
       const answered = packet.at(-1) as Answer
+      let isAnswered = false
+      const answer: Answer = (...args) => {
+        isAnswered = true
+        answered(...args)
+      }
       try {
-        await super.serverSideEmitWithAck(packet)
+        await super.serverSideEmitWithAck([...packet.slice(0, -1), answer])
       } catch (error) {
+        if (isAnswered) throw error // the application's own
         answered(error)
       }
     }

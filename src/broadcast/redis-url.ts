@@ -18,6 +18,7 @@ export function redisOfEnvironment(): string | undefined {
   )
 }
 
+/** What is before the last @ may be one, also where it is no URL. */
 export function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//…@')
+  return url.replace(/^(\w+:\/\/)?.*@/s, '$1…@')
 }

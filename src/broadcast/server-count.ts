@@ -21,6 +21,8 @@ export function countSafely(adapter: unknown): void {
   }
   counting.serverCount = () => {
     const count = serverCount()
-    return isBroadcast ? count.catch(() => new Promise<never>(() => {})) : count
+    const isForBroadcast = isBroadcast
+    isBroadcast = false
+    return isForBroadcast ? count.catch(() => new Promise<never>(() => {})) : count
   }
 }

@@ -15,7 +15,7 @@ import { movedConnection, reopen } from './moved.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
-import { lookPeriod, newCounters, type Steering, type SteeringEvents } from './steering.ts'
+import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from './steering.ts'
 
 export class KernelSteering implements Steering {
   readonly name = 'kernel'
@@ -84,7 +84,10 @@ export class KernelSteering implements Steering {
   attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
     const link = new SlotLink(worker, child, endpoint, {
       released: (slots) => this.#released(link, slots),
-      refused: (slots) => this.#release(link, slots),
+      refused: (slots) => {
+        this.#release(link, slots)
+        if (link.retired && link.idle) link.end()
+      },
       gone: () => this.detach(child),
     })
     this.#links.set(child, link)
@@ -104,13 +107,16 @@ export class KernelSteering implements Steering {
   #pass(connection: Accepted, link?: SlotLink): void {
     if (link === undefined) reopen(connection)
     const taker = link ?? this.#current.get(this.#table.owners[connection.slot] ?? 0) ?? [...this.#current.values()][0]
-    if (taker === undefined) {
-      this.counters.closed['owner-gone']++
-      connection.close()
-    } else {
-      this.counters.handedOff++
-      taker.pass(connection)
-    }
+    if (taker === undefined) return this.#close(connection, 'owner-gone')
+    // One that hangs must not hold more and more descriptors.
+    if (taker.pending >= this.#settings.limits.maxPending) return this.#close(connection, 'pending-full')
+    this.counters.handedOff++
+    taker.pass(connection)
+  }
+
+  #close(connection: Accepted, reason: CloseReason): void {
+    this.counters.closed[reason]++
+    connection.close()
   }
 
   retire(child: ChildProcess): void {
@@ -218,7 +224,7 @@ export class KernelSteering implements Steering {
     const queues = this.queues()
     for (const link of this.#links.values()) {
       link.flush()
-      if (this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)) link.ask(now)
+      if (link.pending > 0 || this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)) link.ask(now)
       if (link.silence(now) > this.#settings.health.ackTimeout) this.#bypass(link)
     }
     this.#absences.look(queues, now)

@@ -93,6 +93,7 @@ export class Lanes {
     this.#channels.set(child, { lane, sender })
     lane.sender = sender
     lane.child = child
+    this.#redirect(lane)
     this.#flush(lane)
     // Where anybody may serve, what waits for somebody absent need not.
     if (this.#pick !== undefined) this.assign(this.#table)
@@ -146,6 +147,15 @@ export class Lanes {
     if (this.#pick !== undefined) this.assign(this.#table)
   }
 
+  /** What was for a process that has a successor by now is not for that one: somebody looks at it anew. */
+  #redirect(lane: Lane): void {
+    const isAstray = ({ to }: Accepted) => to !== undefined && this.#laneOf(to) !== lane
+    const astray = lane.waiting.filter(isAstray)
+    if (astray.length === 0) return
+    lane.waiting = lane.waiting.filter((connection) => !isAstray(connection))
+    for (const connection of astray) this.dispatch(connection)
+  }
+
   #flush(lane: Lane): void {
     if (lane.resting !== undefined) return
     let sent = 0
@@ -173,6 +183,7 @@ export class Lanes {
     const again = connections.filter(({ acceptedAt }) => acceptedAt >= oldest)
     this.#events.again(again.length)
     lane.waiting.unshift(...again)
+    this.#redirect(lane)
     this.assign(this.#table)
     lane.resting ??= setTimeout(() => {
       lane.resting = undefined

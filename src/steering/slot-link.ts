@@ -52,6 +52,11 @@ export class SlotLink {
     return this.#given.length === 0 && this.#waiting.length === 0 && this.#held.size === 0
   }
 
+  /** Connections that it has not confirmed. */
+  get pending(): number {
+    return this.#waiting.length + this.#given.filter(({ connection }) => connection !== undefined).length
+  }
+
   /** Whether it was asked for the slot and has not answered: what it is given meanwhile could overtake the question. */
   isAsked(slot: number): boolean {
     return this.#dropping.has(slot)

@@ -1,6 +1,7 @@
 // Requests that go to another worker, over its trunk, and the bytes of the answer on their way to the client.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { isCut } from './cut-headers.ts'
 import { FRAME, Trunk, TRUNK, WINDOW } from './trunk.ts'
 import { introduce } from './visitor.ts'
 
@@ -79,7 +80,8 @@ export class CallsOut {
     if (this.#isClosed) return events.absent()
     const id = (this.#last = (this.#last + 1) >>> 0)
     const { headers } = request
-    const body = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+    const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+    const body = hasBody || isCut(request)
     const call: Call = { request, response, events, body, window: WINDOW, answered: false, unsent: 0 }
     this.#calls.set(id, call)
     const head: CallHead = {

@@ -3,6 +3,8 @@
 import http, { type IncomingMessage, type Server as HttpServer } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Peer } from '../protocol.ts'
+import { isCut } from './cut-headers.ts'
+import { lifecycle } from './lifecycle.ts'
 import { isMovable, move, movedOf, requestHead } from './move.ts'
 import type { Peers } from './peers.ts'
 
@@ -17,6 +19,9 @@ interface Parser {
 type Upgradable = IncomingMessage & { upgrade?: boolean | null }
 
 const TAKE_FOR_UPGRADE = 2
+
+/** What a server may be told to allow, and would count anew elsewhere. */
+const LIMITS = ['maxRequestsPerSocket', 'maxConnections'] as const
 
 /** Requests that Node takes for upgrades, and whose they are. */
 const followers = new WeakMap<IncomingMessage, Peer>()
@@ -38,11 +43,12 @@ export function followNext(server: Server, request: IncomingMessage, peer: Peer,
   const parser = Reflect.get(socket, 'parser') as Parser | null | undefined
   const own = parser?.onIncoming
   if (!parser || typeof own !== 'function' || typeof speakHttp !== 'function') return
-  // Where there is a limit its requests are counted here.
-  if (Number(Reflect.get(server, 'maxRequestsPerSocket')) > 0) return
+  // Its requests are counted here; and where its new server has as many connections as it may have, it would be closed.
+  if (LIMITS.some((limit) => Number(Reflect.get(server, limit)) > 0)) return
   if (shared.has(socket) || movedOf(socket) !== undefined || !isMovable(socket)) return
   parser.onIncoming = (next, keepAlive) => {
     parser.onIncoming = own
+    if (shared.has(socket) || lifecycle.isDraining || !process.connected) return own(next, keepAlive)
     const owner = peers.whose(next)
     if (owner === 'mine' || (typeof owner === 'object' && owner.instance !== peer.instance)) shared.add(socket)
     else if (typeof owner === 'object' && !owner.draining && keepAlive && isAlone(next)) {
@@ -57,10 +63,11 @@ export function followNext(server: Server, request: IncomingMessage, peer: Peer,
 }
 
 /** Nothing belongs to it but its head, and all before it is answered. */
-function isAlone({ headers, socket, upgrade }: Upgradable): boolean {
+function isAlone(request: Upgradable): boolean {
+  const { headers, socket, upgrade } = request
   const { 'content-length': length, 'transfer-encoding': encoding, expect } = headers
   const hasNoBody = (length === undefined || length === '0') && encoding === undefined && expect === undefined
-  return hasNoBody && !upgrade && !Reflect.get(socket, '_httpMessage')
+  return hasNoBody && !isCut(request) && !upgrade && !Reflect.get(socket, '_httpMessage')
 }
 
 /**

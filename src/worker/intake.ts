@@ -40,7 +40,18 @@ export function intake(
 
   function accept(handle: TcpHandle, extras?: Buffer): void {
     served++
-    take(handle, extras)
+    give(handle, extras)
+  }
+
+  /** What a listener of the application throws is not to lose the connections that came with this one. */
+  function give(...connection: Parameters<TakeFunction>): void {
+    try {
+      take(...connection)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 
   receive(transport, {
@@ -60,7 +71,7 @@ export function intake(
     accept,
     attach(server, onclose) {
       take = attach(server, address, onclose)
-      for (const connection of early.splice(0)) take(...connection)
+      for (const connection of early.splice(0)) give(...connection)
     },
     stop: () => stop(),
   }

@@ -28,7 +28,8 @@ export function isMovable(socket: Socket): boolean {
 /**
  * Gives the socket away.
  *
- * @returns false where it can not be given: TLS ends in this process, or too much was read. Then nothing has changed.
+ * @returns false where it can not be given: TLS ends in this process, too much was read, or there is no primary any more.
+ *   Then nothing has changed.
  */
 export function move(
   request: IncomingMessage,
@@ -37,7 +38,7 @@ export function move(
   { instance }: Peer,
   moved: Moved,
 ): boolean {
-  const handle = isMovable(socket) ? handleOf(socket) : undefined
+  const handle = isMovable(socket) && process.connected ? handleOf(socket) : undefined
   if (handle === undefined) return false
   // What came while the request waited for its worker is in the stream.
   const later = Buffer.concat([...buffered(socket)])

@@ -79,8 +79,12 @@ function withExtras(server: Server, take: (handle: TcpHandle) => void): (handle:
       if (moved !== undefined) setMoved(socket, moved)
       if (head !== undefined) socket.unshift(head)
     }
-    take(connection)
-    arriving = undefined
+    try {
+      take(connection)
+    } finally {
+      // Also where a listener of the application throws: it is not the next one's.
+      arriving = undefined
+    }
   }
 }
 

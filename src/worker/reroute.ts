@@ -6,6 +6,7 @@ import { follow, followNext } from './follow.ts'
 import { forwardRequest } from './forward.ts'
 import { forwardUpgrade } from './forward-upgrade.ts'
 import type { ForwardCounters } from './forwarding.ts'
+import { lifecycle } from './lifecycle.ts'
 import { move, movedOf } from './move.ts'
 import type { Peers, Whose } from './peers.ts'
 import type { Emit, Mark } from './target.ts'
@@ -57,7 +58,8 @@ export function reroute(server: Server, options: RerouteOptions): void {
     return find(request, (whose, again) => {
       if (typeof whose !== 'object') return emit('upgrade', request, socket, head)
       const moved = { settled: true, from: fromOf(socket) ?? me.worker }
-      if (!whose.draining && move(request, socket, head, whose, moved)) counters.moved++
+      const canMove = !whose.draining && !lifecycle.isDraining
+      if (canMove && move(request, socket, head, whose, moved)) counters.moved++
       else forwardUpgrade(server, request, socket, head, { peer: whose, folder, counters, absent: again })
       return true
     })

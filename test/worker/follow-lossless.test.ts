@@ -55,6 +55,29 @@ for (const [name, options, native] of ways) {
   })
 }
 
+t.test('a request is answered after the primary was killed, and its connection stays', async (t) => {
+  const there = await away(t)
+  const conversations = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const socket = await dial(there.port, there.from)
+      t.teardown(() => socket.destroy())
+      const pids = readPids(socket)
+      socket.write(get('u1'))
+      return { socket, pids }
+    }),
+  )
+  const answers = () => conversations.reduce((sum, { pids }) => sum + pids.length, 0)
+  await until('all have one answer', () => answers() === 20)
+  process.kill(there.balancer.child.pid!, 'SIGKILL')
+  await there.balancer.exited
+  // The workers hear of it at about the same time: what comes now may come before or after.
+  for (const { socket } of conversations) {
+    socket.write(get('u1'))
+    await new Promise((done) => setTimeout(done, 5))
+  }
+  await until('all have two', () => answers() === 40)
+})
+
 t.test('a connection that is on its way to a worker that dies is answered by another one', async (t) => {
   const there = await away(t, { options: { limits: { holdTimeout: 20_000 }, restart: { minDelay: 50 } } })
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })

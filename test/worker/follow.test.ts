@@ -90,6 +90,27 @@ t.test('a connection with more behind a request than can go along stays', async 
   t.ok(pids.every((pid) => pid === there.owner))
 })
 
+t.test('a request of which Node does not keep all headers stays, with its body', async (t) => {
+  const there = await away(t)
+  const socket = await dial(there.port, there.from)
+  t.teardown(() => socket.destroy())
+  let text = ''
+  socket.on('error', () => {}).on('data', (chunk: Buffer) => (text += chunk.toString('latin1')))
+  const answers = () => text.match(/HTTP\/1\.1 \d+/g)?.length ?? 0
+  socket.write(get('u1'))
+  await until('the first answer', () => answers() === 1)
+  // The last header is the one that says how long the body is.
+  const body = get('u1', '')
+  const headers = `${Array.from({ length: 1_100 }, (_, n) => `h${n}: \r\n`).join('')}Content-Length: ${body.length}\r\n`
+  socket.write(get('u1', headers).replace('GET /', 'POST /hash') + body)
+  await until('its answer', () => answers() === 2)
+  // Newer ones of Node refuse it.
+  t.match(text, new RegExp(`"bytes":${body.length},|HTTP/1\\.1 431`))
+  socket.write(get('u1'))
+  await Promise.race([once(socket, 'close'), until('one more', () => answers() === 3)])
+  t.ok(answers() <= 3, 'its body is no request')
+})
+
 t.test('a request with `Connection: close` is sent on, and its connection closed', async (t) => {
   const there = await away(t)
   const socket = await dial(there.port, there.from)

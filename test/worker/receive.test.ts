@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import t, { type Test } from 'tap'
+import { packExtras } from '../../src/transport/extras.ts'
 import { handleOf, type TcpHandle } from '../../src/transport/tcp-handle.ts'
 import { attach, emitConnection } from '../../src/worker/receive.ts'
 import { dial } from '../support/clients.ts'
@@ -158,4 +159,25 @@ t.test('a server that listens by itself is refused', async (t) => {
   await once(server, 'listening')
   t.teardown(() => server.close())
   t.throws(() => attach(server, address, () => {}), { code: 'HOLDFAST_TARGET_LISTENS' })
+})
+
+t.test("what was for one connection is not the next one's, also where a listener throws", async (t) => {
+  const accept = await acceptor(t)
+  const asked: (string | undefined)[] = []
+  const server = http.createServer(({ url }, response) => {
+    asked.push(url)
+    response.end('ok')
+  })
+  const take = attach(server, address, () => {})
+  server.once('connection', () => {
+    throw new Error('of the application')
+  })
+  const [first, second] = [await accept(), await accept()]
+  const head = Buffer.from('GET /first HTTP/1.1\r\nHost: a\r\n\r\n')
+  t.throws(() => take(first.handle, packExtras({ head, moved: { settled: false, from: 0 } })), /of the application/)
+  take(second.handle)
+  second.client.write('GET /second HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(second.client, 'data')
+  t.equal(asked.length, 2, 'each once')
+  t.strictSame(new Set(asked), new Set(['/first', '/second']))
 })

@@ -1,0 +1,94 @@
+// Connections that were for one process alone, when that one has a successor.
+import type { ChildProcess } from 'node:child_process'
+import t from 'tap'
+import { readSettings } from '../../src/settings.ts'
+import { slotTable } from '../../src/slots/slot-table.ts'
+import { Lanes } from '../../src/steering/lanes.ts'
+import { packExtras, unpackExtras } from '../../src/transport/extras.ts'
+import type { Accepted, Endpoint, Sender, SenderEvents } from '../../src/transport/transport.ts'
+
+/** The end of a channel: what was sent, and whether there is room. */
+class Channel {
+  readonly got: Accepted[] = []
+  isFull = false
+  events: SenderEvents | undefined
+
+  readonly endpoint = {
+    sender: (_child: ChildProcess, events: SenderEvents): Sender => {
+      this.events = events
+      return {
+        send: (connection: Accepted) => {
+          if (this.isFull) return false
+          this.got.push(connection)
+          return true
+        },
+        unacknowledged: 0,
+        silence: () => 0,
+        end() {},
+        close: () => [],
+      }
+    },
+  } as unknown as Endpoint
+}
+
+const process = (name: string) => ({ name }) as unknown as ChildProcess
+
+function movedTo(to: ChildProcess): Accepted {
+  const extras = packExtras({ head: Buffer.from('GET / HTTP/1.1\r\n\r\n'), moved: { settled: true, from: 0 } })
+  return { fd: 9, handle: undefined, slot: 0, acceptedAt: performance.now(), seq: 0, key: '', extras, to, close() {} }
+}
+
+function setUp() {
+  const dropped: string[] = []
+  const settings = readSettings({ workers: 2, port: 0 })
+  const events = {
+    overdue() {},
+    open: () => 0,
+    taken() {},
+    again() {},
+    dropped: (_: Accepted, reason: string) => void dropped.push(reason),
+  }
+  const lanes = new Lanes(settings, slotTable(2), events)
+  const [home, old, successor] = [new Channel(), new Channel(), new Channel()]
+  const [homeProcess, oldProcess, successorProcess] = [process('home'), process('old'), process('successor')]
+  lanes.attach(0, homeProcess, home.endpoint)
+  lanes.attach(1, oldProcess, old.endpoint)
+  return {
+    lanes,
+    dropped,
+    home,
+    old,
+    successor,
+    oldProcess,
+    succeed: () => lanes.attach(1, successorProcess, successor.endpoint),
+  }
+}
+
+const movedOf = ({ extras }: Accepted) => unpackExtras(extras!).moved
+
+t.test('what waits for a process is not given to its successor as settled', async (t) => {
+  const { lanes, home, old, successor, oldProcess, succeed, dropped } = setUp()
+  old.isFull = true
+  lanes.dispatch(movedTo(oldProcess))
+  succeed()
+  lanes.retire(oldProcess)
+  const [connection] = [...home.got, ...successor.got]
+  t.match(movedOf(connection!), { settled: false, from: 0 }, 'whoever has it looks at it anew')
+  t.strictSame(dropped, [])
+})
+
+t.test('nor what it had no descriptors for', async (t) => {
+  const { lanes, home, old, successor, oldProcess, succeed } = setUp()
+  lanes.dispatch(movedTo(oldProcess))
+  succeed()
+  old.events!.lost(old.got)
+  const [connection] = [...home.got, ...successor.got]
+  t.match(movedOf(connection!), { settled: false, from: 0 })
+})
+
+t.test('a process that lives gets what is for it', async (t) => {
+  const { lanes, home, old, oldProcess } = setUp()
+  lanes.dispatch(movedTo(oldProcess))
+  t.equal(home.got.length, 0)
+  t.match(movedOf(old.got[0]!), { settled: true })
+})
