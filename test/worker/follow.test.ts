@@ -107,7 +107,7 @@ t.test('a request of which Node does not keep all headers stays, with its body',
   // Newer ones of Node refuse it.
   t.match(text, new RegExp(`"bytes":${body.length},|HTTP/1\\.1 431`))
   socket.write(get('u1'))
-  await Promise.race([once(socket, 'close'), until('one more', () => answers() === 3)])
+  await until('one more, or the end', () => answers() === 3 || socket.destroyed)
   t.ok(answers() <= 3, 'its body is no request')
 })
 
