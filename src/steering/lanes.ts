@@ -74,11 +74,7 @@ export class Lanes {
   assign(table: SlotTable): void {
     this.#table = table
     for (const lane of this.#lanes.values()) {
-      const isOther = ({ slot, to }: Accepted) => to === undefined && !this.#mayWait(slot, lane)
-      const moved = lane.waiting.filter(isOther)
-      if (moved.length === 0) continue
-      lane.waiting = lane.waiting.filter((connection) => !isOther(connection))
-      for (const connection of moved) this.dispatch(connection)
+      this.#dispatchAnew(lane, ({ slot, to }) => to === undefined && !this.#mayWait(slot, lane))
     }
   }
 
@@ -140,16 +136,16 @@ export class Lanes {
     if (lane.sender !== sender) return
     lane.sender = undefined
     lane.downSince = performance.now()
-    // What was for this very process need not wait for its successor.
-    const moved = lane.waiting.filter(({ to }) => to !== undefined)
-    lane.waiting = lane.waiting.filter(({ to }) => to === undefined)
-    for (const connection of moved) this.dispatch(connection)
+    this.#redirect(lane)
     if (this.#pick !== undefined) this.assign(this.#table)
   }
 
-  /** What was for a process that has a successor by now is not for that one: somebody looks at it anew. */
+  /** What is for a process that takes no more is not for its successor, nor need wait for one: somebody looks at it anew. */
   #redirect(lane: Lane): void {
-    const isAstray = ({ to }: Accepted) => to !== undefined && this.#laneOf(to) !== lane
+    this.#dispatchAnew(lane, ({ to }) => to !== undefined && this.#laneOf(to) !== lane)
+  }
+
+  #dispatchAnew(lane: Lane, isAstray: (connection: Accepted) => boolean): void {
     const astray = lane.waiting.filter(isAstray)
     if (astray.length === 0) return
     lane.waiting = lane.waiting.filter((connection) => !isAstray(connection))
