@@ -19,6 +19,11 @@ export function slotOf(hash: number): number {
   return hash % SLOTS
 }
 
+/** The slot of a key, 0..255. */
+export function slotOfKey(key: Buffer, seed: number): number {
+  return slotOf(fingerprint32(seeded(key, seed)))
+}
+
 /**
  * The key XOR the seed, whose four bytes (big-endian) repeat over the key. A seed keeps strangers from aiming their
  * addresses at one worker; hosts with the same seed agree.

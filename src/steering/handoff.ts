@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { bytesKey } from '../affinity/address.ts'
 import { openForPrimary, type Address } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
-import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
+import { slotOfKey } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
@@ -161,7 +161,7 @@ export class Handoff implements Steering {
       if (reason !== undefined) return this.#refuse(incoming, reason)
     }
     this.#pending++
-    incoming.slot = slotOf(fingerprint32(seeded(key, affinity.seed)))
+    incoming.slot = slotOfKey(key, affinity.seed)
     incoming.acceptedAt = performance.now()
     this.#lanes.dispatch(incoming)
   }

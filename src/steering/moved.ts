@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { bytesKey } from '../affinity/address.ts'
 import type { AffinitySettings } from '../settings.ts'
-import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
+import { slotOfKey } from '../slots/hash.ts'
 import { opened } from '../transport/extras.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted } from '../transport/transport.ts'
@@ -24,7 +24,7 @@ export function movedConnection(
   if (address !== undefined) {
     const key = bytesKey(address, affinity)
     connection.key = key.toString('hex')
-    connection.slot = slotOf(fingerprint32(seeded(key, affinity.seed)))
+    connection.slot = slotOfKey(key, affinity.seed)
   }
   if (child === undefined) reopen(connection)
   return connection

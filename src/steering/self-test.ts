@@ -8,7 +8,7 @@ import type { Instruction } from '../native/cbpf.ts'
 import type { Libc } from '../native/libc.ts'
 import { openGroup, type SlotGroup } from '../native/reuseport.ts'
 import type { AffinitySettings } from '../settings.ts'
-import { fingerprint32, seeded, slotOf } from '../slots/hash.ts'
+import { slotOfKey } from '../slots/hash.ts'
 
 /** Addresses to connect from; several, because one in 256 is right by accident. */
 const IPV4_SOURCES = ['127.0.0.1', '127.0.0.2', '127.8.9.10', '127.200.1.77', '127.255.0.3']
@@ -59,7 +59,7 @@ async function tryClient(
   host: string,
   source: string,
 ): Promise<string | undefined> {
-  const expected = slotOf(fingerprint32(seeded(bytesKey(rawAddress(source), affinity), affinity.seed)))
+  const expected = slotOfKey(bytesKey(rawAddress(source), affinity), affinity.seed)
   const client = connect({ host, port: group.port, localAddress: source })
   try {
     await once(client, 'connect', { signal: AbortSignal.timeout(TIMEOUT) })

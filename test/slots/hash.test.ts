@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { once } from 'node:events'
 import { fork } from 'node:child_process'
 import t from 'tap'
-import { fallbackReason, fingerprint32, seeded, slotOf, SLOTS } from '../../src/slots/hash.ts'
+import { fallbackReason, fingerprint32, seeded, slotOf, slotOfKey, SLOTS } from '../../src/slots/hash.ts'
 
 const uint32 = fc.nat({ max: 0xffffffff })
 const key = fc.uint8Array({ minLength: 4, maxLength: 16 }).map((bytes) => Buffer.from(bytes))
@@ -48,4 +48,12 @@ t.test('a seed does not change the key that was given', async (t) => {
   )
   const bytes = Buffer.from([1, 2, 3, 4])
   t.equal(seeded(bytes, 0), bytes, 'no seed, no copy')
+})
+
+t.test('the slot of a key is that of the hash of the seeded key', async (t) => {
+  // As docs and other hosts compute it: FarmHash fingerprint32 of the four address bytes, modulo 256.
+  t.equal(slotOfKey(Buffer.from([192, 0, 2, 7]), 0), farmhash.fingerprint32(Buffer.from([192, 0, 2, 7])) & 0xff)
+  fc.assert(
+    fc.property(key, uint32, (bytes, seed) => slotOfKey(bytes, seed) === slotOf(fingerprint32(seeded(bytes, seed)))),
+  )
 })
