@@ -2,7 +2,7 @@
 import { serialize } from 'node:v8'
 import { Reader } from '../option-reader.ts'
 import type { RedisTarget } from './redis-client.ts'
-import { isRedisUrl, redisOfEnvironment, withoutPassword } from './redis-url.ts'
+import { isRedisUrl, redisOfEnvironment, shown } from './redis-url.ts'
 
 /**
  * The way that broadcasts take between workers.
@@ -86,11 +86,7 @@ function readRedis(read: Reader): RedisTarget | false | undefined {
   if (typeof value === 'string' && isRedisUrl(value)) return value
   const wrong = (expected: string, write: string, got: unknown) => read.wrong('redis', TypeError, expected, write, got)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw wrong(
-      'false, a URL that starts with redis://, or an object',
-      "'redis://127.0.0.1:6379'",
-      typeof value === 'string' ? withoutPassword(value) : value,
-    )
+    throw wrong('false, a URL that starts with redis://, or an object', "'redis://127.0.0.1:6379'", shown(value))
   }
   const { cluster, sentinels, name, keyPrefix, duplicate } = value as Record<string, unknown>
   // The connections that are needed behave differently while Redis is away, so they are made here.
@@ -109,10 +105,6 @@ function readRedis(read: Reader): RedisTarget | false | undefined {
   }
   if (keyPrefix !== undefined) throw wrong('channelPrefix instead of keyPrefix', "{ … }, channelPrefix: '…'", keyPrefix)
   return value as RedisTarget
-}
-
-function shown(value: unknown): unknown {
-  return typeof value === 'string' ? withoutPassword(value) : value
 }
 
 function isList(value: unknown): boolean {

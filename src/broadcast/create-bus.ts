@@ -7,7 +7,7 @@ import { openIpc, readIpc, type IpcBusOptions } from './ipc-bus.ts'
 import { openLocal } from './local-bus.ts'
 import { openRedis } from './redis-bus.ts'
 import { readRedis, type RedisBusOptions, type RedisSettings } from './redis-settings.ts'
-import { isRedisUrl, redisOfEnvironment, withoutPassword } from './redis-url.ts'
+import { isRedisUrl, redisOfEnvironment, shown } from './redis-url.ts'
 
 /** Options of {@link createBus}. */
 export interface BusOptions extends IpcBusOptions {
@@ -60,12 +60,11 @@ function readRedisOption(
   const some = (options: unknown, reason: string) => {
     return { settings: readRedis(new Reader('redis', { maxBuffered, ...(options as object) })), reason }
   }
-  const isText = typeof value === 'string'
-  if (isText && isRedisUrl(value)) return some({ url: value }, 'the redis option is set')
+  if (typeof value === 'string' && isRedisUrl(value)) return some({ url: value }, 'the redis option is set')
   if (typeof value === 'object' && value !== null) return some(value, 'the redis option is set')
   if (value !== undefined && value !== false) {
     const expected = 'false, options or a URL that starts with redis://'
-    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", isText ? withoutPassword(value) : value)
+    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", shown(value))
   }
   if (which === 'redis') return some({}, 'the bus option says so')
   if (value === false) return none('the redis option is false')

@@ -18,6 +18,11 @@ export function redisOfEnvironment(): string | undefined {
   )
 }
 
+/** What was given instead of a URL, for the error that says so. */
+export function shown(value: unknown): unknown {
+  return typeof value === 'string' ? withoutPassword(value) : value
+}
+
 /** What is before the last @ may be one, also where it is no URL. */
 export function withoutPassword(url: string): string {
   return url.replace(/^(\w+:\/\/)?.*@/s, '$1…@')
