@@ -86,7 +86,7 @@ export class KernelSteering implements Steering {
       released: (slots) => this.#released(link, slots),
       refused: (slots) => {
         this.#release(link, slots)
-        if (link.retired && link.idle) link.end()
+        link.endIfIdle()
       },
       gone: () => this.detach(child),
     })
@@ -125,7 +125,7 @@ export class KernelSteering implements Steering {
     link.retired = true
     this.#vacate(link)
     this.#settle()
-    if (link.idle) link.end()
+    link.endIfIdle()
   }
 
   detach(child: ChildProcess): void {
@@ -200,7 +200,7 @@ export class KernelSteering implements Steering {
   #released(link: SlotLink, slots: readonly number[]): void {
     this.#release(link, slots)
     this.#settle()
-    if (link.retired && link.idle) link.end()
+    link.endIfIdle()
     if (this.#holders.every((holder) => holder === undefined)) this.#closing?.()
   }
 

@@ -120,8 +120,9 @@ export class SlotLink {
     return this.#askedAt === undefined ? 0 : now - this.#askedAt
   }
 
-  /** Tells the process that no slot will follow, once. */
-  end(): void {
+  /** Tells the process that no slot will follow, once, where it is to finish and has none left. */
+  endIfIdle(): void {
+    if (!this.retired || !this.idle) return
     if (!this.#ended) this.#link.end()
     this.#ended = true
   }
