@@ -4,7 +4,7 @@ import http from 'node:http'
 import type net from 'node:net'
 import type { Test } from 'tap'
 import { sessionOf, type Away } from './away.ts'
-import { request, type Reply } from './clients.ts'
+import { dial, request, until, type Reply } from './clients.ts'
 
 /** Ways for a connection to get from one worker to the other. */
 export const ways: [name: string, options: object, native: string][] = [
@@ -39,6 +39,18 @@ export async function plainly(options: http.RequestOptions) {
   const [answer] = (await once(http.get(options), 'response')) as [http.IncomingMessage]
   const cookie = answer.headers['set-cookie']?.[0]
   return { status: answer.statusCode, text: (await answer.toArray()).join(''), cookie }
+}
+
+/** A raw connection that has brought three requests of the session, and so is with its worker. */
+export async function followed(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
+  const socket = await dial(port, from)
+  t.teardown(() => socket.destroy())
+  const pids = readPids(socket)
+  for (let n = 1; n <= 3; n++) {
+    socket.write(get('u1'))
+    await until('an answer', () => pids.length === n)
+  }
+  return { socket, pids }
 }
 
 /** Answers of a raw connection: the process of each, in the order of coming. */

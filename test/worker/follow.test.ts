@@ -5,7 +5,7 @@ import t from 'tap'
 import { away } from '../support/away.ts'
 import { startBalancer } from '../support/balancer.ts'
 import { dial, loopback, request, until, type Reply } from '../support/clients.ts'
-import { client, EMPTY_TEXT, get, moved, plainly, readPids, upgrade, ways } from '../support/kept-alive.ts'
+import { client, EMPTY_TEXT, followed, get, moved, plainly, readPids, upgrade, ways } from '../support/kept-alive.ts'
 
 for (const [name, options, native] of ways) {
   t.test(`a connection follows its session at the second request, with ${name}`, async (t) => {
@@ -129,13 +129,7 @@ t.test('a connection that followed can become a WebSocket of yet another worker'
   let other: Reply
   do other = await request({ port: there.port, headers: { 'x-user': `v${++user}` } })
   while (other.pid === there.owner)
-  const socket = await dial(there.port, there.from)
-  t.teardown(() => socket.destroy())
-  const pids = readPids(socket)
-  for (let n = 1; n <= 3; n++) {
-    socket.write(get('u1'))
-    await until('an answer', () => pids.length === n)
-  }
+  const { socket, pids } = await followed(t, there)
   t.equal(await moved(there), 1)
   socket.write(upgrade(`v${user}`))
   await until('it is one', async () => (await moved(there)) === 2)
@@ -155,13 +149,7 @@ t.test(
     for (let n = 0; n < 3; n++) t.match(await ask({ headers: { 'x-user': '' } }), { pid: home.pid })
     t.match(await ask(), { pid: there.owner }, 'and the session where it was')
 
-    const socket = await dial(there.port, there.from)
-    t.teardown(() => socket.destroy())
-    const pids = readPids(socket)
-    for (let n = 1; n <= 3; n++) {
-      socket.write(get('u1'))
-      await until('an answer', () => pids.length === n)
-    }
+    const { socket, pids } = await followed(t, there)
     socket.write(upgrade(''))
     await until('it has gone home', async () => (await moved(there)) === 3)
     socket.write(EMPTY_TEXT)
