@@ -3,6 +3,7 @@ import { Server as HttpServer, type ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
+import { Bag } from '../bag.ts'
 import type { Drain } from '../protocol.ts'
 import { movedOf } from './move.ts'
 import { webSockets } from './upgraded.ts'
@@ -68,9 +69,9 @@ function closeAfter(response: ServerResponse | undefined): void {
 }
 
 /** With TLS each connection is there twice: as it came, and as the one that the parser is on. */
-export function openSockets(server: Server): ReadonlySet<Socket> {
-  const open = new Set<Socket>()
-  // One function for all: it dies young with its socket, which a set that is swept now and then would keep for longer.
+export function openSockets(server: Server): Iterable<Socket> {
+  const open = new Bag<Socket>()
+  // One function for all.
   const forget = function (this: Socket): void {
     open.delete(this)
   }
@@ -99,7 +100,7 @@ function isWaiting(socket: Socket): boolean {
 
 /** The streams that are open finish, then the session closes. Any other server has no sessions and is just closed. */
 function finisherHttp2(server: Server): () => Promise<void> {
-  const sessions = new Set<Http2Session>()
+  const sessions = new Bag<Http2Session>()
   let end: (session: Http2Session) => void = () => {}
   server.on('session', (session: Http2Session) => {
     sessions.add(session)
@@ -111,7 +112,7 @@ function finisherHttp2(server: Server): () => Promise<void> {
       setTimeout(() => session.destroyed || session.goaway(0, ANY_STREAM), GRACE)
       setTimeout(() => session.close(), 2 * GRACE)
     }
-    sessions.forEach(end)
+    for (const session of sessions) end(session)
     await closed(server)
   }
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Server, Socket } from 'node:net'
+import { Bag } from '../bag.ts'
 import type { Drain } from '../protocol.ts'
 
 /** Milliseconds between the close frame and the end of a connection whose client does not answer it. */
@@ -25,29 +26,33 @@ export function noteWebSocket(server: Server, socket: Socket, say: Say): void {
  *   milliseconds; with the `code` that the object has then
  */
 export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => void {
-  const open = new Map<Socket, Say>()
-  let goodbye = (_say: Say, _socket: Socket): void => {}
+  const open = new Bag<Socket>()
+  /** How those are spoken to that are not spoken to directly. */
+  const others = new Map<Socket, Say>()
+  let goodbye = (_socket: Socket): void => {}
   const forget = function (this: Socket): void {
     open.delete(this)
+    others.delete(this)
   }
-  const add = (socket: Socket, say: Say): void => {
-    open.set(socket, say)
+  const add = (socket: Socket, say?: Say): void => {
+    open.add(socket)
+    if (say !== undefined) others.set(socket, say)
     socket.on('close', forget)
-    goodbye(say, socket)
+    goodbye(socket)
   }
   adders.set(server, add)
   const note = ({ headers }: IncomingMessage, socket: Socket): void => {
     // Another protocol would not know what to do with a close frame.
     if (headers.upgrade?.toLowerCase() !== 'websocket') return
-    add(socket, sayAtOnce)
+    add(socket)
   }
   // With any listener at all Node takes upgrades seriously, so ours is there only as long as the application's is.
   const update = (event: string | symbol): void => {
     if (event !== 'upgrade') return
     const own = server.listeners('upgrade').includes(note)
-    const others = server.listenerCount('upgrade') - Number(own)
-    if (own && others === 0) server.off('upgrade', note)
-    if (!own && others > 0) server.prependListener('upgrade', note)
+    const more = server.listenerCount('upgrade') - Number(own)
+    if (own && more === 0) server.off('upgrade', note)
+    if (!own && more > 0) server.prependListener('upgrade', note)
   }
   server.on('newListener', (event, listener) => {
     // It is added only after this event.
@@ -56,10 +61,11 @@ export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => vo
   server.on('removeListener', update)
   update('upgrade')
   return (how) => {
-    goodbye = (say, socket) => {
+    goodbye = (socket) => {
+      const say = others.get(socket) ?? sayAtOnce
       setTimeout(() => close(socket, say, how.code), how.grace + Math.random() * how.spread).unref()
     }
-    open.forEach(goodbye)
+    for (const socket of open) goodbye(socket)
   }
 }
 
