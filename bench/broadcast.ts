@@ -25,7 +25,7 @@ async function withoutClients(settings: Settings, carriers: readonly Carrier[]):
     load: { kind: 'storm', count: settings.connections * 2, concurrency: 1, sources: 1 },
     warmUp: settings.connections,
   })
-  const { tables, charts, failures } = costReport(series, 'message, one worker to another', false, NAIVE)
+  const { tables, charts, failures } = costReport(series, 'message, one worker to another', { against: NAIVE })
   const latency = ['p50 ms', 'p99 ms']
   const title = 'CPU per message, one worker to another, process.send = 1'
   return {

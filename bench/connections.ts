@@ -1,6 +1,6 @@
 // What does a short connection cost? Connect, one request, reset by the client; 64 at once from 2,000 addresses.
 import type { Settings } from './support/arguments.ts'
-import { compare } from './support/compare.ts'
+import { compare, TURNS } from './support/compare.ts'
 import { CONTENDERS, selected, WITH_ONE_WORKER } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
 import type { Report } from './support/report.ts'
@@ -16,6 +16,7 @@ export async function connections(settings: Settings): Promise<Report> {
     ],
     load: { kind: 'connections', count: settings.connections, concurrency: 64, sources: settings.quick ? 50 : 2000 },
     warmUp: Math.ceil(settings.connections * 1.5),
+    turns: settings.quick ? 2 : TURNS,
   })
-  return costReport(series, 'connection', true)
+  return costReport(series, 'connection', { sticky: true, plain: true })
 }

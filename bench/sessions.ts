@@ -2,7 +2,7 @@
 // one whose worker is another, against the same load without a session layer.
 import type { SessionPlace } from './load/load.ts'
 import type { Settings } from './support/arguments.ts'
-import { compare } from './support/compare.ts'
+import { compare, TURNS, type Entry } from './support/compare.ts'
 import type { Contender } from './support/contender.ts'
 import { contender } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
@@ -20,10 +20,17 @@ function entries(kind: 'requests' | 'messages') {
     label,
     start: (setup) => handoff.start({ ...setup, sessions }),
   })
-  const entry = (place: SessionPlace, label: string, name: string = place) => ({
+  const entry = (place: SessionPlace, label: string, name: string = place): Entry => ({
     contender: named(name, label, name !== PLAIN),
     workers: WORKERS,
     load: { session: place },
+  })
+  // Two workers and the load share two cores, which is noise; with one worker there is less of it.
+  const alone = (name: string, label: string): Entry => ({
+    contender: named(`${name}-1`, `${label}, 1 worker`, name !== PLAIN),
+    workers: 1,
+    load: { session: 'home' },
+    against: `${PLAIN}-1`,
   })
   return [
     entry('home', 'no session layer', PLAIN),
@@ -31,6 +38,8 @@ function entries(kind: 'requests' | 'messages') {
     entry('away', 'session layer, at another worker'),
     // A WebSocket has its connection for itself.
     ...(kind === 'requests' ? [entry('pooled', 'the same, on a connection of many')] : []),
+    alone(PLAIN, 'no session layer'),
+    alone('home', 'session layer, at home'),
   ]
 }
 
@@ -46,9 +55,10 @@ export async function sessions(settings: Settings): Promise<Report> {
       entries: entries(kind),
       load: { kind, count, concurrency: 64, sources: 64 },
       warmUp: Math.ceil(count / 2),
+      turns: settings.quick ? 2 : TURNS,
       webSockets: kind === 'messages',
     })
-    parts.push(costReport(series, operation, false, { name: PLAIN, label: 'no session layer' }))
+    parts.push(costReport(series, operation, { against: { name: PLAIN, label: 'no session layer' } }))
   }
   return {
     tables: parts.flatMap(({ tables }) => tables),

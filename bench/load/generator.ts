@@ -15,6 +15,22 @@ import { inRooms, storm } from './rooms.ts'
 /** What idle tasks opened; it stays open until the process ends. */
 const held: Conversation[] = []
 
+/** For a task that resumes this one. */
+interface Progress {
+  /** Operations until now. */
+  count: number
+  conversations: readonly Conversation[]
+  /** Process by number of the source address. */
+  servedBy: Map<number, number>
+  unsticky: Set<number>
+}
+
+let progress = nothing()
+
+function nothing(): Progress {
+  return { count: 0, conversations: [], servedBy: new Map(), unsticky: new Set() }
+}
+
 process.on('message', (task: Task) => {
   run(task).then(
     (outcome) => process.send?.({ outcome }),
@@ -23,22 +39,22 @@ process.on('message', (task: Task) => {
 })
 
 async function run(task: Task): Promise<Outcome> {
+  if (task.resume !== true) {
+    for (const conversation of progress.conversations) conversation.end()
+    progress = nothing()
+  }
   const address = (n: number) => sourceAddress((task.first ?? 0) + (n % task.sources))
   const { port, session } = task
   const key = async (n: number) => (session === undefined ? undefined : sessionKey(port, address(n), session))
   switch (task.kind) {
     case 'connections':
       return operations(task, (n, answered) => shortConnection(task.port, address(n), answered))
-    case 'requests': {
-      const open = Array.from({ length: task.concurrency }, async (_, n) =>
+    case 'requests':
+      return converse(task, async (n) =>
         session === 'pooled' ? pooled(port, address(n)) : keptAlive(port, address(n), await key(n)),
       )
-      return converse(task, await Promise.all(open))
-    }
-    case 'messages': {
-      const open = Array.from({ length: task.concurrency }, async (_, n) => webSocket(port, address(n), await key(n)))
-      return converse(task, await Promise.all(open))
-    }
+    case 'messages':
+      return converse(task, async (n) => webSocket(port, address(n), await key(n)))
     case 'idle':
       return operations(task, (n, answered) => {
         void hold(webSocket(task.port, address(n)), answered)
@@ -61,19 +77,20 @@ async function hold(opening: Promise<Conversation>, answered: Answered): Promise
   }
 }
 
-/** Each lane of the load has its own conversation. */
-async function converse(task: Task, open: Conversation[]): Promise<Outcome> {
-  const outcome = await operations(task, (_, answered, lane) => open[lane]?.ask(answered))
-  for (const conversation of open) conversation.end()
-  return outcome
+/** Each lane of the load has its own conversation, which stays open for a task that resumes this one. */
+async function converse(task: Task, open: (n: number) => Promise<Conversation>): Promise<Outcome> {
+  if (progress.conversations.length === 0) {
+    progress.conversations = await Promise.all(Array.from({ length: task.concurrency }, (_, n) => open(n)))
+  }
+  const { conversations } = progress
+  return operations(task, (_, answered, lane) => conversations[lane]?.ask(answered))
 }
 
 type Operation = (n: number, answered: Answered, lane: number) => void
 
 function operations({ count, concurrency, sources }: Task, operate: Operation): Promise<Outcome> {
   const latencies = new Float64Array(count)
-  const servedBy = new Int32Array(sources)
-  const unsticky = new Set<number>()
+  const { servedBy, unsticky } = progress
   const outcome = { done: 0, failed: 0, pid: 0 } as Outcome
   const began = performance.now()
   const cpu = process.cpuUsage()
@@ -81,16 +98,17 @@ function operations({ count, concurrency, sources }: Task, operate: Operation): 
   return new Promise((finish) => {
     const next = (lane: number): void => {
       if (started === count) return
-      const n = started++
+      started++
+      const n = progress.count++
       const sent = performance.now()
       operate(n, (pid, error) => answered(n, lane, sent, pid, error), lane)
     }
     const answered = (n: number, lane: number, sent: number, pid: number, error?: Error): void => {
       if (error === undefined && pid > 0) {
         latencies[outcome.done++] = performance.now() - sent
-        const before = servedBy[n % sources]
-        if (before !== 0 && before !== pid) unsticky.add(n % sources)
-        servedBy[n % sources] = outcome.pid = pid
+        const source = n % sources
+        if ((servedBy.get(source) ?? pid) !== pid) unsticky.add(source)
+        servedBy.set(source, (outcome.pid = pid))
       } else {
         outcome.failed++
         outcome.error ??= error?.message ?? 'wrong answer'

@@ -17,6 +17,8 @@ export interface Task {
   first?: number
   /** Each client says which session it is of. */
   session?: SessionPlace
+  /** Goes on where the task before ended: on its connections, and with the next address. */
+  resume?: boolean
   /** What the rooms' WebSockets speak. */
   dialect?: 'ws' | 'socket.io'
 }
@@ -40,7 +42,7 @@ export interface Outcome {
   p99: number
   /** Share of the time that the generator itself was on a CPU, 0 to 1: near 1 it is the bottleneck. */
   busy: number
-  /** Source addresses that were answered by more than one process. */
+  /** Source addresses that were answered by more than one process, since the last task that did not resume another. */
   unsticky: number
   /** Process id of whoever answered last. */
   pid: number

@@ -1,8 +1,7 @@
 // One plain Node process; with BENCH_REUSE_PORT=1 it shares the port with others like it.
-import type { ListenOptions } from 'node:net'
 import { createApp, sayReady } from '../support/app.ts'
+import { reusePortSocket } from '../support/reuse-port.ts'
 
-const shared = process.env['BENCH_REUSE_PORT'] === '1'
-// @types/node 20 does not know the option, which came with 22.12.
-const options = { port: Number(process.env['BENCH_PORT']), backlog: 4096, reusePort: shared } as ListenOptions
-createApp().listen(options, sayReady)
+const port = Number(process.env['BENCH_PORT'])
+const where = process.env['BENCH_REUSE_PORT'] === '1' ? { fd: reusePortSocket(port) } : { port }
+createApp().listen({ ...where, backlog: 4096 }, sayReady)

@@ -11,6 +11,8 @@ export function createApp(): Server {
     response.setHeader('Content-Length', BODY.length)
     response.end(BODY)
   })
+  // Connections stay while others have their turns.
+  server.keepAliveTimeout = 300_000
   if (process.env['BENCH_WS'] !== '1') return server
   const sockets = new WebSocketServer({ server, perMessageDeflate: false })
   sockets.on('connection', (socket) => {

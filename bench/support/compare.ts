@@ -1,15 +1,21 @@
-// Contenders against each other: in rounds, so that a slow minute of the machine does not hit one of them alone.
+// Contenders against each other: in rounds, and within a round in turns, so that a slow moment of the machine does not hit
+// one of them alone.
 import type { Settings } from './arguments.ts'
 import type { Contender } from './contender.ts'
-import { measure, type Load, type Sample } from './measure.ts'
+import { subject, type Load, type Sample, type Subject } from './measure.ts'
 import { Unavailable } from './program.ts'
 import { progress } from './progress.ts'
+
+/** Enough that a slow second of the machine is everybody's. */
+export const TURNS = 30
 
 export interface Entry {
   contender: Contender
   workers: number
   /** Where its load is another than that of all. */
   load?: Partial<Load>
+  /** Name of the contender that it is compared with, where that is another than for all. */
+  against?: string
 }
 
 /** What came of one entry. */
@@ -29,28 +35,83 @@ export interface Comparison {
   /** Operations per worker before the ones that count: Node compiles what runs often. */
   warmUp: number
   webSockets?: boolean
+  /** In how many turns they are loaded, all being up at once; with 1 (default) each is started when its one turn comes. */
+  turns?: number
 }
 
 export async function compare(settings: Settings, comparison: Comparison): Promise<Series[]> {
-  const { title, load, warmUp, webSockets = false } = comparison
-  const all: Series[] = comparison.entries.map((entry) => ({ ...entry, samples: [] }))
+  const { entries, turns = 1 } = comparison
+  const all: Series[] = entries.map((entry) => ({ ...entry, samples: [] }))
   for (let round = 0; round < settings.rounds; round++) {
-    for (const [i, series] of rotated(all, round).entries()) {
-      if (series.unavailable !== undefined || series.failure !== undefined) continue
-      const { contender, workers } = series
-      const where = `round ${round + 1} of ${settings.rounds}, ${i + 1} of ${all.length}`
-      progress(`${title}: ${where}: ${contender.label}${workers === 2 ? '' : `, workers: ${workers}`}`)
-      try {
-        series.samples.push(
-          await measure(contender, { ...settings, workers, webSockets }, { ...load, ...series.load }, warmUp * workers),
-        )
-      } catch (error) {
-        if (error instanceof Unavailable) series.unavailable = error.message
-        else series.failure = error instanceof Error ? error.message : String(error)
-      }
-    }
+    const order = rotated(all, round)
+    const where = `round ${round + 1} of ${settings.rounds}`
+    const groups = turns === 1 ? order.map((series) => [series]) : [order]
+    for (const group of groups) await oneRound(settings, comparison, group, where)
   }
   return all
+}
+
+/** One sample of each, taken in turns. */
+async function oneRound(settings: Settings, comparison: Comparison, group: readonly Series[], where: string) {
+  const { title, load, warmUp, webSockets = false, turns = 1 } = comparison
+  const taking = new Map<Series, { subject: Subject; samples: Sample[] }>()
+  const attempt = async (series: Series, doing: string, action: () => Promise<void>): Promise<void> => {
+    if (series.unavailable !== undefined || series.failure !== undefined) return
+    const { contender, workers } = series
+    progress(`${title}: ${where}, ${doing}: ${contender.label}${workers === 2 ? '' : `, workers: ${workers}`}`)
+    try {
+      await action()
+    } catch (error) {
+      if (error instanceof Unavailable) series.unavailable = error.message
+      else series.failure = error instanceof Error ? error.message : String(error)
+    }
+  }
+  try {
+    for (const series of group) {
+      const { contender, workers } = series
+      await attempt(series, 'start', async () => {
+        const setup = { ...settings, workers, webSockets }
+        const up = await subject(contender, setup, { ...load, ...series.load }, warmUp * workers)
+        taking.set(series, { subject: up, samples: [] })
+      })
+    }
+    for (let turn = 0; turn < turns; turn++) {
+      for (const series of rotated(group, turn)) {
+        const { subject: up, samples } = taking.get(series) ?? {}
+        await attempt(series, `turn ${turn + 1} of ${turns}`, async () => {
+          if (up !== undefined) samples?.push(await up.load(Math.ceil(load.count / turns)))
+        })
+      }
+    }
+  } finally {
+    await Promise.all([...taking.values()].map(({ subject: up }) => up.stop()))
+  }
+  for (const [series, { samples }] of taking) if (samples.length === turns) series.samples.push(together(samples))
+}
+
+/**
+ * The turns of a round as one sample. Its CPU time is the lower quartile: whatever else the machine has to do only ever adds
+ * to a turn.
+ */
+function together(samples: readonly Sample[]): Sample {
+  const sum = (read: (sample: Sample) => number): number => samples.reduce((total, sample) => total + read(sample), 0)
+  const last = samples.at(-1)
+  const error = samples.find((sample) => sample.error !== undefined)?.error
+  return {
+    done: sum(({ done }) => done),
+    failed: sum(({ failed }) => failed),
+    ...(error === undefined ? {} : { error }),
+    elapsed: sum(({ elapsed }) => elapsed),
+    p50: median(samples.map(({ p50 }) => p50)),
+    p99: median(samples.map(({ p99 }) => p99)),
+    busy: sum(({ busy }) => busy) / samples.length,
+    unsticky: last?.unsticky ?? 0,
+    pid: last?.pid ?? 0,
+    cpu: quantile(
+      samples.map(({ cpu }) => cpu),
+      0.25,
+    ),
+  }
 }
 
 /** Each round starts with another one, and every second one goes the other way. */
@@ -70,10 +131,15 @@ export function ratios(series: Series, base: Series | undefined): number[] {
 }
 
 export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+/** Between two values in proportion. */
+function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
+  const at = (sorted.length - 1) * share
+  const [lower = Number.NaN, upper = lower] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]]
+  return lower + (upper - lower) * (at % 1)
 }
 
 /** What the entries did wrong, and what their absence means. In CI every program has to be there. */

@@ -2,7 +2,7 @@
 import type { Settings } from './arguments.ts'
 import { environment, plainNode, server, type Contender } from './contender.ts'
 import { installPeers, PEERS } from './peers.ts'
-import { launch, Unavailable } from './program.ts'
+import { launch } from './program.ts'
 import { haproxy, nginxHttp, nginxStream } from './proxies.ts'
 
 const single: Contender = { name: 'single', label: 'one plain Node process', start: async (s) => [await plainNode(s)] }
@@ -10,9 +10,7 @@ const single: Contender = { name: 'single', label: 'one plain Node process', sta
 const reusePort: Contender = {
   name: 'reuseport',
   label: 'plain processes, reusePort',
-  async start(setup) {
-    const [major = 0, minor = 0] = setup.version.split('.').map(Number)
-    if (major < 22 || (major === 22 && minor < 12)) throw new Unavailable('needs Node 22.12')
+  start(setup) {
     return Promise.all(Array.from({ length: setup.workers }, () => plainNode(setup, { BENCH_REUSE_PORT: '1' })))
   },
 }

@@ -5,30 +5,39 @@ import type { Bar, Report } from './report.ts'
 /** Above this share of a core the load generator may be what limits the throughput. */
 const SATURATED = 0.9
 
-/**
- * @param operation - what is counted: 'connection', 'request', 'message'
- * @param sticky - whether one client comes more than once, so that it shows who keeps it
- * @param against - the contender that the others are compared with
- */
+export interface CostOptions {
+  /** Whether one client comes more than once, so that it shows who keeps it. */
+  sticky?: boolean
+  /** The contender that the others are compared with, unless their entry names another. */
+  against?: { name: string; label: string }
+  /** Compare also with as many plain processes as there are workers. */
+  plain?: boolean
+}
+
+/** @param operation - what is counted: 'connection', 'request', 'message' */
 export function costReport(
   all: readonly Series[],
   operation: string,
-  sticky: boolean,
-  against = { name: 'single', label: 'one plain Node process' },
+  { sticky = false, against = { name: 'single', label: 'one plain Node process' }, plain = false }: CostOptions = {},
 ): Report {
-  const base = all.find(({ contender }) => contender.name === against.name)
-  const columns = ['', `CPU µs per ${operation}`, 'ratio', 'lowest to highest', 'per second', 'p50 ms', 'p99 ms']
+  const called = (name: string) => all.find(({ contender }) => contender.name === name)
+  const baseOf = (series: Series) => called(series.against ?? against.name)
+  const columns = ['', `CPU µs per ${operation}`, 'ratio', 'lowest to highest']
+  if (plain) columns.push('to as many plain processes')
+  columns.push('per second', 'p50 ms', 'p99 ms')
   if (sticky) columns.push('keeps clients')
   const rows = all.map((series) => {
     const { contender, samples } = series
     const absent = whyAbsent(series)
     if (absent !== undefined) return [contender.label, absent, ...columns.slice(2).map(() => '')]
-    const compared = ratios(series, base)
+    const compared = ratios(series, baseOf(series))
+    const pair = ratios(series, called(series.workers === 1 ? 'single' : 'reuseport'))
     return [
       contender.label,
       median(samples.map(({ cpu }) => cpu)).toFixed(1),
       compared.length === 0 ? '' : median(compared).toFixed(2),
       compared.length === 0 ? '' : `${Math.min(...compared).toFixed(2)} to ${Math.max(...compared).toFixed(2)}`,
+      ...(plain ? [pair.length === 0 || contender.name === 'single' ? '' : median(pair).toFixed(2)] : []),
       String(Math.round(median(samples.map(({ done, elapsed }) => (done * 1000) / elapsed)))),
       median(samples.map(({ p50 }) => p50)).toFixed(1),
       median(samples.map(({ p99 }) => p99)).toFixed(1),
@@ -41,7 +50,7 @@ export function costReport(
       {
         title: `Server CPU per ${operation}, ${against.label} = 1`,
         mark: 1,
-        bars: all.map((series) => ratioBar(series, base)),
+        bars: all.map((series) => ratioBar(series, baseOf(series))),
       },
     ],
     notes: saturation(all, operation),

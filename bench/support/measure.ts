@@ -25,32 +25,64 @@ export async function withContender<T>(
   try {
     return await use(port, programs)
   } catch (error) {
-    const complaints = programs.map((program) => program.complaints()).join('')
-    throw complaints === '' ? error : new Error(`${String(error)}; it said: ${complaints.slice(-400)}`)
+    throw withComplaints(error, programs)
   } finally {
     await Promise.all(programs.map((program) => program.stop()))
   }
 }
 
+function withComplaints(error: unknown, programs: readonly Program[]): unknown {
+  const complaints = programs.map((program) => program.complaints()).join('')
+  return complaints === '' ? error : new Error(`${String(error)}; it said: ${complaints.slice(-400)}`)
+}
+
+/** A contender that serves and has warmed up. */
+export interface Subject {
+  /** Goes on with its load for so many operations. */
+  load(count: number): Promise<Sample>
+  stop(): Promise<void>
+}
+
 /** @param warmUp - operations before the ones that count */
-export function measure(contender: Contender, setup: Omit<Setup, 'port'>, load: Load, warmUp: number): Promise<Sample> {
-  return withContender(contender, setup, async (port, programs) => {
-    const generator = new Generator()
+export async function subject(
+  contender: Contender,
+  setup: Omit<Setup, 'port'>,
+  load: Omit<Load, 'count'>,
+  warmUp: number,
+): Promise<Subject> {
+  const port = await freePort()
+  const programs = await contender.start({ ...setup, port })
+  const generator = new Generator()
+  const stop = async (): Promise<void> => {
+    generator.stop()
+    await Promise.all(programs.map((program) => program.stop()))
+  }
+  const run = async (task: Omit<Task, 'port'>): Promise<Outcome> => {
     try {
-      // A proxy may not listen yet when it was started; a prober waits for that.
-      await generator.run({ ...load, kind: 'probe', port })
-      await generator.run({ ...load, port, count: warmUp })
-      const pids = processTree(programs.map(({ pid }) => pid))
-      await settled(pids)
-      const before = cpuTime(pids)
-      const outcome = await generator.run({ ...load, port })
-      await settled(pids)
-      const cpu = (cpuTime(pids) - before) / 1000 / load.count
-      return { ...outcome, cpu }
-    } finally {
-      generator.stop()
+      return await generator.run({ ...task, port })
+    } catch (error) {
+      throw withComplaints(error, programs)
     }
-  })
+  }
+  try {
+    // A proxy may not listen yet when it was started; a prober waits for that.
+    await run({ ...load, kind: 'probe', count: 1 })
+    await run({ ...load, count: warmUp })
+    const pids = processTree(programs.map(({ pid }) => pid))
+    return {
+      stop,
+      async load(count) {
+        await settled(pids)
+        const before = cpuTime(pids)
+        const outcome = await run({ ...load, count, resume: true })
+        await settled(pids)
+        return { ...outcome, cpu: (cpuTime(pids) - before) / 1000 / count }
+      },
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
 }
 
 /** Waits until the servers have done what the last operations left to do: closing, collecting garbage. */
