@@ -2,6 +2,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { CallHead } from './calls-out.ts'
+import { CallTable } from './call-table.ts'
 import { CallSocket } from './call-socket.ts'
 import type { Emit, Mark } from './target.ts'
 import { FRAME, Trunk } from './trunk.ts'
@@ -27,7 +28,7 @@ export class CallsIn {
   readonly #server: Server
   readonly #emit: Emit
   readonly #mark: Mark
-  readonly #calls = new Map<number, Call>()
+  #calls = new CallTable<Call>()
 
   constructor(socket: Socket, head: Buffer, { server, emit, mark }: CallTarget, onclose: () => void) {
     this.#server = server
@@ -40,8 +41,8 @@ export class CallsIn {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
         onclose()
-        for (const call of this.#calls.values()) cutOff(call)
-        this.#calls.clear()
+        for (const call of this.#calls) cutOff(call)
+        this.#calls = new CallTable()
       },
     })
   }

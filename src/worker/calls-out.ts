@@ -1,6 +1,7 @@
 // Requests that go to another worker, over its trunk, and the bytes of the answer on their way to the client.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { CallTable } from './call-table.ts'
 import { isCut } from './cut-headers.ts'
 import { FRAME, Trunk, TRUNK, WINDOW } from './trunk.ts'
 import { introduce } from './visitor.ts'
@@ -31,6 +32,7 @@ export interface CallEvents {
 }
 
 interface Call {
+  id: number
   request: IncomingMessage
   response: ServerResponse
   events: CallEvents
@@ -45,10 +47,9 @@ interface Call {
 
 /** The calls to one process. */
 export class CallsOut {
-  readonly #calls = new Map<number, Call>()
+  #calls = new CallTable<Call>()
   readonly #onclose: () => void
   readonly #trunk: Trunk
-  #last = 0
   #connected = false
   /** No new calls. */
   #isClosed = false
@@ -60,7 +61,7 @@ export class CallsOut {
     const socket = connect({ path })
     socket.once('connect', () => {
       this.#connected = true
-      for (const [id, call] of this.#calls) this.#sendBody(id, call)
+      for (const call of this.#calls) this.#sendBody(call)
     })
     socket.once('error', ({ message }) => (this.#reason = message))
     socket.write(`GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ${TRUNK}\r\n\r\n`)
@@ -70,20 +71,19 @@ export class CallsOut {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
         this.#close()
-        for (const call of this.#calls.values()) this.#lost(call)
-        this.#calls.clear()
+        for (const call of this.#calls) this.#lost(call)
+        this.#calls = new CallTable()
       },
     })
   }
 
   make(request: IncomingMessage, response: ServerResponse, event: string, free: boolean, events: CallEvents): void {
     if (this.#isClosed) return events.absent()
-    const id = (this.#last = (this.#last + 1) >>> 0)
     const { headers } = request
     const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
     const body = hasBody || isCut(request)
-    const call: Call = { request, response, events, body, window: WINDOW, answered: false, unsent: 0 }
-    this.#calls.set(id, call)
+    const call: Call = { id: 0, request, response, events, body, window: WINDOW, answered: false, unsent: 0 }
+    const id = (call.id = this.#calls.add(call))
     const head: CallHead = {
       event,
       method: request.method ?? 'GET',
@@ -98,7 +98,7 @@ export class CallsOut {
     }
     this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
     // Not before anybody is there: who was never reached leaves the request as it is, for whoever serves it then.
-    if (this.#connected) this.#sendBody(id, call)
+    if (this.#connected) this.#sendBody(call)
     response.once('close', () => {
       if (!this.#calls.delete(id)) return
       this.#trunk.send(FRAME.abort, id)
@@ -116,8 +116,8 @@ export class CallsOut {
     if (this.#isClosed && this.#calls.size === 0) this.#trunk.end()
   }
 
-  #sendBody(id: number, call: Call): void {
-    const { request, body } = call
+  #sendBody(call: Call): void {
+    const { id, request, body } = call
     if (!body) return
     request.on('data', (chunk: Buffer) => {
       this.#trunk.send(FRAME.data, id, chunk)
@@ -134,10 +134,10 @@ export class CallsOut {
     const { request, response } = call
     switch (kind) {
       case FRAME.data:
-        if (!call.answered) this.#beginAnswer(id, call)
+        if (!call.answered) this.#beginAnswer(call)
         call.unsent += payload.length
         // Also what came while it could not go on.
-        if (response.write(payload)) this.#giveCredit(id, call)
+        if (response.write(payload)) this.#giveCredit(call)
         break
       case FRAME.end:
         this.#calls.delete(id)
@@ -161,16 +161,16 @@ export class CallsOut {
     }
   }
 
-  #beginAnswer(id: number, call: Call): void {
+  #beginAnswer(call: Call): void {
     call.answered = true
     passThrough(call.response)
-    call.response.on('drain', () => this.#giveCredit(id, call))
+    call.response.on('drain', () => this.#giveCredit(call))
   }
 
-  #giveCredit(id: number, call: Call): void {
+  #giveCredit(call: Call): void {
     // Short answers never need it.
     if (call.unsent < WINDOW / 4) return
-    this.#trunk.sendCredit(id, call.unsent)
+    this.#trunk.sendCredit(call.id, call.unsent)
     call.unsent = 0
   }
 
