@@ -74,5 +74,5 @@ export class CallTable<T extends object> implements Iterable<T> {
 }
 
 function places<T>(count: number, empty?: T): T[] {
-  return new Array<T>(count).fill(empty as T)
+  return Array.from({ length: count }, () => empty as T)
 }

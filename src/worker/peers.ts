@@ -25,8 +25,8 @@ export class Peers {
   /** Process by worker: of several the one that is not draining. */
   #serving = new Map<number, Peer>()
   #owners: readonly number[] = []
-  /** Slots of keys that were seen lately: the same ones come again and again. */
-  readonly #slots = new Map<string, number>()
+  /** Keys that were seen lately: the same ones come again and again. */
+  readonly #known = new Map<string, Whose>()
 
   /**
    * @param me - the object stays the caller's: a spare changes its worker
@@ -43,6 +43,7 @@ export class Peers {
     this.#peers = new Map(peers.map((peer) => [peer.instance, peer]))
     this.#serving = new Map(peers.filter(({ draining }) => !draining).map((peer) => [peer.worker, peer]))
     this.#owners = owners
+    this.#known.clear()
     for (const waiting of this.#waiting) this.#retry(waiting)
   }
 
@@ -50,14 +51,16 @@ export class Peers {
   lost({ instance, worker }: Peer): void {
     this.#peers.delete(instance)
     if (this.#serving.get(worker)?.instance === instance) this.#serving.delete(worker)
+    this.#known.clear()
   }
 
   /** @param from - of a connection that came from another worker: who serves on it what is of no session */
   whose(request: SessionRequest, from?: number): Whose {
     const owner = sessionOwner(request, this.#rules)
     if (owner === undefined) return from === undefined ? 'free' : this.#home(from)
-    if (owner.type === 'process' && owner.mark.instance === this.#me.instance) return 'mine'
-    if (owner.type !== 'process') return this.#serves(owner.type === 'worker' ? owner.worker : this.#ownerOf(owner.key))
+    if (owner.type === 'key') return this.#known.get(owner.key) ?? this.#learn(owner.key)
+    if (owner.type === 'worker') return this.#serves(owner.worker)
+    if (owner.mark.instance === this.#me.instance) return 'mine'
     // Of a process that is gone, or of somebody else's making: the application gives its normal answer.
     return this.#peers.get(owner.mark.instance) ?? 'free'
   }
@@ -97,17 +100,11 @@ export class Peers {
     return this.#owners.includes(worker) ? 'away' : 'free'
   }
 
-  #ownerOf(key: string): number {
-    return this.#owners[this.#slotOf(key)] ?? -1
-  }
-
-  #slotOf(key: string): number {
-    let slot = this.#slots.get(key)
-    if (slot === undefined) {
-      if (this.#slots.size >= KNOWN_KEYS) this.#slots.clear()
-      this.#slots.set(key, (slot = slotOf(fingerprint32(Buffer.from(key)))))
-    }
-    return slot
+  #learn(key: string): Whose {
+    const whose = this.#serves(this.#owners[slotOf(fingerprint32(Buffer.from(key)))] ?? -1)
+    if (this.#known.size >= KNOWN_KEYS) this.#known.clear()
+    this.#known.set(key, whose)
+    return whose
   }
 
   /** A Socket.IO session id that leads here. */

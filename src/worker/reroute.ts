@@ -40,8 +40,11 @@ export function reroute(server: Server, options: RerouteOptions): void {
   /** The worker whose address the client has, where that is not this one. */
   const fromOf = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
 
-  const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse): boolean =>
-    find(request, (whose, again) => {
+  const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse): boolean => {
+    const found = peers.whose(request, fromOf(request.socket))
+    // Most are, and pay for nothing else.
+    if (found === 'mine') return emit(event, request, response)
+    return route(request, found, (whose, again) => {
       if (typeof whose === 'object') {
         followNext(server, request, whose, peers)
         const free = fromOf(request.socket) !== undefined && peers.whose(request) === 'free'
@@ -51,11 +54,12 @@ export function reroute(server: Server, options: RerouteOptions): void {
       if (whose === 'free') mark(request, response)
       return emit(event, request, response)
     })
+  }
 
   const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): boolean => {
     if (follow(server, request, socket, head, me.worker, counters)) return true
     if (movedOf(socket)?.settled === true) return emit('upgrade', request, socket, head)
-    return find(request, (whose, again) => {
+    return route(request, peers.whose(request, fromOf(socket)), (whose, again) => {
       if (typeof whose !== 'object') return emit('upgrade', request, socket, head)
       const moved = { settled: true, from: fromOf(socket) ?? me.worker }
       const canMove = !whose.draining && !lifecycle.isDraining
@@ -66,38 +70,34 @@ export function reroute(server: Server, options: RerouteOptions): void {
   }
 
   /** Waits where whose it is is away, and asks once more where it turns out that it has gone. */
-  const find = (request: IncomingMessage, serve: Serve): boolean => {
-    const found = (whose: Exclude<Whose, 'away'>): boolean =>
-      serve(whose, () => {
-        if (typeof whose === 'object') peers.lost(whose)
-        find(request, serve)
-      })
+  const route = (request: IncomingMessage, whose: Whose, serve: Serve): boolean => {
     const { socket } = request
     const from = fromOf(socket)
-    const whose = peers.whose(request, from)
-    if (whose !== 'away') return found(whose)
+    if (whose !== 'away') {
+      return serve(whose, () => {
+        if (typeof whose === 'object') peers.lost(whose)
+        route(request, peers.whose(request, from), serve)
+      })
+    }
     // Nobody else listens to the socket of an upgrade yet.
     socket.on('error', ignore)
     peers.wait(request, from, (late) => {
       socket.off('error', ignore)
       // Who has hung up meanwhile needs nothing.
-      if (!socket.destroyed) found(late)
+      if (!socket.destroyed) route(request, late, serve)
     })
     return true
   }
 
   server.emit = ((event: string, ...args: unknown[]): boolean => {
-    switch (event) {
-      case 'request':
-      case 'checkContinue':
-      case 'checkExpectation':
-        return routeRequest(event, ...(args as [IncomingMessage, ServerResponse]))
-      case 'upgrade':
-        return routeUpgrade(...(args as [IncomingMessage, Socket, Buffer]))
-      default:
-        return emit(event, ...args)
-    }
+    if (isRequest(event)) return routeRequest(event, args[0] as IncomingMessage, args[1] as ServerResponse)
+    if (event === 'upgrade') return routeUpgrade(...(args as [IncomingMessage, Socket, Buffer]))
+    return emit(event, ...args)
   }) as Server['emit']
+}
+
+function isRequest(event: string): boolean {
+  return event === 'request' || event === 'checkContinue' || event === 'checkExpectation'
 }
 
 function ignore(): void {}

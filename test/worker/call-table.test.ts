@@ -1,12 +1,12 @@
-import fc from 'fast-check'
+import { array, assert, integer, nat, property, record } from 'fast-check'
 import t from 'tap'
 import { CallTable } from '../../src/worker/call-table.ts'
 
 t.test('both ends have the same calls, however many there are and whichever end', async (t) => {
   // Weights: to begin more calls than end, now and then.
-  const step = fc.record({ begin: fc.integer({ min: 0, max: 40 }), end: fc.array(fc.nat(), { maxLength: 40 }) })
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+  const step = record({ begin: integer({ min: 0, max: 40 }), end: array(nat(), { maxLength: 40 }) })
+  assert(
+    property(array(step, { maxLength: 30 }), (steps) => {
       const [here, there] = [new CallTable<{ n: number }>(), new CallTable<{ n: number }>()]
       const open = new Map<number, { n: number }>()
       const ended: number[] = []

@@ -63,9 +63,20 @@ for (const [name, options, native] of ways) {
 t.test('requests with one key go to one worker, the one that the key hashes to', async (t) => {
   const session = [{ header: 'x-user' }, { cookie: 'uid', set: false }]
   const balancer = await startBalancer(t, { options: { workers: 4, session } })
+  const users = Array.from({ length: 20 }, (_, n) => `user ${n}`)
+  // Who has which slots, at the start, is told to each worker by itself.
+  await until('the workers agree', async () => {
+    const asked = users.map(async (user) => {
+      const asking = users.map((_, n) =>
+        request({ port: balancer.port, from: loopback(n), headers: { 'x-user': user } }),
+      )
+      return new Set((await Promise.all(asking)).map(({ pid }) => pid)).size === 1
+    })
+    return (await Promise.all(asked)).every((agree) => agree)
+  })
   const owners = new Map<string, number>()
   for (let n = 0; n < 60; n++) {
-    const user = `user ${n % 20}`
+    const user = users[n % users.length]!
     const headers = n % 2 === 0 ? { 'x-user': user } : { cookie: `a=b; uid=${user}; c=d` }
     const { pid } = await request({ port: balancer.port, from: loopback(n), headers })
     t.equal(pid, owners.get(user) ?? pid, user)
