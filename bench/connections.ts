@@ -7,6 +7,9 @@ import type { Report } from './support/report.ts'
 
 const WORKERS = 2
 
+/** Connections per worker after which Node has compiled what it will. */
+const WARM_UP = 15_000
+
 export async function connections(settings: Settings): Promise<Report> {
   const series = await compare(settings, {
     title: 'connections',
@@ -15,7 +18,7 @@ export async function connections(settings: Settings): Promise<Report> {
       ...selected(WITH_ONE_WORKER, settings).map((contender) => ({ contender, workers: 1 })),
     ],
     load: { kind: 'connections', count: settings.connections, concurrency: 64, sources: settings.quick ? 50 : 2000 },
-    warmUp: Math.ceil(settings.connections * 1.5),
+    warmUp: settings.quick ? settings.connections : WARM_UP,
     turns: settings.quick ? 2 : TURNS,
   })
   return costReport(series, 'connection', { sticky: true, plain: true })

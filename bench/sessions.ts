@@ -12,7 +12,7 @@ const WORKERS = 2
 
 const PLAIN = 'no-sessions'
 
-/** The same servers under three names: the load differs. */
+/** The same servers under several names: the load differs. */
 function entries(kind: 'requests' | 'messages') {
   const handoff = contender('handoff')
   const named = (name: string, label: string, sessions: boolean): Contender => ({

@@ -19,7 +19,7 @@ const held: Conversation[] = []
 interface Progress {
   /** Operations until now. */
   count: number
-  conversations: readonly Conversation[]
+  conversations: Conversation[]
   /** Process by number of the source address. */
   servedBy: Map<number, number>
   unsticky: Set<number>
@@ -39,10 +39,7 @@ process.on('message', (task: Task) => {
 })
 
 async function run(task: Task): Promise<Outcome> {
-  if (task.resume !== true) {
-    for (const conversation of progress.conversations) conversation.end()
-    progress = nothing()
-  }
+  if (task.resume !== true) progress = nothing()
   const address = (n: number) => sourceAddress((task.first ?? 0) + (n % task.sources))
   const { port, session } = task
   const key = async (n: number) => (session === undefined ? undefined : sessionKey(port, address(n), session))
@@ -77,13 +74,15 @@ async function hold(opening: Promise<Conversation>, answered: Answered): Promise
   }
 }
 
-/** Each lane of the load has its own conversation, which stays open for a task that resumes this one. */
+/** Each lane of the load has its own conversation. */
 async function converse(task: Task, open: (n: number) => Promise<Conversation>): Promise<Outcome> {
   if (progress.conversations.length === 0) {
     progress.conversations = await Promise.all(Array.from({ length: task.concurrency }, (_, n) => open(n)))
   }
   const { conversations } = progress
-  return operations(task, (_, answered, lane) => conversations[lane]?.ask(answered))
+  const outcome = await operations(task, (_, answered, lane) => conversations[lane]?.ask(answered))
+  if (task.stay !== true) for (const conversation of progress.conversations.splice(0)) conversation.end()
+  return outcome
 }
 
 type Operation = (n: number, answered: Answered, lane: number) => void

@@ -17,6 +17,8 @@ export interface Task {
   first?: number
   /** Each client says which session it is of. */
   session?: SessionPlace
+  /** Its connections stay open for a task that resumes it. */
+  stay?: boolean
   /** Goes on where the task before ended: on its connections, and with the next address. */
   resume?: boolean
   /** What the rooms' WebSockets speak. */

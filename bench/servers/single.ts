@@ -3,5 +3,7 @@ import { createApp, sayReady } from '../support/app.ts'
 import { reusePortSocket } from '../support/reuse-port.ts'
 
 const port = Number(process.env['BENCH_PORT'])
-const where = process.env['BENCH_REUSE_PORT'] === '1' ? { fd: reusePortSocket(port) } : { port }
-createApp().listen({ ...where, backlog: 4096 }, sayReady)
+const backlog = 4096
+// The backlog of a descriptor is an argument.
+if (process.env['BENCH_REUSE_PORT'] === '1') createApp().listen({ fd: reusePortSocket(port) }, backlog, sayReady)
+else createApp().listen({ port, backlog }, sayReady)

@@ -7,7 +7,7 @@ import { Unavailable } from './program.ts'
 import { progress } from './progress.ts'
 
 /** Enough that a slow second of the machine is everybody's. */
-export const TURNS = 30
+export const TURNS = 20
 
 export interface Entry {
   contender: Contender
@@ -89,10 +89,7 @@ async function oneRound(settings: Settings, comparison: Comparison, group: reado
   for (const [series, { samples }] of taking) if (samples.length === turns) series.samples.push(together(samples))
 }
 
-/**
- * The turns of a round as one sample. Its CPU time is the lower quartile: whatever else the machine has to do only ever adds
- * to a turn.
- */
+/** The turns of a round as one sample. */
 function together(samples: readonly Sample[]): Sample {
   const sum = (read: (sample: Sample) => number): number => samples.reduce((total, sample) => total + read(sample), 0)
   const last = samples.at(-1)
@@ -107,18 +104,14 @@ function together(samples: readonly Sample[]): Sample {
     busy: sum(({ busy }) => busy) / samples.length,
     unsticky: last?.unsticky ?? 0,
     pid: last?.pid ?? 0,
-    cpu: quantile(
-      samples.map(({ cpu }) => cpu),
-      0.25,
-    ),
+    cpu: trimmedMean(samples.map(({ cpu }) => cpu)),
   }
 }
 
-/** Each round starts with another one, and every second one goes the other way. */
-function rotated<T>(items: readonly T[], round: number): T[] {
-  const from = (round * 5) % Math.max(1, items.length)
-  const order = [...items.slice(from), ...items.slice(0, from)]
-  return round % 2 === 0 ? order : order.toReversed()
+/** Each time another one is the first, and nobody comes twice in a row. */
+function rotated<T>(items: readonly T[], time: number): T[] {
+  const from = time % Math.max(1, items.length)
+  return [...items.slice(from), ...items.slice(0, from)]
 }
 
 /** What two entries have in common to be compared: the same round. */
@@ -131,15 +124,17 @@ export function ratios(series: Series, base: Series | undefined): number[] {
 }
 
 export function median(values: readonly number[]): number {
-  return quantile(values, 0.5)
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
 }
 
-/** Between two values in proportion. */
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = (sorted.length - 1) * share
-  const [lower = Number.NaN, upper = lower] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]]
-  return lower + (upper - lower) * (at % 1)
+/** Without the highest and the lowest fifth. */
+function trimmedMean(values: readonly number[]): number {
+  const fifth = Math.floor(values.length / 5)
+  const kept = values.toSorted((a, b) => a - b).slice(fifth, values.length - fifth)
+  return kept.reduce((sum, value) => sum + value, 0) / kept.length
 }
 
 /** What the entries did wrong, and what their absence means. In CI every program has to be there. */

@@ -67,14 +67,14 @@ export async function subject(
   try {
     // A proxy may not listen yet when it was started; a prober waits for that.
     await run({ ...load, kind: 'probe', count: 1 })
-    await run({ ...load, count: warmUp })
-    const pids = processTree(programs.map(({ pid }) => pid))
+    await run({ ...load, count: warmUp, stay: true })
     return {
       stop,
       async load(count) {
+        const pids = processTree(programs.map(({ pid }) => pid))
         await settled(pids)
         const before = cpuTime(pids)
-        const outcome = await run({ ...load, count, resume: true })
+        const outcome = await run({ ...load, count, stay: true, resume: true })
         await settled(pids)
         return { ...outcome, cpu: (cpuTime(pids) - before) / 1000 / count }
       },

@@ -31,6 +31,8 @@ export const nginxHttp = nginx('nginx-http', 'nginx http, keep-alive upstreams',
   return `http {
   access_log off;
   keepalive_requests 100000000;
+  keepalive_timeout 600s;
+  proxy_read_timeout 600s;
   map $http_upgrade $upstream_connection { default upgrade; '' ''; }
   upstream app {
     hash $remote_addr consistent;
@@ -85,8 +87,8 @@ export const haproxy = proxy('haproxy', 'HAProxy tcp, balance source', 'haproxy'
 defaults
   mode tcp
   timeout connect 5s
-  timeout client 60s
-  timeout server 60s
+  timeout client 600s
+  timeout server 600s
 listen app
   bind :::${port} v4v6 backlog 4096
   balance source

@@ -3,6 +3,7 @@ import express, { type Express } from 'express'
 import { setImmediate as turn } from 'node:timers/promises'
 import { StickyError } from 'holdfast'
 import { ipcBus, redisBus } from 'holdfast/broadcast'
+import { jsonErrors } from '../support/json-errors.ts'
 import { pages } from '../support/pages.ts'
 import { liveTotals, type Live } from './live.ts'
 import { naiveTally } from './naive.ts'
@@ -50,6 +51,7 @@ export function counterApp(worker: number, redisUrl: string | undefined): { app:
     const cost = { messages: after.messages - before.messages, cpu: after.cpu - before.cpu }
     response.json({ worker, pid: process.pid, total, ...cost })
   })
+  app.use(jsonErrors())
   return { app, live }
 }
 
