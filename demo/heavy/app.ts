@@ -2,7 +2,6 @@
 import express, { type Express, type Request, type Response } from 'express'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Tinypool } from 'tinypool'
-import { jsonErrors } from '../support/json-errors.ts'
 import { pages } from '../support/pages.ts'
 import countPrimes from './primes.ts'
 
@@ -39,7 +38,6 @@ export function heavyApp(worker: number): Express {
   app.get('/fast', (_, response) => void response.json(self()))
   app.get('/slow-blocking', (request, response) => answer(request, response, countPrimes))
   app.get('/slow-pooled', (request, response) => answer(request, response, (below) => pool.run(below)))
-  app.use(jsonErrors())
   return app
 }
 

@@ -30,6 +30,7 @@ t.test(
       for (const wrong of ['none', 'naive?n=0', 'naive?n=10001']) {
         t.match(await ask(port, `/hit/${wrong}`, { method: 'POST' }), { status: 400 })
       }
+      t.match(await ask(port, '/hit/%zz', { method: 'POST' }), { status: 400, body: { error: /decode/ } })
     })
 
     t.test('and pages see it change', { skip: missing(CHROMIUM) }, async (t) => {
