@@ -95,16 +95,19 @@ listen holdfast
       writeFileSync(join(folder, 'haproxy.cfg'), configuration(folder))
       return ['-db', '-f', join(folder, 'haproxy.cfg')]
     },
-    // It opens all its sockets, and only then serves any. Asking this one bothers no application.
-    isUp: (folder) => accepts(join(folder, 'stats')),
+    // It listens on all its sockets, and only then serves any: so nothing but an answer tells that it has the port. Asking
+    // this one bothers no application.
+    isUp: (folder) => answers(join(folder, 'stats')),
   })
 }
 
-async function accepts(path: string): Promise<boolean> {
+async function answers(path: string): Promise<boolean> {
   const socket = net.connect(path)
+  socket.write('show info\n')
+  const heard = once(socket, 'data').then(() => true)
+  const closed = once(socket, 'close').then(() => false)
   try {
-    await once(socket, 'connect')
-    return true
+    return await Promise.race([heard, closed])
   } catch {
     return false // not yet
   } finally {
