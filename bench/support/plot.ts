@@ -1,8 +1,8 @@
 // Charts of horizontal bars as one SVG, legible on a light and on a dark page.
 import type { Bar, Chart } from './report.ts'
 
-const WIDTH = 760
-const LABELS = 275
+const WIDTH = 800
+const LABELS = 320
 /** Where the longest bar ends; its text follows. */
 const END = WIDTH - 60
 const ROW = 24
