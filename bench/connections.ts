@@ -1,6 +1,6 @@
 // What does a short connection cost? Connect, one request, reset by the client; 64 at once from 2,000 addresses.
 import type { Settings } from './support/arguments.ts'
-import { compare, TURNS } from './support/compare.ts'
+import { compare } from './support/compare.ts'
 import { CONTENDERS, selected, WITH_ONE_WORKER } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
 import type { Report } from './support/report.ts'
@@ -19,7 +19,7 @@ export async function connections(settings: Settings): Promise<Report> {
     ],
     load: { kind: 'connections', count: settings.connections, concurrency: 64, sources: settings.quick ? 50 : 2000 },
     warmUp: settings.quick ? settings.connections : WARM_UP,
-    turns: settings.quick ? 2 : TURNS,
+    inTurns: true,
   })
   return costReport(series, 'connection', { sticky: true, plain: true })
 }

@@ -1,7 +1,7 @@
 // What does a balancer cost once the connection is made? Requests on 64 kept-alive connections, and messages of 32
 // bytes echoed over 64 WebSockets.
 import type { Settings } from './support/arguments.ts'
-import { compare, TURNS } from './support/compare.ts'
+import { compare } from './support/compare.ts'
 import { named, selected, WITH_ONE_WORKER } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
 import type { Report } from './support/report.ts'
@@ -26,7 +26,7 @@ export async function requests(settings: Settings): Promise<Report> {
       entries,
       load: { kind, count, concurrency: 64, sources: 64 },
       warmUp: Math.ceil(count / 2),
-      turns: settings.quick ? 2 : TURNS,
+      inTurns: true,
       webSockets: kind === 'messages',
     })
     parts.push(costReport(series, operation, { plain: true }))

@@ -2,7 +2,7 @@
 // one whose worker is another, against the same load without a session layer.
 import type { SessionPlace } from './load/load.ts'
 import type { Settings } from './support/arguments.ts'
-import { compare, TURNS, type Entry } from './support/compare.ts'
+import { compare, type Entry } from './support/compare.ts'
 import type { Contender } from './support/contender.ts'
 import { contender } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
@@ -55,7 +55,7 @@ export async function sessions(settings: Settings): Promise<Report> {
       entries: entries(kind),
       load: { kind, count, concurrency: 64, sources: 64 },
       warmUp: Math.ceil(count / 2),
-      turns: settings.quick ? 2 : TURNS,
+      inTurns: true,
       webSockets: kind === 'messages',
     })
     parts.push(costReport(series, operation, { against: { name: PLAIN, label: 'no session layer' } }))

@@ -7,7 +7,7 @@ import { Unavailable } from './program.ts'
 import { progress } from './progress.ts'
 
 /** Enough that a slow second of the machine is everybody's. */
-export const TURNS = 20
+const TURNS = 20
 
 export interface Entry {
   contender: Contender
@@ -35,17 +35,17 @@ export interface Comparison {
   /** Operations per worker before the ones that count: Node compiles what runs often. */
   warmUp: number
   webSockets?: boolean
-  /** In how many turns they are loaded, all being up at once; with 1 (default) each is started when its one turn comes. */
-  turns?: number
+  /** All are up at once and loaded in turns; else each is started when it is loaded. */
+  inTurns?: boolean
 }
 
 export async function compare(settings: Settings, comparison: Comparison): Promise<Series[]> {
-  const { entries, turns = 1 } = comparison
+  const { entries, inTurns = false } = comparison
   const all: Series[] = entries.map((entry) => ({ ...entry, samples: [] }))
   for (let round = 0; round < settings.rounds; round++) {
     const order = rotated(all, round)
     const where = `round ${round + 1} of ${settings.rounds}`
-    const groups = turns === 1 ? order.map((series) => [series]) : [order]
+    const groups = inTurns ? [order] : order.map((series) => [series])
     for (const group of groups) await oneRound(settings, comparison, group, where)
   }
   return all
@@ -53,7 +53,8 @@ export async function compare(settings: Settings, comparison: Comparison): Promi
 
 /** One sample of each, taken in turns. */
 async function oneRound(settings: Settings, comparison: Comparison, group: readonly Series[], where: string) {
-  const { title, load, warmUp, webSockets = false, turns = 1 } = comparison
+  const { title, load, warmUp, webSockets = false, inTurns = false } = comparison
+  const turns = inTurns ? (settings.quick ? 2 : TURNS) : 1
   const taking = new Map<Series, { subject: Subject; samples: Sample[] }>()
   const attempt = async (series: Series, doing: string, action: () => Promise<void>): Promise<void> => {
     if (series.unavailable !== undefined || series.failure !== undefined) return

@@ -48,7 +48,7 @@ export function sessionOwner(request: SessionRequest, rules: readonly SessionRul
 function ownerBy(request: SessionRequest, rule: SessionRule): SessionOwner | undefined {
   if (rule === 'socket.io') return byMark(engineSid(request.url))
   if (typeof rule === 'function') return byAnswer(rule(request))
-  if ('header' in rule) return byKey(headerOf(request, rule.header, asItIs))
+  if ('header' in rule) return byKey(headerOf(request, rule.header, (value) => value))
   const value = headerOf(request, 'cookie', (line) => cookie(line, rule.cookie))
   return rule.set === false ? byKey(value) : byMark(value)
 }
@@ -104,10 +104,6 @@ function headerOf(
     if (found !== undefined) return found
   }
   return undefined
-}
-
-function asItIs(value: string): string {
-  return value
 }
 
 function cookie(line: string, name: string): string | undefined {
