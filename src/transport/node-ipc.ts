@@ -1,7 +1,7 @@
 // Connections over Node's own IPC channel: works everywhere, and is the fallback.
 //
-// Node keeps one handle in flight per channel and queues the rest without a bound; it loses that queue when the
-// channel closes, and tells nobody. So few are sent at a time, and none is forgotten before the worker has it.
+// Node queues what it can not send yet without a bound; it loses that queue when the channel closes, and tells nobody. So
+// few are sent at a time (flight.ts says how many), and none is forgotten before the worker has it.
 //
 // Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors
 // left); node:cluster relies on the same messages. Where they are seen, a second answer of our own is saved: it would be
@@ -10,13 +10,11 @@
 // not say to which.
 import type { ChildProcess } from 'node:child_process'
 import { isOurs, openForPrimary, openForWorker, type Envelope } from '../protocol.ts'
+import { Flight } from './flight.ts'
 import { postToPrimary, postToWorker } from './post.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
-
-/** Node sends one handle at a time anyway, and goes through the whole of its own queue after each of its answers. */
-const IN_FLIGHT = 1
 
 export const nodeIpc = nodeIpcTransport(false)
 
@@ -42,6 +40,7 @@ class NodeIpcSender implements Sender {
   readonly #child: ChildProcess
   readonly #events: SenderEvents
   readonly #sent = new Unacknowledged()
+  readonly #flight: Flight
   #full = false
   #closed = false
   /** When the worker first owed the answer it still owes. */
@@ -53,6 +52,7 @@ class NodeIpcSender implements Sender {
   constructor(child: ChildProcess, events: SenderEvents, isShared: boolean) {
     this.#child = child
     this.#events = events
+    this.#flight = new Flight(child, isShared)
     child.on('message', this.#receive)
     if (!isShared) child.on('internalMessage', this.#receiveInternal)
     child.on('disconnect', this.#gone)
@@ -63,12 +63,14 @@ class NodeIpcSender implements Sender {
   }
 
   send(connection: Accepted): boolean {
-    if (this.#closed || !this.#child.connected || this.#sent.size >= IN_FLIGHT) {
+    const isLong = connection.extras !== undefined
+    if (this.#closed || !this.#child.connected || !this.#flight.hasRoom(this.#sent.size, isLong)) {
       this.#full = true
       return false
     }
     this.#owesSince ??= performance.now()
     postToWorker(this.#child, this.#sent.add(connection), connection.handle, connection.extras)
+    this.#flight.sent(isLong)
     return true
   }
 
@@ -115,9 +117,10 @@ class NodeIpcSender implements Sender {
 
   #answered({ taken, lost }: Acknowledged): void {
     this.#owesSince = this.#sent.size > 0 || this.#probed ? performance.now() : undefined
+    if (this.#sent.size === 0) this.#flight.allArrived()
     if (taken.length > 0) this.#events.taken(taken)
     if (lost.length > 0) this.#events.lost(lost)
-    if (this.#full && this.#sent.size < IN_FLIGHT) {
+    if (this.#full && this.#flight.isLow(this.#sent.size)) {
       this.#full = false
       this.#events.room()
     }

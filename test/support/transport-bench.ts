@@ -18,14 +18,19 @@ export interface Bench {
   accept(extras?: Buffer): Promise<{ client: net.Socket; connection: Accepted }>
 }
 
-/** Starts a receiving process, and a server whose connections can be sent to it. */
-export async function openBench(t: Test, transport: Transport): Promise<Bench> {
+/**
+ * Starts a receiving process, and a server whose connections can be sent to it.
+ *
+ * @param forked - sees the process before there is a sender for it
+ */
+export async function openBench(t: Test, transport: Transport, forked = (_child: ChildProcess) => {}): Promise<Bench> {
   const endpoint = transport.endpoint()
   const child = fork(new URL('../fixtures/receiver.js', import.meta.url), [transport.name], {
-    serialization: 'advanced',
+    serialization: transport.serialization,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...endpoint.inherit],
   })
   endpoint.forked()
+  forked(child)
   await told(child, 'ready')
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
