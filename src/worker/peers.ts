@@ -4,6 +4,7 @@ import { markText, SID_RANDOM, sessionId, sessionOwner, type ProcessMark } from 
 import type { SessionRequest, SessionRule } from '../options.ts'
 import type { Peer } from '../protocol.ts'
 import { fingerprint32, slotOf } from '../slots/hash.ts'
+import { KnownKeys } from './known-keys.ts'
 
 /** Whose a request is: this process's, that peer's, nobody's in particular, or of a worker that is away just now. */
 export type Whose = 'mine' | 'free' | 'away' | Peer
@@ -14,8 +15,6 @@ interface Waiting {
   done: (whose: Exclude<Whose, 'away'>) => void
 }
 
-const KNOWN_KEYS = 4_096
-
 export class Peers {
   readonly #rules: readonly SessionRule[]
   readonly #me: ProcessMark
@@ -25,8 +24,7 @@ export class Peers {
   /** Process by worker: of several the one that is not draining. */
   #serving = new Map<number, Peer>()
   #owners: readonly number[] = []
-  /** Keys that were seen lately: the same ones come again and again. */
-  readonly #known = new Map<string, Whose>()
+  readonly #known = new KnownKeys<Whose>()
 
   /**
    * @param me - the object stays the caller's: a spare changes its worker
@@ -58,7 +56,7 @@ export class Peers {
   whose(request: SessionRequest, from?: number): Whose {
     const owner = sessionOwner(request, this.#rules)
     if (owner === undefined) return from === undefined ? 'free' : this.#home(from)
-    if (owner.type === 'key') return this.#known.get(owner.key) ?? this.#learn(owner.key)
+    if (owner.type === 'key') return this.#known.get(owner.key, connectionOf(request)) ?? this.#learn(owner.key)
     if (owner.type === 'worker') return this.#serves(owner.worker)
     if (owner.mark.instance === this.#me.instance) return 'mine'
     // Of a process that is gone, or of somebody else's making: the application gives its normal answer.
@@ -102,7 +100,6 @@ export class Peers {
 
   #learn(key: string): Whose {
     const whose = this.#serves(this.#owners[slotOf(fingerprint32(Buffer.from(key)))] ?? -1)
-    if (this.#known.size >= KNOWN_KEYS) this.#known.clear()
     this.#known.set(key, whose)
     return whose
   }
@@ -116,4 +113,9 @@ export class Peers {
   mark(): string {
     return markText(this.#me)
   }
+}
+
+/** In HTTP/2 a request has none of its own. */
+function connectionOf(request: SessionRequest & { socket?: object; httpVersionMajor?: number }): object | undefined {
+  return request.httpVersionMajor === 1 ? request.socket : undefined
 }
