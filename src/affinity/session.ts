@@ -19,7 +19,9 @@ const MARK = 4
 /** Random bytes in a session id: with the mark 15, which is 20 characters, as Engine.IO's own ids are. */
 export const SID_RANDOM = 11
 
-const SID = /^[\w-]{20}$/
+const SID = /[?&]sid=([\w-]{20})(?:&|$)/
+
+const EIO = /[?&]EIO=/
 
 /** As a cookie's value: 6 characters. */
 export function markText({ worker, instance }: ProcessMark): string {
@@ -38,27 +40,42 @@ export function sessionId({ worker, instance }: ProcessMark, random: Buffer): st
  * @returns undefined where it belongs to none
  */
 export function sessionOwner(request: SessionRequest, rules: readonly SessionRule[]): SessionOwner | undefined {
+  return firstFound(request, rules, ownerIn)
+}
+
+/** What the text leads to that the rule looks at: a session id, the value of a header, a line of cookies, an answer. */
+export type Look<T, C> = (rule: SessionRule, text: string | number, context: C) => T | undefined
+
+/** The same for somebody who remembers what a text led to. @param context - for `look` */
+export function firstFound<T, C>(
+  request: SessionRequest,
+  rules: readonly SessionRule[],
+  look: Look<T, C | undefined>,
+  context?: C,
+): T | undefined {
   for (const rule of rules) {
-    const owner = ownerBy(request, rule)
-    if (owner !== undefined) return owner
+    const found = foundBy(request, rule, look, context)
+    if (found !== undefined) return found
   }
   return undefined
 }
 
-function ownerBy(request: SessionRequest, rule: SessionRule): SessionOwner | undefined {
-  if (rule === 'socket.io') return byMark(engineSid(request.url))
-  if (typeof rule === 'function') return byAnswer(rule(request))
-  if ('header' in rule) return byKey(headerOf(request, rule.header, (value) => value))
-  const value = headerOf(request, 'cookie', (line) => cookie(line, rule.cookie))
+function foundBy<T, C>(request: SessionRequest, rule: SessionRule, look: Look<T, C>, context: C): T | undefined {
+  if (typeof rule === 'object') return inHeader(request, rule, look, context)
+  const text = rule === 'socket.io' ? engineSid(request.url) : rule(request)
+  return text === undefined ? undefined : look(rule, text, context)
+}
+
+export function ownerIn(rule: SessionRule, text: string | number): SessionOwner | undefined {
+  if (typeof text === 'number') return { type: 'worker', worker: text }
+  if (rule === 'socket.io') return byMark(text)
+  if (typeof rule === 'function' || 'header' in rule) return byKey(text)
+  const value = cookie(text, rule.cookie)
   return rule.set === false ? byKey(value) : byMark(value)
 }
 
-function byAnswer(answer: unknown): SessionOwner | undefined {
-  return typeof answer === 'number' ? { type: 'worker', worker: answer } : byKey(answer)
-}
-
-function byKey(key: unknown): SessionOwner | undefined {
-  return typeof key === 'string' && key !== '' ? { type: 'key', key } : undefined
+function byKey(key: string | undefined): SessionOwner | undefined {
+  return key === undefined || key === '' ? undefined : { type: 'key', key }
 }
 
 function byMark(text: string | undefined): SessionOwner | undefined {
@@ -74,33 +91,36 @@ function markBytes(worker: number, instance: number): Buffer {
   return bytes
 }
 
-/** Engine.IO's session id: its path can be set to anything, so it is known by the parameter that comes with it. */
+/**
+ * Engine.IO's session id: its path can be set to anything, so it is known by the parameter that comes with it. No client
+ * encodes either of them, and URLSearchParams would cost more than all the rest of the session layer.
+ */
 function engineSid(url = ''): string | undefined {
   // Most requests end here.
   if (!url.includes('sid=')) return undefined
-  const query = new URLSearchParams(url.slice(url.indexOf('?') + 1))
-  const sid = query.get('sid')
-  return sid !== null && query.has('EIO') && SID.test(sid) ? sid : undefined
+  const query = url.slice(url.indexOf('?'))
+  return EIO.test(query) ? SID.exec(query)?.[1] : undefined
 }
 
 /**
- * The first header line of that name that `read` finds something in. Node makes the object of all headers only when somebody
- * asks for it, which costs a tenth of a small request: so this looks at the lines as they came.
+ * Looks at the header's lines until one has what is looked for. Node makes the object of all headers only when somebody asks for
+ * it, which costs a tenth of a small request: so this looks at the lines as they came.
  */
-function headerOf(
+function inHeader<T, C>(
   { headers, rawHeaders }: SessionRequest & { rawHeaders?: readonly string[] },
-  name: string,
-  read: (value: string) => string | undefined,
-): string | undefined {
-  const wanted = name.toLowerCase()
+  rule: Extract<SessionRule, object>,
+  look: Look<T, C>,
+  context: C,
+): T | undefined {
+  const wanted = 'header' in rule ? rule.header.toLowerCase() : 'cookie'
   if (rawHeaders === undefined) {
     const value = headers[wanted]
-    return read((Array.isArray(value) ? value[0] : value) ?? '')
+    return look(rule, (Array.isArray(value) ? value[0] : value) ?? '', context)
   }
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const given = rawHeaders[i]
-    if (given?.length !== wanted.length || given.toLowerCase() !== wanted) continue
-    const found = read(String(rawHeaders[i + 1]))
+    const name = rawHeaders[i]
+    if (name?.length !== wanted.length || name.toLowerCase() !== wanted) continue
+    const found = look(rule, String(rawHeaders[i + 1]), context)
     if (found !== undefined) return found
   }
   return undefined

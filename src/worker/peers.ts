@@ -1,10 +1,10 @@
 // The other workers, as far as a request may have to go to one of them.
 import { randomBytes } from 'node:crypto'
-import { markText, SID_RANDOM, sessionId, sessionOwner, type ProcessMark } from '../affinity/session.ts'
+import { firstFound, markText, ownerIn, SID_RANDOM, sessionId, type ProcessMark } from '../affinity/session.ts'
 import type { SessionRequest, SessionRule } from '../options.ts'
 import type { Peer } from '../protocol.ts'
 import { fingerprint32, slotOf } from '../slots/hash.ts'
-import { KnownKeys } from './known-keys.ts'
+import { LastText, type Connection } from './last-text.ts'
 
 /** Whose a request is: this process's, that peer's, nobody's in particular, or of a worker that is away just now. */
 export type Whose = 'mine' | 'free' | 'away' | Peer
@@ -15,6 +15,9 @@ interface Waiting {
   done: (whose: Exclude<Whose, 'away'>) => void
 }
 
+/** Keys whose owner is remembered: those of connections that bring many. */
+const KNOWN_KEYS = 4_096
+
 export class Peers {
   readonly #rules: readonly SessionRule[]
   readonly #me: ProcessMark
@@ -24,7 +27,8 @@ export class Peers {
   /** Process by worker: of several the one that is not draining. */
   #serving = new Map<number, Peer>()
   #owners: readonly number[] = []
-  readonly #known = new KnownKeys<Whose>()
+  readonly #known = new Map<string, Whose>()
+  readonly #last = new LastText<Whose>()
 
   /**
    * @param me - the object stays the caller's: a spare changes its worker
@@ -41,7 +45,7 @@ export class Peers {
     this.#peers = new Map(peers.map((peer) => [peer.instance, peer]))
     this.#serving = new Map(peers.filter(({ draining }) => !draining).map((peer) => [peer.worker, peer]))
     this.#owners = owners
-    this.#known.clear()
+    this.#forget()
     for (const waiting of this.#waiting) this.#retry(waiting)
   }
 
@@ -49,15 +53,24 @@ export class Peers {
   lost({ instance, worker }: Peer): void {
     this.#peers.delete(instance)
     if (this.#serving.get(worker)?.instance === instance) this.#serving.delete(worker)
-    this.#known.clear()
+    this.#forget()
   }
 
   /** @param from - of a connection that came from another worker: who serves on it what is of no session */
   whose(request: SessionRequest, from?: number): Whose {
-    const owner = sessionOwner(request, this.#rules)
-    if (owner === undefined) return from === undefined ? 'free' : this.#home(from)
-    if (owner.type === 'key') return this.#known.get(owner.key, connectionOf(request)) ?? this.#learn(owner.key)
+    const whose = firstFound(request, this.#rules, this.#look, connectionOf(request))
+    if (whose !== undefined) return whose
+    return from === undefined ? 'free' : this.#home(from)
+  }
+
+  readonly #look = (rule: SessionRule, text: string | number, connection: Connection | undefined) =>
+    typeof text === 'number' ? this.#find(rule, text) : this.#last.where(connection, rule, text, this.#find)
+
+  readonly #find = (rule: SessionRule, text: string | number): Whose | undefined => {
+    const owner = ownerIn(rule, text)
+    if (owner === undefined) return undefined
     if (owner.type === 'worker') return this.#serves(owner.worker)
+    if (owner.type === 'key') return this.#known.get(owner.key) ?? this.#learn(owner.key)
     if (owner.mark.instance === this.#me.instance) return 'mine'
     // Of a process that is gone, or of somebody else's making: the application gives its normal answer.
     return this.#peers.get(owner.mark.instance) ?? 'free'
@@ -100,8 +113,14 @@ export class Peers {
 
   #learn(key: string): Whose {
     const whose = this.#serves(this.#owners[slotOf(fingerprint32(Buffer.from(key)))] ?? -1)
+    if (this.#known.size >= KNOWN_KEYS) this.#known.clear()
     this.#known.set(key, whose)
     return whose
+  }
+
+  #forget(): void {
+    this.#known.clear()
+    this.#last.forget()
   }
 
   /** A Socket.IO session id that leads here. */
@@ -115,7 +134,14 @@ export class Peers {
   }
 }
 
-/** In HTTP/2 a request has none of its own. */
-function connectionOf(request: SessionRequest & { socket?: object; httpVersionMajor?: number }): object | undefined {
-  return request.httpVersionMajor === 1 ? request.socket : undefined
+/** Where it is the request's own: not in HTTP/2, and not for long once it is upgraded. */
+function connectionOf({ httpVersionMajor, upgrade, socket }: SessionRequest & Inside): Connection | undefined {
+  return httpVersionMajor === 1 && upgrade !== true ? socket : undefined
+}
+
+/** What Node's requests have besides. */
+interface Inside {
+  httpVersionMajor?: number
+  upgrade?: boolean | null
+  socket?: Connection
 }

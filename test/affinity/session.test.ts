@@ -57,7 +57,15 @@ t.test('what is not of our making leads nowhere, and nothing throws', async (t) 
       sessionOwner({ url, headers: { cookie } }, ['socket.io', { cookie: 'seat' }, { cookie: 'id', set: false }])
     }),
   )
-  for (const url of [undefined, '/', '/?sid=abc&EIO=4', '/?sid=aaaaaaaaaaaaaaaaaaaa', '/?EIO=4&sid=%E0%A4%A']) {
+  for (const url of [
+    undefined,
+    '/',
+    '/?sid=abc&EIO=4',
+    '/?sid=aaaaaaaaaaaaaaaaaaaa',
+    '/?EIO=4&sid=%E0%A4%A',
+    `/&EIO=4&sid=${'a'.repeat(20)}`,
+    `/?EIO=4&asid=${'a'.repeat(20)}`,
+  ]) {
     t.equal(sessionOwner({ url, headers: {} }, ['socket.io']), undefined, url ?? 'none')
   }
   t.equal(sessionOwner({ headers: { cookie: 'seat=a' } }, [{ cookie: 'seat' }]), undefined, 'too short for a mark')
