@@ -7,6 +7,7 @@ import type { Contender } from './support/contender.ts'
 import { contender } from './support/contenders.ts'
 import { costReport } from './support/cost-table.ts'
 import type { Report } from './support/report.ts'
+import { switched } from './support/switched.ts'
 
 const WORKERS = 2
 
@@ -45,7 +46,7 @@ function entries(kind: 'requests' | 'messages') {
 
 export async function sessions(settings: Settings): Promise<Report> {
   const count = settings.connections * 5
-  const parts: Report[] = []
+  const parts = [await switched(settings)]
   for (const [kind, operation] of [
     ['requests', 'request'],
     ['messages', 'message'],

@@ -82,6 +82,21 @@ export function keptAlive(port: number, localAddress: string, session?: string):
   })
 }
 
+/** The same with a request of any kind, and any complete answer with status 200. */
+export function asking(port: number, localAddress: string, request: string): Conversation {
+  const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
+  let text = ''
+  return conversation(socket, request, (chunk) => {
+    text += chunk.toString('latin1')
+    const head = text.indexOf('\r\n\r\n')
+    const length = /^content-length: *(\d+)/im.exec(text)?.[1]
+    if (head < 0 || text.length < head + 4 + Number(length ?? 0)) return undefined
+    const isRight = length !== undefined && text.startsWith('HTTP/1.1 200')
+    text = ''
+    return isRight ? 1 : 0
+  })
+}
+
 const MESSAGE = Buffer.from('thirty-two bytes there and back!')
 
 /** A WebSocket that sends a message of 32 bytes and waits for its echo. Resolves when it is open. */

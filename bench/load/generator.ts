@@ -1,6 +1,7 @@
 // The load generator: a child of the bench that does one task after the other.
 import { setTimeout as pause } from 'node:timers/promises'
 import {
+  asking,
   keptAlive,
   pooled,
   sessionKey,
@@ -41,12 +42,13 @@ process.on('message', (task: Task) => {
 async function run(task: Task): Promise<Outcome> {
   if (task.resume !== true) progress = nothing()
   const address = (n: number) => sourceAddress((task.first ?? 0) + (n % task.sources))
-  const { port, session } = task
+  const { port, session, requests } = task
   const key = async (n: number) => (session === undefined ? undefined : sessionKey(port, address(n), session))
   switch (task.kind) {
     case 'connections':
       return operations(task, (n, answered) => shortConnection(task.port, address(n), answered))
     case 'requests':
+      if (requests !== undefined) return converse(task, async (n) => asking(port, address(n), requests[n] ?? ''))
       return converse(task, async (n) =>
         session === 'pooled' ? pooled(port, address(n)) : keptAlive(port, address(n), await key(n)),
       )
@@ -80,7 +82,11 @@ async function converse(task: Task, open: (n: number) => Promise<Conversation>):
     progress.conversations = await Promise.all(Array.from({ length: task.concurrency }, (_, n) => open(n)))
   }
   const { conversations } = progress
+  let spinning = task.awake === true
+  const spin = (): void => void (spinning && setImmediate(spin))
+  spin()
   const outcome = await operations(task, (_, answered, lane) => conversations[lane]?.ask(answered))
+  spinning = false
   if (task.stay !== true) for (const conversation of progress.conversations.splice(0)) conversation.end()
   return outcome
 }

@@ -132,7 +132,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Without the highest and the lowest fifth. */
-function trimmedMean(values: readonly number[]): number {
+export function trimmedMean(values: readonly number[]): number {
   const fifth = Math.floor(values.length / 5)
   const kept = values.toSorted((a, b) => a - b).slice(fifth, values.length - fifth)
   return kept.reduce((sum, value) => sum + value, 0) / kept.length

@@ -19,9 +19,9 @@ const MARK = 4
 /** Random bytes in a session id: with the mark 15, which is 20 characters, as Engine.IO's own ids are. */
 export const SID_RANDOM = 11
 
-const SID = /[?&]sid=([\w-]{20})(?:&|$)/
-
-const EIO = /[?&]EIO=/
+/** Characters in base64url. */
+const SID_LENGTH = 20
+const MARK_LENGTH = 6
 
 /** As a cookie's value: 6 characters. */
 export function markText({ worker, instance }: ProcessMark): string {
@@ -43,7 +43,7 @@ export function sessionOwner(request: SessionRequest, rules: readonly SessionRul
   return firstFound(request, rules, ownerIn)
 }
 
-/** What the text leads to that the rule looks at: a session id, the value of a header, a line of cookies, an answer. */
+/** What the text leads to that the rule looks at: the mark in a session id, a header, a line of cookies, an answer. */
 export type Look<T, C> = (rule: SessionRule, text: string | number, context: C) => T | undefined
 
 /** The same for somebody who remembers what a text led to. @param context - for `look` */
@@ -62,7 +62,7 @@ export function firstFound<T, C>(
 
 function foundBy<T, C>(request: SessionRequest, rule: SessionRule, look: Look<T, C>, context: C): T | undefined {
   if (typeof rule === 'object') return inHeader(request, rule, look, context)
-  const text = rule === 'socket.io' ? engineSid(request.url) : rule(request)
+  const text = rule === 'socket.io' ? engineMark(request.url) : rule(request)
   return text === undefined ? undefined : look(rule, text, context)
 }
 
@@ -92,14 +92,22 @@ function markBytes(worker: number, instance: number): Buffer {
 }
 
 /**
- * Engine.IO's session id: its path can be set to anything, so it is known by the parameter that comes with it. No client
- * encodes either of them, and URLSearchParams would cost more than all the rest of the session layer.
+ * The process mark in Engine.IO's session id. Its path can be set to anything, so the id is known by the parameter that comes
+ * with it; no client encodes either of them. Not URLSearchParams nor a RegExp: they would cost more than all the rest.
  */
-function engineSid(url = ''): string | undefined {
+function engineMark(url = ''): string | undefined {
   // Most requests end here.
-  if (!url.includes('sid=')) return undefined
-  const query = url.slice(url.indexOf('?'))
-  return EIO.test(query) ? SID.exec(query)?.[1] : undefined
+  for (let at = url.indexOf('sid='); at > 0; at = url.indexOf('sid=', at + 1)) {
+    const id = at + 'sid='.length
+    if (isParameter(url, at, id + SID_LENGTH)) return url.includes('EIO=') ? url.slice(id, id + MARK_LENGTH) : undefined
+  }
+  return undefined
+}
+
+/** Whether the text from `begin` to `end` is one parameter of a query. */
+function isParameter(url: string, begin: number, end: number): boolean {
+  const before = url[begin - 1]
+  return (before === '&' || before === '?') && (url.length === end || url[end] === '&')
 }
 
 /**
