@@ -82,11 +82,12 @@ export function keptAlive(port: number, localAddress: string, session?: string):
   })
 }
 
-/** The same with a request of any kind, and any complete answer with status 200. */
-export function asking(port: number, localAddress: string, request: string): Conversation {
+/** The same with requests of any kind, in turn, and any complete answer with status 200. */
+export function asking(port: number, localAddress: string, requests: readonly string[]): Conversation {
   const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
   let text = ''
-  return conversation(socket, request, (chunk) => {
+  let asked = 0
+  const talk = conversation(socket, '', (chunk) => {
     text += chunk.toString('latin1')
     const head = text.indexOf('\r\n\r\n')
     const length = /^content-length: *(\d+)/im.exec(text)?.[1]
@@ -95,6 +96,7 @@ export function asking(port: number, localAddress: string, request: string): Con
     text = ''
     return isRight ? 1 : 0
   })
+  return { ...talk, ask: (answered) => talk.ask(answered, requests[asked++ % requests.length]) }
 }
 
 const MESSAGE = Buffer.from('thirty-two bytes there and back!')

@@ -48,7 +48,7 @@ async function run(task: Task): Promise<Outcome> {
     case 'connections':
       return operations(task, (n, answered) => shortConnection(task.port, address(n), answered))
     case 'requests':
-      if (requests !== undefined) return converse(task, async (n) => asking(port, address(n), requests[n] ?? ''))
+      if (requests !== undefined) return converse(task, async (n) => asking(port, address(n), requests[n] ?? []))
       return converse(task, async (n) =>
         session === 'pooled' ? pooled(port, address(n)) : keptAlive(port, address(n), await key(n)),
       )
@@ -85,8 +85,9 @@ async function converse(task: Task, open: (n: number) => Promise<Conversation>):
   let spinning = task.awake === true
   const spin = (): void => void (spinning && setImmediate(spin))
   spin()
-  const outcome = await operations(task, (_, answered, lane) => conversations[lane]?.ask(answered))
-  spinning = false
+  const outcome = await operations(task, (_, answered, lane) => conversations[lane]?.ask(answered)).finally(() => {
+    spinning = false
+  })
   if (task.stay !== true) for (const conversation of progress.conversations.splice(0)) conversation.end()
   return outcome
 }

@@ -17,8 +17,8 @@ export interface Task {
   first?: number
   /** Each client says which session it is of. */
   session?: SessionPlace
-  /** What the connections of 'requests' ask, one text each, in place of GET /; any complete answer with status 200 is right. */
-  requests?: readonly string[]
+  /** What each connection of 'requests' asks in turn, in place of GET /; any complete answer with status 200 is right. */
+  requests?: readonly (readonly string[])[]
   /**
    * Never sleeps while it waits for answers: else each answer may have to wake it, at the cost of whoever answers, and
    * that depends on how busy the load is. Takes a core for itself.

@@ -6,10 +6,7 @@ import { stickyListen, type StickyOptions } from 'holdfast'
 import { attachSocketIO } from 'holdfast/socket.io'
 import { Server } from 'socket.io'
 import { answer, createApp, sayReady } from '../support/app.ts'
-import type { Figures } from '../support/switched.ts'
-
-/** Requests from one switch to the next: some milliseconds, so that a slow moment of the machine hits both ways. */
-const PART = 200
+import { PART, type Figures } from '../support/switched.ts'
 
 const none = (): Figures => ({ off: [], on: [] })
 let figures = none()
@@ -28,6 +25,7 @@ if (session === 'socket.io') {
 const sticky = stickyListen(server, {
   port: Number(process.env['BENCH_PORT']),
   workers: 1,
+  steering: 'handoff',
   ...(session === 'socket.io' ? {} : { session }),
   logger: false,
 })

@@ -43,7 +43,7 @@ export async function compare(settings: Settings, comparison: Comparison): Promi
   const { entries, inTurns = false } = comparison
   const all: Series[] = entries.map((entry) => ({ ...entry, samples: [] }))
   for (let round = 0; round < settings.rounds; round++) {
-    const order = rotated(all, round)
+    const order = shuffled(all)
     const where = `round ${round + 1} of ${settings.rounds}`
     const groups = inTurns ? [order] : order.map((series) => [series])
     for (const group of groups) await oneRound(settings, comparison, group, where)
@@ -77,7 +77,7 @@ async function oneRound(settings: Settings, comparison: Comparison, group: reado
       })
     }
     for (let turn = 0; turn < turns; turn++) {
-      for (const series of rotated(group, turn)) {
+      for (const series of shuffled(group)) {
         const { subject: up, samples } = taking.get(series) ?? {}
         await attempt(series, `turn ${turn + 1} of ${turns}`, async () => {
           if (up !== undefined) samples?.push(await up.load(Math.ceil(load.count / turns)))
@@ -109,10 +109,12 @@ function together(samples: readonly Sample[]): Sample {
   }
 }
 
-/** Each time another one is the first, and nobody comes twice in a row. */
-function rotated<T>(items: readonly T[], time: number): T[] {
-  const from = time % Math.max(1, items.length)
-  return [...items.slice(from), ...items.slice(0, from)]
+/** In any order: who comes next to whom is to make no difference. */
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
 }
 
 /** What two entries have in common to be compared: the same round. */
@@ -132,7 +134,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Without the highest and the lowest fifth. */
-export function trimmedMean(values: readonly number[]): number {
+function trimmedMean(values: readonly number[]): number {
   const fifth = Math.floor(values.length / 5)
   const kept = values.toSorted((a, b) => a - b).slice(fifth, values.length - fifth)
   return kept.reduce((sum, value) => sum + value, 0) / kept.length

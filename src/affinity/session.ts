@@ -33,20 +33,16 @@ export function sessionId({ worker, instance }: ProcessMark, random: Buffer): st
   return Buffer.concat([markBytes(worker, instance), random]).toString('base64url')
 }
 
-/**
- * Who owns the session that the request belongs to.
- *
- * @param rules - the first that finds anything counts
- * @returns undefined where it belongs to none
- */
-export function sessionOwner(request: SessionRequest, rules: readonly SessionRule[]): SessionOwner | undefined {
-  return firstFound(request, rules, ownerIn)
-}
-
 /** What the text leads to that the rule looks at: the mark in a session id, a header, a line of cookies, an answer. */
 export type Look<T, C> = (rule: SessionRule, text: string | number, context: C) => T | undefined
 
-/** The same for somebody who remembers what a text led to. @param context - for `look` */
+/**
+ * Whose the request is, by what its texts lead to: {@link ownerIn}, or somebody who remembers what it said.
+ *
+ * @param rules - the first one counts of which a text leads somewhere
+ * @param context - for `look`
+ * @returns undefined where it belongs to no session
+ */
 export function firstFound<T, C>(
   request: SessionRequest,
   rules: readonly SessionRule[],
@@ -99,19 +95,24 @@ function engineMark(url = ''): string | undefined {
   // Most requests end here.
   for (let at = url.indexOf('sid='); at > 0; at = url.indexOf('sid=', at + 1)) {
     const id = at + 'sid='.length
-    if (isParameter(url, at, id + SID_LENGTH)) return url.includes('EIO=') ? url.slice(id, id + MARK_LENGTH) : undefined
+    if (isParameter(url, at, id, id + SID_LENGTH)) return hasEio(url) ? url.slice(id, id + MARK_LENGTH) : undefined
   }
   return undefined
 }
 
-/** Whether the text from `begin` to `end` is one parameter of a query. */
-function isParameter(url: string, begin: number, end: number): boolean {
-  const before = url[begin - 1]
-  return (before === '&' || before === '?') && (url.length === end || url[end] === '&')
+/** Whether one parameter of a query begins at `name` and has its value from `value` to `end`. */
+function isParameter(url: string, name: number, value: number, end: number): boolean {
+  const before = url[name - 1]
+  if (before !== '&' && before !== '?') return false
+  return (url.length === end || url[end] === '&') && !url.slice(value, end).includes('&')
+}
+
+function hasEio(url: string): boolean {
+  return url.includes('?EIO=') || url.includes('&EIO=')
 }
 
 /**
- * Looks at the header's lines until one has what is looked for. Node makes the object of all headers only when somebody asks for
+ * Looks at the header's lines until one leads somewhere. Node makes the object of all headers only when somebody asks for
  * it, which costs a tenth of a small request: so this looks at the lines as they came.
  */
 function inHeader<T, C>(

@@ -178,7 +178,8 @@ export class Lanes {
     }
     const again = connections.filter(({ acceptedAt }) => acceptedAt >= oldest)
     this.#events.again(again.length)
-    lane.waiting.unshift(...again)
+    // Some transports tell of one at a time, the first one first.
+    lane.waiting = [...again, ...lane.waiting].sort((a, b) => a.acceptedAt - b.acceptedAt)
     this.#redirect(lane)
     this.assign(this.#table)
     lane.resting ??= setTimeout(() => {

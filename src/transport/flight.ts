@@ -8,8 +8,14 @@
 // to a read, which saves a tenth of a connection's cost.
 import type { ChildProcess } from 'node:child_process'
 
-/** Refilled when it is down to the half. */
+/** To one child; refilled when it is down to the half. */
 const MOST = 16
+
+/** To all of them. A user's descriptors on their way are counted against what one process may have open. */
+const MOST_IN_ALL = 256
+
+/** Channels of this process over which several may be sent. */
+let channels = 0
 
 /** What Node keeps back until a handle has arrived, or null. Not in the types. */
 interface Inside {
@@ -23,21 +29,24 @@ export class Flight {
   #isBehind = true
   /** Whether a handle that was sent after all of that is on its way. */
   #isProbing = false
+  #isClosed = false
 
   /** @param isShared - others send handles over the same channel */
   constructor(child: ChildProcess, isShared: boolean) {
     this.#isWide = !isShared && process.platform === 'linux' && Reflect.has(child, '_handleQueue')
-    if (this.#isWide) this.#widen(child)
+    if (!this.#isWide) return
+    channels++
+    this.#widen(child)
   }
 
   /** Whether one more may be sent, `isLong`: with much to go along. */
   hasRoom(onTheWay: number, isLong: boolean): boolean {
-    return onTheWay < (this.#isNarrow || isLong ? 1 : MOST)
+    return onTheWay < (isLong ? 1 : this.#most)
   }
 
   /** Whether it is time for more. */
   isLow(onTheWay: number): boolean {
-    return onTheWay <= (this.#isNarrow ? 0 : MOST / 2)
+    return onTheWay <= this.#most >> 1
   }
 
   /** One was sent. */
@@ -51,8 +60,14 @@ export class Flight {
     if (this.#isProbing) this.#isBehind = this.#isProbing = false
   }
 
-  get #isNarrow(): boolean {
-    return !this.#isWide || this.#isBehind
+  close(): void {
+    if (this.#isWide && !this.#isClosed) channels--
+    this.#isClosed = true
+  }
+
+  get #most(): number {
+    if (!this.#isWide || this.#isBehind) return 1
+    return Math.max(1, Math.min(MOST, Math.floor(MOST_IN_ALL / channels)))
   }
 
   #widen(child: ChildProcess & Inside): void {

@@ -46,7 +46,7 @@ class NodeIpcSender implements Sender {
   /** When the worker first owed the answer it still owes. */
   #owesSince: number | undefined
   #probed = false
-  /** Node's own answers so far. */
+  /** Node's own answers so far, a uint32: the number of the connection that the next one is for. */
   #answers = 0
 
   constructor(child: ChildProcess, events: SenderEvents, isShared: boolean) {
@@ -90,6 +90,7 @@ class NodeIpcSender implements Sender {
 
   close(): Accepted[] {
     this.#closed = true
+    this.#flight.close()
     this.#child.off('message', this.#receive)
     this.#child.off('internalMessage', this.#receiveInternal)
     this.#child.off('disconnect', this.#gone)
@@ -104,6 +105,8 @@ class NodeIpcSender implements Sender {
     }
     if (message?.type === 'alive') {
       this.#probed = false
+      // A handle that could not be written is never answered, and Node tells nobody. Answers may be ahead of this message.
+      if (((message.seq + 1 - this.#answers) | 0) > 0) this.#answers = (message.seq + 1) >>> 0
       this.#answered(this.#sent.past(message.seq))
     }
   }
@@ -111,8 +114,15 @@ class NodeIpcSender implements Sender {
   /** Handles are answered in the order in which they were sent, so counting tells which one this is. */
   readonly #receiveInternal = (raw: unknown): void => {
     const command: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, 'cmd') : undefined
-    if (command === 'NODE_HANDLE_ACK') this.#answered(this.#sent.arrived(this.#answers++ >>> 0))
-    if (command === 'NODE_HANDLE_NACK') this.#answered(this.#sent.past(this.#answers++ >>> 0))
+    if (command === 'NODE_HANDLE_ACK') this.#answered(this.#sent.arrived(this.#nextAnswer()))
+    if (command === 'NODE_HANDLE_NACK') this.#answered(this.#sent.past(this.#nextAnswer()))
+  }
+
+  /** @returns the number of the connection that it is for */
+  #nextAnswer(): number {
+    const seq = this.#answers
+    this.#answers = (seq + 1) >>> 0
+    return seq
   }
 
   #answered({ taken, lost }: Acknowledged): void {

@@ -38,7 +38,9 @@ export class LastText<T> {
       return last.where as T | undefined
     }
     const where = find(rule, text)
-    if (connection !== undefined && text.length <= LONGEST) connection[LAST] = { rule, text, where, era: this.#era }
+    if (connection !== undefined && text.length <= LONGEST) {
+      connection[LAST] = { rule, text: typeof rule === 'function' ? copied(text) : text, where, era: this.#era }
+    }
     return where
   }
 
@@ -46,4 +48,9 @@ export class LastText<T> {
   forget(): void {
     this.#era = {}
   }
+}
+
+/** An answer of the application may be a piece of a longer text, all of which it would keep. */
+export function copied(text: string): string {
+  return Buffer.from(text).toString()
 }

@@ -4,7 +4,7 @@ import { firstFound, markText, ownerIn, SID_RANDOM, sessionId, type ProcessMark 
 import type { SessionRequest, SessionRule } from '../options.ts'
 import type { Peer } from '../protocol.ts'
 import { fingerprint32, slotOf } from '../slots/hash.ts'
-import { LastText, type Connection } from './last-text.ts'
+import { copied, LastText, type Connection } from './last-text.ts'
 
 /** Whose a request is: this process's, that peer's, nobody's in particular, or of a worker that is away just now. */
 export type Whose = 'mine' | 'free' | 'away' | Peer
@@ -17,6 +17,9 @@ interface Waiting {
 
 /** Keys whose owner is remembered: those of connections that bring many. */
 const KNOWN_KEYS = 4_096
+
+/** Characters. Longer ones are not remembered: strangers choose them. */
+const LONGEST_KEY = 256
 
 export class Peers {
   readonly #rules: readonly SessionRule[]
@@ -113,8 +116,9 @@ export class Peers {
 
   #learn(key: string): Whose {
     const whose = this.#serves(this.#owners[slotOf(fingerprint32(Buffer.from(key)))] ?? -1)
+    if (key.length > LONGEST_KEY) return whose
     if (this.#known.size >= KNOWN_KEYS) this.#known.clear()
-    this.#known.set(key, whose)
+    this.#known.set(copied(key), whose)
     return whose
   }
 
@@ -134,7 +138,7 @@ export class Peers {
   }
 }
 
-/** Where it is the request's own: not in HTTP/2, and not for long once it is upgraded. */
+/** The socket that remembers: none in HTTP/2, whose streams share one, nor for an upgrade, which asks once and lives long. */
 function connectionOf({ httpVersionMajor, upgrade, socket }: SessionRequest & Inside): Connection | undefined {
   return httpVersionMajor === 1 && upgrade !== true ? socket : undefined
 }

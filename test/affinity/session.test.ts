@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { markText, sessionId, sessionOwner, SID_RANDOM } from '../../src/affinity/session.ts'
+import { firstFound, markText, ownerIn, sessionId, SID_RANDOM } from '../../src/affinity/session.ts'
+import type { SessionRequest, SessionRule } from '../../src/options.ts'
 
 const marks = fc.record({ worker: fc.nat({ max: 255 }), instance: fc.nat({ max: 0xffffff }) })
 const randoms = fc.uint8Array({ minLength: SID_RANDOM, maxLength: SID_RANDOM }).map((bytes) => Buffer.from(bytes))
@@ -39,6 +40,11 @@ t.test('headers are found as they came or as Node has sorted them, whatever thei
   t.strictSame(sessionOwner(lines('x-usER', 'u1', 'X-User', 'u2'), [{ header: 'X-User' }]), key)
   t.strictSame(sessionOwner(lines('cookie', 'id=u1'), [{ cookie: 'id', set: false }]), key)
   t.equal(sessionOwner(lines('x-other', 'u1'), [{ header: 'x-user' }]), undefined)
+  t.strictSame(
+    sessionOwner(lines('x-user', '', 'x-user', 'u1'), [{ header: 'x-user' }]),
+    key,
+    'the first that leads somewhere',
+  )
 })
 
 t.test('of several rules the first that finds anything counts', async (t) => {
@@ -64,11 +70,17 @@ t.test('what is not of our making leads nowhere, and nothing throws', async (t) 
     '/?sid=aaaaaaaaaaaaaaaaaaaa',
     '/?EIO=4&sid=%E0%A4%A',
     `/?EIO=4&asid=${'a'.repeat(20)}`,
+    '/?EIO=4&sid=aaaaaaaaaa&b=aaaaaaa',
+    `/?xEIO=4&sid=${'a'.repeat(20)}`,
   ]) {
     t.equal(sessionOwner({ url, headers: {} }, ['socket.io']), undefined, url ?? 'none')
   }
   t.equal(sessionOwner({ headers: { cookie: 'seat=a' } }, [{ cookie: 'seat' }]), undefined, 'too short for a mark')
 })
+
+function sessionOwner(request: SessionRequest, rules: readonly SessionRule[]) {
+  return firstFound(request, rules, ownerIn)
+}
 
 function lines(...rawHeaders: string[]) {
   return { headers: {}, rawHeaders }

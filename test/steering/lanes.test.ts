@@ -92,3 +92,20 @@ t.test('a process that lives gets what is for it', async (t) => {
   t.equal(home.got.length, 0)
   t.match(movedOf(old.got[0]!), { settled: true })
 })
+
+t.test('what comes back one by one keeps its order', async (t) => {
+  const { lanes, old, oldProcess } = setUp()
+  const connections = [1, 2, 3, 4].map((acceptedAt) => ({
+    ...movedTo(oldProcess),
+    acceptedAt: performance.now() + acceptedAt,
+  }))
+  for (const connection of connections) lanes.dispatch(connection)
+  old.isFull = true
+  for (const connection of old.got.splice(0)) old.events!.lost([connection])
+  old.isFull = false
+  await new Promise((done) => setTimeout(done, 100))
+  t.strictSame(
+    old.got.map(({ acceptedAt }) => acceptedAt),
+    connections.map(({ acceptedAt }) => acceptedAt),
+  )
+})

@@ -1,6 +1,8 @@
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import t from 'tap'
+import { Flight } from '../../src/transport/flight.ts'
 import { nodeIpc, sharedNodeIpc } from '../../src/transport/node-ipc.ts'
 import { until } from '../support/clients.ts'
 import { line, many, openBench, sendWhenRoom, type Bench } from '../support/transport-bench.ts'
@@ -111,4 +113,59 @@ t.test('answers that come after close() disturb nobody', async (t) => {
   bench.child.send('exit')
   const [code] = (await once(bench.child, 'close')) as [number | null]
   t.equal(code, 7)
+})
+
+t.test('a worker that exits with several on their way has each or gives it back', async (t) => {
+  const bench = await openBench(t, nodeIpc)
+  bench.child.send('exit at 6')
+  await readUp(bench)
+  const pairs = await many(bench, 16)
+  const outcomes = pairs.map(({ client }) => Promise.race([line(client), once(client, 'close')]).catch(() => []))
+  const sent = pairs.filter(({ connection }) => bench.sender.send(connection)).map(({ connection }) => connection)
+  await once(bench.child, 'close')
+  const back = bench.sender.close()
+  t.equal(
+    new Set([...bench.taken, ...back]).size,
+    sent.length,
+    `${bench.taken.length} taken, ${back.length} given back`,
+  )
+  t.equal(bench.taken.length + back.length, sent.length)
+  for (const { connection } of pairs) connection.close()
+  await Promise.all(outcomes)
+})
+
+t.test('fewer where there are many workers', { skip: !isLinux && 'Linux only' }, async (t) => {
+  const child = () => Object.assign(new EventEmitter(), { _handleQueue: null, send: () => true })
+  const flights = Array.from({ length: 64 }, () => new Flight(child() as unknown as ChildProcess, false))
+  const [flight] = flights
+  const most = (): number => Array.from({ length: 20 }).findIndex((_, i) => !flight!.hasRoom(i, false))
+  flight!.sent(false)
+  flight!.allArrived()
+  t.equal(most(), 4)
+  for (const one of flights.slice(1)) one.close()
+  t.equal(most(), 16)
+  flight!.close()
+})
+
+t.test('a handle that can not be written does not shift the answers to those behind it', async (t) => {
+  const bench = await openBench(t, nodeIpc)
+  await readUp(bench)
+  const pairs = await many(bench, 3)
+  // Node says nothing of a write that fails later, and sends what follows.
+  const { send } = bench.child
+  bench.child.send = () => true
+  t.ok(bench.sender.send(pairs[0]!.connection))
+  bench.child.send = send
+  await until('it is reported lost', () => {
+    bench.sender.silence(performance.now(), 20)
+    return bench.lost.length === 1
+  })
+  for (const { connection } of pairs.slice(1)) await sendWhenRoom(bench, connection)
+  await Promise.all(pairs.slice(1).map(({ client }) => line(client)))
+  await until('both are taken', () => bench.taken.length === 2)
+  t.strictSame(
+    bench.taken,
+    pairs.slice(1).map(({ connection }) => connection),
+  )
+  t.equal(bench.lost.length, 1)
 })
