@@ -78,8 +78,9 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
     server.close()
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
-      // Not events.once(), which rejects at an 'error': what the child can not be sent any more is none here.
-      await new Promise((done) => child.once('close', done))
+      // Not events.once(), which rejects at an 'error': what the child can not be sent any more is none here. Nor 'close':
+      // nobody listens to the channel any more, so nothing would keep this process alive for its end.
+      await new Promise((done) => child.once('exit', done))
     }
   })
   return bench

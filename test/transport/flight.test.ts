@@ -111,7 +111,7 @@ t.test('answers that come after close() disturb nobody', async (t) => {
   bench.child.kill('SIGCONT')
   await Promise.all(sent.map(({ client }) => line(client)))
   bench.child.send('exit')
-  const [code] = (await once(bench.child, 'close')) as [number | null]
+  const [code] = (await once(bench.child, 'exit')) as [number | null]
   t.equal(code, 7)
 })
 
