@@ -36,7 +36,7 @@ const WAYS: readonly Way[] = [
     ask: async (_, n) => [get(`X-Session: session-of-client-${n}`)],
   },
   {
-    label: 'a header, two sessions in turn on each connection',
+    label: 'a header, two sessions per connection',
     rule: { header: 'x-session' },
     ask: async (_, n) => [get(`X-Session: session-of-client-${n}`), get(`X-Session: another-session-of-client-${n}`)],
   },
