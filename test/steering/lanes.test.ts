@@ -6,6 +6,7 @@ import { slotTable } from '../../src/slots/slot-table.ts'
 import { Lanes } from '../../src/steering/lanes.ts'
 import { packExtras, unpackExtras } from '../../src/transport/extras.ts'
 import type { Accepted, Endpoint, Sender, SenderEvents } from '../../src/transport/transport.ts'
+import { until } from '../support/clients.ts'
 
 /** The end of a channel: what was sent, and whether there is room. */
 class Channel {
@@ -103,7 +104,7 @@ t.test('what comes back one by one keeps its order', async (t) => {
   old.isFull = true
   for (const connection of old.got.splice(0)) old.events!.lost([connection])
   old.isFull = false
-  await new Promise((done) => setTimeout(done, 100))
+  await until('all are sent again', () => old.got.length === connections.length)
   t.strictSame(
     old.got.map(({ acceptedAt }) => acceptedAt),
     connections.map(({ acceptedAt }) => acceptedAt),
