@@ -28,13 +28,7 @@ export interface Contender {
 
 export const server = (file: string): string => new URL(`../servers/${file}.js`, import.meta.url).pathname
 
-export const environment = ({
-  port,
-  workers,
-  standby = 0,
-  sessions = false,
-  webSockets,
-}: Setup): Record<string, string> => ({
+const environment = ({ port, workers, standby = 0, sessions = false, webSockets }: Setup): Record<string, string> => ({
   BENCH_PORT: String(port),
   BENCH_WORKERS: String(workers),
   BENCH_STANDBY: String(standby),
@@ -43,12 +37,21 @@ export const environment = ({
   BENCH_APP: new URL('./app.js', import.meta.url).href,
 })
 
+/**
+ * A program of ours, or of a peer, with the setup in its environment.
+ *
+ * @param ready - processes that will say that they are ready
+ */
+export function nodeProgram(
+  file: string,
+  setup: Setup,
+  env: Record<string, string> = {},
+  ready = setup.workers,
+): Promise<Program> {
+  return launch({ command: setup.node, args: [file], env: { ...environment(setup), ...env }, ready })
+}
+
 /** One plain Node process on the setup's port. */
 export function plainNode(setup: Setup, env: Record<string, string> = {}): Promise<Program> {
-  return launch({
-    command: setup.node,
-    args: [server('single')],
-    env: { ...environment(setup), ...env },
-    ready: 1,
-  })
+  return nodeProgram(server('single'), setup, env, 1)
 }

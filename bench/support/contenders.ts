@@ -1,8 +1,7 @@
 // Who takes part: every way to serve one port from several processes, each behind the same interface.
 import type { Settings } from './arguments.ts'
-import { environment, plainNode, server, type Contender } from './contender.ts'
+import { nodeProgram, plainNode, server, type Contender } from './contender.ts'
 import { installPeers, PEERS } from './peers.ts'
-import { launch } from './program.ts'
 import { haproxy, nginxHttp, nginxStream } from './proxies.ts'
 
 const single: Contender = { name: 'single', label: 'one plain Node process', start: async (s) => [await plainNode(s)] }
@@ -19,28 +18,14 @@ function holdfast(name: string, label: string, env: Record<string, string>): Con
   return {
     name,
     label: `Holdfast ${label}`,
-    start: async (setup) => [
-      await launch({
-        command: setup.node,
-        args: [server('holdfast')],
-        env: { ...environment(setup), ...env },
-        ready: setup.workers + (setup.standby ?? 0),
-      }),
-    ],
+    start: async (setup) => [await nodeProgram(server('holdfast'), setup, env, setup.workers + (setup.standby ?? 0))],
   }
 }
 
 const nodeCluster: Contender = {
   name: 'cluster',
   label: 'node:cluster, round robin',
-  start: async (setup) => [
-    await launch({
-      command: setup.node,
-      args: [server('node-cluster')],
-      env: environment(setup),
-      ready: setup.workers,
-    }),
-  ],
+  start: async (setup) => [await nodeProgram(server('node-cluster'), setup)],
 }
 
 function peer(name: string): Contender {
@@ -50,7 +35,7 @@ function peer(name: string): Contender {
     async start(setup) {
       await installPeers()
       const file = new URL(`${name.replace('@', '').replace('/', '-')}.mjs`, PEERS).pathname
-      return [await launch({ command: setup.node, args: [file], env: environment(setup), ready: setup.workers })]
+      return [await nodeProgram(file, setup)]
     },
   }
 }

@@ -1,7 +1,7 @@
 // Who can carry messages from worker to worker.
-import { environment, server, type Contender, type Setup } from './contender.ts'
+import { nodeProgram, server, type Contender, type Setup } from './contender.ts'
 import { startRedis } from './private-redis.ts'
-import { launch, type Program } from './program.ts'
+import type { Program } from './program.ts'
 
 export type Dialect = 'ws' | 'socket.io'
 
@@ -42,12 +42,7 @@ export const CARRIERS: readonly Carrier[] = [
 ]
 
 function rooms(setup: Setup, program: string, env: Record<string, string>): Promise<Program> {
-  return launch({
-    command: setup.node,
-    args: [server(program)],
-    env: { ...environment(setup), REDIS_URL: '', HOLDFAST_NATIVE: '', ...env },
-    ready: setup.workers,
-  })
+  return nodeProgram(server(program), setup, { REDIS_URL: '', HOLDFAST_NATIVE: '', ...env })
 }
 
 /** Its CPU time counts. */

@@ -2,10 +2,9 @@
 // exact to a fraction of a percent; see servers/switched.ts.
 import type { Settings } from './arguments.ts'
 import { median } from './compare.ts'
-import { environment, server, type Contender } from './contender.ts'
+import { nodeProgram, server, type Contender } from './contender.ts'
 import { Generator } from './generator.ts'
 import { withContender } from './measure.ts'
-import { launch } from './program.ts'
 import { progress } from './progress.ts'
 import type { Bar, Report } from './report.ts'
 
@@ -135,13 +134,6 @@ function contender(rule: unknown): Contender {
   return {
     name: 'switched',
     label: 'Holdfast, session layer switched off and on',
-    start: async (setup) => [
-      await launch({
-        command: setup.node,
-        args: [server('switched')],
-        env: { ...environment(setup), BENCH_RULE: JSON.stringify(rule) },
-        ready: 1,
-      }),
-    ],
+    start: async (setup) => [await nodeProgram(server('switched'), setup, { BENCH_RULE: JSON.stringify(rule) })],
   }
 }

@@ -73,21 +73,24 @@ export class Flight {
   #widen(child: ChildProcess & Inside): void {
     const send = child.send.bind(child) as (message: unknown, handle?: unknown, ...rest: unknown[]) => boolean
     child.send = (message: unknown, handle?: unknown, ...rest: unknown[]) => {
-      const isText = typeof handle !== 'object' || handle === null
-      if (isText) this.#isBehind = true
-      if (isText) this.#isProbing = false
+      if (typeof handle !== 'object' || handle === null) {
+        this.#isBehind = true
+        this.#isProbing = false
+      }
       const goesOn = send(message, handle, ...rest)
       if (child._handleQueue?.length === 0) child._handleQueue = null
       return goesOn
     }
     // Node's own listener comes next, and expects its queue. This one stays: answers come until the channel's end.
     child.prependListener('internalMessage' as 'message', (message) => {
-      if (isAnswer(message)) child._handleQueue ??= []
+      if (answerIn(message) !== undefined) child._handleQueue ??= []
     })
   }
 }
 
-function isAnswer(message: unknown): boolean {
+/** What Node at the other end says to a handle; undefined: the message is none of its answers. */
+export function answerIn(message: unknown): 'taken' | 'lost' | undefined {
   const command: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'cmd') : undefined
-  return command === 'NODE_HANDLE_ACK' || command === 'NODE_HANDLE_NACK'
+  if (command === 'NODE_HANDLE_ACK') return 'taken'
+  return command === 'NODE_HANDLE_NACK' ? 'lost' : undefined
 }

@@ -10,7 +10,7 @@
 // not say to which.
 import type { ChildProcess } from 'node:child_process'
 import { isOurs, openForPrimary, openForWorker, type Envelope } from '../protocol.ts'
-import { Flight } from './flight.ts'
+import { answerIn, Flight } from './flight.ts'
 import { postToPrimary, postToWorker } from './post.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
@@ -113,16 +113,11 @@ class NodeIpcSender implements Sender {
 
   /** Handles are answered in the order in which they were sent, so counting tells which one this is. */
   readonly #receiveInternal = (raw: unknown): void => {
-    const command: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, 'cmd') : undefined
-    if (command === 'NODE_HANDLE_ACK') this.#answered(this.#sent.arrived(this.#nextAnswer()))
-    if (command === 'NODE_HANDLE_NACK') this.#answered(this.#sent.past(this.#nextAnswer()))
-  }
-
-  /** @returns the number of the connection that it is for */
-  #nextAnswer(): number {
+    const answer = answerIn(raw)
+    if (answer === undefined) return
     const seq = this.#answers
     this.#answers = (seq + 1) >>> 0
-    return seq
+    this.#answered(answer === 'taken' ? this.#sent.arrived(seq) : this.#sent.past(seq))
   }
 
   #answered({ taken, lost }: Acknowledged): void {

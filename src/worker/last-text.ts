@@ -51,6 +51,6 @@ export class LastText<T> {
 }
 
 /** An answer of the application may be a piece of a longer text, all of which it would keep. */
-export function copied(text: string): string {
+function copied(text: string): string {
   return Buffer.from(text).toString()
 }

@@ -4,7 +4,7 @@ import { firstFound, markText, ownerIn, SID_RANDOM, sessionId, type ProcessMark 
 import type { SessionRequest, SessionRule } from '../options.ts'
 import type { Peer } from '../protocol.ts'
 import { fingerprint32, slotOf } from '../slots/hash.ts'
-import { copied, LastText, type Connection } from './last-text.ts'
+import { LastText, type Connection } from './last-text.ts'
 
 /** Whose a request is: this process's, that peer's, nobody's in particular, or of a worker that is away just now. */
 export type Whose = 'mine' | 'free' | 'away' | Peer
@@ -115,10 +115,12 @@ export class Peers {
   }
 
   #learn(key: string): Whose {
-    const whose = this.#serves(this.#owners[slotOf(fingerprint32(Buffer.from(key)))] ?? -1)
+    const bytes = Buffer.from(key)
+    const whose = this.#serves(this.#owners[slotOf(fingerprint32(bytes))] ?? -1)
     if (key.length > LONGEST_KEY) return whose
     if (this.#known.size >= KNOWN_KEYS) this.#known.clear()
-    this.#known.set(copied(key), whose)
+    // A copy: the key may be a piece of a longer text, all of which it would keep.
+    this.#known.set(bytes.toString(), whose)
     return whose
   }
 
