@@ -52,6 +52,11 @@ export class CallsIn {
     this.#trunk.send(FRAME.goaway, 0)
   }
 
+  /** This process ends in this turn: what it has said so far must not be lost with it. */
+  flush(): void {
+    this.#trunk.flush()
+  }
+
   #frame(kind: number, id: number, payload: Buffer): void {
     if (kind === FRAME.open) return this.#open(id, JSON.parse(payload.toString()) as CallHead)
     const call = this.#calls.get(id)
@@ -71,6 +76,7 @@ export class CallsIn {
   }
 
   #open(id: number, head: CallHead): void {
+    this.#trunk.send(FRAME.heard, id)
     const socket = new CallSocket(this.#trunk, id, this.#server)
     presentOnce(socket, head.visitor)
     const request = requestOf(socket, head)

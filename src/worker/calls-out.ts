@@ -25,8 +25,12 @@ export interface CallHead {
 export interface CallEvents {
   /** The other worker was never reached: nothing was sent. */
   absent(): void
-  /** It was, and it ended before it answered. */
-  gone(reason: string): void
+  /**
+   * It was, and it ended before it answered.
+   *
+   * @param heard - it had the request, which may have had an effect
+   */
+  gone(reason: string, heard: boolean): void
   /** It ended in the middle of the answer. */
   broken(): void
 }
@@ -40,6 +44,7 @@ interface Call {
   body: boolean
   /** Bytes of the body that may still be sent. */
   window: number
+  heard: boolean
   answered: boolean
   /** Bytes of the answer that the other worker has no credit for yet. */
   unsent: number
@@ -82,7 +87,17 @@ export class CallsOut {
     const { headers } = request
     const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
     const body = hasBody || isCut(request)
-    const call: Call = { id: 0, request, response, events, body, window: WINDOW, answered: false, unsent: 0 }
+    const call: Call = {
+      id: 0,
+      request,
+      response,
+      events,
+      body,
+      window: WINDOW,
+      heard: false,
+      answered: false,
+      unsent: 0,
+    }
     const id = (call.id = this.#calls.add(call))
     const head: CallHead = {
       event,
@@ -133,6 +148,9 @@ export class CallsOut {
     if (call === undefined) return this.#endWhenIdle()
     const { request, response } = call
     switch (kind) {
+      case FRAME.heard:
+        call.heard = true
+        break
       case FRAME.data:
         if (!call.answered) this.#beginAnswer(call)
         call.unsent += payload.length
@@ -174,13 +192,13 @@ export class CallsOut {
     call.unsent = 0
   }
 
-  #lost({ answered, response, events }: Call): void {
+  #lost({ heard, answered, response, events }: Call): void {
     if (response.destroyed) return
     if (answered) {
       events.broken()
       response.destroy()
     } else if (this.#connected) {
-      events.gone(this.#reason)
+      events.gone(this.#reason, heard)
     } else {
       events.absent()
     }

@@ -4,7 +4,7 @@ import http, { type ClientRequest, type IncomingMessage, type ServerResponse } f
 import { Http2ServerResponse } from 'node:http2'
 import { pipeline } from 'node:stream'
 import { endToEnd, HOP_BY_HOP, pairs, requestHeaders } from './forward-headers.ts'
-import { answerGone, type Forwarding } from './forwarding.ts'
+import { answerGone, isRepeatable, type Forwarding } from './forwarding.ts'
 import { doorOf, MAX_HEAD } from './private-door.ts'
 
 /** Milliseconds that a connection is kept unused; the door keeps it for longer, so that it never closes first. */
@@ -82,10 +82,4 @@ function sendAnswer(answer: IncomingMessage, response: ServerResponse, failed: (
       response.destroy()
     }
   })
-}
-
-/** It can be sent twice, and has no body that was sent once already. */
-function isRepeatable({ method, headers }: IncomingMessage): boolean {
-  const isSafe = method === 'GET' || method === 'HEAD'
-  return isSafe && headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
 }

@@ -3,12 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Http2ServerRequest } from 'node:http2'
 import { CallsOut } from './calls-out.ts'
 import { forwardStream } from './forward-http.ts'
-import { answerGone, type Forwarding } from './forwarding.ts'
+import { answerGone, isRepeatable, type Forwarding } from './forwarding.ts'
 import { lifecycle } from './lifecycle.ts'
 import { doorOf } from './private-door.ts'
 
 /** By process. */
 const trunks = new Map<number, CallsOut>()
+
+/** Requests that went to a process which ended before it heard of them: once more, and no more. */
+const repeated = new WeakSet<IncomingMessage>()
 
 /** @param event - under which the application would have heard of it */
 export function forwardRequest(
@@ -30,7 +33,11 @@ export function forwardRequest(
   }
   trunk.make(request, response, event, free, {
     absent,
-    gone: (reason) => answerGone(response, peer, reason, counters),
+    gone(reason, heard) {
+      if (heard || repeated.has(request) || !isRepeatable(request)) return answerGone(response, peer, reason, counters)
+      repeated.add(request)
+      absent()
+    },
     broken: () => counters.failed++,
   })
 }

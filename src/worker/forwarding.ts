@@ -1,7 +1,8 @@
 // What the ways to another worker have in common: what they need, and what to say when it ends under a request.
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StickyError } from '../errors.ts'
 import type { Peer } from '../protocol.ts'
+import { isCut } from './cut-headers.ts'
 import { lifecycle } from './lifecycle.ts'
 
 export interface Forwarding {
@@ -20,6 +21,14 @@ export interface ForwardCounters {
   forwarded: number
   /** Of these, whose worker ended while they were there. */
   failed: number
+}
+
+/** It can be sent twice, and has no body that was sent once already. */
+export function isRepeatable(request: IncomingMessage): boolean {
+  const { method, headers } = request
+  const isSafe = method === 'GET' || method === 'HEAD'
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  return isSafe && !hasBody && !isCut(request)
 }
 
 /** The worker ended under a request. */

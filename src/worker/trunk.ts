@@ -19,6 +19,8 @@ export const FRAME = {
   abort: 4,
   /** No new calls, please: close when all are answered. */
   goaway: 5,
+  /** The request is there: from now on it may have an effect. */
+  heard: 6,
 } as const
 
 /** [length of the rest u32][call u32][kind u8], little-endian. */
@@ -72,6 +74,12 @@ export class Trunk {
     }
   }
 
+  /** What was sent goes now, not at the end of the turn. */
+  flush(): void {
+    clearImmediate(this.#flushing)
+    if (this.#outbox.length > 0) this.#flush()
+  }
+
   #flush(): void {
     this.#flushing = undefined
     if (this.#size <= MAX_PAYLOAD) {
@@ -93,8 +101,7 @@ export class Trunk {
 
   /** After what was sent. */
   end(): void {
-    clearImmediate(this.#flushing)
-    if (this.#outbox.length > 0) this.#flush()
+    this.flush()
     this.#socket.end()
   }
 

@@ -33,6 +33,33 @@ t.test('nor while a process that has closed its door finishes an answer', async 
   sending.destroy()
 })
 
+t.test('what a process that dies has not heard of is served elsewhere, if it only reads', async (t) => {
+  const { port, cookie, clients, owner } = await start(t)
+  const from = clients[1]
+  t.match(await request({ port, from, headers: { cookie } }), { pid: owner }, 'there is a line already')
+  // Stopped, it takes nothing in.
+  process.kill(owner, 'SIGSTOP')
+  const answers = ['GET', 'HEAD', 'POST', 'DELETE'].map((method) => {
+    const options = { port, host: '127.0.0.1', localAddress: from, agent: false, method, headers: { cookie } } as const
+    const sending = http.request(options).end()
+    return { sending, answered: textOf(sending) }
+  })
+  await Promise.all(answers.map(({ sending }) => once(sending, 'finish')))
+  // Who is answered after them came after them.
+  for (let n = 1; n <= 3; n++) t.match(await request({ port, from }), { worker: 1 })
+  process.kill(owner, 'SIGKILL')
+  const [got, head, posted, deleted] = await Promise.all(answers.map(({ answered }) => answered))
+  t.match(got, { status: 200, text: /"worker":1/ })
+  t.match(head, { status: 200, text: '' })
+  // Nobody knows that it did not hear of them.
+  for (const answer of [posted, deleted]) t.match(answer, { status: 502, text: /^HOLDFAST_OWNER_GONE/ })
+})
+
+async function textOf(sending: http.ClientRequest): Promise<{ status: number | undefined; text: string }> {
+  const [answer] = (await once(sending, 'response')) as [IncomingMessage]
+  return { status: answer.statusCode, text: (await answer.toArray()).join('') }
+}
+
 const post = { method: 'POST', path: '/hash', body: Buffer.from('a body') }
 
 /** Two workers, a client of each, and the cookie of a session that worker 0 has. */
