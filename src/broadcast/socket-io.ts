@@ -95,6 +95,7 @@ function keepSessions(io: Server): void {
   const nameSessions = (engine: Server['engine']): void => {
     const generateId = engine.generateId.bind(engine)
     engine.generateId = (request) => lifecycle.sid?.() ?? generateId(request)
+    lifecycle.counts.push(() => engine.clientsCount)
   }
   // Absent until the application attaches it to a server.
   const engine = io.engine as typeof io.engine | undefined
@@ -139,13 +140,16 @@ function notAWorker(io: Server, way: Way): Backplane {
   }
 }
 
-/** Each at a moment of its own, so that the whole herd does not come back at once. */
+/**
+ * Each at a moment of its own, so that the whole herd does not come back at once. One that polls is told by the answer to
+ * what it asks next, so its session must not be gone before.
+ */
 function closeClients(io: Server, { grace, spread }: Drain): void {
   // Absent when the application never attached it to a server.
   const engine = io.engine as typeof io.engine | undefined
   if (engine === undefined) return
-  const clients = Object.values(Reflect.get(engine, 'clients') as Record<string, { close(discard?: boolean): void }>)
-  for (const client of clients) setTimeout(() => client.close(true), grace + Math.random() * spread).unref()
+  const clients = Object.values(Reflect.get(engine, 'clients') as Record<string, { close(): void }>)
+  for (const client of clients) setTimeout(() => client.close(), grace + Math.random() * spread).unref()
   setTimeout(() => engine.close(), grace + spread).unref()
 }
 

@@ -5,6 +5,7 @@ import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import { Bag } from '../bag.ts'
 import type { Drain } from '../protocol.ts'
+import { CallSocket } from './call-socket.ts'
 import { movedOf } from './move.ts'
 import { webSockets } from './upgraded.ts'
 
@@ -27,11 +28,14 @@ const PATIENCE = 8
 const ANY_STREAM = 2 ** 31 - 1
 
 /**
- * To be called before the first connection comes in.
+ * Closes the server; resolves when its last connection has ended.
  *
- * @returns closes the server; resolves when its last connection has ended
+ * @param sessions - until then the server itself is not closed: Socket.IO ends all its sessions when that happens
  */
-export function finisher(server: Server): (how: Drain) => Promise<void> {
+export type Finish = (how: Drain, sessions?: Promise<void>) => Promise<void>
+
+/** To be called before the first connection comes in. */
+export function finisher(server: Server): Finish {
   return isHttp1(server) ? finisherHttp1(server) : finisherHttp2(server)
 }
 
@@ -40,13 +44,16 @@ function isHttp1(server: Server): server is HttpServer | HttpsServer {
 }
 
 /** Answers from now on say `Connection: close`, and what stays without a request is closed. */
-function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promise<void> {
+function finisherHttp1(server: HttpServer | HttpsServer): Finish {
   const open = openSockets(server)
   const closeWebSockets = webSockets(server)
-  return async (how) => {
+  return async (how, sessions) => {
     closeWebSockets(how)
     for (const socket of open) closeAfter(inService(socket))
-    server.prependListener('request', (_request, response) => closeAfter(response))
+    server.prependListener('request', ({ socket }, response) => {
+      // What was sent here came on a connection of another worker, which stays.
+      if (!(socket instanceof CallSocket)) closeAfter(response)
+    })
     const idle = Math.min(IDLE, how.deadline / 4)
     let rounds = 0
     // Again and again: an answer may be on its way that still says keep-alive.
@@ -58,6 +65,7 @@ function finisherHttp1(server: HttpServer | HttpsServer): (how: Drain) => Promis
       const patient = rounds < PATIENCE
       for (const socket of open) if (isSilent(socket) || (!patient && isWaiting(socket))) socket.destroy()
     }, GRACE).unref()
+    await sessions
     await closed(server)
     clearInterval(timer)
   }
@@ -99,7 +107,7 @@ function isWaiting(socket: Socket): boolean {
 }
 
 /** The streams that are open finish, then the session closes. Any other server has no sessions and is just closed. */
-function finisherHttp2(server: Server): () => Promise<void> {
+function finisherHttp2(server: Server): Finish {
   const sessions = new Bag<Http2Session>()
   let end: (session: Http2Session) => void = () => {}
   server.on('session', (session: Http2Session) => {
@@ -107,12 +115,13 @@ function finisherHttp2(server: Server): () => Promise<void> {
     session.once('close', () => sessions.delete(session))
     end(session)
   })
-  return async () => {
+  return async (_how, ended) => {
     end = (session) => {
       setTimeout(() => session.destroyed || session.goaway(0, ANY_STREAM), GRACE)
       setTimeout(() => session.close(), 2 * GRACE)
     }
     for (const session of sessions) end(session)
+    await ended
     await closed(server)
   }
 }

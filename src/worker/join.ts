@@ -87,7 +87,10 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   async function start(): Promise<void> {
     const server = await resolveTarget(target)
     const closeServer = finisher(server)
-    close = async (how) => void (await Promise.all([closeServer(how), sessions.finish(how)]))
+    close = async (how) => {
+      const ended = sessions.end(how)
+      await Promise.all([closeServer(how, ended), ended.then(() => sessions.close())])
+    }
     await sessions.open(server)
     incoming.attach(server, () => void leave('server.close()', setup.farewell.deadline))
     if (left !== undefined) return

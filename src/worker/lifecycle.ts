@@ -22,6 +22,8 @@ class Lifecycle extends EventEmitter<LifecycleEvents> {
   sid: (() => string) | undefined
   /** Kinds of sessions that parts of the application keep. */
   readonly rules: SessionRule[] = []
+  /** How many sessions each of those parts has now. */
+  readonly counts: (() => number)[] = []
 
   /** From now on requests of such a session go to its worker. */
   keep(rule: SessionRule): void {

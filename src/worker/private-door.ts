@@ -3,7 +3,6 @@ import { lstatSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
-import type { Drain } from '../protocol.ts'
 import { CallsIn } from './calls-in.ts'
 import type { Emit, Mark } from './target.ts'
 import { TRUNK } from './trunk.ts'
@@ -18,19 +17,12 @@ export const MAX_HEAD = 16 * 1024 * 1024
 /** Milliseconds; longer than a forwarder keeps a connection that it does not use. */
 const KEEP_ALIVE = 60_000
 
-/** Milliseconds within which a session that lives is heard of: Engine.IO's ping interval, and some. */
-const SESSION_ALIVE = 30_000
-
 /** Milliseconds between two looks for connections that have become idle, at the end. */
 const LOOK = 50
 
 export interface PrivateDoor {
-  /**
-   * Resolves when all that came in through it is answered.
-   *
-   * @param closing - nobody finds it from now on
-   */
-  finish(how: Drain, closing: () => void): Promise<void>
+  /** Nobody finds it from now on. Resolves when all that came in through it is answered. */
+  close(): Promise<void>
 }
 
 /** Where the process of that number is reached. */
@@ -55,11 +47,6 @@ export async function openPrivateDoor(
 ): Promise<PrivateDoor> {
   const path = doorOf(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
-  let lastAt = -Infinity
-  const arrive = (request: IncomingMessage): boolean => {
-    lastAt = performance.now()
-    return isIntroduced(request)
-  }
   const trunks = new Set<CallsIn>()
   let isClosing = false
   const door = http.createServer({
@@ -71,28 +58,24 @@ export async function openPrivateDoor(
   // Ours is the last one.
   door.maxHeadersCount = 0
   door.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (!arrive(request)) return void response.writeHead(400).end()
+    if (!isIntroduced(request)) return void response.writeHead(400).end()
     return emit('request', request, response)
   })
   door.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (!arrive(request)) return void response.writeHead(400).end()
+    if (!isIntroduced(request)) return void response.writeHead(400).end()
     if (server.listenerCount('checkContinue') > 0) return emit('checkContinue', request, response)
     response.writeContinue()
     return emit('request', request, response)
   })
   door.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isTrunk(request)) {
-      const heard: Emit = (event, ...args) => {
-        lastAt = performance.now()
-        return emit(event, ...args)
-      }
-      const trunk = new CallsIn(socket, head, { server, emit: heard, mark }, () => trunks.delete(trunk))
+      const trunk = new CallsIn(socket, head, { server, emit, mark }, () => trunks.delete(trunk))
       trunks.add(trunk)
       // It was on its way here before the door was closed.
       if (isClosing) trunk.finish()
       return
     }
-    if (!arrive(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    if (!isIntroduced(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
     else if (!emit('upgrade', request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
@@ -104,11 +87,7 @@ export async function openPrivateDoor(
     removeFolder(folder)
   })
   return {
-    async finish({ grace, spread }, closing) {
-      // Sessions live here whose connections are elsewhere. They end as those of the connections here do.
-      const alive = performance.now() - lastAt < SESSION_ALIVE
-      if (alive) await new Promise((done) => setTimeout(done, grace + spread))
-      closing()
+    async close() {
       isClosing = true
       // Whoever connects from now on finds nobody, and whoever has done so is let in before the door closes.
       rmSync(path, { force: true })

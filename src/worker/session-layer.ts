@@ -2,6 +2,7 @@
 import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { StickyError } from '../errors.ts'
 import { openForWorker, type Drain, type Seat } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
@@ -12,6 +13,15 @@ import { marker } from './mark.ts'
 import { Peers } from './peers.ts'
 import { openPrivateDoor } from './private-door.ts'
 import { reroute, type RerouteCounters } from './reroute.ts'
+
+/** Milliseconds between two looks for sessions that are still there, at the end. */
+const LOOK = 50
+
+/**
+ * Milliseconds, or a quarter of all the time there is, for the last ones to ask once more: a client that polls is told by the
+ * answer.
+ */
+const GOODBYE = 1_000
 
 export interface SessionSettings {
   session: Settings['session']
@@ -28,8 +38,10 @@ export interface SessionLayer {
    * @throws StickyError HOLDFAST_SESSION_TARGET where the server speaks no HTTP
    */
   open(server: Server): Promise<void>
-  /** Resolves when what others sent here is answered. */
-  finish(how: Drain): Promise<void>
+  /** Resolves when the sessions that are here have ended, as far as that is known. */
+  end(how: Drain): Promise<void>
+  /** No requests come from others any more. Resolves when those that came are answered. */
+  close(): Promise<void>
 }
 
 /** What the application keeps by itself comes before the rules of the options. */
@@ -40,7 +52,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, seat
   const counters = { forwarded: 0, moved: 0, failed: 0 }
   let informed = (): void => {}
   const knows = new Promise<void>((done) => (informed = done))
-  let finish = (_: Drain): Promise<void> => Promise.resolve()
+  let close = (): Promise<void> => Promise.resolve()
   let opened: Promise<void> | undefined
   let target: Server | undefined
 
@@ -64,7 +76,10 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, seat
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
     const mark = marker(rules, () => peers.mark())
     const door = await openPrivateDoor(seat.folder, me.instance, server, emit, mark)
-    finish = (how) => door.finish(how, () => postToPrimary({ type: 'unreachable' }))
+    close = async () => {
+      postToPrimary({ type: 'unreachable' })
+      await door.close()
+    }
     lifecycle.sid = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
@@ -81,8 +96,18 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, seat
       if (rules.length > 0) opened ??= start(server)
       await opened
     },
-    finish: (how) => finish(how),
+    end: sessionsEnd,
+    close: () => close(),
   }
+}
+
+/**
+ * Requests of sessions that live here may come on connections to any worker, until their clients are told to come back.
+ * How many have not been is known of those that parts of the application keep; of the rest nobody knows an end.
+ */
+async function sessionsEnd({ grace, spread, deadline }: Drain): Promise<void> {
+  const end = performance.now() + grace + spread + Math.min(GOODBYE, deadline / 4)
+  while (performance.now() < end && lifecycle.counts.some((count) => count() > 0)) await setTimeout(LOOK)
 }
 
 function isHttp(server: Server): boolean {

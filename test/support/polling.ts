@@ -26,6 +26,10 @@ export class Polling {
     this.#options = options
   }
 
+  get sid(): string {
+    return this.#sid ?? ''
+  }
+
   /** Resolves when it is greeted. */
   static async open(options: PollingOptions): Promise<Polling> {
     const client = new Polling(options)
@@ -37,7 +41,7 @@ export class Polling {
     return client
   }
 
-  /** The next event of that name; polls until it is there. */
+  /** The next event of that name, 'close' for the end of the session; polls until it is there. */
   async next(name: string): Promise<[string, ...unknown[]]> {
     for (;;) {
       const at = this.#events.findIndex(([event]) => event === name)
@@ -60,6 +64,7 @@ export class Polling {
 
   async #poll(): Promise<void> {
     for (const packet of (await this.#request('GET')).split(SEPARATOR)) {
+      if (packet === '1') this.#events.push(['close'])
       if (packet === '2') await this.#request('POST', '3')
       const [, ack, json] = /^4(?:2|3(\d+))(\[.*)$/s.exec(packet) ?? []
       if (json === undefined) continue
