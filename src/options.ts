@@ -47,7 +47,8 @@ export interface LimitsOptions {
   maxPending?: number
   /**
    * Milliseconds that a connection waits for its worker while that worker is down; after it, the worker's slots are
-   * lent to the others, and where there are none the connection is closed and counted.
+   * lent to the others, and where there are none the connection is closed and counted. A worker that is there and hangs
+   * is down once it is found out: see `health`.
    * @default 5000
    */
   holdTimeout?: number

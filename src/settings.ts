@@ -137,6 +137,11 @@ export function readSettings(options: StickyOptions | number | undefined, name =
     signal: read.instance('signal', AbortSignal, 'an AbortSignal'),
   }
   read.done()
+  const { balance, limits } = settings
+  if (limits.loadFactor !== undefined && balance !== 'address') {
+    const expected = "'address', which limits.loadFactor bounds"
+    throw read.wrong('balance', RangeError, expected, "'address', or leave limits.loadFactor out", balance)
+  }
   return Object.freeze(settings)
 }
 

@@ -124,6 +124,16 @@ t.test('whatever is wrong, the message says where, what was expected, what came 
   }
 })
 
+t.test('the bound on what a worker gets goes with addresses only', async (t) => {
+  for (const balance of ['round-robin', 'least-connections'] as const) {
+    t.match(complaint({ balance, limits: { loadFactor: true } }), {
+      code: 'HOLDFAST_BAD_OPTION',
+      message: `balance: expected 'address', which limits.loadFactor bounds, got '${balance}'`,
+    })
+  }
+  t.doesNotThrow(() => read({ balance: 'round-robin', limits: { loadFactor: false } }))
+})
+
 t.test('what a message tells to write is taken', async (t) => {
   for (const options of [
     { port: 3000 },

@@ -61,9 +61,8 @@ export class Peers {
 
   /** @param from - of a connection that came from another worker: who serves on it what is of no session */
   whose(request: SessionRequest, from?: number): Whose {
-    const whose = firstFound(request, this.#rules, this.#look, connectionOf(request))
-    if (whose !== undefined) return whose
-    return from === undefined ? 'free' : this.#home(from)
+    const whose = firstFound(request, this.#rules, this.#look, connectionOf(request)) ?? 'free'
+    return whose === 'free' && from !== undefined ? this.#home(from) : whose
   }
 
   readonly #look = (rule: SessionRule, text: string | number, connection: Connection | undefined) =>

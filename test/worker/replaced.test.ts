@@ -51,7 +51,7 @@ t.test(
       t.strictSame([...client.statuses.keys()], [200], 'each answer')
     }
     // A connection of the worker that stays: nothing that the other one says ends it.
-    const sid = clients[0]!.sid
+    const [{ sid }] = clients
     const path = `/socket.io/?EIO=4&transport=polling&sid=${sid}`
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     t.teardown(() => agent.destroy())
