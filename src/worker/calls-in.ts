@@ -29,6 +29,8 @@ export class CallsIn {
   readonly #emit: Emit
   readonly #mark: Mark
   #calls = new CallTable<Call>()
+  /** The call that the application is just told of. */
+  #beginning: number | undefined
 
   constructor(socket: Socket, head: Buffer, { server, emit, mark }: CallTarget, onclose: () => void) {
     this.#server = server
@@ -52,8 +54,9 @@ export class CallsIn {
     this.#trunk.send(FRAME.goaway, 0)
   }
 
-  /** This process ends in this turn: what it has said so far must not be lost with it. */
+  /** This process ends in this turn: what it has said so far must not be lost with it, nor what may be the reason. */
   flush(): void {
+    if (this.#beginning !== undefined) this.#trunk.send(FRAME.heard, this.#beginning)
     this.#trunk.flush()
   }
 
@@ -76,7 +79,6 @@ export class CallsIn {
   }
 
   #open(id: number, head: CallHead): void {
-    this.#trunk.send(FRAME.heard, id)
     const socket = new CallSocket(this.#trunk, id, this.#server)
     presentOnce(socket, head.visitor)
     const request = requestOf(socket, head)
@@ -123,11 +125,15 @@ export class CallsIn {
       this.#trunk.send(FRAME.abort, id)
       cutOff(call)
     })
-    if (head.event === 'checkContinue' && !isAsked) {
-      response.writeContinue()
-      this.#emit('request', request, response)
-    } else {
-      this.#emit(head.event, request, response)
+    const event = head.event === 'checkContinue' && !isAsked ? 'request' : head.event
+    this.#beginning = id
+    try {
+      if (event !== head.event) response.writeContinue()
+      this.#emit(event, request, response)
+    } finally {
+      this.#beginning = undefined
+      // An answer says the same.
+      if (!socket.hasSent) this.#trunk.send(FRAME.heard, id)
     }
   }
 }
