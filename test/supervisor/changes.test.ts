@@ -164,7 +164,7 @@ t.test('closing when a reload is half done starts nobody, and leaves nobody', as
 t.test('scaling to more workers than the machine can start says so', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 }, descriptors: 120 })
   await t.rejects(balancer.scale(60), { code: 'HOLDFAST_WORKER_NOT_READY' })
-  t.match(await request({ port: balancer.port }), { worker: 0 }, 'who is there serves')
+  t.match(await request({ port: balancer.port }), { restarts: 0 }, 'who is there serves')
 })
 
 t.test('a number of workers that can not be is refused', async (t) => {
