@@ -1,4 +1,6 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
+import { openAdmin, type Admin } from './admin/admin.ts'
+import { Ledger } from './admin/ledger.ts'
 import { snapshot } from './admin/status.ts'
 import { StickyError } from './errors.ts'
 import { logDegraded } from './degraded.ts'
@@ -56,7 +58,9 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
   readonly #ownership: Ownership
+  readonly #ledger = new Ledger()
   #address: Address | null = null
+  #admin: Admin | undefined
   #closing: Promise<boolean> | undefined
 
   /** @param onclosed - called once, when the last worker has ended */
@@ -115,6 +119,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   status(): Status {
+    for (const worker of this.#supervisor.processes) this.#ledger.take(worker)
     return snapshot({
       startedAt: this.#startedAt,
       address: this.#address,
@@ -124,8 +129,13 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       reason: this.#steeringReason,
       transport: this.#native.transport.name,
       supervisor: this.#supervisor,
+      ledger: this.#ledger,
       ...this.#switchboard.status(),
     })
+  }
+
+  get isClosing(): boolean {
+    return this.#closing !== undefined
   }
 
   explain(address: string): Explanation {
@@ -154,7 +164,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   async #start(): Promise<void> {
     const settings = this.#settings
-    const { logger, workers } = settings
+    const { admin, logger, workers } = settings
     checkEntry(settings)
     logDegraded(settings, this.#native)
     const { steering, reason } = await chooseSteering(
@@ -166,6 +176,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     )
     this.#steering = steering
     this.#steeringReason = reason
+    if (admin !== undefined) this.#admin = await openAdmin(admin, this, logger)
     this.#address = await steering.open()
     if (this.#closing !== undefined) {
       await this.#steering.closeListener()
@@ -198,6 +209,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#steering.detach(worker.child)
     this.#outfit.endpointOf(worker.child)?.close()
     this.#switchboard.gone(worker)
+    this.#ledger.take(worker)
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
@@ -241,6 +253,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #release(): void {
     this.#stopSignals()
     this.#stopCrash()
+    this.#admin?.close()
     this.#manager.close()
     this.#directory.close()
     void this.#switchboard.close()

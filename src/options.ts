@@ -146,6 +146,14 @@ export interface ReloadOptions {
   signals?: NodeJS.Signals[]
 }
 
+/** Where the admin interface listens. */
+export interface AdminOptions {
+  /** TCP port; 0 picks a free one, which the log tells. @default 9464 */
+  port?: number
+  /** Address to listen on. Whoever gets there can look; only this machine can do something. @default '127.0.0.1' */
+  host?: string
+}
+
 /** How things end. */
 export interface ShutdownOptions {
   /** Milliseconds that workers have to finish what they serve; then they are killed. @default 10000 */
@@ -218,6 +226,12 @@ export interface StickyOptions {
   reload?: ReloadOptions
   /** Ready processes on top of the workers; one of them takes a dead worker's place at once. @default 0 */
   standby?: number
+  /**
+   * Status, metrics for Prometheus and a page over HTTP, on a port of its own in the primary: `true` for port 9464 of
+   * 127.0.0.1, or the port. Requests are counted then, too. See docs/admin.md.
+   * @default false
+   */
+  admin?: AdminOptions | number | boolean
   /** How things end. */
   shutdown?: ShutdownOptions
   /** Where log lines go; `false` for nowhere. @default one line per event on stderr */

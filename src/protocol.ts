@@ -39,6 +39,8 @@ export interface WorkerSetup extends Seat {
   restarts: number
   /** Milliseconds between two beats. */
   interval: number
+  /** Whether the primary wants to know of requests. */
+  countRequests: boolean
 }
 
 /** A process that has a private door. */
@@ -75,6 +77,10 @@ export interface Beat {
   /** Connections open now, and taken since it started. */
   connections: number
   served: number
+  /** Milliseconds of CPU time since it started. */
+  cpu?: number
+  /** What it has answered since it started, where that is counted: see request-counts.ts. */
+  requests?: readonly number[]
 }
 
 /** Primary to worker; and a bare number, the number of the connection whose handle travels with it. */
@@ -167,6 +173,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
     heapUsed: Number.isFinite,
     connections: Number.isFinite,
     served: Number.isFinite,
+    requests: (value) => value === undefined || isNumbers(value),
   },
   reachable: {},
   unreachable: {},

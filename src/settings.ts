@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { readAdmin, type AdminSettings } from './admin-settings.ts'
 import { withoutDebugger } from './debugger-flags.ts'
 import { StickyError } from './errors.ts'
 import { consoleLogger, safeLogger, silentLogger } from './logger.ts'
@@ -76,6 +77,7 @@ export interface Settings {
     signals: readonly NodeJS.Signals[]
   }>
   readonly standby: number
+  readonly admin: AdminSettings | undefined
   readonly shutdown: Readonly<{ deadline: number; signals: readonly NodeJS.Signals[] }>
   readonly logger: Logger
   readonly signal: AbortSignal | undefined
@@ -129,6 +131,7 @@ export function readSettings(options: StickyOptions | number | undefined, name =
       signals: group.signals('signals', ['SIGHUP', 'SIGUSR2']),
     })),
     standby: read.integer('standby', { min: 0, max: MAX_WORKERS, fallback: 0 }),
+    admin: readAdmin(read),
     shutdown: read.group('shutdown', (group) => ({
       deadline: group.milliseconds('deadline', 10_000),
       signals: group.signals('signals', ['SIGTERM', 'SIGINT']),

@@ -4,6 +4,7 @@ import type { BusRelayStatus } from './broadcast/bus-relay.ts'
 import type { BridgeStatus } from './broadcast/bridge.ts'
 import type { StickyError } from './errors.ts'
 import type { Address, Beat, Drain } from './protocol.ts'
+import type { RequestStatus } from './request-counts.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-state.ts'
 
@@ -89,7 +90,9 @@ export interface WorkerStatus {
   /** Socket.IO's broadcasts that the process did not get, because too many waited for it. */
   dropped: number
   /** What the process last told of itself; null before its first beat. */
-  beat: Beat | null
+  beat: Omit<Beat, 'requests'> | null
+  /** What all processes that served as this worker have answered, as of their last beats; with `admin` only. */
+  requests?: RequestStatus
   /** How the process before it ended; the last lines of its stderr, oldest first. */
   lastExit: {
     code: number | null

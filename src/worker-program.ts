@@ -39,6 +39,7 @@ export function workerProgram(
     interval: health.interval,
     backlog,
     countEnds: countingOption(settings) !== undefined,
+    countRequests: settings.admin !== undefined,
     transport: transport.name,
     serialization,
   }

@@ -1,5 +1,6 @@
 // The snapshot that status() returns.
 import type { BridgeStatus } from '../broadcast/bridge.ts'
+import { requestStatus } from '../request-counts.ts'
 import type { Settings } from '../settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -8,6 +9,7 @@ import type { Address, Beat, Status, WorkerStatus } from '../sticky.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
+import type { Ledger } from './ledger.ts'
 
 /** The parts of a balancer that have something to tell. */
 export interface Parts {
@@ -20,6 +22,7 @@ export interface Parts {
   reason: string
   transport: TransportName
   supervisor: Supervisor
+  ledger: Pick<Ledger, 'totals'>
   bridge: BridgeStatus | undefined
   bus: Status['bus']
 }
@@ -43,8 +46,10 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
   }
 }
 
-function workerStatus(member: Supervisor['members'][number], { table, steering }: Parts, now: number): WorkerStatus {
+function workerStatus(member: Supervisor['members'][number], parts: Parts, now: number): WorkerStatus {
+  const { table, steering, ledger } = parts
   const { id, current, restarts, lastExit } = member
+  const counts = ledger.totals(id)
   return {
     id,
     pid: current?.pid ?? null,
@@ -58,6 +63,7 @@ function workerStatus(member: Supervisor['members'][number], { table, steering }
     pending: steering.pendingOf(id),
     dropped: current?.dropped ?? 0,
     beat: current?.beat === undefined ? null : beatOf(current.beat),
+    ...(counts === undefined ? {} : { requests: requestStatus(counts) }),
     lastExit: lastExit === undefined ? null : exitStatus(lastExit),
   }
 }
@@ -66,6 +72,6 @@ function exitStatus({ code, signal, failure, stderr }: WorkerExit): WorkerStatus
   return { code, signal, failure, stderr }
 }
 
-function beatOf({ lag, rss, heapUsed, connections, served }: Readonly<Beat>): Beat {
-  return { lag, rss, heapUsed, connections, served }
+function beatOf({ lag, rss, heapUsed, connections, served, cpu }: Readonly<Beat>): WorkerStatus['beat'] {
+  return { lag, rss, heapUsed, connections, served, ...(cpu === undefined ? {} : { cpu }) }
 }

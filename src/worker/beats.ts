@@ -8,13 +8,13 @@ const SAMPLES = 10
 
 /**
  * @param interval - milliseconds
- * @param served - connections taken so far
- * @returns stops
+ * @param counts - of the requests so far, and of the connections taken
+ * @returns sends one more at once
  */
 export function startBeats(
   server: Server,
   interval: number,
-  served: () => number,
+  counts: () => Pick<Beat, 'served' | 'requests'>,
   send: (beat: Beat) => void,
 ): () => void {
   const resolution = Math.max(1, Math.round(interval / SAMPLES))
@@ -26,13 +26,15 @@ export function startBeats(
     const lag = Math.max(0, Math.round(delay.max / 1e6) - resolution)
     delay.reset()
     memory = memoryNow() ?? memory
-    server.getConnections((_error, connections) => send({ lag, ...memory, connections, served: served() }))
+    server.getConnections((_error, connections) => send({ lag, ...memory, cpu: cpuNow(), connections, ...counts() }))
   }
-  const timer = setInterval(beat, interval).unref()
-  return () => {
-    clearInterval(timer)
-    delay.disable()
-  }
+  setInterval(beat, interval).unref()
+  return beat
+}
+
+function cpuNow(): number {
+  const { user, system } = process.cpuUsage()
+  return Math.round((user + system) / 1_000)
 }
 
 /** undefined without a descriptor left: on Linux the resident memory is read from a file, and Node throws. */

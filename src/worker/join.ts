@@ -7,6 +7,7 @@ import { postToPrimary, socketsSent } from '../transport/post.ts'
 import { startBeats } from './beats.ts'
 import { finisher } from './finish.ts'
 import { intake } from './intake.ts'
+import { countRequests } from './request-counter.ts'
 import type { SessionLayer } from './session-layer.ts'
 import { slotSockets, type SlotSockets } from './slot-sockets.ts'
 import { resolveTarget, type Target } from './target.ts'
@@ -41,6 +42,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   let isReady = false
   let isSpare = setup.id < 0
   let sockets: SlotSockets | undefined
+  let lastBeat = (): void => {}
 
   // From here on nothing is missed: Node keeps messages that came before the first listener.
   const incoming = intake(setup, (slots, descriptors) => listenOn(slots, descriptors))
@@ -95,10 +97,11 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     incoming.attach(server, () => void leave('server.close()', setup.farewell.deadline))
     if (left !== undefined) return
     isReady = true
-    startBeats(
+    const requests = setup.countRequests ? { requests: countRequests(server) } : {}
+    lastBeat = startBeats(
       server,
       setup.interval,
-      () => incoming.served,
+      () => ({ served: incoming.served, ...requests }),
       (beat) => postToPrimary({ type: 'beat', ...beat }),
     )
     postToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
@@ -123,6 +126,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     // What the primary sent before it heard of the leave is still on its way, and is served.
     if (isReady && !isSpare) await Promise.race([incoming.end, expired])
     await Promise.race([close(how).then(socketsSent), expired])
+    lastBeat()
     events.leave()
     // In a turn of its own: disconnecting while early messages are being delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())

@@ -1,0 +1,26 @@
+// The option `admin`, checked.
+import type { Reader } from './option-reader.ts'
+
+export interface AdminSettings {
+  readonly port: number
+  readonly host: string
+}
+
+/** Where OpenTelemetry's exporters for Prometheus listen, too. */
+const PORT = 9464
+
+/** @returns undefined where it is off */
+export function readAdmin(read: Reader): AdminSettings | undefined {
+  const given = read.raw('admin')
+  if (given === undefined || given === false) return undefined
+  if (given === true) return { port: PORT, host: '127.0.0.1' }
+  if (typeof given === 'number')
+    return { port: read.integer('admin', { min: 0, max: 65535, fallback: PORT }), host: '127.0.0.1' }
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw read.wrong('admin', TypeError, 'true, a port, or { port, host }', `{ port: ${PORT} }`, given)
+  }
+  return read.group('admin', (group) => ({
+    port: group.integer('port', { min: 0, max: 65535, fallback: PORT }),
+    host: group.string('host') ?? '127.0.0.1',
+  }))
+}

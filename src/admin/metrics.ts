@@ -1,0 +1,155 @@
+// A status as metrics. Names and units follow Prometheus's conventions: seconds, bytes, `_total` for what only grows. Pure.
+import { BUCKETS } from '../request-counts.ts'
+import type { Status, WorkerStatus } from '../sticky.ts'
+import { histogram, type Metric, type Sample } from './exposition.ts'
+
+export function metricsOf(status: Status): Metric[] {
+  return [...balancerMetrics(status), ...workerMetrics(status.workers), ...requestMetrics(status.workers)]
+}
+
+function balancerMetrics({ uptime, steering, workers, standby, connections, entered, bus, bridge }: Status): Metric[] {
+  const { accepted, moved, handedOff, spilled, redispatched, pauses, closed, pending } = connections
+  const { name, transport, hash } = steering
+  return [
+    gauge('info', 'How connections get to their worker.', [{ labels: { steering: name, transport, hash }, value: 1 }]),
+    gauge('uptime_seconds', 'Since stickyListen was called.', uptime / 1_000),
+    gauge('workers', 'Workers that there are to be.', workers.length),
+    gauge('standby', 'Spare processes that could take the place of a worker now.', standby),
+    counter('connections_accepted_total', 'Connections that the primary accepted.', accepted),
+    counter('connections_moved_total', 'Connections passed from one worker to another, for a session there.', moved),
+    counter('connections_handed_off_total', 'Connections that a worker took.', handedOff),
+    counter('connections_spilled_total', 'Clients sent elsewhere, because of limits.loadFactor.', spilled),
+    counter('connections_redispatched_total', 'Connections sent again, because the first worker ended.', redispatched),
+    counter('connections_closed_total', 'Connections that no worker got, by reason.', byLabel('reason', closed)),
+    counter('accept_pauses_total', 'How often accepting stopped for want of descriptors.', pauses),
+    gauge('connections_pending', 'Connections accepted and not taken yet.', pending),
+    counter('worker_states_total', 'How often processes have entered each state.', byLabel('state', entered)),
+    counter('bus_frames_total', 'Frames of the bus that came from workers.', bus.frames),
+    counter('bus_messages_relayed_total', 'Messages of the bus passed on to workers.', bus.relayed),
+    counter('bus_messages_dropped_total', 'Messages of the bus that a slow worker did not get.', bus.dropped),
+    ...(bridge === undefined
+      ? []
+      : [
+          gauge('bridge_connected', 'Whether broadcasts reach other hosts.', Number(bridge.connected)),
+          gauge('bridge_hosts', 'Other hosts that are known.', bridge.hosts),
+          counter('bridge_messages_sent_total', 'Messages that went to other hosts.', bridge.sent),
+          counter('bridge_messages_received_total', 'Messages that came from other hosts.', bridge.received),
+          counter('bridge_messages_lost_total', 'Messages that Redis did not get.', bridge.lost),
+        ]),
+  ]
+}
+
+function workerMetrics(workers: readonly WorkerStatus[]): Metric[] {
+  const each = (value: (worker: WorkerStatus) => number | undefined): Sample[] =>
+    workers.flatMap((worker) => {
+      const found = value(worker)
+      return found === undefined ? [] : [{ labels: { worker: worker.id }, value: found }]
+    })
+  return [
+    gauge(
+      'worker_ready',
+      'Whether a process serves as this worker, well and meant to get new clients.',
+      each(({ state }) => Number(state === 'ready')),
+    ),
+    gauge(
+      'worker_healthy',
+      'Whether its beats come in time and its event loop is not held up.',
+      each(({ healthy }) => Number(healthy)),
+    ),
+    counter(
+      'worker_restarts_total',
+      'Processes that served as this worker before.',
+      each(({ restarts }) => restarts),
+    ),
+    gauge(
+      'worker_uptime_seconds',
+      'Of its process.',
+      each(({ uptime }) => uptime / 1_000),
+    ),
+    gauge(
+      'worker_slots',
+      'Slots that it owns, of 256.',
+      each(({ slots }) => slots),
+    ),
+    gauge(
+      'worker_pending',
+      'Connections that wait for it or that it has not acknowledged.',
+      each(({ pending }) => pending),
+    ),
+    gauge(
+      'worker_connections',
+      'Connections open in it.',
+      each(({ beat }) => beat?.connections),
+    ),
+    counter(
+      'worker_connections_taken_total',
+      'Connections that its process took.',
+      each(({ beat }) => beat?.served),
+    ),
+    gauge(
+      'worker_event_loop_lag_seconds',
+      'How long its event loop was held up at most within the last beat.',
+      each(({ beat }) => (beat === null ? undefined : beat.lag / 1_000)),
+    ),
+    counter(
+      'worker_cpu_seconds_total',
+      'CPU time of its process.',
+      each(({ beat }) => (beat?.cpu === undefined ? undefined : beat.cpu / 1_000)),
+    ),
+    gauge(
+      'worker_resident_memory_bytes',
+      'Resident memory of its process.',
+      each(({ beat }) => beat?.rss),
+    ),
+    gauge(
+      'worker_heap_used_bytes',
+      'V8 heap in use in its process.',
+      each(({ beat }) => beat?.heapUsed),
+    ),
+  ]
+}
+
+function requestMetrics(workers: readonly WorkerStatus[]): Metric[] {
+  const counting = workers.flatMap(({ id, requests }) => (requests === undefined ? [] : [{ worker: id, ...requests }]))
+  return [
+    counter(
+      'requests_total',
+      'Requests that the application answered, by the class of their status.',
+      counting.flatMap(({ worker, answered }) =>
+        Object.entries(answered).map(([code, value]) => ({ labels: { worker, code }, value })),
+      ),
+    ),
+    counter(
+      'requests_aborted_total',
+      'Requests whose client went away before the answer was complete.',
+      counting.map(({ worker, aborted }) => ({ labels: { worker }, value: aborted })),
+    ),
+    counter(
+      'upgrades_total',
+      'Connections that became something else, such as WebSockets.',
+      counting.map(({ worker, upgrades }) => ({ labels: { worker }, value: upgrades })),
+    ),
+    {
+      name: 'holdfast_request_duration_seconds',
+      type: 'histogram',
+      help: "From a request's head to the end of its answer.",
+      samples: counting.flatMap(({ worker, buckets, seconds }) => histogram({ worker }, BUCKETS, buckets, seconds)),
+    },
+  ]
+}
+
+function gauge(name: string, help: string, samples: number | readonly Sample[]): Metric {
+  return { name: `holdfast_${name}`, type: 'gauge', help, samples: sampled(samples) }
+}
+
+function counter(name: string, help: string, samples: number | readonly Sample[]): Metric {
+  return { name: `holdfast_${name}`, type: 'counter', help, samples: sampled(samples) }
+}
+
+function sampled(samples: number | readonly Sample[]): readonly Sample[] {
+  return typeof samples === 'number' ? [{ value: samples }] : samples
+}
+
+function byLabel(label: string, values: Readonly<Record<string, number>>): Sample[] {
+  return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }))
+}

@@ -1,0 +1,42 @@
+// `holdfast program.js`: this process is the primary, and the program runs in its workers.
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { codeOf } from '../errors.ts'
+import { readSettings } from '../settings.ts'
+import { startSticky } from '../sticky-listen.ts'
+import { UsageError, type Run } from './arguments.ts'
+import { handOver, optionsOf } from './hand-over.ts'
+
+/** Loaded in the workers before the program. */
+const ADOPT = new URL('./adopt.js', import.meta.url).href
+
+/** @throws Error that says why it can not be run */
+export async function run(asked: Run): Promise<void> {
+  const { program, args, nodeArgs, config, flags } = asked
+  const exec = resolve(program)
+  if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`there is no program ${program}`)
+  const options = await optionsOf(config, flags)
+  const settings = checked({
+    ...options,
+    exec,
+    args,
+    env: { ...options.env, ...handOver(asked) },
+    execArgv: [...process.execArgv, ...nodeArgs, `--import=${ADOPT}`],
+  })
+  await startSticky(nobody, settings).ready
+}
+
+/** What is wrong with the options is wrong with the command line. */
+function checked(options: object): ReturnType<typeof readSettings> {
+  try {
+    return readSettings(options, 'options')
+  } catch (error) {
+    if (codeOf(error) === 'HOLDFAST_BAD_OPTION') throw new UsageError((error as Error).message)
+    throw error
+  }
+}
+
+/** The target of the primary: never called. */
+function nobody(): never {
+  throw new Error('this is the primary')
+}

@@ -1,0 +1,59 @@
+// A status as a table for a terminal. Pure.
+import type { Status, WorkerStatus } from '../sticky.ts'
+
+const HEAD = ['worker', 'pid', 'state', 'slots', 'open', 'taken', 'answered', '5xx', 'lag', 'memory', 'up', 'restarts']
+
+export function statusText({ pid, address, uptime, steering, workers, standby, connections }: Status): string {
+  const where = address === null ? 'not listening' : `${hostText(address.address)}:${address.port}`
+  const { accepted, pending, closed } = connections
+  const lost = Object.values(closed).reduce((sum, n) => sum + n, 0)
+  const spares = standby > 0 ? `, ${standby} spare` : ''
+  return [
+    `${where}, pid ${pid}, up ${duration(uptime)}, ${steering.name} over ${steering.transport}${spares}`,
+    `accepted ${accepted}, waiting ${pending}, given to no worker ${lost}`,
+    '',
+    ...table([HEAD, ...workers.map(row)]),
+    '',
+  ].join('\n')
+}
+
+function row({ id, pid, state, healthy, slots, beat, requests, uptime, restarts }: WorkerStatus): string[] {
+  const answered = requests && Object.values(requests.answered).reduce((sum, n) => sum + n, 0)
+  return [
+    id,
+    pid,
+    healthy || state !== 'ready' ? state : `${state} (not well)`,
+    slots,
+    beat?.connections,
+    beat?.served,
+    answered,
+    requests?.answered['5xx'],
+    beat && `${beat.lag} ms`,
+    beat && `${Math.round(beat.rss / 2 ** 20)} MB`,
+    duration(uptime),
+    restarts,
+  ].map((value) => String(value ?? '-'))
+}
+
+/** Numbers to the right, words to the left. */
+function table(rows: readonly string[][]): string[] {
+  const widths = HEAD.map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0)))
+  return rows.map((cells) =>
+    cells
+      .map((cell, i) => (i === 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+function hostText(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
+}
+
+function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1_000)
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`
+  return `${Math.floor(seconds / 86_400)} days`
+}

@@ -1,0 +1,174 @@
+// The admin interface of a real balancer, as whoever asks it sees it.
+import { once } from 'node:events'
+import http, { type IncomingMessage } from 'node:http'
+import net from 'node:net'
+import t, { type Test } from 'tap'
+import type { Status, StickyOptions } from '../../src/index.ts'
+import { startBalancer, type Balancer } from '../support/balancer.ts'
+import { dial, loopback, request, until } from '../support/clients.ts'
+
+interface Reply {
+  status: number | undefined
+  headers: http.IncomingHttpHeaders
+  text: string
+}
+
+type Ask = (path: string, options?: http.RequestOptions) => Promise<Reply>
+
+const interval = 50
+
+t.test('it tells how everything is, in JSON and for Prometheus', async (t) => {
+  const { balancer, ask } = await start(t, { workers: 2, session: { header: 'x-user' }, health: { interval } })
+  const { port } = balancer
+  // From both workers' addresses: one of them is sent on, and counts where it is answered.
+  const pids = new Set<number>()
+  for (let n = 1; n <= 10; n++) pids.add((await request({ port, from: loopback(n), headers: { 'x-user': 'u1' } })).pid)
+  t.equal(pids.size, 1)
+  const aborting = await dial(port)
+  aborting.write('GET /wait HTTP/1.1\r\nHost: a\r\n\r\n')
+  await request({ port })
+  aborting.destroy()
+
+  await until('the beats have told', async () => sumOf(await metrics(), 'holdfast_requests_aborted_total') === 1)
+  const found = await metrics()
+  t.equal(sumOf(found, 'holdfast_requests_total', 'code="2xx"'), 11)
+  t.equal(sumOf(found, 'holdfast_request_duration_seconds_count'), 11)
+  t.equal(sumOf(found, 'holdfast_request_duration_seconds_bucket', 'le="+Inf"'), 11)
+  t.equal(sumOf(found, 'holdfast_worker_ready'), 2)
+  t.equal(sumOf(found, 'holdfast_worker_slots'), 256)
+  t.equal(sumOf(found, 'holdfast_connections_accepted_total'), 12)
+  t.ok(sumOf(found, 'holdfast_worker_cpu_seconds_total') > 0)
+  t.equal(sumOf(found, 'holdfast_connections_closed_total', 'reason="pending-full"'), 0, 'also what never was')
+
+  const status = JSON.parse((await ask('/status')).text) as Status
+  t.match(status, { address: { port }, workers: [{ state: 'ready' }, { state: 'ready' }] })
+  t.match(await ask('/healthz'), { status: 200, text: /"ready":2,"workers":2/ })
+  const { worker, slot } = await balancer.explain('203.0.113.7')
+  const explained = await ask('/explain?address=203.0.113.7')
+  t.match(JSON.parse(explained.text), { worker, slot, key: 'cb007107' })
+
+  async function metrics() {
+    const { status, headers, text } = await ask('/metrics')
+    t.equal(status, 200)
+    t.match(headers['content-type'], /^text\/plain; version=0\.0\.4/)
+    return parse(t, text)
+  }
+})
+
+t.test('what a worker has counted outlives it', async (t) => {
+  const { balancer, ask } = await start(t, { workers: 1, health: { interval }, reload: { grace: 0, spread: 0 } })
+  const { port } = balancer
+  const answered = async () => sumOf(parse(t, (await ask('/metrics')).text), 'holdfast_requests_total')
+  for (let n = 0; n < 5; n++) await request({ port })
+  await balancer.reload()
+  t.equal(await answered(), 5, 'the last beat comes when a worker has finished')
+  await request({ port })
+  await until('the sixth is told', async () => (await answered()) === 6)
+  const back = balancer.event('worker:ready')
+  process.kill(await balancer.pid(0), 'SIGKILL')
+  await back
+  t.equal(await answered(), 6)
+})
+
+t.test('it reloads and scales, and says what was wrong', async (t) => {
+  const { balancer, ask } = await start(t, { workers: 1 })
+  const pid = await balancer.pid(0)
+  const post = { method: 'POST' }
+  t.match(await ask('/reload', post), { status: 200, text: /"done":true/ })
+  t.not(await balancer.pid(0), pid)
+  t.match(await ask('/scale?workers=2', post), { status: 200 })
+  t.equal((await balancer.status()).workers.length, 2)
+  for (const workers of ['0', '257', 'x', '']) {
+    t.match(await ask(`/scale?workers=${workers}`, post), { status: 400, text: /HOLDFAST_BAD_OPTION.*from 1 to 256/ })
+  }
+  t.match(await ask('/explain?address=nobody'), { status: 400, text: /nobody/ })
+  t.match(await ask('/reload'), { status: 405, headers: { allow: 'POST' } })
+  t.match(await ask('/status', post), { status: 405, headers: { allow: 'GET, HEAD' } })
+  t.match(await ask('/nothing'), { status: 404, text: /\/metrics/ })
+  t.match(await ask('/status', { method: 'HEAD' }), { status: 200, text: '' })
+  for (const path of ['/constructor', '/__proto__', '//', '/%', '/../status/x', '//[']) {
+    t.match(await ask(path), { status: /^(400|404)$/ }, path)
+  }
+})
+
+t.test('a page of another site can neither look nor act', async (t) => {
+  const { ask } = await start(t, { workers: 1 })
+  for (const path of ['/status', '/metrics', '/']) {
+    t.match(await ask(path, { headers: { host: 'evil.example:80' } }), { status: 403 }, 'a name that points here')
+  }
+  for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { host: 'evil.example' }]) {
+    t.match(await ask('/reload', { method: 'POST', headers }), { status: 403 })
+  }
+})
+
+t.test('the page brings all that it needs, and lets nobody else in', async (t) => {
+  const { ask } = await start(t, { workers: 1 })
+  const page = await ask('/')
+  t.match(page, {
+    status: 200,
+    headers: { 'content-type': /^text\/html/, 'content-security-policy': /default-src 'none'/ },
+  })
+  for (const [, file] of page.text.matchAll(/(?:href|src)="([^"]+)"/g)) {
+    if (!file!.startsWith('data:')) t.match(await ask(`/${file!}`), { status: 200 })
+  }
+})
+
+t.test('it is the last to go: while workers finish it says that nobody should come', async (t) => {
+  const { balancer, ask } = await start(t, { workers: 1 })
+  const events = await dial(balancer.port)
+  events.write('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(events, 'data')
+  const closed = balancer.close({ deadline: 60_000 })
+  await until('it is told', async () => (await ask('/healthz')).status === 503)
+  t.match(await ask('/healthz'), { text: /"closing":true/ })
+  events.destroy()
+  await closed
+  await t.rejects(ask('/healthz'))
+})
+
+t.test('a port that is taken leaves nothing open', async (t) => {
+  const other = net.createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => void other.close())
+  const { port } = other.address() as net.AddressInfo
+  await t.rejects(startBalancer(t, { options: { workers: 1, admin: port } }), { code: 'HOLDFAST_PORT_IN_USE' })
+})
+
+async function start(t: Test, options: StickyOptions): Promise<{ balancer: Balancer; ask: Ask }> {
+  const balancer = await startBalancer(t, { options: { ...options, admin: 0 } })
+  const [, port] = /admin\.ready url=http:\/\/127\.0\.0\.1:(\d+)\//.exec(balancer.output()) ?? []
+  const ask: Ask = async (path, options = {}) => {
+    const asking = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }).end()
+    const [answer] = (await once(asking, 'response')) as [IncomingMessage]
+    return { status: answer.statusCode, headers: answer.headers, text: (await answer.toArray()).join('') }
+  }
+  return { balancer, ask }
+}
+
+type Samples = Map<string, number>
+
+/** By name and labels. Each line has to be as the format says, and each series is there once. */
+function parse(t: Test, text: string): Samples {
+  const samples: Samples = new Map()
+  const types = new Map<string, string>()
+  for (const line of text.trimEnd().split('\n')) {
+    const [, typed, type] = /^# TYPE (\w+) (counter|gauge|histogram)$/.exec(line) ?? []
+    if (typed !== undefined) types.set(typed, type!)
+    if (line.startsWith('#')) {
+      if (!/^# (HELP \w+ .+\.|TYPE \w+ \w+)$/.test(line)) t.fail(line)
+      continue
+    }
+    const [, name, labels = '', value] = /^(\w+)(\{(?:\w+="[^"]*",?)+\})? ([\d.e+-]+)$/.exec(line) ?? []
+    const family = types.get(name ?? '') ?? types.get(name?.replace(/_(bucket|sum|count)$/, '') ?? '')
+    if (name === undefined || family === undefined) t.fail(line)
+    if (samples.has(`${name}${labels}`)) t.fail(`twice: ${line}`)
+    if (family === 'counter' && !name?.endsWith('_total')) t.fail(`a counter without _total: ${line}`)
+    samples.set(`${name}${labels}`, Number(value))
+  }
+  return samples
+}
+
+function sumOf(samples: Samples, name: string, label = ''): number {
+  const found = [...samples].filter(([key]) => key.replace(/\{.*/, '') === name && key.includes(label))
+  return found.length === 0 ? Number.NaN : found.reduce((sum, [, value]) => sum + value, 0)
+}

@@ -1,0 +1,124 @@
+// The command as it is installed, with programs that know nothing of Holdfast.
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { freePort, loopback, request, until } from '../support/clients.ts'
+import { startProgram, type Program } from '../support/program.ts'
+
+const app = fileURLToPath(new URL('../fixtures/plain-app.js', import.meta.url))
+const express = fileURLToPath(new URL('../fixtures/express-plain.js', import.meta.url))
+
+t.test('a program that listens by itself is served by several processes, each client by one', async (t) => {
+  const { port, child, exited, stderr } = await start(t, ['--workers', '2', app, '--its-own', 'argument'])
+  const homes = new Map<number, Set<string>>()
+  for (let n = 1; n <= 40; n++) {
+    const from = loopback(1 + (n % 10))
+    const { pid, address, args } = await request({ port, from })
+    t.ok(address.endsWith(from))
+    t.strictSame(args, ['--its-own', 'argument'])
+    homes.set(pid, (homes.get(pid) ?? new Set()).add(from))
+  }
+  t.equal(homes.size, 2)
+  const [some, others] = [...homes.values()]
+  t.notOk([...some!].some((address) => others!.has(address)))
+  // Its other server is its own, in each process; and so is what it starts.
+  const { second } = await request({ port })
+  t.not(second, port)
+  t.match(await request({ port, path: '/child' }), { listens: /^\d+$/ })
+  child.kill('SIGTERM')
+  t.strictSame(await exited, { code: 0, signal: null })
+  t.match(stderr(), /balancer\.closed clean=true/)
+})
+
+t.test('a running one is asked by the command, reloads and scales', async (t) => {
+  const admin = String(await freePort())
+  const { port } = await start(t, ['--workers', '1', '--admin', admin, '--session', 'cookie:seat', app])
+  const before = await request({ port })
+  t.match(await ask(t, 'scale', '2', '--admin', admin), { code: 0, stderr: 'scale …\ndone\n' })
+  t.match(await ask(t, 'reload', '--admin', admin), { code: 0 })
+  t.not((await request({ port })).pid, before.pid)
+  t.match(await ask(t, 'status', '--admin', admin), { code: 0, stdout: /^ +1 +\d+ +ready +128 /m })
+  const { stdout } = await ask(t, 'status', '--json', '--admin', admin)
+  t.match(JSON.parse(stdout), { workers: [{ restarts: 1 }, { restarts: 1 }] })
+  t.match(await ask(t, 'scale', '0', '--admin', admin), { code: 1, stderr: /expected an integer from 1 to 256/ })
+  t.match(await ask(t, 'status', '--admin', String(port)), { code: 1, stderr: /is not Holdfast's admin/ })
+  t.match(await ask(t, 'status', '--admin', String(await freePort())), {
+    code: 1,
+    stderr: /nobody answers.*ECONNREFUSED/,
+  })
+})
+
+t.test('more options come from a file, in both roles, and flags go over them', async (t) => {
+  const file = join(t.testdir({}), 'holdfast.mjs')
+  const text = "({ url }) => (url === '/0' ? 0 : url === '/1' ? 1 : undefined)"
+  writeFileSync(file, `export default { workers: 5, host: '127.0.0.1', args: ['x'], session: ${text} }`)
+  const { port, stderr } = await start(t, ['--config', file, '--workers', '2', app])
+  t.match(stderr(), /balancer\.ready address=127\.0\.0\.1 .* workers=2/)
+  const pids = new Set<number>()
+  for (let n = 1; n <= 8; n++) pids.add((await request({ port, from: loopback(n), path: '/1' })).pid)
+  t.equal(pids.size, 1, 'the rule is known to the workers')
+})
+
+t.test('a program with another port, or none, is told of', async (t) => {
+  const other = String(await freePort())
+  const stranger = startProgram(t, 'src/cli.js', ['--workers', '1', '--port', '0', app], { FIXTURE_PORT: other })
+  await until('it says so', () => stranger.stderr().includes('command.other-port'))
+  t.match(
+    stranger.stderr(),
+    new RegExp(`port=${other} balanced=\\d+ hint="not balanced; for that write --port ${other},`),
+  )
+  const file = join(t.testdir({}), 'holdfast.json')
+  writeFileSync(file, JSON.stringify({ health: { readyTimeout: 700 } }))
+  const silent = startProgram(t, 'src/cli.js', ['-w', '1', '--port', '0', '-c', file, app], { FIXTURE_SILENT: '1' })
+  await until('it says so', () => silent.stderr().includes('command.no-listen'))
+  t.match(silent.stderr(), /hint="it has to listen on process\.env\.PORT, which is \d+"/)
+})
+
+t.test('what can not be run ends with a reason and a code', async (t) => {
+  const taken = net.createServer().listen(0, '::')
+  await once(taken, 'listening')
+  t.teardown(() => void taken.close())
+  const { port } = taken.address() as net.AddressInfo
+  const config = join(t.testdir({ 'bad.json': '{', 'list.json': '[]' }))
+  for (const [args, code, message] of [
+    [[], 64, /which program\? write holdfast app\.js\n.*--help/],
+    [['nowhere.js'], 64, /there is no program nowhere\.js/],
+    [['--steering', 'magic', app], 64, /options\.steering: expected 'handoff' or 'kernel' or 'auto', got 'magic'/],
+    [['--port', '70000', app], 64, /options\.port: expected an integer from 0 to 65535/],
+    [['--trust', 'nobody', app], 64, /proxyProtocol\.trust: expected addresses/],
+    [['-c', join(config, 'none.json'), app], 1, /--config .*none\.json: ENOENT/],
+    [['-c', join(config, 'bad.json'), app], 1, /--config .*bad\.json: .*JSON/],
+    [['-c', join(config, 'list.json'), app], 1, /expected an object of options/],
+    [['--port', String(port), app], 1, /another process listens on the port/],
+  ] as const) {
+    const { code: ended, stderr } = await ask(t, ...args)
+    t.equal(ended, code, args.join(' '))
+    t.match(stderr, message)
+  }
+  t.match(await ask(t, '--version'), { code: 0, stdout: /^\d+\.\d+\.\d+/ })
+  t.match(await ask(t, '--help'), { code: 0, stdout: /^Usage: holdfast/ })
+})
+
+t.test('an Express application needs no change', async (t) => {
+  const { port } = await start(t, ['--workers', '2', express])
+  const replies = await Promise.all(Array.from({ length: 8 }, (_, n) => request({ port, from: loopback(n) })))
+  t.equal(new Set(replies.map(({ pid }) => pid)).size, 2)
+})
+
+async function start(t: Test, args: string[]): Promise<Program & { port: number }> {
+  const program = startProgram(t, 'src/cli.js', ['--port', '0', ...args])
+  const ended = () => program.child.exitCode !== null
+  await until('it is ready', () => program.stderr().includes('balancer.ready') || ended())
+  const [, port] = /balancer\.ready .* port=(\d+)/.exec(program.stderr()) ?? []
+  if (port === undefined) throw new Error(program.stderr())
+  return { ...program, port: Number(port) }
+}
+
+async function ask(t: Test, ...args: readonly string[]) {
+  const { exited, stdout, stderr } = startProgram(t, 'src/cli.js', [...args])
+  const { code } = await exited
+  return { code, stdout: stdout(), stderr: stderr() }
+}
