@@ -40,7 +40,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     lifecycle.logger = settings.logger
     lifecycle.isAlone = true
     lifecycle.emit('alone')
-    if (settings.admin !== undefined) settings.logger.warn('admin.none', { hint: 'nothing to tell with `workers: 0`' })
+    if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
     const nothing = async () => settings.logger.warn('alone.no-workers', { hint: 'nothing to do with `workers: 0`' })
     this.#stopSignals = handleSignals(settings, {
       first: async (deadline) => {

@@ -123,6 +123,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     return snapshot({
       startedAt: this.#startedAt,
       address: this.#address,
+      admin: this.#admin?.address ?? null,
       settings: this.#settings,
       table: this.#ownership.table,
       steering: this.#steering,

@@ -106,6 +106,8 @@ export interface WorkerStatus {
 export interface Status {
   pid: number
   address: Address | null
+  /** Where the admin interface listens; null without one. */
+  admin: Address | null
   /** Milliseconds since stickyListen was called. */
   uptime: number
   steering: { name: SteeringName; reason: string; transport: string; hash: 'native' | 'portable' }

@@ -1,10 +1,10 @@
 // The admin interface: status, metrics and a page over HTTP, on a port of its own in the primary. It takes nothing from the
 // workers: what they tell of themselves is there already, in their beats.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { AdminSettings } from '../admin-settings.ts'
 import { codeOf, describe } from '../errors.ts'
 import type { Logger } from '../options.ts'
+import type { Address } from '../protocol.ts'
 import { listen } from '../steering/listen.ts'
 import type { PrimarySticky, Status } from '../sticky.ts'
 import { mayAct, mayLook } from './admission.ts'
@@ -18,6 +18,7 @@ export interface Administered extends Pick<PrimarySticky, 'status' | 'explain' |
 }
 
 export interface Admin {
+  readonly address: Address
   /** Ends it at once. */
   close(): void
 }
@@ -46,9 +47,9 @@ export async function openAdmin(settings: AdminSettings, administered: Administe
   })
   await listen(server, { ...settings, backlog: 128 })
   server.unref()
-  const { address, port } = server.address() as AddressInfo
-  logger.info('admin.ready', { url: `http://${address.includes(':') ? `[${address}]` : address}:${port}/` })
-  return { close: () => end(server) }
+  const address = server.address() as Address
+  logger.info('admin.ready', { url: urlOf(address) })
+  return { address, close: () => end(server) }
 }
 
 function lookRoutes(administered: Administered): Record<string, Route> {
@@ -140,6 +141,10 @@ function send(
     ...headers,
   })
   response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+function urlOf({ address, port }: Address): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}/`
 }
 
 function end(server: Server): void {

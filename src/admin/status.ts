@@ -15,6 +15,7 @@ import type { Ledger } from './ledger.ts'
 export interface Parts {
   startedAt: number
   address: Address | null
+  admin: Address | null
   settings: Settings
   table: SlotTable
   steering: Steering
@@ -28,12 +29,13 @@ export interface Parts {
 }
 
 export function snapshot(parts: Parts, now = performance.now()): Status {
-  const { startedAt, address, steering, reason, transport, supervisor, bridge, bus } = parts
+  const { startedAt, address, admin, steering, reason, transport, supervisor, bridge, bus } = parts
   const { counters, pending } = steering
   const queues = steering.queues?.()
   return {
     pid: process.pid,
     address,
+    admin,
     uptime: now - startedAt,
     steering: { name: steering.name, reason, transport, hash: fallbackReason === undefined ? 'native' : 'portable' },
     workers: supervisor.members.map((member) => workerStatus(member, parts, now)),

@@ -23,6 +23,7 @@ export function announce(sticky: Sticky, balance: Balance, redis: string | undef
   Workers    ${describeWorkers(sticky)}
   Tabs       ${describeBalance(balance)}
   Backplane  ${describeBackplane(sticky, redis)}
+  Admin      ${describeAdmin(sticky)}
 
   Ctrl-C stops it.
 `)
@@ -47,6 +48,11 @@ function describeWorkers(sticky: Sticky): string {
 function describeBalance(balance: Balance): string {
   if (balance === 'address') return 'go to the worker of their address, unless they ask for another'
   return `go anywhere (${balance}), and their requests to the worker of their session`
+}
+
+function describeAdmin(sticky: Sticky): string {
+  const admin = sticky.role === 'primary' ? sticky.status().admin : null
+  return admin === null ? 'none' : `http://${admin.address}:${admin.port}/`
 }
 
 function describeBackplane({ role }: Sticky, redis: string | undefined): string {

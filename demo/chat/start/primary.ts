@@ -19,6 +19,7 @@ export async function runPrimary(flags: Flags, listen: Listen): Promise<void> {
       // Whoever presses "kill my worker" over and over should not wait for half a minute.
       restart: { maxDelay: 2_000 },
       shutdown: { deadline: 1_000 },
+      admin: 0,
     }
     const sticky = await listenFrom(flags, (port) => listen({ ...options, port }))
     announce(sticky, flags.balance, redis)

@@ -22,6 +22,8 @@ t.test('the demo starts without Redis, serves its page and stops with one Ctrl-C
   const [, url] = await demo.printed(/Open +(http:\/\/127\.0\.0\.1:\d+)/)
   t.match(demo.stdout(), /Workers +0 \(pid \d+\), 1 \(pid \d+\)/)
   t.match(demo.stdout(), /Backplane +Node IPC/)
+  const [, admin] = await demo.printed(/Admin +(http:\S+)/)
+  t.match(await (await fetch(new URL('metrics', admin))).text(), /^holdfast_workers 2$/m)
 
   const page = await fetch(url!)
   t.match(await page.text(), /<title>Holdfast chat/)
