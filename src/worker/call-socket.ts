@@ -11,8 +11,6 @@ export class CallSocket extends Writable {
   #window = WINDOW
   #waiting: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Whether any of the answer is on its way. */
-  hasSent = false
 
   constructor(trunk: Trunk, id: number, server: Server) {
     super({ autoDestroy: false })
@@ -67,7 +65,6 @@ export class CallSocket extends Writable {
 
   #send(bytes: Buffer, written: () => void): void {
     this.touch()
-    this.hasSent = true
     this.#trunk.send(FRAME.data, this.#id, bytes)
     this.#window -= bytes.length
     if (this.#window > 0) written()

@@ -29,8 +29,6 @@ export class CallsIn {
   readonly #emit: Emit
   readonly #mark: Mark
   #calls = new CallTable<Call>()
-  /** The call that the application is just told of. */
-  #beginning: number | undefined
 
   constructor(socket: Socket, head: Buffer, { server, emit, mark }: CallTarget, onclose: () => void) {
     this.#server = server
@@ -52,12 +50,6 @@ export class CallsIn {
   /** Asks for no more; the other end closes when it has all answers. */
   finish(): void {
     this.#trunk.send(FRAME.goaway, 0)
-  }
-
-  /** This process ends in this turn: what it has said so far must not be lost with it, nor what may be the reason. */
-  flush(): void {
-    if (this.#beginning !== undefined) this.#trunk.send(FRAME.heard, this.#beginning)
-    this.#trunk.flush()
   }
 
   #frame(kind: number, id: number, payload: Buffer): void {
@@ -125,15 +117,11 @@ export class CallsIn {
       this.#trunk.send(FRAME.abort, id)
       cutOff(call)
     })
-    const event = head.event === 'checkContinue' && !isAsked ? 'request' : head.event
-    this.#beginning = id
-    try {
-      if (event !== head.event) response.writeContinue()
-      this.#emit(event, request, response)
-    } finally {
-      this.#beginning = undefined
-      // An answer says the same.
-      if (!socket.hasSent) this.#trunk.send(FRAME.heard, id)
+    if (head.event === 'checkContinue' && !isAsked) {
+      response.writeContinue()
+      this.#emit('request', request, response)
+    } else {
+      this.#emit(head.event, request, response)
     }
   }
 }

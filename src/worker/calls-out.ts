@@ -28,9 +28,9 @@ export interface CallEvents {
   /**
    * It was, and it ended before it answered.
    *
-   * @param heard - it had the request, which may have had an effect
+   * @param unread - it has certainly not read the request; else that may have had an effect
    */
-  gone(reason: string, heard: boolean): void
+  gone(reason: string, unread: boolean): void
   /** It ended in the middle of the answer. */
   broken(): void
 }
@@ -44,7 +44,8 @@ interface Call {
   body: boolean
   /** Bytes of the body that may still be sent. */
   window: number
-  heard: boolean
+  /** Of the request's head. */
+  frame: number
   answered: boolean
   /** Bytes of the answer that the other worker has no credit for yet. */
   unsent: number
@@ -76,8 +77,10 @@ export class CallsOut {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
         this.#close()
-        for (const call of this.#calls) this.#lost(call)
+        const lost = this.#calls
         this.#calls = new CallTable()
+        // Each in a turn of its own: what is served here then is the application's, which may throw.
+        for (const call of lost) setImmediate(() => this.#lost(call))
       },
     })
   }
@@ -94,7 +97,7 @@ export class CallsOut {
       events,
       body,
       window: WINDOW,
-      heard: false,
+      frame: 0,
       answered: false,
       unsent: 0,
     }
@@ -111,7 +114,7 @@ export class CallsOut {
       visitor: introduce(request.socket),
       free,
     }
-    this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
+    call.frame = this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
     // Not before anybody is there: who was never reached leaves the request as it is, for whoever serves it then.
     if (this.#connected) this.#sendBody(call)
     response.once('close', () => {
@@ -148,9 +151,6 @@ export class CallsOut {
     if (call === undefined) return this.#endWhenIdle()
     const { request, response } = call
     switch (kind) {
-      case FRAME.heard:
-        call.heard = true
-        break
       case FRAME.data:
         if (!call.answered) this.#beginAnswer(call)
         call.unsent += payload.length
@@ -192,13 +192,13 @@ export class CallsOut {
     call.unsent = 0
   }
 
-  #lost({ heard, answered, response, events }: Call): void {
+  #lost({ frame, answered, response, events }: Call): void {
     if (response.destroyed) return
     if (answered) {
       events.broken()
       response.destroy()
     } else if (this.#connected) {
-      events.gone(this.#reason, heard)
+      events.gone(this.#reason, this.#trunk.isUnread(frame))
     } else {
       events.absent()
     }

@@ -10,7 +10,7 @@ import { doorOf } from './private-door.ts'
 /** By process. */
 const trunks = new Map<number, CallsOut>()
 
-/** Requests that went to a process which ended before it heard of them: once more, and no more. */
+/** Requests that went to a process which ended before it read them: once more, and no more. */
 const repeated = new WeakSet<IncomingMessage>()
 
 /** @param event - under which the application would have heard of it */
@@ -33,8 +33,9 @@ export function forwardRequest(
   }
   trunk.make(request, response, event, free, {
     absent,
-    gone(reason, heard) {
-      if (heard || repeated.has(request) || !isRepeatable(request)) return answerGone(response, peer, reason, counters)
+    gone(reason, unread) {
+      if (!unread || repeated.has(request) || !isRepeatable(request))
+        return answerGone(response, peer, reason, counters)
       repeated.add(request)
       absent()
     },

@@ -82,7 +82,6 @@ export async function openPrivateDoor(
   await new Promise<void>((done, fail) => door.once('error', fail).listen({ path, exclusive: true }, done))
   door.unref()
   process.once('exit', () => {
-    for (const trunk of trunks) trunk.flush()
     rmSync(path, { force: true })
     removeFolder(folder)
   })

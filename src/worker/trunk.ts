@@ -1,6 +1,7 @@
 // The line between two workers for requests of each other's sessions: many at a time, over one connection, so that what
 // one turn of the loop brings travels in one write. HTTP again, with a client and a server, would cost three times as much.
 import type { Socket } from 'node:net'
+import { codeOf } from '../errors.ts'
 
 /** What the protocol of the private door is upgraded to. */
 export const TRUNK = 'holdfast-trunk'
@@ -19,8 +20,6 @@ export const FRAME = {
   abort: 4,
   /** No new calls, please: close when all are answered. */
   goaway: 5,
-  /** The request is there: from now on it may have an effect. */
-  heard: 6,
 } as const
 
 /** [length of the rest u32][call u32][kind u8], little-endian. */
@@ -45,6 +44,10 @@ export class Trunk {
   #flushing: NodeJS.Immediate | undefined
   #outbox: Uint8Array[] = []
   #size = 0
+  #sent = 0
+  /** Frames that are sent before the last write. */
+  #before = 0
+  #errorCode: string | undefined
 
   constructor(socket: Socket, events: TrunkEvents) {
     this.#socket = socket
@@ -52,13 +55,17 @@ export class Trunk {
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
     // The door's connections stay half open, and nobody else answers the end of one that was upgraded.
     socket.once('end', () => this.end())
-    socket.on('error', () => {}) // followed by 'close'
+    // The first one tells; 'close' follows.
+    socket.on('error', (error: Error) => (this.#errorCode ??= codeOf(error)))
     socket.once('close', () => events.closed())
   }
 
-  /** @param payload - must not be changed afterwards */
-  send(kind: number, call: number, payload: Uint8Array = NOTHING): void {
-    if (!this.#socket.writable) return
+  /**
+   * @param payload - must not be changed afterwards
+   * @returns the number of the frame, for {@link isUnread}
+   */
+  send(kind: number, call: number, payload: Uint8Array = NOTHING): number {
+    if (!this.#socket.writable) return Infinity
     // At the end of this turn, when everything that came in was looked at.
     this.#flushing ??= setImmediate(() => this.#flush())
     // What is JSON is read as a whole.
@@ -71,17 +78,32 @@ export class Trunk {
       header[8] = kind
       this.#outbox.push(header, part)
       this.#size += HEADER + part.length
+      this.#sent++
     }
+    return this.#sent
   }
 
-  /** What was sent goes now, not at the end of the turn. */
-  flush(): void {
-    clearImmediate(this.#flushing)
-    if (this.#outbox.length > 0) this.#flush()
+  /**
+   * Whether the other end has certainly not read the frame; to be asked when the connection has ended.
+   *
+   * Linux says ECONNRESET where a Unix socket was closed with something unread: the last frame, at least. It says EPIPE
+   * where the socket was closed before the write: nothing of that came to anybody.
+   */
+  isUnread(frame: number): boolean {
+    const written = this.#written
+    if (frame > written) return true
+    return this.#errorCode === 'EPIPE' ? frame > this.#before : this.#errorCode === 'ECONNRESET' && frame === written
+  }
+
+  get #written(): number {
+    // A header and a payload each.
+    return this.#sent - this.#outbox.length / 2
   }
 
   #flush(): void {
     this.#flushing = undefined
+    if (this.#socket.destroyed) return
+    this.#before = this.#written
     if (this.#size <= MAX_PAYLOAD) {
       this.#socket.write(Buffer.concat(this.#outbox, this.#size))
     } else {
@@ -101,7 +123,8 @@ export class Trunk {
 
   /** After what was sent. */
   end(): void {
-    this.flush()
+    clearImmediate(this.#flushing)
+    if (this.#outbox.length > 0) this.#flush()
     this.#socket.end()
   }
 
