@@ -4,6 +4,8 @@ import type { Reader } from './option-reader.ts'
 export interface AdminSettings {
   readonly port: number
   readonly host: string
+  /** Besides addresses and localhost, in lower case. */
+  readonly names: readonly string[]
 }
 
 /** Where OpenTelemetry's exporters for Prometheus listen, too. */
@@ -13,14 +15,17 @@ const PORT = 9464
 export function readAdmin(read: Reader): AdminSettings | undefined {
   const given = read.raw('admin')
   if (given === undefined || given === false) return undefined
-  if (given === true) return { port: PORT, host: '127.0.0.1' }
-  if (typeof given === 'number')
-    return { port: read.integer('admin', { min: 0, max: 65535, fallback: PORT }), host: '127.0.0.1' }
+  const here = { host: '127.0.0.1', names: [] }
+  if (given === true) return { port: PORT, ...here }
+  if (typeof given === 'number') {
+    return { port: read.integer('admin', { min: 0, max: 65535, fallback: PORT }), ...here }
+  }
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw read.wrong('admin', TypeError, 'true, a port, or { port, host }', `{ port: ${PORT} }`, given)
+    throw read.wrong('admin', TypeError, 'true, a port, or { port, host, names }', `{ port: ${PORT} }`, given)
   }
   return read.group('admin', (group) => ({
     port: group.integer('port', { min: 0, max: 65535, fallback: PORT }),
-    host: group.string('host') ?? '127.0.0.1',
+    host: group.string('host') ?? here.host,
+    names: group.strings('names', here.names).map((name) => name.toLowerCase()),
   }))
 }

@@ -1,4 +1,5 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
+import type { AdminSettings } from './admin-settings.ts'
 import { openAdmin, type Admin } from './admin/admin.ts'
 import { Ledger } from './admin/ledger.ts'
 import { snapshot } from './admin/status.ts'
@@ -177,7 +178,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     )
     this.#steering = steering
     this.#steeringReason = reason
-    if (admin !== undefined) this.#admin = await openAdmin(admin, this, logger)
+    if (admin !== undefined) await this.#openAdmin(admin)
     this.#address = await steering.open()
     if (this.#closing !== undefined) {
       await this.#steering.closeListener()
@@ -191,6 +192,15 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const how = { steering: steering.name, why: reason, transport: transport.name }
     logger.info('balancer.ready', { ...this.#address, workers, ...how })
     this.#manager.ready()
+  }
+
+  async #openAdmin(settings: AdminSettings): Promise<void> {
+    const admin = await openAdmin(settings, this, this.#settings.logger)
+    if (this.#closing !== undefined) {
+      admin.close()
+      throw new StickyError('HOLDFAST_CLOSED')
+    }
+    this.#admin = admin
   }
 
   #program(id: number, restarts: number): Program {

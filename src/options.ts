@@ -152,6 +152,11 @@ export interface AdminOptions {
   port?: number
   /** Address to listen on. Whoever gets there can look; only this machine can do something. @default '127.0.0.1' */
   host?: string
+  /**
+   * Names that it is asked for by, besides addresses and localhost: that of a container, for example.
+   * @default []
+   */
+  names?: readonly string[]
 }
 
 /** How things end. */

@@ -173,6 +173,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
     heapUsed: Number.isFinite,
     connections: Number.isFinite,
     served: Number.isFinite,
+    cpu: (value) => value === undefined || Number.isFinite(value),
     requests: (value) => value === undefined || isNumbers(value),
   },
   reachable: {},

@@ -13,7 +13,7 @@ export interface RequestStatus {
   answered: Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>
   /** Whose client went away, or whose connection was cut, before the answer was complete. */
   aborted: number
-  /** Connections that became something else, such as WebSockets. */
+  /** Requests to become something else, such as a WebSocket. */
   upgrades: number
   /** All of the answered ones together, from the request's head to the end of the answer. */
   seconds: number

@@ -140,7 +140,10 @@ export function readSettings(options: StickyOptions | number | undefined, name =
     signal: read.instance('signal', AbortSignal, 'an AbortSignal'),
   }
   read.done()
-  const { balance, limits } = settings
+  const { admin, balance, limits, port } = settings
+  if (admin !== undefined && admin.port === port && port !== 0) {
+    throw read.wrong('admin', RangeError, 'another port than the clients have', port === 9464 ? '9465' : '9464', port)
+  }
   if (limits.loadFactor !== undefined && balance !== 'address') {
     const expected = "'address', which limits.loadFactor bounds"
     throw read.wrong('balance', RangeError, expected, "'address', or leave limits.loadFactor out", balance)

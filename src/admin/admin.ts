@@ -33,6 +33,11 @@ interface Answer {
 
 type Route = (url: URL) => Answer | Promise<Answer>
 
+const MAX_CONNECTIONS = 64
+
+/** Milliseconds for a request to be there. */
+const PATIENCE = { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 }
+
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED or HOLDFAST_LISTEN_FAILED */
@@ -40,11 +45,14 @@ export async function openAdmin(settings: AdminSettings, administered: Administe
   const looks = lookRoutes(administered)
   const acts = actRoutes(administered)
   const server = createServer((request, response) => {
-    answer(request, looks, acts).then(
+    answer(request, settings, looks, acts).then(
       (found) => send(request, response, found),
       (error: unknown) => send(request, response, failure(error)),
     )
   })
+  // The primary needs its descriptors for the clients of the workers.
+  server.maxConnections = MAX_CONNECTIONS
+  Object.assign(server, PATIENCE)
   await listen(server, { ...settings, backlog: 128 })
   server.unref()
   const address = server.address() as Address
@@ -84,13 +92,16 @@ function actRoutes(administered: Administered): Record<string, Route> {
 
 async function answer(
   request: IncomingMessage,
+  { names }: AdminSettings,
   looks: Record<string, Route>,
   acts: Record<string, Route>,
 ): Promise<Answer> {
   const target = request.url ?? ''
   if (!URL.canParse(target, 'http://admin')) return refusal(400, 'the address of the request can not be read')
   const url = new URL(target, 'http://admin')
-  if (!mayLook(request)) return refusal(403, 'ask for it by an address or as localhost')
+  if (!mayLook(request, names)) {
+    return refusal(403, 'ask for it by an address, as localhost, or by one of admin.names')
+  }
   const isAct = Object.hasOwn(acts, url.pathname)
   const methods = isAct ? ['POST'] : ['GET', 'HEAD']
   if (!methods.includes(request.method ?? '')) {

@@ -126,7 +126,7 @@ function requestMetrics(workers: readonly WorkerStatus[]): Metric[] {
     ),
     counter(
       'upgrades_total',
-      'Connections that became something else, such as WebSockets.',
+      'Requests to become something else, such as a WebSocket.',
       counting.map(({ worker, upgrades }) => ({ labels: { worker }, value: upgrades })),
     ),
     {

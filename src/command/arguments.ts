@@ -60,18 +60,22 @@ const ADMIN = 9464
 
 /** @throws UsageError */
 export function readArguments(argv: readonly string[]): Asked {
-  const [own, rest] = divide(argv)
-  const { values } = parse(own)
-  if (values.help) return { command: 'help' }
-  if (values.version) return { command: 'version' }
-  const [first, ...more] = rest
-  if (first === undefined) throw new UsageError('which program? write holdfast app.js')
+  const [own, [first, ...more]] = divide(argv)
   const command = CONTROLS.find((name) => name === first)
   if (command !== undefined) return readControl(command, [...own, ...more])
-  if (first === 'run') return readArguments([...own, ...more])
+  // For a program that is called like one of the commands.
+  if (first === 'run') return readRun(own, divide(more))
+  return readRun([], [own, first === undefined ? [] : [first, ...more]])
+}
+
+function readRun(before: readonly string[], [own, [program, ...args]]: ReturnType<typeof divide>): Asked {
+  const { values } = parse([...before, ...own])
+  if (values.help) return { command: 'help' }
+  if (values.version) return { command: 'version' }
+  if (program === undefined) throw new UsageError('which program? write holdfast app.js')
   if (values.json) throw new UsageError('--json is for holdfast status')
   const { config, node: nodeArgs = [] } = values
-  return { command: 'run', program: first, args: more, nodeArgs, config, flags: flagsOf(values) }
+  return { command: 'run', program, args, nodeArgs, config, flags: flagsOf(values) }
 }
 
 type Values = ReturnType<typeof parse>['values']
@@ -97,9 +101,11 @@ function divide(argv: readonly string[]): [own: string[], rest: string[]] {
   return [argv.slice(0, at).filter((text) => text !== '--'), argv.slice(at)]
 }
 
-function readControl(command: Control['command'], args: readonly string[]): Control {
+function readControl(command: Control['command'], args: readonly string[]): Asked {
   const { values, positionals } = parse(args, true)
-  const { admin, json = false, ...others } = values
+  const { admin, json = false, help, version, ...others } = values
+  if (help) return { command: 'help' }
+  if (version) return { command: 'version' }
   const [stranger] = Object.keys(others)
   if (stranger !== undefined) throw new UsageError(`--${stranger} is for programs that are started`)
   if (positionals.length !== Number(command === 'scale')) {
@@ -116,7 +122,6 @@ function flagsOf(values: Values): Flags {
     standby: number('--standby', values.standby),
     admin: number('--admin', values.admin),
   }
-  if (numbers.workers === 0) throw new UsageError('--workers 0 would balance nothing; write node instead of holdfast')
   const all = {
     ...numbers,
     host,
@@ -145,7 +150,7 @@ function rule(text: string): SessionRule {
 }
 
 export function usage(): string {
-  return `Usage: holdfast [options] program.js [arguments of the program]
+  return `Usage: holdfast [run] [options] program.js [arguments of the program]
        holdfast status [--json] | reload | scale N    [--admin PORT]
 
 Runs a program that listens on a TCP port once per core, behind one port, and every client keeps reaching the same

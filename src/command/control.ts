@@ -1,5 +1,8 @@
 // `holdfast status`, `reload` and `scale`: asks one that runs, through its admin interface.
-import { describe } from '../errors.ts'
+import { once } from 'node:events'
+import http, { type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { codeOf, describe } from '../errors.ts'
 import type { Status } from '../sticky.ts'
 import type { Control } from './arguments.ts'
 import { statusText } from './status-text.ts'
@@ -19,15 +22,18 @@ export async function control({ command, admin, workers, json }: Control): Promi
   return 0
 }
 
+/** A reload may take as long as it likes: fetch() gives up after five minutes, and knows ports that it does not ask. */
 async function ask(url: string, method: string): Promise<{ error?: { message: string } }> {
-  let response: Response
+  const asking = http.request(url, { method, agent: false }).end()
+  let response: IncomingMessage
   try {
-    response = await fetch(url, { method })
+    ;[response] = (await once(asking, 'response')) as [IncomingMessage]
   } catch (error) {
-    const reason = describe(error instanceof Error ? (error.cause ?? error) : error)
+    const reason = describe(error) || codeOf(error)
     const message = `nobody answers at ${url} (${reason}); start it with --admin PORT, and say the same port here`
     return { error: { message } }
   }
-  if (response.headers.get('server') === 'holdfast') return (await response.json()) as { error?: { message: string } }
+  const body = await text(response)
+  if (response.headers.server === 'holdfast') return JSON.parse(body) as { error?: { message: string } }
   return { error: { message: `what answers at ${url} is not Holdfast's admin interface` } }
 }

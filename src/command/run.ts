@@ -1,6 +1,7 @@
 // `holdfast program.js`: this process is the primary, and the program runs in its workers.
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { withoutDebugger } from '../debugger-flags.ts'
 import { codeOf } from '../errors.ts'
 import { readSettings } from '../settings.ts'
 import { startSticky } from '../sticky-listen.ts'
@@ -16,13 +17,15 @@ export async function run(asked: Run): Promise<void> {
   const exec = resolve(program)
   if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`there is no program ${program}`)
   const options = await optionsOf(config, flags)
+  if ('exec' in options) throw new UsageError('--config: the program is named on the command line, so leave exec out')
   const settings = checked({
     ...options,
     exec,
-    args,
+    args: args.length > 0 ? args : (options.args ?? []),
     env: { ...options.env, ...handOver(asked) },
-    execArgv: [...process.execArgv, ...nodeArgs, `--import=${ADOPT}`],
+    execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${ADOPT}`],
   })
+  if (settings.workers === 0) throw new UsageError('0 workers would balance nothing; write node instead of holdfast')
   await startSticky(nobody, settings).ready
 }
 

@@ -14,16 +14,22 @@ import { count, countAnswer, noCounts } from '../request-counts.ts'
  */
 export function countRequests(server: Server): readonly number[] {
   const counts = noCounts()
+  /** Applications that are asked for the body say 'request' themselves. */
+  const asked = new WeakSet<ServerResponse>()
+  const ask = (request: IncomingMessage, response: ServerResponse): void => {
+    begin(request, response)
+    asked.add(response)
+  }
   const begin = (_: IncomingMessage, response: ServerResponse): void => {
+    if (asked.has(response)) return
     const begun = performance.now()
     response.once('close', () => {
       if (response.writableFinished) countAnswer(counts, response.statusCode, performance.now() - begun)
       else count(counts, 'aborted')
     })
   }
-  for (const event of ['request', 'checkContinue']) {
-    if (server.listenerCount(event) > 0) server.prependListener(event, begin)
-  }
+  if (server.listenerCount('request') > 0) server.prependListener('request', begin)
+  if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', ask)
   // With a listener for upgrades Node would not take them for plain requests any more.
   if (server.listenerCount('upgrade') > 0 && (server instanceof HttpServer || server instanceof HttpsServer)) {
     server.prependListener('upgrade', () => count(counts, 'upgrades'))

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import net from 'node:net'
 import t, { type Test } from 'tap'
-import type { Status, StickyOptions } from '../../src/index.ts'
-import { startBalancer, type Balancer } from '../support/balancer.ts'
-import { dial, loopback, request, until } from '../support/clients.ts'
+import { stickyListen, type Status, type StickyOptions } from '../../src/index.ts'
+import { startBalancer } from '../support/balancer.ts'
+import { dial, freePort, loopback, request, until, untilRefused } from '../support/clients.ts'
 
 interface Reply {
   status: number | undefined
@@ -16,6 +16,8 @@ interface Reply {
 type Ask = (path: string, options?: http.RequestOptions) => Promise<Reply>
 
 const interval = 50
+
+const exec = new URL('../fixtures/app.js', import.meta.url)
 
 t.test('it tells how everything is, in JSON and for Prometheus', async (t) => {
   const { balancer, ask } = await start(t, { workers: 2, session: { header: 'x-user' }, health: { interval } })
@@ -96,9 +98,46 @@ t.test('a page of another site can neither look nor act', async (t) => {
   for (const path of ['/status', '/metrics', '/']) {
     t.match(await ask(path, { headers: { host: 'evil.example:80' } }), { status: 403 }, 'a name that points here')
   }
-  for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { host: 'evil.example' }]) {
+  const strangers = [{ origin: 'https://evil.example' }, { origin: 'null' }, { host: 'evil.example' }]
+  for (const headers of [...strangers, { 'x-forwarded-for': '192.0.2.1' }, { via: '1.1 proxy' }]) {
     t.match(await ask('/reload', { method: 'POST', headers }), { status: 403 })
   }
+})
+
+t.test('names that it may be asked for by can be given', async (t) => {
+  const { ask } = await start(t, { workers: 1, admin: { port: 0, host: '0.0.0.0', names: ['Metrics.internal'] } })
+  for (const host of ['metrics.internal', 'metrics.internal:80', 'localhost', '192.0.2.1:9464', '[::1]:9464']) {
+    t.match(await ask('/metrics', { headers: { host } }), { status: 200 }, host)
+  }
+  for (const host of ['other.internal', 'x.metrics.internal', 'metrics.internal.', 'a b', '[']) {
+    t.match(await ask('/metrics', { headers: { host } }), { status: /^40[03]$/ }, host)
+  }
+})
+
+t.test('each request counts once, whoever asks for its body', async (t) => {
+  const { balancer, ask } = await start(t, { workers: 1, health: { interval } }, { FIXTURE_CONTINUE: 'again' })
+  const headers = { expect: '100-continue', 'content-length': 4 }
+  const sending = http.request({ port: balancer.port, host: '127.0.0.1', agent: false, method: 'POST', headers })
+  sending.once('continue', () => sending.end('body'))
+  sending.flushHeaders()
+  const [answer] = (await once(sending, 'response')) as [IncomingMessage]
+  await answer.toArray()
+  await until('it is told', async () => answered(await ask('/metrics')) > 0)
+  await request({ port: balancer.port })
+  await until('the next is told', async () => answered(await ask('/metrics')) > 1)
+  t.equal(answered(await ask('/metrics')), 2)
+
+  function answered({ text }: Reply): number {
+    return sumOf(parse(t, text), 'holdfast_requests_total')
+  }
+})
+
+t.test('who connects and says nothing takes nothing from the clients', async (t) => {
+  const { balancer, port } = await start(t, { workers: 1 })
+  const silent = Array.from({ length: 200 }, () => net.connect(port, '127.0.0.1').on('error', () => {}))
+  t.teardown(() => silent.forEach((socket) => socket.destroy()))
+  await until('most are turned away', () => silent.filter(({ readyState }) => readyState === 'closed').length >= 130)
+  t.match(await request({ port: balancer.port }), { worker: 0 })
 })
 
 t.test('the page brings all that it needs, and lets nobody else in', async (t) => {
@@ -134,15 +173,27 @@ t.test('a port that is taken leaves nothing open', async (t) => {
   await t.rejects(startBalancer(t, { options: { workers: 1, admin: port } }), { code: 'HOLDFAST_PORT_IN_USE' })
 })
 
-async function start(t: Test, options: StickyOptions): Promise<{ balancer: Balancer; ask: Ask }> {
-  const balancer = await startBalancer(t, { options: { ...options, admin: 0 } })
-  const [, port] = /admin\.ready url=http:\/\/127\.0\.0\.1:(\d+)\//.exec(balancer.output()) ?? []
+t.test('closing while everything starts leaves nothing open', async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    const admin = await freePort()
+    const sticky = stickyListen(() => net.createServer(), { port: 0, workers: 1, admin, logger: false, exec })
+    sticky.ready.catch(() => {})
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+    await sticky.close()
+    await untilRefused(admin)
+  }
+})
+
+async function start(t: Test, options: StickyOptions, env: Record<string, string> = {}) {
+  const balancer = await startBalancer(t, { options: { admin: 0, ...options }, env })
+  const { port } = (await balancer.status()).admin!
+  t.match(balancer.output(), new RegExp(`admin\\.ready url=http://[\\d.]+:${port}/`))
   const ask: Ask = async (path, options = {}) => {
     const asking = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }).end()
     const [answer] = (await once(asking, 'response')) as [IncomingMessage]
     return { status: answer.statusCode, headers: answer.headers, text: (await answer.toArray()).join('') }
   }
-  return { balancer, ask }
+  return { balancer, port, ask }
 }
 
 type Samples = Map<string, number>

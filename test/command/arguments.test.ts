@@ -62,7 +62,6 @@ t.test('what makes no sense is refused, and says what to write', async (t) => {
     [['--port'], /--port/],
     [['--port', 'x', 'app.js'], /--port: expected a whole number, got 'x'/],
     [['--workers', '-1', 'app.js'], /--workers/],
-    [['--workers', '0', 'app.js'], /write node instead/],
     [['--session', 'seat', 'app.js'], /--session: expected cookie:NAME/],
     [['--json', 'app.js'], /holdfast status/],
     [['scale'], /write holdfast scale 4/],
@@ -80,6 +79,9 @@ t.test('help and version come before all else', async (t) => {
   t.strictSame(readArguments(['--help']), { command: 'help' })
   t.strictSame(readArguments(['-h', '--workers', '0', 'app.js']), { command: 'help' })
   t.strictSame(readArguments(['-v']), { command: 'version' })
+  t.strictSame(readArguments(['status', '--help']), { command: 'help' })
+  t.strictSame(readArguments(['scale', '4', '-v']), { command: 'version' })
+  t.match(readArguments(['run', 'status']), { command: 'run', program: 'status' })
   t.match(readArguments(['app.js', '--help']), { command: 'run', args: ['--help'] })
   for (const line of usage().split('\n')) t.ok(line.length <= 120, line)
 })

@@ -54,12 +54,32 @@ t.test('a running one is asked by the command, reloads and scales', async (t) =>
 t.test('more options come from a file, in both roles, and flags go over them', async (t) => {
   const file = join(t.testdir({}), 'holdfast.mjs')
   const text = "({ url }) => (url === '/0' ? 0 : url === '/1' ? 1 : undefined)"
-  writeFileSync(file, `export default { workers: 5, host: '127.0.0.1', args: ['x'], session: ${text} }`)
+  const more = "args: ['x'], execArgv: ['--max-http-header-size=9000']"
+  writeFileSync(file, `export default { workers: 5, host: '127.0.0.1', ${more}, session: ${text} }`)
   const { port, stderr } = await start(t, ['--config', file, '--workers', '2', app])
   t.match(stderr(), /balancer\.ready address=127\.0\.0\.1 .* workers=2/)
   const pids = new Set<number>()
   for (let n = 1; n <= 8; n++) pids.add((await request({ port, from: loopback(n), path: '/1' })).pid)
   t.equal(pids.size, 1, 'the rule is known to the workers')
+  t.match(await request({ port }), { args: ['x'], maxHeader: 9_000 })
+})
+
+t.test('a program is not found where it would not be found by itself', async (t) => {
+  const options = ['--workers', '1', '--port', '0']
+  const exposed = startProgram(t, 'src/cli.js', [...options, app], { FIXTURE_HOST: '127.0.0.1' })
+  t.match(await exposed.exited, { code: 3 })
+  t.match(
+    exposed.stderr(),
+    /expected the program to listen where the balancer does, on ::, .*; write --host 127\.0\.0\.1/,
+  )
+  const { port, stdout, stderr } = await start(t, ['--workers', '2', '--host', '127.0.0.1', app], {
+    FIXTURE_HOST: 'localhost',
+    FIXTURE_TWICE: '1',
+  })
+  await until('both have listened', () => stdout().match(/third listens/g)?.length === 2)
+  t.match(stderr(), /command\.second-listen port=\d+ host=::1/)
+  t.match(await request({ port }), { address: '127.0.0.1' })
+  await t.rejects(request({ port, from: '::1' }), { code: 'ECONNREFUSED' })
 })
 
 t.test('a program with another port, or none, is told of', async (t) => {
@@ -82,7 +102,9 @@ t.test('what can not be run ends with a reason and a code', async (t) => {
   await once(taken, 'listening')
   t.teardown(() => void taken.close())
   const { port } = taken.address() as net.AddressInfo
-  const config = join(t.testdir({ 'bad.json': '{', 'list.json': '[]' }))
+  const config = join(
+    t.testdir({ 'bad.json': '{', 'list.json': '[]', 'zero.json': '{"workers":0}', 'exec.json': '{"exec":"a"}' }),
+  )
   for (const [args, code, message] of [
     [[], 64, /which program\? write holdfast app\.js\n.*--help/],
     [['nowhere.js'], 64, /there is no program nowhere\.js/],
@@ -93,6 +115,9 @@ t.test('what can not be run ends with a reason and a code', async (t) => {
     [['-c', join(config, 'bad.json'), app], 1, /--config .*bad\.json: .*JSON/],
     [['-c', join(config, 'list.json'), app], 1, /expected an object of options/],
     [['--port', String(port), app], 1, /another process listens on the port/],
+    [['-w', '0', app], 64, /0 workers would balance nothing/],
+    [['-c', join(config, 'zero.json'), app], 64, /0 workers would balance nothing/],
+    [['-c', join(config, 'exec.json'), app], 64, /leave exec out/],
   ] as const) {
     const { code: ended, stderr } = await ask(t, ...args)
     t.equal(ended, code, args.join(' '))
@@ -108,8 +133,8 @@ t.test('an Express application needs no change', async (t) => {
   t.equal(new Set(replies.map(({ pid }) => pid)).size, 2)
 })
 
-async function start(t: Test, args: string[]): Promise<Program & { port: number }> {
-  const program = startProgram(t, 'src/cli.js', ['--port', '0', ...args])
+async function start(t: Test, args: string[], env: Record<string, string> = {}): Promise<Program & { port: number }> {
+  const program = startProgram(t, 'src/cli.js', ['--port', '0', ...args], env)
   const ended = () => program.child.exitCode !== null
   await until('it is ready', () => program.stderr().includes('balancer.ready') || ended())
   const [, port] = /balancer\.ready .* port=(\d+)/.exec(program.stderr()) ?? []

@@ -1,0 +1,48 @@
+import t from 'tap'
+import { isWithin, listenPlace } from '../../src/command/listen-place.ts'
+
+t.test('it is found in all that net.Server.listen takes', async (t) => {
+  const all = { port: 80, host: undefined }
+  for (const args of [
+    [80],
+    ['80'],
+    [80, () => {}],
+    [80, undefined, 511],
+    [80, ''],
+    [{ port: 80 }],
+    [{ port: '80' }],
+    [{ port: 80, path: '/a' }],
+    [{ port: 80, path: null, fd: null }],
+    [{ port: 80, fd: -1 }],
+  ]) {
+    t.strictSame(listenPlace(args), all)
+  }
+  for (const args of [[80, 'a'], [80, 'a', 511, () => {}], [{ port: '80', host: 'a' }]]) {
+    t.strictSame(listenPlace(args), { port: 80, host: 'a' })
+  }
+  t.strictSame(listenPlace([0]), { port: 0, host: undefined })
+  const others = [[], [undefined], [null], ['/tmp/socket'], [() => {}], [{ path: '/a' }], [{ fd: 3, port: 80 }], [{}]]
+  for (const args of [...others, [{ _handle: {} }], [{ handle: {}, port: 80 }]]) t.equal(listenPlace(args), undefined)
+})
+
+t.test('nobody may come in who could not come to the program itself', async (t) => {
+  for (const [host, balancer] of [
+    [undefined, '::'],
+    ['::', '0.0.0.0'],
+    ['0.0.0.0', '127.0.0.1'],
+    ['127.0.0.1', '127.0.0.1'],
+    ['localhost', '::1'],
+    ['localhost', '127.0.0.1'],
+  ] as const) {
+    t.ok(isWithin(host, balancer), `${host} ${balancer}`)
+  }
+  for (const [host, balancer] of [
+    ['127.0.0.1', '::'],
+    ['localhost', '::'],
+    ['192.0.2.1', '0.0.0.0'],
+    ['::1', '127.0.0.1'],
+    ['app.internal', '127.0.0.1'],
+  ] as const) {
+    t.notOk(isWithin(host, balancer), `${host} ${balancer}`)
+  }
+})
