@@ -25,7 +25,7 @@ export function readAdmin(read: Reader): AdminSettings | undefined {
   }
   return read.group('admin', (group) => ({
     port: group.integer('port', { min: 0, max: 65535, fallback: PORT }),
-    host: group.string('host') ?? here.host,
+    host: group.host('host') ?? here.host,
     names: group.strings('names', here.names).map((name) => name.toLowerCase()),
   }))
 }

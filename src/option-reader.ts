@@ -1,4 +1,5 @@
 // Reads one object of options: each getter checks a value, `done` complains about what nobody asked for.
+import { isIP } from 'node:net'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
@@ -71,6 +72,15 @@ export class Reader {
     if (value === undefined || isText(value)) return value
     if (value instanceof URL && value.protocol === 'file:') return fileURLToPath(value)
     throw this.wrong(name, TypeError, 'a string', "'…'", value)
+  }
+
+  /** An address or a name to listen on. */
+  host(name: string): string | undefined {
+    const host = this.string(name)
+    if (host === '' || host?.includes('/')) {
+      throw this.wrong(name, RangeError, 'an address or a name to listen on', "'127.0.0.1', '::' or 'localhost'", host)
+    }
+    return host?.startsWith('[') && isIP(host.slice(1, -1)) === 6 ? host.slice(1, -1) : host
   }
 
   strings(name: string, fallback: readonly string[]): readonly string[] {

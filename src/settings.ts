@@ -1,6 +1,5 @@
 // Options -> frozen Settings, checked once. Every complaint says what was expected, what came and what to write.
 import { statSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { readAdmin, type AdminSettings } from './admin-settings.ts'
@@ -92,7 +91,7 @@ export function readSettings(options: StickyOptions | number | undefined, name =
   const read = new Reader(name, typeof options === 'number' ? { port: options } : options)
   const settings: Settings = {
     port: read.integer('port', { min: 0, max: 65535, env: 'PORT', fallback: 3000 }),
-    host: readHost(read),
+    host: read.host('host'),
     backlog: read.integer('backlog', { min: 1, max: 65535, fallback: 4096 }),
     workers: read.integer('workers', {
       min: 0,
@@ -203,14 +202,6 @@ function readHealth(group: Reader): Settings['health'] {
     maxHeap: group.integer('maxHeap', { min: 1, max: MAX_COUNT, fallback: Infinity }),
     growthWindow: group.milliseconds('growthWindow', 0),
   }
-}
-
-function readHost(read: Reader): string | undefined {
-  const host = read.string('host')
-  if (host === '' || host?.includes('/')) {
-    throw read.wrong('host', RangeError, 'an address or a name to listen on', "'127.0.0.1', '::' or 'localhost'", host)
-  }
-  return host?.startsWith('[') && isIP(host.slice(1, -1)) === 6 ? host.slice(1, -1) : host
 }
 
 function readExec(read: Reader): string {

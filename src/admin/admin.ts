@@ -96,9 +96,10 @@ async function answer(
   looks: Record<string, Route>,
   acts: Record<string, Route>,
 ): Promise<Answer> {
-  const target = request.url ?? ''
-  if (!URL.canParse(target, 'http://admin')) return refusal(400, 'the address of the request can not be read')
-  const url = new URL(target, 'http://admin')
+  // What begins with two slashes is a path too.
+  const target = `http://admin${request.url}`
+  if (!URL.canParse(target)) return refusal(400, 'the address of the request can not be read')
+  const url = new URL(target)
   if (!mayLook(request, names)) {
     return refusal(403, 'ask for it by an address, as localhost, or by one of admin.names')
   }

@@ -11,9 +11,10 @@ const PROXIED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
 
 /**
  * A name that somebody lets point to this machine makes a browser think that it is theirs (DNS rebinding). So whoever asks
- * has to do so by an address, as localhost, or by a name that was agreed on.
+ * has to do so by an address, as localhost, or by a name that was agreed on. Browsers always say it, HAProxy's checks do not.
  */
-export function mayLook({ headers: { host = '' } }: IncomingMessage, names: readonly string[]): boolean {
+export function mayLook({ headers: { host } }: IncomingMessage, names: readonly string[]): boolean {
+  if (host === undefined) return true
   const url = `http://${host}`
   if (!URL.canParse(url)) return false
   const { hostname } = new URL(url)

@@ -5,6 +5,7 @@ import type { Address } from '../protocol.ts'
 import { workerSetup } from '../role.ts'
 import { readSettings, type Settings } from '../settings.ts'
 import { startSticky } from '../sticky-listen.ts'
+import type { WorkerSticky } from '../sticky.ts'
 import { attach } from '../worker/receive.ts'
 import { handedOver } from './hand-over.ts'
 import { isWithin, listenPlace, type ListenPlace } from './listen-place.ts'
@@ -36,7 +37,9 @@ function adopt(settings: Settings, address: Address): void {
     }
     checkHost(place, address)
     isAdopted = true
-    startSticky(this, settings).ready.catch((error: unknown) => this.emit('error', error))
+    const sticky = startSticky(this, settings) as WorkerSticky
+    sticky.ready.catch((error: unknown) => this.emit('error', error))
+    sayGoodbye(sticky)
     return this
   }
   // A program that never listens would be restarted again and again, and nobody would know why.
@@ -46,6 +49,13 @@ function adopt(settings: Settings, address: Address): void {
     const hint = `it has to listen on process.env.PORT, which is ${address.port}`
     logger.warn('command.no-listen', { hint, pid: process.pid })
   }, patience).unref()
+}
+
+/** Programs do their last things on SIGTERM, which Holdfast sends to nobody who can be asked to finish. */
+function sayGoodbye(sticky: WorkerSticky): void {
+  let isTold = false
+  process.once('SIGTERM', () => (isTold = true))
+  sticky.once('leave', () => isTold || process.emit('SIGTERM', 'SIGTERM'))
 }
 
 function tellOfOther({ logger }: Settings, place: ListenPlace | undefined, { port }: Address): void {

@@ -36,6 +36,8 @@ export function forwardUpgrade(
     socket.write(answerHead(answer), 'latin1')
     if (first.length > 0) up.unshift(first)
     if (head.length > 0) up.write(head)
+    // At both ends of the pipeline it hears of itself more often than Node finds right.
+    socket.setMaxListeners(0)
     const isWebSocket = answer.headers.upgrade?.toLowerCase() === 'websocket'
     pipeline([socket, up, ...(isWebSocket ? [framesFor(socket, server)] : []), socket], () => {
       up.destroy()

@@ -88,6 +88,7 @@ t.test('it reloads and scales, and says what was wrong', async (t) => {
   t.match(await ask('/status', post), { status: 405, headers: { allow: 'GET, HEAD' } })
   t.match(await ask('/nothing'), { status: 404, text: /\/metrics/ })
   t.match(await ask('/status', { method: 'HEAD' }), { status: 200, text: '' })
+  t.match(await ask('//evil.example/status'), { status: 404 })
   for (const path of ['/constructor', '/__proto__', '//', '/%', '/../status/x', '//[']) {
     t.match(await ask(path), { status: /^(400|404)$/ }, path)
   }
@@ -102,6 +103,14 @@ t.test('a page of another site can neither look nor act', async (t) => {
   for (const headers of [...strangers, { 'x-forwarded-for': '192.0.2.1' }, { via: '1.1 proxy' }]) {
     t.match(await ask('/reload', { method: 'POST', headers }), { status: 403 })
   }
+})
+
+t.test('a check that names no host is answered', async (t) => {
+  const { port } = await start(t, { workers: 1 })
+  const socket = await dial(port, undefined, '127.0.0.1')
+  // As HAProxy's `option httpchk GET /healthz` asks.
+  socket.write('GET /healthz HTTP/1.0\r\n\r\n')
+  t.match(String(Buffer.concat(await socket.toArray())), /^HTTP\/1\.1 200 OK/)
 })
 
 t.test('names that it may be asked for by can be given', async (t) => {

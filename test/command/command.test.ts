@@ -97,6 +97,18 @@ t.test('a program with another port, or none, is told of', async (t) => {
   t.match(silent.stderr(), /hint="it has to listen on process\.env\.PORT, which is \d+"/)
 })
 
+t.test('a program does its last things on SIGTERM, once', async (t) => {
+  const { port, child, exited, stdout, stderr } = await start(t, ['--workers', '2', app], { FIXTURE_GOODBYE: '1' })
+  const flushed = () => [/goodbye/g, /flushed/g].map((word) => stdout().match(word)?.length)
+  // Who is told directly by somebody has heard of it already.
+  process.kill((await request({ port })).pid, 'SIGTERM')
+  await until('it is back', () => stderr().match(/worker\.ready/g)?.length === 3)
+  t.strictSame(flushed(), [1, 1])
+  child.kill('SIGTERM')
+  t.strictSame(await exited, { code: 0, signal: null })
+  t.strictSame(flushed(), [3, 3])
+})
+
 t.test('what can not be run ends with a reason and a code', async (t) => {
   const taken = net.createServer().listen(0, '::')
   await once(taken, 'listening')

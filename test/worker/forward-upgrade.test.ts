@@ -19,4 +19,5 @@ t.test('a worker that ends tells the clients whose WebSockets pass through it to
   t.equal((await closed)[0], 1012)
   t.match(await exit, { code: 0 })
   t.ok(performance.now() - since < reload.deadline, 'by itself, before it has to')
+  t.notMatch(there.balancer.output(), /Warning/)
 })
