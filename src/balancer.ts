@@ -1,8 +1,5 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
-import type { AdminSettings } from './admin-settings.ts'
-import { openAdmin, type Admin } from './admin/admin.ts'
-import { Ledger } from './admin/ledger.ts'
-import { snapshot } from './admin/status.ts'
+import { Reception } from './admin/reception.ts'
 import { StickyError } from './errors.ts'
 import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
@@ -59,9 +56,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
   readonly #ownership: Ownership
-  readonly #ledger = new Ledger()
+  readonly #reception = new Reception()
   #address: Address | null = null
-  #admin: Admin | undefined
   #closing: Promise<boolean> | undefined
 
   /** @param onclosed - called once, when the last worker has ended */
@@ -120,24 +116,17 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   status(): Status {
-    for (const worker of this.#supervisor.processes) this.#ledger.take(worker)
-    return snapshot({
+    return this.#reception.status({
       startedAt: this.#startedAt,
       address: this.#address,
-      admin: this.#admin?.address ?? null,
       settings: this.#settings,
       table: this.#ownership.table,
       steering: this.#steering,
       reason: this.#steeringReason,
       transport: this.#native.transport.name,
       supervisor: this.#supervisor,
-      ledger: this.#ledger,
       ...this.#switchboard.status(),
     })
-  }
-
-  get isClosing(): boolean {
-    return this.#closing !== undefined
   }
 
   explain(address: string): Explanation {
@@ -166,7 +155,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   async #start(): Promise<void> {
     const settings = this.#settings
-    const { admin, logger, workers } = settings
+    const { logger, workers } = settings
     checkEntry(settings)
     logDegraded(settings, this.#native)
     const { steering, reason } = await chooseSteering(
@@ -178,7 +167,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     )
     this.#steering = steering
     this.#steeringReason = reason
-    if (admin !== undefined) await this.#openAdmin(admin)
+    await this.#reception.open(settings, this)
     this.#address = await steering.open()
     if (this.#closing !== undefined) {
       await this.#steering.closeListener()
@@ -188,19 +177,9 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const allReady = this.#firstReady.all(workers)
     this.#supervisor.start(workers)
     await allReady
-    const { transport } = this.#native
-    const how = { steering: steering.name, why: reason, transport: transport.name }
+    const how = { steering: steering.name, why: reason, transport: this.#native.transport.name }
     logger.info('balancer.ready', { ...this.#address, workers, ...how })
     this.#manager.ready()
-  }
-
-  async #openAdmin(settings: AdminSettings): Promise<void> {
-    const admin = await openAdmin(settings, this, this.#settings.logger)
-    if (this.#closing !== undefined) {
-      admin.close()
-      throw new StickyError('HOLDFAST_CLOSED')
-    }
-    this.#admin = admin
   }
 
   #program(id: number, restarts: number): Program {
@@ -220,7 +199,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#steering.detach(worker.child)
     this.#outfit.endpointOf(worker.child)?.close()
     this.#switchboard.gone(worker)
-    this.#ledger.take(worker)
+    this.#reception.gone(worker)
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
@@ -247,6 +226,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const { logger } = this.#settings
     logger.info('balancer.close', { deadline, pending: this.#steering.pending })
     const end = performance.now() + deadline
+    this.#reception.closing()
     this.#changes.close()
     this.#manager.stopping()
     await this.#steering.closeListener()
@@ -264,7 +244,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #release(): void {
     this.#stopSignals()
     this.#stopCrash()
-    this.#admin?.close()
+    this.#reception.close()
     this.#manager.close()
     this.#directory.close()
     void this.#switchboard.close()

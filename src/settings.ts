@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { readAdmin, type AdminSettings } from './admin-settings.ts'
+import { ADMIN_PORT, readAdmin, type AdminSettings } from './admin-settings.ts'
 import { withoutDebugger } from './debugger-flags.ts'
 import { StickyError } from './errors.ts'
 import { consoleLogger, safeLogger, silentLogger } from './logger.ts'
@@ -141,7 +141,13 @@ export function readSettings(options: StickyOptions | number | undefined, name =
   read.done()
   const { admin, balance, limits, port } = settings
   if (admin !== undefined && admin.port === port && port !== 0) {
-    throw read.wrong('admin', RangeError, 'another port than the clients have', port === 9464 ? '9465' : '9464', port)
+    throw read.wrong(
+      'admin',
+      RangeError,
+      'another port than the clients have',
+      String(port === ADMIN_PORT ? port + 1 : ADMIN_PORT),
+      port,
+    )
   }
   if (limits.loadFactor !== undefined && balance !== 'address') {
     const expected = "'address', which limits.loadFactor bounds"

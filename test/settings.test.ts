@@ -124,24 +124,6 @@ t.test('whatever is wrong, the message says where, what was expected, what came 
   }
 })
 
-t.test('the admin interface is at a port, an address, or nowhere', async (t) => {
-  const here = { port: 9464, host: '127.0.0.1', names: [] }
-  t.equal(read({ admin: false }).admin, undefined)
-  t.strictSame(read({ admin: true }).admin, here)
-  t.strictSame(read({ admin: {} }).admin, here)
-  t.strictSame(read({ admin: 80 }).admin, { ...here, port: 80 })
-  t.strictSame(read({ admin: { port: 0, host: '[::1]', names: ['App'] } }).admin, {
-    port: 0,
-    host: '::1',
-    names: ['app'],
-  })
-  for (const admin of ['80', null, [80], 70_000, -1, { port: '80' }, { host: '' }, { names: 'app' }, { prot: 1 }]) {
-    t.match(complaint({ admin }), { code: 'HOLDFAST_BAD_OPTION', message: /admin/ })
-  }
-  t.match(complaint({ port: 9464, admin: true }), { message: /another port than the clients have.*write admin: 9465/ })
-  t.equal(read({ port: 0, admin: 0 }).admin!.port, 0)
-})
-
 t.test('the bound on what a worker gets goes with addresses only', async (t) => {
   for (const balance of ['round-robin', 'least-connections'] as const) {
     t.match(complaint({ balance, limits: { loadFactor: true } }), {

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AdminSettings } from '../admin-settings.ts'
 import { codeOf, describe } from '../errors.ts'
 import type { Logger } from '../options.ts'
+import { placeText } from '../place-text.ts'
 import type { Address } from '../protocol.ts'
 import { listen } from '../steering/listen.ts'
 import type { PrimarySticky, Status } from '../sticky.ts'
@@ -13,9 +14,7 @@ import { metricsOf } from './metrics.ts'
 import { pageFile } from './page.ts'
 
 /** What it shows and what it may do. */
-export interface Administered extends Pick<PrimarySticky, 'status' | 'explain' | 'reload' | 'scale'> {
-  readonly isClosing: boolean
-}
+export type Administered = Pick<PrimarySticky, 'status' | 'explain' | 'reload' | 'scale'>
 
 export interface Admin {
   readonly address: Address
@@ -40,9 +39,17 @@ const PATIENCE = { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeo
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED or HOLDFAST_LISTEN_FAILED */
-export async function openAdmin(settings: AdminSettings, administered: Administered, logger: Logger): Promise<Admin> {
-  const looks = lookRoutes(administered)
+/**
+ * @param isClosing - whether nobody should come any more
+ * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED or HOLDFAST_LISTEN_FAILED
+ */
+export async function openAdmin(
+  settings: AdminSettings,
+  administered: Administered,
+  isClosing: () => boolean,
+  logger: Logger,
+): Promise<Admin> {
+  const looks = lookRoutes(administered, isClosing)
   const acts = actRoutes(administered)
   const server = createServer((request, response) => {
     answer(request, settings, looks, acts).then(
@@ -56,18 +63,18 @@ export async function openAdmin(settings: AdminSettings, administered: Administe
   await listen(server, { ...settings, backlog: 128 })
   server.unref()
   const address = server.address() as Address
-  logger.info('admin.ready', { url: urlOf(address) })
+  logger.info('admin.ready', { url: `http://${placeText(address)}/` })
   return { address, close: () => end(server) }
 }
 
-function lookRoutes(administered: Administered): Record<string, Route> {
+function lookRoutes(administered: Administered, isClosing: () => boolean): Record<string, Route> {
   return {
     '/status': () => json(administered.status()),
     '/metrics': () => ({
       type: 'text/plain; version=0.0.4; charset=utf-8',
       body: exposition(metricsOf(administered.status())),
     }),
-    '/healthz': () => health(administered.status(), administered.isClosing),
+    '/healthz': () => health(administered.status(), isClosing()),
     '/explain': ({ searchParams }) => {
       const { key, ...rest } = administered.explain(searchParams.get('address') ?? '')
       return json({ ...rest, key: key.toString('hex') })
@@ -153,10 +160,6 @@ function send(
     ...headers,
   })
   response.end(request.method === 'HEAD' ? undefined : body)
-}
-
-function urlOf({ address, port }: Address): string {
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}/`
 }
 
 function end(server: Server): void {

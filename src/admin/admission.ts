@@ -1,10 +1,7 @@
 // Who may look, and who may do something: a browser on this machine opens pages of others, which must not.
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP } from 'node:net'
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
+import { isIP } from 'node:net'
+import { parseAddress } from '../affinity/address.ts'
 
 /** What proxies add: then it is somebody else who asks. */
 const PROXIED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
@@ -28,7 +25,7 @@ export function mayAct({ headers, socket }: IncomingMessage): boolean {
   return isLoopback(socket.remoteAddress) && isOwn && !PROXIED.some((name) => name in headers)
 }
 
-function isLoopback(address = ''): boolean {
-  const plain = address.replace(/^::ffff:(?=\d)/i, '')
-  return isIP(plain) !== 0 && loopback.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4')
+function isLoopback(address: string | undefined): boolean {
+  const bytes = parseAddress(address)
+  return bytes?.length === 4 ? bytes[0] === 127 : address === '::1'
 }

@@ -2,7 +2,7 @@
 import { addDifference, noCounts } from '../request-counts.ts'
 
 /** A process that counts. */
-interface Counting {
+export interface Counting {
   /** Of the worker; negative for a spare. */
   readonly id: number
   /** What it last told. */

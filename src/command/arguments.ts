@@ -1,5 +1,6 @@
 // The command line: what is asked for, and in words what can be. What values may be is checked where all options are.
 import { parseArgs } from 'node:util'
+import { ADMIN_PORT } from '../admin-settings.ts'
 import type { SessionRule, StickyOptions } from '../options.ts'
 
 /** A program to run. */
@@ -55,9 +56,6 @@ const OPTIONS = {
 
 const CONTROLS = ['status', 'reload', 'scale'] as const
 
-/** Where the admin interface is unless something else is said. */
-const ADMIN = 9464
-
 /** @throws UsageError */
 export function readArguments(argv: readonly string[]): Asked {
   const [own, [first, ...more]] = divide(argv)
@@ -111,7 +109,7 @@ function readControl(command: Control['command'], args: readonly string[]): Aske
   if (positionals.length !== Number(command === 'scale')) {
     throw new UsageError(`write holdfast ${command}${command === 'scale' ? ' 4' : ''}`)
   }
-  return { command, admin: number('--admin', admin) ?? ADMIN, workers: positionals[0], json }
+  return { command, admin: number('--admin', admin) ?? ADMIN_PORT, workers: positionals[0], json }
 }
 
 function flagsOf(values: Values): Flags {
@@ -166,7 +164,7 @@ process. The program needs no change: its listen() on that port gets the connect
                          header:NAME; may be repeated. Socket.IO: call attachSocketIO(io) in the program
       --trust NETWORK    a proxy in front speaks the PROXY protocol, from there; may be repeated
       --admin PORT       status, metrics and a page on 127.0.0.1:PORT; what the other commands talk to (default
-                         there: ${ADMIN})
+                         there: ${ADMIN_PORT})
   -c, --config FILE      more options: JSON, or a module whose default export has them; flags go over it
       --node FLAG        a flag for the processes' Node, as in --node=--max-old-space-size=512; may be repeated
   -h, --help             show this

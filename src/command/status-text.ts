@@ -1,10 +1,11 @@
 // A status as a table for a terminal. Pure.
+import { placeText } from '../place-text.ts'
 import type { Status, WorkerStatus } from '../sticky.ts'
 
 const HEAD = ['worker', 'pid', 'state', 'slots', 'open', 'taken', 'answered', '5xx', 'lag', 'memory', 'up', 'restarts']
 
 export function statusText({ pid, address, uptime, steering, workers, standby, connections }: Status): string {
-  const where = address === null ? 'not listening' : `${hostText(address.address)}:${address.port}`
+  const where = address === null ? 'not listening' : placeText(address)
   const { accepted, pending, closed } = connections
   const lost = Object.values(closed).reduce((sum, n) => sum + n, 0)
   const spares = standby > 0 ? `, ${standby} spare` : ''
@@ -44,10 +45,6 @@ function table(rows: readonly string[][]): string[] {
       .join('  ')
       .trimEnd(),
   )
-}
-
-function hostText(address: string): string {
-  return address.includes(':') ? `[${address}]` : address
 }
 
 function duration(ms: number): string {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { CallTable } from './call-table.ts'
-import { isCut } from './cut-headers.ts'
+import { mayHaveBody } from './cut-headers.ts'
 import { FRAME, Trunk, TRUNK, WINDOW } from './trunk.ts'
 import { introduce } from './visitor.ts'
 
@@ -87,9 +87,7 @@ export class CallsOut {
 
   make(request: IncomingMessage, response: ServerResponse, event: string, free: boolean, events: CallEvents): void {
     if (this.#isClosed) return events.absent()
-    const { headers } = request
-    const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
-    const body = hasBody || isCut(request)
+    const body = mayHaveBody(request)
     const call: Call = {
       id: 0,
       request,

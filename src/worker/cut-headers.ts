@@ -7,3 +7,9 @@ export function isCut({ rawHeaders, socket }: IncomingMessage): boolean {
   const most: unknown = Reflect.get(Object(Reflect.get(socket, 'parser')), 'maxHeaderPairs')
   return typeof most === 'number' && most > 0 && rawHeaders.length >= most
 }
+
+/** Whether a body follows, as far as its headers tell; where some may be missing, one may. */
+export function mayHaveBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  return length !== undefined || encoding !== undefined || isCut(request)
+}

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StickyError } from '../errors.ts'
 import type { Peer } from '../protocol.ts'
-import { isCut } from './cut-headers.ts'
+import { mayHaveBody } from './cut-headers.ts'
 import { lifecycle } from './lifecycle.ts'
 
 export interface Forwarding {
@@ -25,10 +25,7 @@ export interface ForwardCounters {
 
 /** It can be sent twice, and has no body that was sent once already. */
 export function isRepeatable(request: IncomingMessage): boolean {
-  const { method, headers } = request
-  const isSafe = method === 'GET' || method === 'HEAD'
-  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
-  return isSafe && !hasBody && !isCut(request)
+  return (request.method === 'GET' || request.method === 'HEAD') && !mayHaveBody(request)
 }
 
 /** The worker ended under a request. */

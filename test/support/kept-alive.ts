@@ -35,10 +35,20 @@ export function client(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
 /** Connections that were handed over. */
 export const moved = async ({ balancer }: Away) => (await balancer.status()).connections.moved
 
-export async function plainly(options: http.RequestOptions) {
-  const [answer] = (await once(http.get(options), 'response')) as [http.IncomingMessage]
+export function plainly(options: http.RequestOptions) {
+  return answerTo(http.get(options))
+}
+
+export async function answerTo(sending: http.ClientRequest) {
+  const [answer] = (await once(sending, 'response')) as [http.IncomingMessage]
   const cookie = answer.headers['set-cookie']?.[0]
   return { status: answer.statusCode, text: (await answer.toArray()).join(''), cookie }
+}
+
+/** The cookie of a new session, at the worker of that address. */
+export async function newSession(port: number, from: string): Promise<string> {
+  const { cookie } = await plainly({ port, host: '127.0.0.1', localAddress: from, agent: false })
+  return cookie!.split(';')[0]!
 }
 
 /** A raw connection that has brought three requests of the session, and so is with its worker. */

@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import type { StickyOptions } from '../../src/index.ts'
 import { startBalancer } from '../support/balancer.ts'
 import { loopback, request, until } from '../support/clients.ts'
+import { answerTo, newSession } from '../support/kept-alive.ts'
 
 t.test('a body is not lost where the door is gone and nobody was told', async (t) => {
   const { port, folder, doors, cookie, clients } = await start(t)
@@ -46,7 +47,7 @@ t.test('what a process that dies has certainly not read is served elsewhere, if 
     // Stopped, it takes nothing in.
     process.kill(owner, 'SIGSTOP')
     const sending = http.request({ port, host: '127.0.0.1', localAddress: from, agent: false, method, headers }).end()
-    const answered = textOf(sending)
+    const answered = answerTo(sending)
     await once(sending, 'finish')
     // Who is answered after it came after it.
     for (let n = 1; n <= 3; n++) t.match(await request({ port, from }), { worker: 1 })
@@ -54,14 +55,14 @@ t.test('what a process that dies has certainly not read is served elsewhere, if 
     process.kill(owner, 'SIGKILL')
     t.match(await answered, answer, method)
     await back
-    headers = { cookie: await seatAt(port, clients[0]) }
+    headers = { cookie: await newSession(port, clients[0]) }
   }
 })
 
 t.test('what may have ended a process ends no other one', async (t) => {
   const { balancer, port, cookie, clients } = await start(t)
   const options = { port, host: '127.0.0.1', localAddress: clients[1], agent: false, headers: { cookie } }
-  const answer = await textOf(http.get({ ...options, path: '/suicide' }))
+  const answer = await answerTo(http.get({ ...options, path: '/suicide' }))
   t.match(answer, { status: 502, text: /^HOLDFAST_OWNER_GONE/ })
   t.match((await balancer.status()).workers[1], { restarts: 0 })
 })
@@ -80,11 +81,6 @@ t.test('an application that throws loses none of the requests that came back wit
   crash.destroy()
 })
 
-async function textOf(sending: http.ClientRequest): Promise<{ status: number | undefined; text: string }> {
-  const [answer] = (await once(sending, 'response')) as [IncomingMessage]
-  return { status: answer.statusCode, text: (await answer.toArray()).join('') }
-}
-
 const post = { method: 'POST', path: '/hash', body: Buffer.from('a body') }
 
 /** Two workers, a client of each, and the cookie of a session that worker 0 has. */
@@ -101,17 +97,9 @@ async function start(t: Test, options: StickyOptions = {}, env: Record<string, s
     found[(await balancer.explain(loopback(n))).worker] ??= loopback(n)
   }
   const clients = found as [string, string]
-  const cookie = await seatAt(port, clients[0])
+  const cookie = await newSession(port, clients[0])
   const owner = await balancer.pid(0)
   const [name] = readdirSync(own).filter((entry) => entry.startsWith('holdfast-'))
   const folder = join(own, name!)
   return { balancer, port, clients, owner, cookie, folder, doors: () => readdirSync(folder) }
-}
-
-/** The cookie of a new session. */
-async function seatAt(port: number, from: string): Promise<string> {
-  const sending = http.get({ port, host: '127.0.0.1', localAddress: from, agent: false })
-  const [response] = (await once(sending, 'response')) as [IncomingMessage]
-  response.resume()
-  return response.headers['set-cookie']![0]!.split(';')[0]!
 }

@@ -4,6 +4,7 @@ import http, { type IncomingMessage } from 'node:http'
 import t from 'tap'
 import { startBalancer, type Balancer } from '../support/balancer.ts'
 import { request } from '../support/clients.ts'
+import { newSession } from '../support/kept-alive.ts'
 import { Polling } from '../support/polling.ts'
 import { addressOf } from '../support/socket-io.ts'
 
@@ -15,7 +16,7 @@ t.test('it does not wait for sessions of which nobody knows whether they still l
     options: { workers: 2, session: { cookie: 'seat' }, reload: { spread: FOR_EVER, deadline: FOR_EVER } },
   })
   const [here, there] = await addresses(balancer)
-  const cookie = await seat(balancer, here)
+  const cookie = await newSession(balancer.port, here)
   const pid = await balancer.pid(0)
   t.match(await request({ port: balancer.port, from: there, headers: { cookie } }), { pid }, 'sent on')
   const exit = balancer.event<Exit>('worker:exit', (gone) => gone.pid === pid)
@@ -75,14 +76,6 @@ t.test(
 /** Of a client of each worker. */
 async function addresses(balancer: Balancer): Promise<[string, string]> {
   return [await addressOf({ balancer, worker: 0 }), await addressOf({ balancer, worker: 1 })]
-}
-
-/** A cookie that leads to the worker of that address. */
-async function seat({ port }: Balancer, from: string): Promise<string> {
-  const sending = http.get({ port, host: '127.0.0.1', localAddress: from, agent: false })
-  const [response] = (await once(sending, 'response')) as [IncomingMessage]
-  response.resume()
-  return response.headers['set-cookie']![0]!.split(';')[0]!
 }
 
 interface Exit {
