@@ -10,7 +10,7 @@ import type { Accepted, Endpoint } from '../transport/transport.ts'
 import type { Incoming } from './accept.ts'
 import { Admission, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
-import { Lanes } from './lanes.ts'
+import { WorkerQueues } from './lanes.ts'
 import type { Listen, Listener } from './listener.ts'
 import { heavyReport } from './heavy-report.ts'
 import { movedConnection } from './moved.ts'
@@ -27,7 +27,7 @@ export class Handoff implements Steering {
 
   readonly #settings: Settings
   readonly #listen: Listen
-  readonly #lanes: Lanes
+  readonly #queues: WorkerQueues
   readonly #admission: Admission<ChildProcess> | undefined
   readonly #headroom = headroom()
   readonly #gate: ProxyGate | undefined
@@ -55,7 +55,7 @@ export class Handoff implements Steering {
         },
       })
     }
-    const laneEvents = {
+    const queueEvents = {
       ...events,
       open: (child: ChildProcess) => this.#admission?.servedBy(child) ?? 0,
       taken: (child: ChildProcess, connections: readonly Accepted[]) => this.#taken(child, connections),
@@ -67,7 +67,7 @@ export class Handoff implements Steering {
       spilled: () => void this.counters.spilled++,
       heavy: heavyReport(settings.logger),
     })
-    this.#lanes = new Lanes(settings, table, laneEvents, pick)
+    this.#queues = new WorkerQueues(settings, table, queueEvents, pick)
   }
 
   get pending(): number {
@@ -75,17 +75,17 @@ export class Handoff implements Steering {
   }
 
   pendingOf(worker: number): number {
-    return this.#lanes.pendingOf(worker)
+    return this.#queues.pendingOf(worker)
   }
 
   async open(): Promise<Address> {
     this.#listener = await this.#listen(this.#accept)
-    this.#watch = setInterval(() => this.#lanes.look(performance.now()), lookPeriod(this.#settings)).unref()
+    this.#watch = setInterval(() => this.#queues.look(performance.now()), lookPeriod(this.#settings)).unref()
     return this.#listener.address
   }
 
   assign(table: SlotTable): void {
-    this.#lanes.assign(table)
+    this.#queues.assign(table)
   }
 
   attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
@@ -95,7 +95,7 @@ export class Handoff implements Steering {
         if (message?.type === 'ended') this.#admission?.ended(child, message.numbers)
       })
     }
-    this.#lanes.attach(worker, child, endpoint)
+    this.#queues.attach(worker, child, endpoint)
   }
 
   pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void {
@@ -104,20 +104,20 @@ export class Handoff implements Steering {
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
     this.#admission?.enter(connection.key)
     this.#pending++
-    this.#lanes.dispatch(connection)
+    this.#queues.dispatch(connection)
   }
 
   retire(child: ChildProcess): void {
-    this.#lanes.retire(child)
+    this.#queues.retire(child)
   }
 
   detach(child: ChildProcess): void {
-    this.#lanes.detach(child)
+    this.#queues.detach(child)
     this.#admission?.gone(child)
   }
 
   silence(child: ChildProcess, now: number): number {
-    return this.#lanes.silence(child, now)
+    return this.#queues.silence(child, now)
   }
 
   async closeListener(): Promise<void> {
@@ -139,7 +139,7 @@ export class Handoff implements Steering {
   close(): void {
     clearInterval(this.#watch)
     this.#gate?.close()
-    this.#lanes.close()
+    this.#queues.close()
   }
 
   readonly #accept = (incoming: Incoming, address: Buffer | undefined): void => {
@@ -163,7 +163,7 @@ export class Handoff implements Steering {
     this.#pending++
     incoming.slot = slotOfKey(key, affinity.seed)
     incoming.acceptedAt = performance.now()
-    this.#lanes.dispatch(incoming)
+    this.#queues.dispatch(incoming)
   }
 
   /** Leaves new connections in the kernel until there are descriptors again. @returns false where it can not */

@@ -1,4 +1,4 @@
-// The lines between the primary and its workers: who is next for which worker, what to do while one is away.
+// The queues of connections that wait for each worker, and what happens to them while a worker is absent.
 import type { ChildProcess } from 'node:child_process'
 import type { Settings } from '../settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -7,8 +7,8 @@ import { reopen } from './moved.ts'
 import type { Candidate, Picker } from './picking.ts'
 import type { CloseReason, SteeringEvents } from './steering.ts'
 
-/** One worker's line: the channel while it is up, and who waits for it. */
-interface Lane {
+/** One worker's queue: the channel while the worker is up, and the connections that wait for it. */
+interface WorkerQueue {
   readonly worker: number
   /** The process at the other end of `sender`. */
   child: ChildProcess | undefined
@@ -21,11 +21,11 @@ interface Lane {
 }
 
 interface Channel {
-  readonly lane: Lane
+  readonly queue: WorkerQueue
   readonly sender: Sender
 }
 
-export interface LaneEvents extends SteeringEvents {
+export interface WorkerQueueEvents extends SteeringEvents {
   /** Connections that the process has taken and not ended; asked only where somebody picks. */
   open(child: ChildProcess): number
   /** The process has these now. */
@@ -39,16 +39,16 @@ export interface LaneEvents extends SteeringEvents {
 /** Milliseconds for a worker without descriptors to get some back. */
 const REST = 50
 
-export class Lanes {
+export class WorkerQueues {
   readonly #settings: Settings
-  readonly #events: LaneEvents
-  readonly #lanes = new Map<number, Lane>()
+  readonly #events: WorkerQueueEvents
+  readonly #queues = new Map<number, WorkerQueue>()
   readonly #channels = new Map<ChildProcess, Channel>()
   readonly #pick: Picker | undefined
   #table: SlotTable
 
   /** @param pick - undefined: the owner of the slot gets it */
-  constructor(settings: Settings, table: SlotTable, events: LaneEvents, pick?: Picker) {
+  constructor(settings: Settings, table: SlotTable, events: WorkerQueueEvents, pick?: Picker) {
     this.#settings = settings
     this.#pick = pick
     this.#table = table
@@ -57,40 +57,40 @@ export class Lanes {
 
   /** Connections that wait for the worker or were not acknowledged by it. */
   pendingOf(worker: number): number {
-    const lane = this.#lanes.get(worker)
-    return lane === undefined ? 0 : lane.waiting.length + (lane.sender?.unacknowledged ?? 0)
+    const queue = this.#queues.get(worker)
+    return queue === undefined ? 0 : queue.waiting.length + (queue.sender?.unacknowledged ?? 0)
   }
 
   dispatch(connection: Accepted): void {
-    let lane = connection.to === undefined ? undefined : this.#laneOf(connection.to)
-    if (lane === undefined) {
+    let queue = connection.to === undefined ? undefined : this.#queueOf(connection.to)
+    if (queue === undefined) {
       if (connection.to !== undefined) reopen(connection)
-      lane = this.#pickLane(connection)
+      queue = this.#pickQueue(connection)
     }
     // Whoever came first goes first.
-    if (lane.waiting.length > 0 || !lane.sender?.send(connection)) lane.waiting.push(connection)
+    if (queue.waiting.length > 0 || !queue.sender?.send(connection)) queue.waiting.push(connection)
   }
 
   assign(table: SlotTable): void {
     this.#table = table
-    for (const lane of this.#lanes.values()) {
-      this.#dispatchAnew(lane, ({ slot, to }) => to === undefined && !this.#mayWait(slot, lane))
+    for (const queue of this.#queues.values()) {
+      this.#dispatchAnew(queue, ({ slot, to }) => to === undefined && !this.#mayWait(slot, queue))
     }
   }
 
   attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
-    const lane = this.#lane(worker)
+    const queue = this.#queue(worker)
     const sender = endpoint.sender(child, {
       taken: (connections) => this.#events.taken(child, connections),
-      lost: (connections) => this.#lost(lane, connections),
-      room: () => this.#flush(lane),
+      lost: (connections) => this.#lost(queue, connections),
+      room: () => this.#flush(queue),
       gone: () => this.detach(child),
     })
-    this.#channels.set(child, { lane, sender })
-    lane.sender = sender
-    lane.child = child
-    this.#redirect(lane)
-    this.#flush(lane)
+    this.#channels.set(child, { queue, sender })
+    queue.sender = sender
+    queue.child = child
+    this.#redirect(queue)
+    this.#flush(queue)
     // Where anybody may serve, what waits for somebody absent need not.
     if (this.#pick !== undefined) this.assign(this.#table)
   }
@@ -107,7 +107,7 @@ export class Lanes {
     if (channel === undefined) return
     this.#channels.delete(child)
     this.#vacate(channel)
-    this.#again(channel.lane, channel.sender.close())
+    this.#again(channel.queue, channel.sender.close())
   }
 
   silence(child: ChildProcess, now: number): number {
@@ -117,61 +117,61 @@ export class Lanes {
   /** To be called now and then: asks the silent, and gives up on the absent. */
   look(now: number): void {
     for (const child of this.#channels.keys()) this.silence(child, now)
-    for (const lane of this.#lanes.values()) if (lane.sender === undefined) this.#expire(lane, now)
+    for (const queue of this.#queues.values()) if (queue.sender === undefined) this.#expire(queue, now)
   }
 
   close(): void {
     const left = [...this.#channels.values()].flatMap(({ sender }) => sender.close())
     this.#channels.clear()
-    for (const lane of this.#lanes.values()) {
-      clearTimeout(lane.resting)
-      left.push(...lane.waiting.splice(0))
-      lane.sender = undefined
+    for (const queue of this.#queues.values()) {
+      clearTimeout(queue.resting)
+      left.push(...queue.waiting.splice(0))
+      queue.sender = undefined
     }
     for (const connection of left) this.#events.dropped(connection, 'shutdown')
   }
 
-  /** The lane is without a worker, unless a successor has it already. */
-  #vacate({ lane, sender }: Channel): void {
-    if (lane.sender !== sender) return
-    lane.sender = undefined
-    lane.downSince = performance.now()
-    this.#redirect(lane)
+  /** The queue is without a worker, unless a successor has it already. */
+  #vacate({ queue, sender }: Channel): void {
+    if (queue.sender !== sender) return
+    queue.sender = undefined
+    queue.downSince = performance.now()
+    this.#redirect(queue)
     if (this.#pick !== undefined) this.assign(this.#table)
   }
 
   /** What is for a process that takes no more is not for its successor, nor need wait for one: somebody looks at it anew. */
-  #redirect(lane: Lane): void {
-    this.#dispatchAnew(lane, ({ to }) => to !== undefined && this.#laneOf(to) !== lane)
+  #redirect(queue: WorkerQueue): void {
+    this.#dispatchAnew(queue, ({ to }) => to !== undefined && this.#queueOf(to) !== queue)
   }
 
-  #dispatchAnew(lane: Lane, isAstray: (connection: Accepted) => boolean): void {
-    const astray = lane.waiting.filter(isAstray)
+  #dispatchAnew(queue: WorkerQueue, isAstray: (connection: Accepted) => boolean): void {
+    const astray = queue.waiting.filter(isAstray)
     if (astray.length === 0) return
-    lane.waiting = lane.waiting.filter((connection) => !isAstray(connection))
+    queue.waiting = queue.waiting.filter((connection) => !isAstray(connection))
     for (const connection of astray) this.dispatch(connection)
   }
 
-  #flush(lane: Lane): void {
-    if (lane.resting !== undefined) return
+  #flush(queue: WorkerQueue): void {
+    if (queue.resting !== undefined) return
     let sent = 0
-    for (const connection of lane.waiting) {
-      if (!lane.sender?.send(connection)) break
+    for (const connection of queue.waiting) {
+      if (!queue.sender?.send(connection)) break
       sent++
     }
-    lane.waiting.splice(0, sent)
+    queue.waiting.splice(0, sent)
   }
 
   /** Back to the head of the line: the owner may have changed meanwhile, so each is dispatched anew. */
-  #again(lane: Lane, connections: readonly Accepted[]): void {
+  #again(queue: WorkerQueue, connections: readonly Accepted[]): void {
     if (connections.length === 0) return
     this.#events.again(connections.length)
-    const line = [...connections, ...lane.waiting.splice(0)]
+    const line = [...connections, ...queue.waiting.splice(0)]
     for (const connection of line) this.dispatch(connection)
   }
 
   /** The worker lives and has no descriptors for them: they are tried again, for `holdTimeout`. */
-  #lost(lane: Lane, connections: readonly Accepted[]): void {
+  #lost(queue: WorkerQueue, connections: readonly Accepted[]): void {
     const oldest = performance.now() - this.#settings.limits.holdTimeout
     for (const connection of connections) {
       if (connection.acceptedAt < oldest) this.#events.dropped(connection, 'hold-timeout')
@@ -179,40 +179,40 @@ export class Lanes {
     const again = connections.filter(({ acceptedAt }) => acceptedAt >= oldest)
     this.#events.again(again.length)
     // Some transports tell of one at a time, the first one first.
-    lane.waiting = [...again, ...lane.waiting].sort((a, b) => a.acceptedAt - b.acceptedAt)
-    this.#redirect(lane)
+    queue.waiting = [...again, ...queue.waiting].sort((a, b) => a.acceptedAt - b.acceptedAt)
+    this.#redirect(queue)
     this.assign(this.#table)
-    lane.resting ??= setTimeout(() => {
-      lane.resting = undefined
-      this.#flush(lane)
+    queue.resting ??= setTimeout(() => {
+      queue.resting = undefined
+      this.#flush(queue)
     }, REST).unref()
   }
 
-  /** First the slots are lent, which empties the lane; what is left then has nowhere to go. */
-  #expire(lane: Lane, now: number): void {
+  /** First the slots are lent, which empties the queue; what is left then has nowhere to go. */
+  #expire(queue: WorkerQueue, now: number): void {
     const { holdTimeout } = this.#settings.limits
-    if (now - lane.downSince < holdTimeout) return
-    if (this.#table.workers.includes(lane.worker)) this.#events.overdue(lane.worker)
-    const late = lane.waiting.findIndex(({ acceptedAt }) => now - acceptedAt < holdTimeout)
-    const expired = lane.waiting.splice(0, late < 0 ? lane.waiting.length : late)
+    if (now - queue.downSince < holdTimeout) return
+    if (this.#table.workers.includes(queue.worker)) this.#events.overdue(queue.worker)
+    const late = queue.waiting.findIndex(({ acceptedAt }) => now - acceptedAt < holdTimeout)
+    const expired = queue.waiting.splice(0, late < 0 ? queue.waiting.length : late)
     for (const connection of expired) this.#events.dropped(connection, 'hold-timeout')
   }
 
   /** Whether a connection of that slot is right to wait there. */
-  #mayWait(slot: number, lane: Lane): boolean {
-    if (this.#pick === undefined) return this.#table.owners[slot] === lane.worker
-    return this.#isOpen(lane) || ![...this.#lanes.values()].some((other) => this.#isOpen(other))
+  #mayWait(slot: number, queue: WorkerQueue): boolean {
+    if (this.#pick === undefined) return this.#table.owners[slot] === queue.worker
+    return this.#isOpen(queue) || ![...this.#queues.values()].some((other) => this.#isOpen(other))
   }
 
-  #pickLane(connection: Accepted): Lane {
+  #pickQueue(connection: Accepted): WorkerQueue {
     const owner = this.#table.owners[connection.slot] ?? 0
-    if (this.#pick === undefined) return this.#lane(owner)
+    if (this.#pick === undefined) return this.#queue(owner)
     const candidates = this.#candidates()
-    return this.#lane(candidates.length === 0 ? owner : this.#pick(connection, owner, candidates))
+    return this.#queue(candidates.length === 0 ? owner : this.#pick(connection, owner, candidates))
   }
 
   #candidates(): Candidate[] {
-    const open = [...this.#lanes.values()].filter((lane) => this.#isOpen(lane))
+    const open = [...this.#queues.values()].filter((queue) => this.#isOpen(queue))
     return open
       .map(({ worker, child, sender, waiting }) => {
         const taken = child === undefined ? 0 : this.#events.open(child)
@@ -221,20 +221,20 @@ export class Lanes {
       .sort((a, b) => a.worker - b.worker)
   }
 
-  #isOpen({ worker, sender }: Lane): boolean {
+  #isOpen({ worker, sender }: WorkerQueue): boolean {
     return sender !== undefined && this.#table.workers.includes(worker)
   }
 
   /** undefined where nothing more can be sent to the process. */
-  #laneOf(child: ChildProcess): Lane | undefined {
+  #queueOf(child: ChildProcess): WorkerQueue | undefined {
     const channel = this.#channels.get(child)
-    return channel?.lane.sender === channel?.sender ? channel?.lane : undefined
+    return channel?.queue.sender === channel?.sender ? channel?.queue : undefined
   }
 
-  #lane(worker: number): Lane {
-    let lane = this.#lanes.get(worker)
-    if (lane === undefined) {
-      lane = {
+  #queue(worker: number): WorkerQueue {
+    let queue = this.#queues.get(worker)
+    if (queue === undefined) {
+      queue = {
         worker,
         child: undefined,
         sender: undefined,
@@ -242,8 +242,8 @@ export class Lanes {
         downSince: performance.now(),
         resting: undefined,
       }
-      this.#lanes.set(worker, lane)
+      this.#queues.set(worker, queue)
     }
-    return lane
+    return queue
   }
 }

@@ -14,7 +14,7 @@ export async function rolling<W extends { readonly id: number }>(
 ): Promise<void> {
   const left = [...workers]
   let failed: { id: number; error: unknown } | undefined
-  const lane = async (): Promise<void> => {
+  const runner = async (): Promise<void> => {
     for (let worker = left.shift(); worker !== undefined; worker = left.shift()) {
       try {
         await replace(worker)
@@ -24,7 +24,7 @@ export async function rolling<W extends { readonly id: number }>(
       }
     }
   }
-  await Promise.all(Array.from({ length: parallel }, lane))
+  await Promise.all(Array.from({ length: parallel }, runner))
   if (failed === undefined) return
   const hint = `worker ${failed.id} keeps its old process: ${describe(failed.error)}`
   throw new StickyError('HOLDFAST_RELOAD_FAILED', hint, failed.error)

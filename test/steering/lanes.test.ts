@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import t from 'tap'
 import { readSettings } from '../../src/settings.ts'
 import { slotTable } from '../../src/slots/slot-table.ts'
-import { Lanes } from '../../src/steering/lanes.ts'
+import { WorkerQueues } from '../../src/steering/lanes.ts'
 import { packExtras, unpackExtras } from '../../src/transport/extras.ts'
 import type { Accepted, Endpoint, Sender, SenderEvents } from '../../src/transport/transport.ts'
 import { until } from '../support/clients.ts'
@@ -49,38 +49,38 @@ function setUp() {
     again() {},
     dropped: (_: Accepted, reason: string) => void dropped.push(reason),
   }
-  const lanes = new Lanes(settings, slotTable(2), events)
+  const queues = new WorkerQueues(settings, slotTable(2), events)
   const [home, old, successor] = [new Channel(), new Channel(), new Channel()]
   const [homeProcess, oldProcess, successorProcess] = [process('home'), process('old'), process('successor')]
-  lanes.attach(0, homeProcess, home.endpoint)
-  lanes.attach(1, oldProcess, old.endpoint)
+  queues.attach(0, homeProcess, home.endpoint)
+  queues.attach(1, oldProcess, old.endpoint)
   return {
-    lanes,
+    queues,
     dropped,
     home,
     old,
     successor,
     oldProcess,
-    succeed: () => lanes.attach(1, successorProcess, successor.endpoint),
+    succeed: () => queues.attach(1, successorProcess, successor.endpoint),
   }
 }
 
 const movedOf = ({ extras }: Accepted) => unpackExtras(extras!).moved
 
 t.test('what waits for a process is not given to its successor as settled', async (t) => {
-  const { lanes, home, old, successor, oldProcess, succeed, dropped } = setUp()
+  const { queues, home, old, successor, oldProcess, succeed, dropped } = setUp()
   old.isFull = true
-  lanes.dispatch(movedTo(oldProcess))
+  queues.dispatch(movedTo(oldProcess))
   succeed()
-  lanes.retire(oldProcess)
+  queues.retire(oldProcess)
   const [connection] = [...home.got, ...successor.got]
   t.match(movedOf(connection!), { settled: false, from: 0 }, 'whoever has it looks at it anew')
   t.strictSame(dropped, [])
 })
 
 t.test('nor what it had no descriptors for', async (t) => {
-  const { lanes, home, old, successor, oldProcess, succeed } = setUp()
-  lanes.dispatch(movedTo(oldProcess))
+  const { queues, home, old, successor, oldProcess, succeed } = setUp()
+  queues.dispatch(movedTo(oldProcess))
   succeed()
   old.events!.lost(old.got)
   const [connection] = [...home.got, ...successor.got]
@@ -88,19 +88,19 @@ t.test('nor what it had no descriptors for', async (t) => {
 })
 
 t.test('a process that lives gets what is for it', async (t) => {
-  const { lanes, home, old, oldProcess } = setUp()
-  lanes.dispatch(movedTo(oldProcess))
+  const { queues, home, old, oldProcess } = setUp()
+  queues.dispatch(movedTo(oldProcess))
   t.equal(home.got.length, 0)
   t.match(movedOf(old.got[0]!), { settled: true })
 })
 
 t.test('what comes back one by one keeps its order', async (t) => {
-  const { lanes, old, oldProcess } = setUp()
+  const { queues, old, oldProcess } = setUp()
   const connections = [1, 2, 3, 4].map((acceptedAt) => ({
     ...movedTo(oldProcess),
     acceptedAt: performance.now() + acceptedAt,
   }))
-  for (const connection of connections) lanes.dispatch(connection)
+  for (const connection of connections) queues.dispatch(connection)
   old.isFull = true
   for (const connection of old.got.splice(0)) old.events!.lost([connection])
   old.isFull = false
