@@ -23,7 +23,7 @@ interface Inside {
 }
 
 /** The handles from this process to one child. */
-export class Flight {
+export class IpcWindow {
   readonly #isWide: boolean
   /** Whether something long may be in the channel, not read yet. */
   #isBehind = true

@@ -1,7 +1,7 @@
 // Connections over Node's own IPC channel: works everywhere, and is the fallback.
 //
 // Node queues what it can not send yet without a bound; it loses that queue when the channel closes, and tells nobody. So
-// few are sent at a time (flight.ts says how many), and none is forgotten before the worker has it.
+// few are sent at a time (window.ts says how many), and none is forgotten before the worker has it.
 //
 // Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors
 // left); node:cluster relies on the same messages. Where they are seen, a second answer of our own is saved: it would be
@@ -10,7 +10,7 @@
 // not say to which.
 import type { ChildProcess } from 'node:child_process'
 import { isOurs, openForPrimary, openForWorker, type Envelope } from '../protocol.ts'
-import { answerIn, Flight } from './flight.ts'
+import { answerIn, IpcWindow } from './flight.ts'
 import { postToPrimary, postToWorker } from './post.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
@@ -40,7 +40,7 @@ class NodeIpcSender implements Sender {
   readonly #child: ChildProcess
   readonly #events: SenderEvents
   readonly #sent = new Unacknowledged()
-  readonly #flight: Flight
+  readonly #window: IpcWindow
   #full = false
   #closed = false
   /** When the worker first owed the answer it still owes. */
@@ -52,7 +52,7 @@ class NodeIpcSender implements Sender {
   constructor(child: ChildProcess, events: SenderEvents, isShared: boolean) {
     this.#child = child
     this.#events = events
-    this.#flight = new Flight(child, isShared)
+    this.#window = new IpcWindow(child, isShared)
     child.on('message', this.#receive)
     if (!isShared) child.on('internalMessage', this.#receiveInternal)
     child.on('disconnect', this.#gone)
@@ -64,13 +64,13 @@ class NodeIpcSender implements Sender {
 
   send(connection: Accepted): boolean {
     const isLong = connection.extras !== undefined
-    if (this.#closed || !this.#child.connected || !this.#flight.hasRoom(this.#sent.size, isLong)) {
+    if (this.#closed || !this.#child.connected || !this.#window.hasRoom(this.#sent.size, isLong)) {
       this.#full = true
       return false
     }
     this.#owesSince ??= performance.now()
     postToWorker(this.#child, this.#sent.add(connection), connection.handle, connection.extras)
-    this.#flight.sent(isLong)
+    this.#window.sent(isLong)
     return true
   }
 
@@ -90,7 +90,7 @@ class NodeIpcSender implements Sender {
 
   close(): Accepted[] {
     this.#closed = true
-    this.#flight.close()
+    this.#window.close()
     this.#child.off('message', this.#receive)
     this.#child.off('internalMessage', this.#receiveInternal)
     this.#child.off('disconnect', this.#gone)
@@ -122,10 +122,10 @@ class NodeIpcSender implements Sender {
 
   #answered({ taken, lost }: Acknowledged): void {
     this.#owesSince = this.#sent.size > 0 || this.#probed ? performance.now() : undefined
-    if (this.#sent.size === 0) this.#flight.allArrived()
+    if (this.#sent.size === 0) this.#window.allArrived()
     if (taken.length > 0) this.#events.taken(taken)
     if (lost.length > 0) this.#events.lost(lost)
-    if (this.#full && this.#flight.isLow(this.#sent.size)) {
+    if (this.#full && this.#window.isLow(this.#sent.size)) {
       this.#full = false
       this.#events.room()
     }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import t from 'tap'
-import { Flight } from '../../src/transport/flight.ts'
+import { IpcWindow } from '../../src/transport/flight.ts'
 import { nodeIpc, sharedNodeIpc } from '../../src/transport/node-ipc.ts'
 import { until } from '../support/clients.ts'
 import { line, many, openBench, sendWhenRoom, type Bench } from '../support/transport-bench.ts'
@@ -136,15 +136,15 @@ t.test('a worker that exits with several on their way has each or gives it back'
 
 t.test('fewer where there are many workers', { skip: !isLinux && 'Linux only' }, async (t) => {
   const child = () => Object.assign(new EventEmitter(), { _handleQueue: null, send: () => true })
-  const flights = Array.from({ length: 64 }, () => new Flight(child() as unknown as ChildProcess, false))
-  const [flight] = flights
-  const most = (): number => Array.from({ length: 20 }).findIndex((_, i) => !flight!.hasRoom(i, false))
-  flight!.sent(false)
-  flight!.allArrived()
+  const windows = Array.from({ length: 64 }, () => new IpcWindow(child() as unknown as ChildProcess, false))
+  const [window] = windows
+  const most = (): number => Array.from({ length: 20 }).findIndex((_, i) => !window!.hasRoom(i, false))
+  window!.sent(false)
+  window!.allArrived()
   t.equal(most(), 4)
-  for (const one of flights.slice(1)) one.close()
+  for (const one of windows.slice(1)) one.close()
   t.equal(most(), 16)
-  flight!.close()
+  window!.close()
 })
 
 t.test('a handle that can not be written does not shift the answers to those behind it', async (t) => {
