@@ -2,7 +2,7 @@
 import { describe } from '../errors.ts'
 import { openForWorker } from '../protocol.ts'
 import { workerSetup } from '../role.ts'
-import { postToPrimary } from '../transport/post.ts'
+import { sendToPrimary } from '../transport/post.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
 import type { AdapterFactory } from './adapter-message.ts'
 import type { AdapterChoice, Way } from './attach-options.ts'
@@ -55,7 +55,7 @@ export function throughBridge(way: RedisWay): Road {
     if (message?.type === 'bridged') backplane.told(message)
   })
   // Before the adapter says its first word.
-  postToPrimary(bridgeRequest(way))
+  sendToPrimary(bridgeRequest(way))
   return { adapter: clusterAdapter(lineToPrimary()), backplane }
 }
 

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Worker } from 'node:cluster'
 import type { Seat, ToWorker } from '../protocol.ts'
-import { postToWorker } from '../transport/post.ts'
+import { sendToWorker } from '../transport/post.ts'
 
 export class Guest {
   readonly child: ChildProcess
@@ -34,6 +34,6 @@ export class Guest {
   }
 
   send(message: ToWorker): void {
-    postToWorker(this.child, message)
+    sendToWorker(this.child, message)
   }
 }

@@ -5,7 +5,7 @@ import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
 import { misuse, show } from '../option-reader.ts'
 import { openForWorker, PROTOCOL_VERSION, type Seat } from '../protocol.ts'
-import { postToPrimary } from '../transport/post.ts'
+import { sendToPrimary } from '../transport/post.ts'
 import { intake } from '../worker/intake.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
 import { sessionLayer } from '../worker/session-layer.ts'
@@ -58,9 +58,9 @@ async function serve(server: Server): Promise<void> {
   await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, seat).open(server)
   incoming.attach(server, () => {
     lifecycle.isDraining = true
-    postToPrimary({ type: 'leave', reason: 'server.close()' })
+    sendToPrimary({ type: 'leave', reason: 'server.close()' })
   })
-  postToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
+  sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
 }
 
 /** Milliseconds between two times that it is said: nobody hears it as long as the primary is not set up. */
@@ -73,7 +73,7 @@ function hello(): Promise<Seat> {
   return new Promise((done) => {
     let said = 0
     const say = (): void => {
-      postToPrimary({ type: 'hello', version: PROTOCOL_VERSION })
+      sendToPrimary({ type: 'hello', version: PROTOCOL_VERSION })
       if (++said !== PATIENCE) return
       const hint = "in the primary call setupPrimary(httpServer) of 'holdfast/compat', and httpServer.listen()"
       lifecycle.logger.warn('cluster.no-answer', { hint })

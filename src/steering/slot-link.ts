@@ -4,7 +4,7 @@ import { openForPrimary } from '../protocol.ts'
 import { FRAME, MORE_SIZE, type PrimaryLink } from '../transport/descriptor-link.ts'
 import { nextBatch } from '../transport/extras.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
-import { postToWorker } from '../transport/post.ts'
+import { sendToWorker } from '../transport/post.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
 
 export interface SlotLinkEvents {
@@ -105,7 +105,7 @@ export class SlotLink {
     const some = slots.filter((slot) => this.#held.has(slot) && !this.#dropping.has(slot))
     if (some.length === 0) return
     for (const slot of some) this.#dropping.add(slot)
-    postToWorker(this.#child, { type: 'drop', slots: some, final })
+    sendToWorker(this.#child, { type: 'drop', slots: some, final })
   }
 
   /** Asks for a sign of life, unless an answer is owed already. */

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { StickyError } from '../errors.ts'
-import { postToWorker } from '../transport/post.ts'
+import { sendToWorker } from '../transport/post.ts'
 import { BoundedRelay } from './bounded-relay.ts'
 import { hearOfEnd } from './child-end.ts'
 import { start, type Program } from './program.ts'
@@ -140,7 +140,7 @@ export class WorkerProcess {
   }
 
   send(message: ToWorker): void {
-    postToWorker(this.child, message)
+    sendToWorker(this.child, message)
   }
 
   /** Broadcasts that it did not get, because too many waited for it. */

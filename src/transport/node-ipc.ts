@@ -11,7 +11,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { isOurs, openForPrimary, openForWorker, type Envelope } from '../protocol.ts'
 import { answerIn, IpcWindow } from './flight.ts'
-import { postToPrimary, postToWorker } from './post.ts'
+import { sendToPrimary, sendToWorker } from './post.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
@@ -69,7 +69,7 @@ class NodeIpcSender implements Sender {
       return false
     }
     this.#owesSince ??= performance.now()
-    postToWorker(this.#child, this.#sent.add(connection), connection.handle, connection.extras)
+    sendToWorker(this.#child, this.#sent.add(connection), connection.handle, connection.extras)
     this.#window.sent(isLong)
     return true
   }
@@ -79,13 +79,13 @@ class NodeIpcSender implements Sender {
     const silence = now - this.#owesSince
     if (silence > patience && !this.#probed) {
       this.#probed = true
-      postToWorker(this.#child, { type: 'probe', seq: (this.#sent.next - 1) >>> 0 })
+      sendToWorker(this.#child, { type: 'probe', seq: (this.#sent.next - 1) >>> 0 })
     }
     return silence
   }
 
   end(): void {
-    postToWorker(this.#child, { type: 'end' })
+    sendToWorker(this.#child, { type: 'end' })
   }
 
   close(): Accepted[] {
@@ -100,7 +100,7 @@ class NodeIpcSender implements Sender {
   readonly #receive = (raw: unknown): void => {
     const message = openForPrimary(raw)
     if (message?.type === 'ack') {
-      if (this.#answers > message.seq) postToWorker(this.#child, { type: 'quiet' })
+      if (this.#answers > message.seq) sendToWorker(this.#child, { type: 'quiet' })
       this.#answered(this.#sent.arrived(message.seq))
     }
     if (message?.type === 'alive') {
@@ -145,14 +145,14 @@ export function receiveNodeIpc(events: ReceiverEvents): void {
     if (isOurs(raw) && typeof raw.holdfast === 'number') return take(raw.holdfast, handle, raw)
     const message = openForWorker(raw)
     if (message?.type === 'quiet') quiet = true
-    if (message?.type === 'probe') postToPrimary({ type: 'alive', seq: message.seq })
+    if (message?.type === 'probe') sendToPrimary({ type: 'alive', seq: message.seq })
     if (message?.type === 'end') events.end()
   })
 
   function take(seq: number, handle: unknown, { extras }: Envelope<unknown>): void {
     // Out of descriptors the message comes without its handle; not acknowledged, it is sent again.
     if (handle === undefined || handle === null) return
-    if (!quiet) postToPrimary({ type: 'ack', seq })
+    if (!quiet) sendToPrimary({ type: 'ack', seq })
     events.connection(handle as TcpHandle, seq, typeof extras === 'string' ? Buffer.from(extras, 'base64') : undefined)
   }
 }

@@ -9,7 +9,7 @@ import type { TcpHandle } from './tcp-handle.ts'
  * @param handle - its descriptor stays open here, as keepOpen does it for a socket, until the acknowledgement
  * @param extras - what goes along with a connection
  */
-export function postToWorker(
+export function sendToWorker(
   child: ChildProcess,
   message: ToWorker | number,
   handle?: TcpHandle,
@@ -22,12 +22,12 @@ export function postToWorker(
   child.send(envelope, handle as never, ignore)
 }
 
-export function postToPrimary(message: ToPrimary): void {
+export function sendToPrimary(message: ToPrimary): void {
   if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, ignore)
 }
 
 /** @param sent - called when the socket is on its way, or never will be: its descriptor is not needed here any more */
-export function postSocket(message: ToPrimary, handle: TcpHandle, extras: Buffer, sent: () => void): void {
+export function sendSocket(message: ToPrimary, handle: TcpHandle, extras: Buffer, sent: () => void): void {
   if (!process.connected) return sent()
   const envelope = { holdfast: message, extras: extras.toString('base64') }
   unsent++

@@ -1,7 +1,7 @@
 // What comes from the primary becomes connections of the application's server: also what came before the server was there.
 import type { Server } from 'node:net'
 import type { Seat } from '../protocol.ts'
-import { postToPrimary } from '../transport/post.ts'
+import { sendToPrimary } from '../transport/post.ts'
 import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { ReceiverEvents } from '../transport/transport.ts'
@@ -34,7 +34,7 @@ export function intake(
   const early: Parameters<TakeFunction>[] = []
   let take: TakeFunction = (...connection) => void early.push(connection)
   let served = 0
-  const ends = endReporter((numbers) => postToPrimary({ type: 'ended', numbers }))
+  const ends = endReporter((numbers) => sendToPrimary({ type: 'ended', numbers }))
   let stop = (): void => {}
   const end = new Promise<void>((done) => (stop = done))
 

@@ -3,7 +3,7 @@ import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../protocol.ts'
 import { loadLibc } from '../native/libc.ts'
-import { postToPrimary, socketsSent } from '../transport/post.ts'
+import { sendToPrimary, socketsSent } from '../transport/post.ts'
 import { startBeats } from './beats.ts'
 import { finisher } from './finish.ts'
 import { intake } from './intake.ts'
@@ -60,7 +60,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     if (message?.type === 'workers') events.workers(message.workers)
     if (message?.type === 'drop') {
       sockets?.drop(message.slots, message.final)
-      postToPrimary({ type: 'dropped', slots: message.slots })
+      sendToPrimary({ type: 'dropped', slots: message.slots })
     }
     if (message === undefined && isOurs(raw) && typeof raw.holdfast !== 'number') events.unknown()
   })
@@ -102,13 +102,13 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
       server,
       setup.interval,
       () => ({ served: incoming.served, ...requests }),
-      (beat) => postToPrimary({ type: 'beat', ...beat }),
+      (beat) => sendToPrimary({ type: 'beat', ...beat }),
     )
-    postToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
+    sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
   }
 
   async function leave(reason: string, deadline: number): Promise<void> {
-    if (left === undefined) postToPrimary({ type: 'leave', reason })
+    if (left === undefined) sendToPrimary({ type: 'leave', reason })
     const timer = setTimeout(() => incoming.stop(), deadline).unref()
     await drain({ ...setup.farewell, deadline })
     clearTimeout(timer)
@@ -139,7 +139,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     try {
       await start()
     } catch (error) {
-      postToPrimary({ type: 'failed', message: describe(error), code: codeOf(error) })
+      sendToPrimary({ type: 'failed', message: describe(error), code: codeOf(error) })
       // Whether or not the application looks at `ready`: a worker that serves nothing must not stay.
       setImmediate(() => process.exit(1))
       throw error

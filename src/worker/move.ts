@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Peer } from '../protocol.ts'
 import { MAX_EXTRAS, packExtras, type Moved } from '../transport/extras.ts'
-import { postSocket } from '../transport/post.ts'
+import { sendSocket } from '../transport/post.ts'
 import { handleOf } from '../transport/tcp-handle.ts'
 import { proxyHeaderOf } from './proxied.ts'
 
@@ -56,7 +56,7 @@ export function move(
   handle.readStop()
   Reflect.set(socket, '_handle', null)
   socket.destroy()
-  postSocket({ type: 'move', instance }, handle, extras, () => handle.close())
+  sendSocket({ type: 'move', instance }, handle, extras, () => handle.close())
   return true
 }
 

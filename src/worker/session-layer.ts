@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { StickyError } from '../errors.ts'
 import { openForWorker, type Drain, type Seat } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
-import { postToPrimary } from '../transport/post.ts'
+import { sendToPrimary } from '../transport/post.ts'
 import { guarded } from './guarded-rule.ts'
 import { lifecycle } from './lifecycle.ts'
 import { marker } from './mark.ts'
@@ -77,14 +77,14 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, seat
     const mark = marker(rules, () => peers.mark())
     const door = await openPrivateDoor(seat.folder, me.instance, server, emit, mark)
     close = async () => {
-      postToPrimary({ type: 'unreachable' })
+      sendToPrimary({ type: 'unreachable' })
       await door.close()
     }
     lifecycle.sid = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
     reroute(server, { peers, me, byAddress, folder: seat.folder, emit, mark, counters })
-    postToPrimary({ type: 'reachable' })
+    sendToPrimary({ type: 'reachable' })
     // Without the primary there is nobody else either.
     if (process.connected) await knows
   }
