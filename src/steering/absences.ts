@@ -1,6 +1,6 @@
 // Workers without a process: since when, and for how long connections have waited for them.
 
-export interface AbsenceEvents {
+export interface QueueTimeoutEvents {
   /** The worker has been away for `holdTimeout`; told at each look. */
   overdue(worker: number): void
   /** Whether what waits in this slot's queue waits for this worker, and nobody can accept it. */
@@ -9,7 +9,7 @@ export interface AbsenceEvents {
   expired(slot: number, count: number): number
 }
 
-interface Absence {
+interface AbsentWorker {
   since: number
   /** What waited, by slot. */
   looks: { at: number; queued: number[] }[]
@@ -19,13 +19,13 @@ interface Absence {
  * The kernel does not tell how long a connection has been in a queue. But a queue keeps its order: as many as were there
  * at a look are now at its head, and have waited at least since then.
  */
-export class Absences {
+export class QueueTimeouts {
   readonly #holdTimeout: number
-  readonly #events: AbsenceEvents
-  readonly #absent = new Map<number, Absence>()
+  readonly #events: QueueTimeoutEvents
+  readonly #absent = new Map<number, AbsentWorker>()
 
   /** @param holdTimeout - milliseconds that a connection waits at most */
-  constructor(holdTimeout: number, events: AbsenceEvents) {
+  constructor(holdTimeout: number, events: QueueTimeoutEvents) {
     this.#holdTimeout = holdTimeout
     this.#events = events
   }
@@ -40,21 +40,21 @@ export class Absences {
 
   /** @param queues - how many wait, by slot */
   look(queues: number[], now: number): void {
-    for (const [worker, absence] of this.#absent) this.#expire(worker, absence, queues, now)
+    for (const [worker, absent] of this.#absent) this.#expire(worker, absent, queues, now)
   }
 
   /** First the slots are lent, socket and queue; where there is nobody, what has waited too long is closed. */
-  #expire(worker: number, absence: Absence, queues: number[], now: number): void {
-    absence.looks.push({ at: now, queued: queues })
-    if (now - absence.since < this.#holdTimeout) return
+  #expire(worker: number, absent: AbsentWorker, queues: number[], now: number): void {
+    absent.looks.push({ at: now, queued: queues })
+    if (now - absent.since < this.#holdTimeout) return
     this.#events.overdue(worker)
-    while (absence.looks[0] !== undefined && now - absence.looks[0].at >= this.#holdTimeout) {
-      const { queued } = absence.looks.shift() ?? { queued: [] }
+    while (absent.looks[0] !== undefined && now - absent.looks[0].at >= this.#holdTimeout) {
+      const { queued } = absent.looks.shift() ?? { queued: [] }
       for (const [slot, count] of queued.entries()) {
         if (!this.#events.isWaiting(worker, slot)) continue
         const gone = this.#events.expired(slot, count)
         // They were counted at later looks too.
-        for (const later of absence.looks) later.queued[slot] = (later.queued[slot] ?? 0) - gone
+        for (const later of absent.looks) later.queued[slot] = (later.queued[slot] ?? 0) - gone
       }
     }
   }

@@ -10,7 +10,7 @@ import { SLOTS } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
-import { Absences } from './absences.ts'
+import { QueueTimeouts } from './absences.ts'
 import { movedConnection, reopen } from './moved.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { slotGroup } from './slot-group.ts'
@@ -27,7 +27,7 @@ export class KernelSteering implements Steering {
   readonly #links = new Map<ChildProcess, SlotLink>()
   /** The process that serves as each worker now. */
   readonly #current = new Map<number, SlotLink>()
-  readonly #absences: Absences
+  readonly #queueTimeouts: QueueTimeouts
   /** Who has each slot's socket, by slot. */
   readonly #holders: (SlotLink | undefined)[] = Array.from({ length: SLOTS })
   #table: SlotTable
@@ -48,7 +48,7 @@ export class KernelSteering implements Steering {
     this.#program = program
     this.#table = table
     this.#passed = passed
-    this.#absences = new Absences(settings.limits.holdTimeout, {
+    this.#queueTimeouts = new QueueTimeouts(settings.limits.holdTimeout, {
       overdue: (worker) => this.#table.workers.includes(worker) && events.overdue(worker),
       isWaiting: (worker, slot) => this.#table.owners[slot] === worker && this.#holders[slot] === undefined,
       expired: (slot, count) => this.#refuse(slot, count),
@@ -72,7 +72,7 @@ export class KernelSteering implements Steering {
     this.#group = group
     this.#watch = setInterval(() => this.#look(performance.now()), lookPeriod(this.#settings)).unref()
     const now = performance.now()
-    for (const worker of this.#table.workers) this.#absences.begin(worker, now)
+    for (const worker of this.#table.workers) this.#queueTimeouts.begin(worker, now)
     return address
   }
 
@@ -92,7 +92,7 @@ export class KernelSteering implements Steering {
     })
     this.#links.set(child, link)
     this.#current.set(worker, link)
-    this.#absences.end(worker)
+    this.#queueTimeouts.end(worker)
     this.#settle()
   }
 
@@ -215,7 +215,7 @@ export class KernelSteering implements Steering {
   #vacate(link: SlotLink): void {
     if (this.#current.get(link.worker) !== link) return
     this.#current.delete(link.worker)
-    this.#absences.begin(link.worker, performance.now())
+    this.#queueTimeouts.begin(link.worker, performance.now())
   }
 
   #look(now: number): void {
@@ -227,7 +227,7 @@ export class KernelSteering implements Steering {
       if (link.pending > 0 || this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)) link.ask(now)
       if (link.silence(now) > this.#settings.health.ackTimeout) this.#bypass(link)
     }
-    this.#absences.look(queues, now)
+    this.#queueTimeouts.look(queues, now)
   }
 
   /** @returns how many were there to be closed */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Absences } from '../../src/steering/absences.ts'
+import { QueueTimeouts } from '../../src/steering/absences.ts'
 
 /** Two slots, slot n of worker n, and their queues: whoever waits there, by the time at which he came. */
 function stage(holdTimeout: number) {
@@ -7,7 +7,7 @@ function stage(holdTimeout: number) {
   const overdue: [worker: number, now: number][] = []
   const refused: [slot: number, waited: number][] = []
   let now = 0
-  const absences = new Absences(holdTimeout, {
+  const absences = new QueueTimeouts(holdTimeout, {
     overdue: (worker) => overdue.push([worker, now]),
     isWaiting: (worker, slot) => worker === slot,
     expired(slot, count) {
