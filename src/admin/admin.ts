@@ -8,7 +8,7 @@ import { placeText } from '../place-text.ts'
 import type { Address } from '../protocol.ts'
 import { listen } from '../steering/listen.ts'
 import type { PrimarySticky, Status } from '../sticky.ts'
-import { mayAct, mayLook } from './admission.ts'
+import { mayChange, mayRead } from './admission.ts'
 import { exposition } from './exposition.ts'
 import { metricsOf } from './metrics.ts'
 import { pageFile } from './page.ts'
@@ -107,7 +107,7 @@ async function answer(
   const target = `http://admin${request.url}`
   if (!URL.canParse(target)) return refusal(400, 'the address of the request can not be read')
   const url = new URL(target)
-  if (!mayLook(request, names)) {
+  if (!mayRead(request, names)) {
     return refusal(403, 'ask for it by an address, as localhost, or by one of admin.names')
   }
   const isAct = Object.hasOwn(acts, url.pathname)
@@ -115,7 +115,7 @@ async function answer(
   if (!methods.includes(request.method ?? '')) {
     return { ...refusal(405, `write ${methods[0]} ${url.pathname}`), headers: { allow: methods.join(', ') } }
   }
-  if (isAct && !mayAct(request)) return refusal(403, 'only this machine may do that, and no page of another site')
+  if (isAct && !mayChange(request)) return refusal(403, 'only this machine may do that, and no page of another site')
   const routes = isAct ? acts : looks
   const route = Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined
   if (route !== undefined) return route(url)

@@ -10,7 +10,7 @@ const PROXIED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
  * A name that somebody lets point to this machine makes a browser think that it is theirs (DNS rebinding). So whoever asks
  * has to do so by an address, as localhost, or by a name that was agreed on. Browsers always say it, HAProxy's checks do not.
  */
-export function mayLook({ headers: { host } }: IncomingMessage, names: readonly string[]): boolean {
+export function mayRead({ headers: { host } }: IncomingMessage, names: readonly string[]): boolean {
   if (host === undefined) return true
   const url = `http://${host}`
   if (!URL.canParse(url)) return false
@@ -19,7 +19,7 @@ export function mayLook({ headers: { host } }: IncomingMessage, names: readonly 
 }
 
 /** Of those who may look: only this machine's own users and programs, and no page of another site. */
-export function mayAct({ headers, socket }: IncomingMessage): boolean {
+export function mayChange({ headers, socket }: IncomingMessage): boolean {
   const { host, origin } = headers
   const isOwn = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
   return isLoopback(socket.remoteAddress) && isOwn && !PROXIED.some((name) => name in headers)

@@ -4,18 +4,18 @@ import type { Settings } from '../settings.ts'
 import type { CloseReason } from './steering.ts'
 
 /** What may need counting. */
-export interface Counting {
+export interface CountingSettings {
   balance: Settings['balance']
-  limits: AdmissionLimits & { loadFactor: number | undefined }
+  limits: ConnectionLimitSettings & { loadFactor: number | undefined }
 }
 
-export interface AdmissionLimits {
+export interface ConnectionLimitSettings {
   maxConnections: number
   maxPerAddress: number
 }
 
 /** The option that makes the primary count open connections, which only hand-off can; undefined where none is set. */
-export function countingOption({ balance, limits }: Counting): string | undefined {
+export function countingOption({ balance, limits }: CountingSettings): string | undefined {
   const { maxConnections, maxPerAddress, loadFactor } = limits
   if (balance === 'least-connections') return "balance: 'least-connections'"
   if (loadFactor !== undefined) return 'limits.loadFactor'
@@ -24,8 +24,8 @@ export function countingOption({ balance, limits }: Counting): string | undefine
 }
 
 /** Connections open, by key and by the process that serves them. `P` is a process. */
-export class Admission<P extends object> {
-  readonly #limits: AdmissionLimits
+export class ConnectionLimits<P extends object> {
+  readonly #limits: ConnectionLimitSettings
   readonly #byKey = new Map<string, number>()
   /** Key by sequence number, for each process. */
   readonly #served = new Map<P, Map<number, string>>()
@@ -33,7 +33,7 @@ export class Admission<P extends object> {
   readonly #early = new Map<P, Set<number>>()
   #open = 0
 
-  constructor(limits: AdmissionLimits) {
+  constructor(limits: ConnectionLimitSettings) {
     this.#limits = limits
   }
 

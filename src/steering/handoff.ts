@@ -8,7 +8,7 @@ import type { SlotTable } from '../slots/slot-table.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
 import type { Incoming } from './accept.ts'
-import { Admission, countingOption } from './admission.ts'
+import { ConnectionLimits, countingOption } from './admission.ts'
 import { headroom } from './headroom.ts'
 import { WorkerQueues } from './lanes.ts'
 import type { Listen, Listener } from './listener.ts'
@@ -28,7 +28,7 @@ export class Handoff implements Steering {
   readonly #settings: Settings
   readonly #listen: Listen
   readonly #queues: WorkerQueues
-  readonly #admission: Admission<ChildProcess> | undefined
+  readonly #connectionLimits: ConnectionLimits<ChildProcess> | undefined
   readonly #headroom = headroom()
   readonly #gate: ProxyGate | undefined
   #listener: Listener | undefined
@@ -42,7 +42,7 @@ export class Handoff implements Steering {
     const { limits } = settings
     this.#settings = settings
     this.#listen = listen
-    this.#admission = countingOption(settings) === undefined ? undefined : new Admission(limits)
+    this.#connectionLimits = countingOption(settings) === undefined ? undefined : new ConnectionLimits(limits)
     if (settings.proxyProtocol !== undefined) {
       this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
         passed: (incoming, address) => {
@@ -57,13 +57,13 @@ export class Handoff implements Steering {
     }
     const queueEvents = {
       ...events,
-      open: (child: ChildProcess) => this.#admission?.servedBy(child) ?? 0,
+      open: (child: ChildProcess) => this.#connectionLimits?.servedBy(child) ?? 0,
       taken: (child: ChildProcess, connections: readonly Accepted[]) => this.#taken(child, connections),
       dropped: (connection: Accepted, reason: CloseReason) => this.#dropped(connection, reason),
       again: (connections: number) => void (this.counters.redispatched += connections),
     }
     const pick = picking(settings, {
-      openOf: (key) => this.#admission?.openOf(key) ?? 0,
+      openOf: (key) => this.#connectionLimits?.openOf(key) ?? 0,
       spilled: () => void this.counters.spilled++,
       heavy: heavyReport(settings.logger),
     })
@@ -89,10 +89,10 @@ export class Handoff implements Steering {
   }
 
   attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
-    if (this.#admission !== undefined) {
+    if (this.#connectionLimits !== undefined) {
       child.on('message', (raw: unknown) => {
         const message = openForPrimary(raw)
-        if (message?.type === 'ended') this.#admission?.ended(child, message.numbers)
+        if (message?.type === 'ended') this.#connectionLimits?.ended(child, message.numbers)
       })
     }
     this.#queues.attach(worker, child, endpoint)
@@ -102,7 +102,7 @@ export class Handoff implements Steering {
     const connection = movedConnection(child, handle, extras, this.#settings.affinity)
     this.counters.moved++
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
-    this.#admission?.enter(connection.key)
+    this.#connectionLimits?.enter(connection.key)
     this.#pending++
     this.#queues.dispatch(connection)
   }
@@ -113,7 +113,7 @@ export class Handoff implements Steering {
 
   detach(child: ChildProcess): void {
     this.#queues.detach(child)
-    this.#admission?.gone(child)
+    this.#connectionLimits?.gone(child)
   }
 
   silence(child: ChildProcess, now: number): number {
@@ -155,9 +155,9 @@ export class Handoff implements Steering {
     const { affinity, limits } = this.#settings
     if (this.#pending >= limits.maxPending) return this.#refuse(incoming, 'pending-full')
     const key = bytesKey(address, affinity)
-    if (this.#admission !== undefined) {
+    if (this.#connectionLimits !== undefined) {
       incoming.key = key.toString('hex')
-      const reason = this.#admission.admit(incoming.key)
+      const reason = this.#connectionLimits.admit(incoming.key)
       if (reason !== undefined) return this.#refuse(incoming, reason)
     }
     this.#pending++
@@ -185,14 +185,14 @@ export class Handoff implements Steering {
   #taken(child: ChildProcess, connections: readonly Accepted[]): void {
     this.counters.handedOff += connections.length
     for (const connection of connections) {
-      this.#admission?.taken(child, connection.seq, connection.key)
+      this.#connectionLimits?.taken(child, connection.seq, connection.key)
       connection.close()
     }
     this.#forget(connections.length)
   }
 
   #dropped(connection: Accepted, reason: CloseReason): void {
-    this.#admission?.release(connection.key)
+    this.#connectionLimits?.release(connection.key)
     this.#refuse(connection, reason)
     this.#forget(1)
   }

@@ -19,7 +19,7 @@ export interface Parts {
 export function serveTab(tab: Tab, { self, conversation, presence, crew, chosenBy }: Parts): void {
   const { request } = tab
   const mayKill = isLocalUser(request)
-  const mayAct = tokenBucket(10, 5)
+  const mayChange = tokenBucket(10, 5)
   const mayType = tokenBucket(3, 1)
   const { data } = tab
   Object.assign(data, { person: personOf(tab), name: '', room: undefined, worker: self.id, key: self.key })
@@ -35,7 +35,7 @@ export function serveTab(tab: Tab, { self, conversation, presence, crew, chosenB
   tab.emit('crew', crew.state())
 
   tab.on('join', (input, ack) => {
-    if (isRefused(mayAct, ack)) return
+    if (isRefused(mayChange, ack)) return
     const name = checkName(read(input, 'name'))
     if ('reason' in name) return refuse(ack, 'bad-name', name.reason)
     const room = checkRoom(read(input, 'room'))
@@ -48,7 +48,7 @@ export function serveTab(tab: Tab, { self, conversation, presence, crew, chosenB
   })
 
   tab.on('say', (input, ack) => {
-    if (isRefused(mayAct, ack)) return
+    if (isRefused(mayChange, ack)) return
     const { room, person, name } = data
     if (room === undefined) return refuse(ack, 'not-in-a-room', 'Enter a room first.')
     const id = read(input, 'id')
@@ -98,8 +98,8 @@ function personOf(tab: Tab): string {
     .slice(0, 16)
 }
 
-function isRefused(mayAct: () => number, ack: unknown): boolean {
-  const retryAfter = mayAct()
+function isRefused(mayChange: () => number, ack: unknown): boolean {
+  const retryAfter = mayChange()
   if (retryAfter > 0) refuse(ack, 'too-fast', 'That is more than five messages a second.', retryAfter)
   return retryAfter > 0
 }
