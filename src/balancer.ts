@@ -6,7 +6,7 @@ import { explain } from './explain.ts'
 import { Changes } from './changes.ts'
 import { FirstReady } from './first-ready.ts'
 import { surviveClosedStderr } from './logger.ts'
-import { Outfit } from './outfit.ts'
+import { WorkerFactory } from './outfit.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import type { Address } from './protocol.ts'
 import { Ownership } from './ownership.ts'
@@ -42,7 +42,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #supervisor: Supervisor
   readonly #switchboard: Switchboard<WorkerProcess>
   readonly #firstReady = new FirstReady()
-  readonly #outfit: Outfit
+  readonly #workerFactory: WorkerFactory
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
   readonly #changes: Changes
@@ -74,7 +74,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const { transport } = this.#native
     this.#switchboard = new Switchboard(settings.logger, transport.serialization, () => this.#supervisor.processes)
     const [directory, switchboard] = [this.#directory, this.#switchboard]
-    this.#outfit = new Outfit(settings, { transport, fork: forking.fork, directory, switchboard })
+    this.#workerFactory = new WorkerFactory(settings, { transport, fork: forking.fork, directory, switchboard })
     const listen = listening(settings, this.#native.libc)
     this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
@@ -184,11 +184,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   #program(id: number, restarts: number): Program {
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
-    return this.#outfit.program({ id, restarts, address, workers: this.#ownership.workers })
+    return this.#workerFactory.program({ id, restarts, address, workers: this.#ownership.workers })
   }
 
   #workerReady(worker: WorkerProcess): void {
-    const endpoint = this.#outfit.endpointOf(worker.child)
+    const endpoint = this.#workerFactory.endpointOf(worker.child)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
     this.#ownership.giveBack(worker.id)
     this.tell('worker:ready', { id: worker.id, pid: worker.pid })
@@ -197,7 +197,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
     this.#steering.detach(worker.child)
-    this.#outfit.endpointOf(worker.child)?.close()
+    this.#workerFactory.endpointOf(worker.child)?.close()
     this.#switchboard.gone(worker)
     this.#reception.gone(worker)
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })

@@ -4,27 +4,27 @@ import type { PeerDirectory } from './peer-directory.ts'
 import type { Settings } from './settings.ts'
 import type { Fork, Program } from './supervisor/program.ts'
 import type { Endpoint, Transport } from './transport/transport.ts'
-import { workerProgram, type Post } from './worker-program.ts'
+import { workerProgram, type Assignment } from './worker-program.ts'
 
-export interface OutfitParts {
+export interface WorkerFactoryParts {
   transport: Transport
   fork: Fork
   directory: PeerDirectory
   switchboard: { started(child: ChildProcess): void }
 }
 
-export class Outfit {
+export class WorkerFactory {
   readonly #settings: Settings
-  readonly #parts: OutfitParts
+  readonly #parts: WorkerFactoryParts
   readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
 
-  constructor(settings: Settings, parts: OutfitParts) {
+  constructor(settings: Settings, parts: WorkerFactoryParts) {
     this.#settings = settings
     this.#parts = parts
   }
 
-  /** @param post - as far as it is known before there is a process */
-  program(post: Omit<Post, 'instance' | 'folder'>): Program {
+  /** @param assignment - as far as it is known before there is a process */
+  program(assignment: Omit<Assignment, 'instance' | 'folder'>): Program {
     const { transport, fork, directory, switchboard } = this.#parts
     const { folder } = directory
     const instance = directory.newInstance()
@@ -33,7 +33,7 @@ export class Outfit {
       directory.started(child, instance)
       switchboard.started(child)
     }
-    return workerProgram(this.#settings, transport, { ...post, instance, folder }, started, fork)
+    return workerProgram(this.#settings, transport, { ...assignment, instance, folder }, started, fork)
   }
 
   /** The primary's end of the channel that the process was given. */

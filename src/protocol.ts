@@ -12,7 +12,7 @@ export interface Address {
 }
 
 /** What a worker has to know to take connections and keep sessions. */
-export interface Seat {
+export interface Registration {
   /** 0..workers-1; negative for a spare, which becomes a worker when one is missing */
   id: number
   address: Address
@@ -26,7 +26,7 @@ export interface Seat {
 }
 
 /** What a worker has to know before its application starts; travels in the environment. */
-export interface WorkerSetup extends Seat {
+export interface WorkerSetup extends Registration {
   version: number
   workers: number
   /** Of Node's own channel to the primary. */
@@ -105,8 +105,8 @@ export type ToWorker =
   | { type: 'bus'; frame: Frame }
   /** Whether the bridge reaches other hosts, and how many messages it lost. */
   | { type: 'bridged'; connected: boolean; lost: number }
-  /** Answer to 'hello'. */
-  | { type: 'seat'; seat: Seat }
+  /** Answer to 'register'. */
+  | { type: 'registered'; registration: Registration }
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -136,7 +136,7 @@ export type ToPrimary =
   /** Broadcasts are to reach other hosts: open the bridge over this Redis (see packTarget). */
   | { type: 'bridge'; redis: string; channelPrefix: string }
   /** A worker of the application's own cluster wants to take connections. */
-  | { type: 'hello'; version: number }
+  | { type: 'register'; version: number }
 
 /** Bytes, or the same in base64 where the channel speaks JSON. */
 export type Frame = Uint8Array | string
@@ -155,7 +155,7 @@ const toWorker: Record<ToWorker['type'], Fields> = {
   peers: { peers: Array.isArray, owners: Array.isArray },
   bus: { frame: isFrame },
   bridged: { lost: Number.isSafeInteger },
-  seat: { seat: isObject },
+  registered: { registration: isObject },
 }
 
 const toPrimary: Record<ToPrimary['type'], Fields> = {
@@ -181,7 +181,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
   move: { instance: Number.isSafeInteger },
   bus: { frame: isFrame },
   bridge: { redis: isString, channelPrefix: isString },
-  hello: {},
+  register: {},
 }
 
 /** A message of ours, wrapped so that it can be told from any other on the same channel. */

@@ -11,7 +11,7 @@ import { plainForking, type Fork, type Program } from './supervisor/program.ts'
 import type { Endpoint, Transport } from './transport/transport.ts'
 
 /** The worker that the process is to be. */
-export interface Post {
+export interface Assignment {
   /** Negative for a spare. */
   id: number
   workers: number
@@ -26,14 +26,14 @@ export interface Post {
 export function workerProgram(
   settings: Settings,
   transport: Transport,
-  post: Post,
+  assignment: Assignment,
   started: (child: ChildProcess, endpoint: Endpoint) => void,
   fork: Fork = plainForking.fork,
 ): Program {
   const { exec, args, execArgv, env, backlog, health } = settings
   const { serialization } = transport
   const setup = {
-    ...post,
+    ...assignment,
     version: PROTOCOL_VERSION,
     farewell: leaving(settings),
     interval: health.interval,

@@ -23,8 +23,8 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
   fc.record({ type: fc.constant('workers' as const), workers: fc.nat() }),
   fc.record({ type: fc.constant('bridged' as const), connected: fc.boolean(), lost: fc.nat() }),
   fc.record({
-    type: fc.constant('seat' as const),
-    seat: fc.record({
+    type: fc.constant('registered' as const),
+    registration: fc.record({
       id: fc.nat({ max: 255 }),
       address: fc.constant({ address: '::', family: 'IPv6' as const, port: 3000 }),
       transport: fc.constant('node-ipc' as const),
@@ -37,7 +37,7 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
 
 const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
   fc.record({ type: fc.constant('ready' as const), version: fc.nat() }),
-  fc.record({ type: fc.constant('hello' as const), version: fc.nat() }),
+  fc.record({ type: fc.constant('register' as const), version: fc.nat() }),
   fc.record({ type: fc.constant('failed' as const), message: text, code: fc.option(text, { nil: undefined }) }),
   fc.record({ type: fc.constant('ack' as const), seq }),
   fc.record({ type: fc.constant('alive' as const), seq }),

@@ -5,7 +5,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Server } from 'node:net'
 import { Ownership } from '../ownership.ts'
 import { PeerDirectory } from '../peer-directory.ts'
-import { openForPrimary, PROTOCOL_VERSION, type Address, type Seat, type ToPrimary } from '../protocol.ts'
+import { openForPrimary, PROTOCOL_VERSION, type Address, type Registration, type ToPrimary } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
 import type { AcceptFunction } from '../steering/accept.ts'
@@ -67,7 +67,7 @@ export class ClusterPrimary {
       const listener = takeOver(this.#server, accept)
       this.#address = listener.address
       this.#settings.logger.info('cluster.listening', { ...listener.address, balance: this.#settings.balance })
-      for (const guest of this.#all) this.#seat(guest)
+      for (const guest of this.#all) this.#registration(guest)
       return listener
     }
     const listener = take()
@@ -93,8 +93,8 @@ export class ClusterPrimary {
 
   #take(guest: Guest, message: ToPrimary | undefined): void {
     switch (message?.type) {
-      case 'hello':
-        return this.#hello(guest, message.version)
+      case 'register':
+        return this.#registering(guest, message.version)
       case 'ready':
         return this.#ready(guest)
       case 'leave':
@@ -102,26 +102,26 @@ export class ClusterPrimary {
     }
   }
 
-  #hello(guest: Guest, version: number): void {
+  #registering(guest: Guest, version: number): void {
     if (!guest.enabled) return
     if (version !== PROTOCOL_VERSION) {
       const reason = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
       return this.#refuse(guest, reason)
     }
     guest.isWaiting = true
-    this.#seat(guest)
+    this.#registration(guest)
   }
 
   /** As soon as there is an address to tell. */
-  #seat(guest: Guest): void {
+  #registration(guest: Guest): void {
     if (!guest.isWaiting || this.#address === undefined) return
     guest.isWaiting = false
-    guest.seat ??= this.#newSeat(guest, this.#address)
-    if (guest.seat === undefined) return this.#refuse(guest, `${MAX_WORKERS} workers are there already`)
-    guest.send({ type: 'seat', seat: guest.seat })
+    guest.registration ??= this.#newRegistration(guest, this.#address)
+    if (guest.registration === undefined) return this.#refuse(guest, `${MAX_WORKERS} workers are there already`)
+    guest.send({ type: 'registered', registration: guest.registration })
   }
 
-  #newSeat(guest: Guest, address: Address): Seat | undefined {
+  #newRegistration(guest: Guest, address: Address): Registration | undefined {
     const taken = new Set(this.#all.filter(({ enabled }) => enabled).map(({ id }) => id))
     const id = Array.from({ length: MAX_WORKERS }, (_, n) => n).find((n) => !taken.has(n))
     if (id === undefined) return undefined
@@ -139,7 +139,7 @@ export class ClusterPrimary {
   }
 
   #ready(guest: Guest): void {
-    if (guest.attached || guest.seat === undefined) return
+    if (guest.attached || guest.registration === undefined) return
     const { child, name, id } = guest
     guest.attached = true
     this.#handoff.attach(id, child, sharedNodeIpc.endpoint())

@@ -1,16 +1,16 @@
 // A worker of the application's own cluster, as steering and sessions see it.
 import type { ChildProcess } from 'node:child_process'
 import type { Worker } from 'node:cluster'
-import type { Seat, ToWorker } from '../protocol.ts'
+import type { Registration, ToWorker } from '../protocol.ts'
 import { sendToWorker } from '../transport/post.ts'
 
 export class Guest {
   readonly child: ChildProcess
   /** The application's name for it: node:cluster's id. */
   readonly name: number
-  /** It said hello. */
+  /** It has asked for a registration. */
   isWaiting = false
-  seat: Seat | undefined
+  registration: Registration | undefined
   /** Its server is attached. */
   attached = false
   /** It has not left. */
@@ -23,9 +23,9 @@ export class Guest {
     this.name = id
   }
 
-  /** Of its seat; negative while it has none. */
+  /** Of its registration; negative while it has none. */
   get id(): number {
-    return this.seat?.id ?? -1
+    return this.registration?.id ?? -1
   }
 
   /** Whether it is meant to get new connections. */

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
 import { misuse, show } from '../option-reader.ts'
-import { openForWorker, PROTOCOL_VERSION, type Seat } from '../protocol.ts'
+import { openForWorker, PROTOCOL_VERSION, type Registration } from '../protocol.ts'
 import { sendToPrimary } from '../transport/post.ts'
 import { intake } from '../worker/intake.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
@@ -52,10 +52,10 @@ function keepSessions({ engine }: SocketIOServer): void {
 }
 
 async function serve(server: Server): Promise<void> {
-  const seat = await hello()
-  const incoming = intake(seat)
+  const registration = await register()
+  const incoming = intake(registration)
   // A session of Socket.IO waits for nobody: its worker is there, or it is no more.
-  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, seat).open(server)
+  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration).open(server)
   incoming.attach(server, () => {
     lifecycle.isDraining = true
     sendToPrimary({ type: 'leave', reason: 'server.close()' })
@@ -69,11 +69,11 @@ const AGAIN = 500
 /** After so many times somebody should know. */
 const PATIENCE = 10
 
-function hello(): Promise<Seat> {
+function register(): Promise<Registration> {
   return new Promise((done) => {
     let said = 0
     const say = (): void => {
-      sendToPrimary({ type: 'hello', version: PROTOCOL_VERSION })
+      sendToPrimary({ type: 'register', version: PROTOCOL_VERSION })
       if (++said !== PATIENCE) return
       const hint = "in the primary call setupPrimary(httpServer) of 'holdfast/compat', and httpServer.listen()"
       lifecycle.logger.warn('cluster.no-answer', { hint })
@@ -81,10 +81,10 @@ function hello(): Promise<Seat> {
     const timer = setInterval(say, AGAIN).unref()
     const receive = (raw: unknown): void => {
       const message = openForWorker(raw)
-      if (message?.type !== 'seat') return
+      if (message?.type !== 'registered') return
       clearInterval(timer)
       process.off('message', receive)
-      done(message.seat)
+      done(message.registration)
     }
     process.on('message', receive)
     say()

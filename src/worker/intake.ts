@@ -1,6 +1,6 @@
 // What comes from the primary becomes connections of the application's server: also what came before the server was there.
 import type { Server } from 'node:net'
-import type { Seat } from '../protocol.ts'
+import type { Registration } from '../protocol.ts'
 import { sendToPrimary } from '../transport/post.ts'
 import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
@@ -28,7 +28,7 @@ export interface Intake {
 
 /** @param listeners - takes listening sockets, in kernel steering */
 export function intake(
-  { transport, countEnds, address }: Seat,
+  { transport, countEnds, address }: Registration,
   listeners: NonNullable<ReceiverEvents['listeners']> = () => {},
 ): Intake {
   const early: Parameters<TakeFunction>[] = []

@@ -4,7 +4,7 @@ import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { StickyError } from '../errors.ts'
-import { openForWorker, type Drain, type Seat } from '../protocol.ts'
+import { openForWorker, type Drain, type Registration } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
 import { sendToPrimary } from '../transport/post.ts'
 import { guarded } from './guarded-rule.ts'
@@ -45,9 +45,9 @@ export interface SessionLayer {
 }
 
 /** What the application keeps by itself comes before the rules of the options. */
-export function sessionLayer({ session, balance, limits }: SessionSettings, seat: Seat): SessionLayer {
+export function sessionLayer({ session, balance, limits }: SessionSettings, registration: Registration): SessionLayer {
   const rules = [...lifecycle.rules, ...session.map(guarded)]
-  const me = { worker: seat.id, instance: seat.instance }
+  const me = { worker: registration.id, instance: registration.instance }
   const peers = new Peers(rules, me, limits.holdTimeout)
   const counters = { forwarded: 0, moved: 0, failed: 0 }
   let informed = (): void => {}
@@ -75,7 +75,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, seat
     }
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
     const mark = marker(rules, () => peers.mark())
-    const door = await openPrivateDoor(seat.folder, me.instance, server, emit, mark)
+    const door = await openPrivateDoor(registration.folder, me.instance, server, emit, mark)
     close = async () => {
       sendToPrimary({ type: 'unreachable' })
       await door.close()
@@ -83,7 +83,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, seat
     lifecycle.sid = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
-    reroute(server, { peers, me, byAddress, folder: seat.folder, emit, mark, counters })
+    reroute(server, { peers, me, byAddress, folder: registration.folder, emit, mark, counters })
     sendToPrimary({ type: 'reachable' })
     // Without the primary there is nobody else either.
     if (process.connected) await knows
