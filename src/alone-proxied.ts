@@ -8,7 +8,7 @@ import { ProxyGate } from './steering/proxy-gate.ts'
 import { readAhead } from './steering/read-header.ts'
 import { attach } from './worker/receive.ts'
 
-export interface Door {
+export interface ProxiedListener {
   /** Lets nobody in any more. Resolves when nobody waits for a header, at the latest after so many milliseconds. */
   close(deadline: number): Promise<void>
 }
@@ -18,7 +18,11 @@ export interface Door {
  *
  * @throws StickyError as listening does
  */
-export async function listenBehindProxy(server: Server, settings: Settings, proxy: ProxySettings): Promise<Door> {
+export async function listenBehindProxy(
+  server: Server,
+  settings: Settings,
+  proxy: ProxySettings,
+): Promise<ProxiedListener> {
   let settled = (): void => {}
   const gate = new ProxyGate(
     proxy,

@@ -1,7 +1,7 @@
 // `workers: 0`: the application in this one process, for development. Same code, same events, nothing is forked.
 import type { EventEmitter } from 'node:events'
 import type { Server, Socket } from 'node:net'
-import { listenBehindProxy, type Door } from './alone-proxied.ts'
+import { listenBehindProxy, type ProxiedListener } from './alone-proxied.ts'
 import { StickyError } from './errors.ts'
 import type { Address, Drain } from './protocol.ts'
 import { SafeEmitter } from './safe-emitter.ts'
@@ -27,7 +27,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   #server: Server | undefined
-  #door: Door | undefined
+  #proxied: ProxiedListener | undefined
   #open: Iterable<Socket> = []
   #finish: (how: Drain) => Promise<void> = () => Promise.resolve()
   #closing: Promise<boolean> | undefined
@@ -83,7 +83,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     this.#open = openSockets(server)
     const { proxyProtocol } = this.#settings
     if (proxyProtocol === undefined) await listen(server, this.#settings)
-    else this.#door = await listenBehindProxy(server, this.#settings, proxyProtocol)
+    else this.#proxied = await listenBehindProxy(server, this.#settings, proxyProtocol)
     this.#unlessClosing(server)
     this.#server = server
     this.#settings.logger.info('alone.ready', { ...this.address() })
@@ -107,7 +107,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     const expired = new Promise<false>((late) => setTimeout(late, deadline, false).unref())
     const served = async () => {
       // As a balancer does it: those that still wait for their header have half of the time.
-      await this.#door?.close(deadline / 2)
+      await this.#proxied?.close(deadline / 2)
       if (this.#server !== undefined) await this.#finish(how)
       return true
     }

@@ -30,12 +30,12 @@ export interface DirectoryEvents {
 }
 
 export class PeerDirectory {
-  /** For the private doors; the first worker that opens one makes it. */
+  /** For the peer sockets; the first worker that opens one makes it. */
   readonly folder = join(tmpdir(), `holdfast-${randomBytes(9).toString('base64url')}`)
   readonly #events: DirectoryEvents
   readonly #instances = new Map<ChildProcess, number>()
-  /** Who has a private door, and whether it is still open. */
-  readonly #doors = new Map<ChildProcess, boolean>()
+  /** Who has a peer socket, and whether it is still open. */
+  readonly #peerSockets = new Map<ChildProcess, boolean>()
   #telling: NodeJS.Immediate | undefined
   #isClosing = false
 
@@ -56,7 +56,7 @@ export class PeerDirectory {
     child.on('message', (raw: unknown, handle: unknown) => {
       const message = openForPrimary(raw)
       if (message?.type === 'reachable' || message?.type === 'unreachable') {
-        this.#doors.set(child, message.type === 'reachable')
+        this.#peerSockets.set(child, message.type === 'reachable')
         this.changed()
       }
       // Out of descriptors it comes without its handle, and is lost: its client connects again.
@@ -65,19 +65,19 @@ export class PeerDirectory {
     })
     child.once('close', () => {
       this.#instances.delete(child)
-      this.#doors.delete(child)
+      this.#peerSockets.delete(child)
       this.changed()
     })
   }
 
   /** A state, an owner or a process is another now: who wants to know is told, once for all that changed in this turn. */
   changed(): void {
-    if (this.#doors.size > 0) this.#telling ??= setImmediate(() => this.#tell())
+    if (this.#peerSockets.size > 0) this.#telling ??= setImmediate(() => this.#tell())
   }
 
   /** All are about to finish. Resolves when they know of each other that nobody takes another's connections any more. */
   async closing(): Promise<void> {
-    if (this.#doors.size === 0) return
+    if (this.#peerSockets.size === 0) return
     this.#isClosing = true
     this.#tell()
     await new Promise((done) => setTimeout(done, NEWS_TRAVEL))
@@ -91,9 +91,9 @@ export class PeerDirectory {
 
   #tell(): void {
     this.#telling = undefined
-    const all = [...this.#events.processes()].filter(({ child }) => this.#doors.has(child))
+    const all = [...this.#events.processes()].filter(({ child }) => this.#peerSockets.has(child))
     const peers = all
-      .filter(({ child, attached, id }) => this.#doors.get(child) === true && attached && id >= 0)
+      .filter(({ child, attached, id }) => this.#peerSockets.get(child) === true && attached && id >= 0)
       .map(({ child, id, enabled }) => ({
         worker: id,
         instance: this.#instances.get(child) ?? 0,

@@ -21,7 +21,7 @@ export interface Registration {
   countEnds: boolean
   /** Random, 24 bits: tells this process from all others that served, also under the same id. */
   instance: number
-  /** For the private doors of the workers; made by the first that needs one. */
+  /** For the peer sockets of the workers; made by the first that needs one. */
   folder: string
 }
 
@@ -43,7 +43,7 @@ export interface WorkerSetup extends Registration {
   countRequests: boolean
 }
 
-/** A process that has a private door. */
+/** A process that has a peer socket. */
 export interface Peer {
   worker: number
   instance: number
@@ -99,7 +99,7 @@ export type ToWorker =
   | { type: 'become'; id: number; workers: number }
   /** So many workers there are now. */
   | { type: 'workers'; workers: number }
-  /** Who has which sessions: the processes with a private door, and the worker of each slot. */
+  /** Who has which sessions: the processes with a peer socket, and the worker of each slot. */
   | { type: 'peers'; peers: Peer[]; owners: readonly number[] }
   /** What the bus carries to you; broadcast/frames.ts. */
   | { type: 'bus'; frame: Frame }
@@ -125,7 +125,7 @@ export type ToPrimary =
   /** This worker stops by itself: send no more. */
   | { type: 'leave'; reason: string }
   | ({ type: 'beat' } & Beat)
-  /** My private door is open: tell me of the others. */
+  /** My peer socket is open: tell me of the others. */
   | { type: 'reachable' }
   /** It closes, and still I need to know of the others. */
   | { type: 'unreachable' }

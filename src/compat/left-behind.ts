@@ -1,4 +1,4 @@
-// Folders of private doors that nobody is behind any more. Whom a signal ends can not remove its own, and to listen to
+// Folders of peer sockets that nobody is behind any more. Whom a signal ends can not remove its own, and to listen to
 // signals in the application's primary would change what they do; so the next primary removes them.
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { connect } from 'node:net'

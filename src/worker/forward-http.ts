@@ -1,13 +1,13 @@
-// Requests of HTTP/2 to another worker, over HTTP through its private door, streamed both ways: their answers are not bytes
+// Requests of HTTP/2 to another worker, over HTTP through its peer socket, streamed both ways: their answers are not bytes
 // that can be passed on.
 import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Http2ServerResponse } from 'node:http2'
 import { pipeline } from 'node:stream'
 import { endToEnd, HOP_BY_HOP, pairs, requestHeaders } from './forward-headers.ts'
 import { answerGone, isRepeatable, type Forwarding } from './forwarding.ts'
-import { doorOf, MAX_HEAD } from './private-door.ts'
+import { peerSocketPath, MAX_HEAD } from './private-door.ts'
 
-/** Milliseconds that a connection is kept unused; the door keeps it for longer, so that it never closes first. */
+/** Milliseconds that a connection is kept unused; the peer socket keeps it for longer, so that it never closes first. */
 const IDLE = 4_000
 
 const agent = new http.Agent({ keepAlive: true, timeout: IDLE, maxFreeSockets: 256, scheduling: 'lifo' })
@@ -22,7 +22,7 @@ export function forwardStream(
   const attempt = (again: boolean): void => {
     const upstream = http.request({
       agent,
-      socketPath: doorOf(folder, peer.instance),
+      socketPath: peerSocketPath(folder, peer.instance),
       method: request.method,
       path: request.url,
       headers: requestHeaders(request, event === 'checkContinue'),

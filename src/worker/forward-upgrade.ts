@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream'
 import { endToEnd, pairs, upgradeHeaders } from './forward-headers.ts'
 import { logGone, type Forwarding } from './forwarding.ts'
 import { FrameStream } from './frame-stream.ts'
-import { doorOf, MAX_HEAD } from './private-door.ts'
+import { peerSocketPath, MAX_HEAD } from './private-door.ts'
 import { noteWebSocket } from './upgraded.ts'
 
 /**
@@ -22,7 +22,7 @@ export function forwardUpgrade(
 ): void {
   const upstream = http.request({
     agent: false,
-    socketPath: doorOf(folder, peer.instance),
+    socketPath: peerSocketPath(folder, peer.instance),
     method: request.method,
     path: request.url,
     headers: upgradeHeaders(request, socket),

@@ -5,7 +5,7 @@ import { CallsOut } from './calls-out.ts'
 import { forwardStream } from './forward-http.ts'
 import { answerGone, isRepeatable, type Forwarding } from './forwarding.ts'
 import { lifecycle } from './lifecycle.ts'
-import { doorOf } from './private-door.ts'
+import { peerSocketPath } from './private-door.ts'
 
 /** By process. */
 const trunks = new Map<number, CallsOut>()
@@ -28,7 +28,7 @@ export function forwardRequest(
   const { instance } = peer
   let trunk = trunks.get(instance)
   if (trunk === undefined) {
-    trunk = new CallsOut(doorOf(folder, instance), () => trunks.delete(instance))
+    trunk = new CallsOut(peerSocketPath(folder, instance), () => trunks.delete(instance))
     trunks.set(instance, trunk)
   }
   trunk.make(request, response, event, free, {

@@ -7,7 +7,7 @@ import { lifecycle } from './lifecycle.ts'
 
 export interface Forwarding {
   peer: Peer
-  /** Of the private doors. */
+  /** Of the peer sockets. */
   folder: string
   counters: ForwardCounters
   /** The worker was never reached, and nothing was sent. */
@@ -17,7 +17,7 @@ export interface Forwarding {
 }
 
 export interface ForwardCounters {
-  /** Requests and upgrades that were sent to another worker's door. */
+  /** Requests and upgrades that were sent to another worker's peer socket. */
   forwarded: number
   /** Of these, whose worker ended while they were there. */
   failed: number

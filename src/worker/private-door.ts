@@ -1,4 +1,4 @@
-// The private door of a worker: a Unix socket for requests that came in at another worker and belong to this one.
+// The peer socket of a worker: a Unix socket for requests that came in at another worker and belong to this one.
 import { lstatSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
@@ -11,7 +11,7 @@ import { present } from './visitor.ts'
 /** The header that tells of the client. It is looked at only here, where no client can reach. */
 export const VISITOR = 'x-holdfast-visitor'
 
-/** Bytes of a head, at both ends of a door: the application's own server has looked at sizes, and our header comes on top. */
+/** Bytes of a head, at both ends of a peer socket: the application's own server has looked at sizes, and our header comes on top. */
 export const MAX_HEAD = 16 * 1024 * 1024
 
 /** Milliseconds; longer than a forwarder keeps a connection that it does not use. */
@@ -20,13 +20,13 @@ const KEEP_ALIVE = 60_000
 /** Milliseconds between two looks for connections that have become idle, at the end. */
 const LOOK = 50
 
-export interface PrivateDoor {
+export interface PeerSocket {
   /** Nobody finds it from now on. Resolves when all that came in through it is answered. */
   close(): Promise<void>
 }
 
 /** Where the process of that number is reached. */
-export function doorOf(folder: string, instance: number): string {
+export function peerSocketPath(folder: string, instance: number): string {
   const name = instance.toString(16).padStart(6, '0')
   return process.platform === 'win32' ? `\\\\.\\pipe\\${folder.replaceAll('\\', '-')}-${name}` : join(folder, name)
 }
@@ -38,40 +38,40 @@ export function doorOf(folder: string, instance: number): string {
  * @param mark - for the answers to those of no session
  * @throws Error when the folder can not be made, or is not ours
  */
-export async function openPrivateDoor(
+export async function openPeerSocket(
   folder: string,
   instance: number,
   server: Server,
   emit: Emit,
   mark: Mark,
-): Promise<PrivateDoor> {
-  const path = doorOf(folder, instance)
+): Promise<PeerSocket> {
+  const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   const trunks = new Set<CallsIn>()
   let isClosing = false
-  const door = http.createServer({
+  const listener = http.createServer({
     keepAliveTimeout: KEEP_ALIVE,
     requestTimeout: 0,
     headersTimeout: 0,
     maxHeaderSize: MAX_HEAD,
   })
   // Ours is the last one.
-  door.maxHeadersCount = 0
-  door.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  listener.maxHeadersCount = 0
+  listener.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!isIntroduced(request)) return void response.writeHead(400).end()
     return emit('request', request, response)
   })
-  door.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+  listener.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (!isIntroduced(request)) return void response.writeHead(400).end()
     if (server.listenerCount('checkContinue') > 0) return emit('checkContinue', request, response)
     response.writeContinue()
     return emit('request', request, response)
   })
-  door.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+  listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isTrunk(request)) {
       const trunk = new CallsIn(socket, head, { server, emit, mark }, () => trunks.delete(trunk))
       trunks.add(trunk)
-      // It was on its way here before the door was closed.
+      // It was on its way here before the peer socket was closed.
       if (isClosing) trunk.finish()
       return
     }
@@ -79,8 +79,8 @@ export async function openPrivateDoor(
     else if (!emit('upgrade', request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
-  await new Promise<void>((done, fail) => door.once('error', fail).listen({ path, exclusive: true }, done))
-  door.unref()
+  await new Promise<void>((done, fail) => listener.once('error', fail).listen({ path, exclusive: true }, done))
+  listener.unref()
   process.once('exit', () => {
     rmSync(path, { force: true })
     removeFolder(folder)
@@ -88,12 +88,12 @@ export async function openPrivateDoor(
   return {
     async close() {
       isClosing = true
-      // Whoever connects from now on finds nobody, and whoever has done so is let in before the door closes.
+      // Whoever connects from now on finds nobody, and whoever has done so is let in before the peer socket closes.
       rmSync(path, { force: true })
       await new Promise((done) => setTimeout(done, LOOK))
-      const closed = new Promise((done) => door.close(done))
+      const closed = new Promise((done) => listener.close(done))
       for (const trunk of trunks) trunk.finish()
-      const timer = setInterval(() => door.closeIdleConnections(), LOOK).unref()
+      const timer = setInterval(() => listener.closeIdleConnections(), LOOK).unref()
       await closed
       clearInterval(timer)
     },

@@ -20,7 +20,7 @@ export interface RerouteOptions {
   me: { readonly worker: number }
   /** Whether the client's address decides where a request of no session goes. */
   byAddress: boolean
-  /** Of the private doors. */
+  /** Of the peer sockets. */
   folder: string
   /** The application server's own. */
   emit: Emit

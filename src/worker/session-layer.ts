@@ -1,4 +1,4 @@
-// The session layer of a worker: its private door, what it knows of the others, and the decision in between.
+// The session layer of a worker: its peer socket, what it knows of the others, and the decision in between.
 import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
@@ -11,7 +11,7 @@ import { guarded } from './guarded-rule.ts'
 import { lifecycle } from './lifecycle.ts'
 import { marker } from './mark.ts'
 import { Peers } from './peers.ts'
-import { openPrivateDoor } from './private-door.ts'
+import { openPeerSocket } from './private-door.ts'
 import { reroute, type RerouteCounters } from './reroute.ts'
 
 /** Milliseconds between two looks for sessions that are still there, at the end. */
@@ -75,10 +75,10 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
     }
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
     const mark = marker(rules, () => peers.mark())
-    const door = await openPrivateDoor(registration.folder, me.instance, server, emit, mark)
+    const peerSocket = await openPeerSocket(registration.folder, me.instance, server, emit, mark)
     close = async () => {
       sendToPrimary({ type: 'unreachable' })
-      await door.close()
+      await peerSocket.close()
     }
     lifecycle.sid = () => peers.sid()
     // Connections of HTTP/2 never move.

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net'
 import { codeOf } from '../errors.ts'
 
-/** What the protocol of the private door is upgraded to. */
+/** What the protocol of the peer socket is upgraded to. */
 export const TRUNK = 'holdfast-trunk'
 
 /** What a frame says about its call. */
@@ -53,7 +53,7 @@ export class Trunk {
     this.#socket = socket
     this.#events = events
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    // The door's connections stay half open, and nobody else answers the end of one that was upgraded.
+    // the peer socket's connections stay half open, and nobody else answers the end of one that was upgraded.
     socket.once('end', () => this.end())
     // The first one tells; 'close' follows.
     socket.on('error', (error: Error) => (this.#errorCode ??= codeOf(error)))

@@ -112,7 +112,7 @@ t.test('a worker that is stuck gets no more, and what waits for it goes to the o
   await until('it gets some again', async () => (await request({ port })).pid === stuck)
 })
 
-t.test('private doors are gone at the end; those of somebody who was killed, when the next one starts', async (t) => {
+t.test('peer sockets are gone at the end; those of somebody who was killed, when the next one starts', async (t) => {
   const parent = mkdtempSync(join(tmpdir(), 'doors-'))
   t.teardown(() => rmSync(parent, { recursive: true, force: true }))
   const start = async () => {

@@ -190,7 +190,7 @@ t.test(
   },
 )
 
-t.test('the private doors are for this user alone, and are gone at the end, after a crash too', async (t) => {
+t.test('the peer sockets are for this user alone, and are gone at the end, after a crash too', async (t) => {
   const own = mkdtempSync(join(tmpdir(), 'hf-'))
   const env = { TMPDIR: own }
   t.teardown(() => rmSync(own, { recursive: true, force: true }))
