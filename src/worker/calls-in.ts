@@ -6,7 +6,7 @@ import { CallTable } from './call-table.ts'
 import { CallSocket } from './call-socket.ts'
 import type { Emit, Mark } from './target.ts'
 import { FRAME, Trunk } from './trunk.ts'
-import { presentOnce } from './visitor.ts'
+import { assignClientInfo } from './visitor.ts'
 
 interface Call {
   socket: CallSocket
@@ -72,7 +72,7 @@ export class CallsIn {
 
   #open(id: number, head: CallHead): void {
     const socket = new CallSocket(this.#trunk, id, this.#server)
-    presentOnce(socket, head.visitor)
+    assignClientInfo(socket, head.client)
     const request = requestOf(socket, head)
     const call: Call = { socket, request, unread: 0 }
     this.#calls.set(id, call)

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { CallTable } from './call-table.ts'
 import { mayHaveBody } from './cut-headers.ts'
 import { FRAME, Trunk, TRUNK, WINDOW } from './trunk.ts'
-import { introduce } from './visitor.ts'
+import { encodeClientInfo } from './visitor.ts'
 
 /** The first frame of a call. */
 export interface CallHead {
@@ -17,7 +17,7 @@ export interface CallHead {
   body: boolean
   /** Whether the client's connection stays open after the answer. */
   keepAlive: boolean
-  visitor: string
+  client: string
   /** It is of no session yet. */
   free: boolean
 }
@@ -109,7 +109,7 @@ export class CallsOut {
       body,
       // Node closes a connection that has had the most requests it may have (`server.maxRequestsPerSocket`).
       keepAlive: response.shouldKeepAlive && Reflect.get(response, 'maxRequestsOnConnectionReached') !== true,
-      visitor: introduce(request.socket),
+      client: encodeClientInfo(request.socket),
       free,
     }
     call.frame = this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))

@@ -3,8 +3,8 @@
 import type { IncomingMessage } from 'node:http'
 import { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
-import { VISITOR } from './private-door.ts'
-import { introduce } from './visitor.ts'
+import { CLIENT_INFO } from './private-door.ts'
+import { encodeClientInfo } from './visitor.ts'
 
 /** Of one connection, not of the message (RFC 9110, 7.6.1). */
 export const HOP_BY_HOP = new Set([
@@ -35,7 +35,7 @@ export function upgradeHeaders({ rawHeaders }: IncomingMessage, socket: Socket):
 
 /** A client that sends our header too would speak for itself at the door. Header values are Latin-1. */
 function introduced(rawHeaders: readonly string[], socket: Socket): string[] {
-  return [...withoutName(rawHeaders, VISITOR), VISITOR, encodeURIComponent(introduce(socket))]
+  return [...withoutName(rawHeaders, CLIENT_INFO), CLIENT_INFO, encodeURIComponent(encodeClientInfo(socket))]
 }
 
 function fromHttp2(request: Http2ServerRequest): string[] {

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { CallsIn } from './calls-in.ts'
 import type { Emit, Mark } from './target.ts'
 import { TRUNK } from './trunk.ts'
-import { present } from './visitor.ts'
+import { applyClientInfo } from './visitor.ts'
 
 /** The header that tells of the client. It is looked at only here, where no client can reach. */
-export const VISITOR = 'x-holdfast-visitor'
+export const CLIENT_INFO = 'x-holdfast-client'
 
 /** Bytes of a head, at both ends of a peer socket: the application's own server has looked at sizes, and our header comes on top. */
 export const MAX_HEAD = 16 * 1024 * 1024
@@ -58,11 +58,11 @@ export async function openPeerSocket(
   // Ours is the last one.
   listener.maxHeadersCount = 0
   listener.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (!isIntroduced(request)) return void response.writeHead(400).end()
+    if (!hasClientInfo(request)) return void response.writeHead(400).end()
     return emit('request', request, response)
   })
   listener.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (!isIntroduced(request)) return void response.writeHead(400).end()
+    if (!hasClientInfo(request)) return void response.writeHead(400).end()
     if (server.listenerCount('checkContinue') > 0) return emit('checkContinue', request, response)
     response.writeContinue()
     return emit('request', request, response)
@@ -75,7 +75,7 @@ export async function openPeerSocket(
       if (isClosing) trunk.finish()
       return
     }
-    if (!isIntroduced(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    if (!hasClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
     else if (!emit('upgrade', request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
@@ -118,13 +118,13 @@ function removeFolder(folder: string): void {
 
 /** A client can ask for that upgrade too. Its request comes with an introduction, as all that are sent on. */
 function isTrunk({ headers }: IncomingMessage): boolean {
-  return headers.upgrade === TRUNK && headers[VISITOR] === undefined
+  return headers.upgrade === TRUNK && headers[CLIENT_INFO] === undefined
 }
 
 /** @returns false where no worker can have sent it; then it is not served, and ends nothing here */
-function isIntroduced(request: IncomingMessage): boolean {
+function hasClientInfo(request: IncomingMessage): boolean {
   try {
-    present(request.socket, takeVisitor(request))
+    applyClientInfo(request.socket, takeClientInfo(request))
     return true
   } catch {
     return false // not there, or not in our encoding
@@ -132,10 +132,10 @@ function isIntroduced(request: IncomingMessage): boolean {
 }
 
 /** Takes it out of the headers: the application need not see it. */
-function takeVisitor({ headers, rawHeaders }: IncomingMessage): string {
-  const value = headers[VISITOR]
-  delete headers[VISITOR]
-  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === VISITOR)
+function takeClientInfo({ headers, rawHeaders }: IncomingMessage): string {
+  const value = headers[CLIENT_INFO]
+  delete headers[CLIENT_INFO]
+  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === CLIENT_INFO)
   if (at >= 0) rawHeaders.splice(at, 2)
   return decodeURIComponent(String(value))
 }

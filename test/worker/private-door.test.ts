@@ -11,7 +11,7 @@ import type { StickyOptions } from '../../src/index.ts'
 import { until } from '../support/clients.ts'
 import { away, openSession, openWebSocket, send, sessionOf, visit, type Away } from '../support/away.ts'
 
-const VISITOR = 'x-holdfast-visitor'
+const CLIENT_INFO = 'x-holdfast-client'
 
 /** What can be no introduction: no URI component, no JSON, not what is meant. */
 const nonsense = ['%', 'x', 'null', '{}', '%7B%22told%22%3A1%7D, x']
@@ -20,7 +20,7 @@ t.test('a client that sends the header of the doors is told from one that is sen
   const there = await away(t, { kind: 'http2' })
   const session = openSession(t, there)
   for (const value of nonsense) {
-    const reply = await json(session.request({ ...sessionOf, [VISITOR]: value }))
+    const reply = await json(session.request({ ...sessionOf, [CLIENT_INFO]: value }))
     t.match(reply, { pid: there.owner, address: new RegExp(`${there.from}$`) }, value)
   }
 })
@@ -57,7 +57,7 @@ t.test('a head that the application takes at home is taken here too, whatever it
 t.test('what no worker can have sent gets 400, and ends nothing', async (t) => {
   const there = await withFolder(t)
   for (const value of [undefined, ...nonsense]) {
-    const introduction = value === undefined ? {} : { [VISITOR]: value }
+    const introduction = value === undefined ? {} : { [CLIENT_INFO]: value }
     for (const more of [{}, { expect: '100-continue' }, { connection: 'Upgrade', upgrade: 'websocket' }]) {
       for (const socketPath of there.doors) {
         const sending = http.request({ socketPath, agent: false, headers: { ...introduction, ...more } })
