@@ -1,20 +1,20 @@
-// What the request and the response of a call are on, in place of a connection: made for this call, it tells its client.
+// What the request and the response of a stream are on, in place of a connection: made for this stream, it tells its client.
 import type { Server } from 'node:net'
 import { Writable } from 'node:stream'
-import { FRAME, WINDOW, type Trunk } from './trunk.ts'
+import { FRAME, WINDOW, type Mux } from './trunk.ts'
 
-export class CallSocket extends Writable {
+export class StreamSocket extends Writable {
   readonly server: Server
-  readonly #trunk: Trunk
+  readonly #mux: Mux
   readonly #id: number
   /** Bytes of the answer that may still be sent. */
   #window = WINDOW
   #waiting: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(trunk: Trunk, id: number, server: Server) {
+  constructor(mux: Mux, id: number, server: Server) {
     super({ autoDestroy: false })
-    this.#trunk = trunk
+    this.#mux = mux
     this.#id = id
     this.server = server
   }
@@ -65,7 +65,7 @@ export class CallSocket extends Writable {
 
   #send(bytes: Buffer, written: () => void): void {
     this.touch()
-    this.#trunk.send(FRAME.data, this.#id, bytes)
+    this.#mux.send(FRAME.data, this.#id, bytes)
     this.#window -= bytes.length
     if (this.#window > 0) written()
     else this.#waiting = written

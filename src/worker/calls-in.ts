@@ -1,85 +1,85 @@
-// Requests that came in at another worker, over a trunk: the application's server gets them like its own.
+// Requests that came in at another worker, over a mux: the application's server gets them like its own.
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import type { CallHead } from './calls-out.ts'
-import { CallTable } from './call-table.ts'
-import { CallSocket } from './call-socket.ts'
+import type { StreamHead } from './calls-out.ts'
+import { StreamTable } from './call-table.ts'
+import { StreamSocket } from './call-socket.ts'
 import type { Emit, Mark } from './target.ts'
-import { FRAME, Trunk } from './trunk.ts'
+import { FRAME, Mux } from './trunk.ts'
 import { assignClientInfo } from './visitor.ts'
 
-interface Call {
-  socket: CallSocket
+interface StreamState {
+  socket: StreamSocket
   request: IncomingMessage
   /** Bytes of the body that the application has not read. */
   unread: number
 }
 
-export interface CallTarget {
+export interface StreamTarget {
   server: Server
   /** Tells the application's server of a request, as it is. */
   emit: Emit
   mark: Mark
 }
 
-/** The calls of one other process. */
-export class CallsIn {
-  readonly #trunk: Trunk
+/** The streams of one other process. */
+export class IncomingStreams {
+  readonly #mux: Mux
   readonly #server: Server
   readonly #emit: Emit
   readonly #mark: Mark
-  #calls = new CallTable<Call>()
+  #streams = new StreamTable<StreamState>()
 
-  constructor(socket: Socket, head: Buffer, { server, emit, mark }: CallTarget, onclose: () => void) {
+  constructor(socket: Socket, head: Buffer, { server, emit, mark }: StreamTarget, onclose: () => void) {
     this.#server = server
     this.#emit = emit
     this.#mark = mark
     socket.unref()
     // Read in a turn of its own: the application may throw.
     if (head.length > 0) socket.unshift(head)
-    this.#trunk = new Trunk(socket, {
+    this.#mux = new Mux(socket, {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
         onclose()
-        for (const call of this.#calls) cutOff(call)
-        this.#calls = new CallTable()
+        for (const stream of this.#streams) cutOff(stream)
+        this.#streams = new StreamTable()
       },
     })
   }
 
   /** Asks for no more; the other end closes when it has all answers. */
   finish(): void {
-    this.#trunk.send(FRAME.goaway, 0)
+    this.#mux.send(FRAME.goaway, 0)
   }
 
   #frame(kind: number, id: number, payload: Buffer): void {
-    if (kind === FRAME.open) return this.#open(id, JSON.parse(payload.toString()) as CallHead)
-    const call = this.#calls.get(id)
-    if (call === undefined) return
-    const { request, socket } = call
+    if (kind === FRAME.open) return this.#open(id, JSON.parse(payload.toString()) as StreamHead)
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return
+    const { request, socket } = stream
     if (kind === FRAME.credit) socket.credit(payload.readUInt32LE(0))
     if (kind === FRAME.data) {
-      call.unread += payload.length
+      stream.unread += payload.length
       socket.touch()
       request.push(payload)
     }
     if (kind === FRAME.end) complete(request, JSON.parse(payload.toString()) as string[])
     if (kind === FRAME.abort) {
-      this.#calls.delete(id)
-      cutOff(call)
+      this.#streams.delete(id)
+      cutOff(stream)
     }
   }
 
-  #open(id: number, head: CallHead): void {
-    const socket = new CallSocket(this.#trunk, id, this.#server)
+  #open(id: number, head: StreamHead): void {
+    const socket = new StreamSocket(this.#mux, id, this.#server)
     assignClientInfo(socket, head.client)
     const request = requestOf(socket, head)
-    const call: Call = { socket, request, unread: 0 }
-    this.#calls.set(id, call)
+    const stream: StreamState = { socket, request, unread: 0 }
+    this.#streams.set(id, stream)
     const read: (size: number) => void = Reflect.get(request, '_read')
     Reflect.set(request, '_read', (size: number) => {
-      if (call.unread > 0) this.#trunk.sendCredit(id, call.unread)
-      call.unread = 0
+      if (stream.unread > 0) this.#mux.sendCredit(id, stream.unread)
+      stream.unread = 0
       read.call(request, size)
     })
     if (!head.body) complete(request, [])
@@ -101,8 +101,8 @@ export class CallsIn {
       if (!heard.includes(true) && !this.#server.emit('timeout', socket)) socket.destroy()
     })
     response.once('finish', () => {
-      this.#calls.delete(id)
-      this.#trunk.send(FRAME.end, id, Buffer.of(Number(Reflect.get(response, '_last') === true)))
+      this.#streams.delete(id)
+      this.#mux.send(FRAME.end, id, Buffer.of(Number(Reflect.get(response, '_last') === true)))
       dump(request)
       // Its 'close' is the response's. Within its own write it would make an error for nobody.
       process.nextTick(() => {
@@ -113,9 +113,9 @@ export class CallsIn {
     })
     socket.once('close', () => {
       // The application has cut it off.
-      if (!this.#calls.delete(id)) return
-      this.#trunk.send(FRAME.abort, id)
-      cutOff(call)
+      if (!this.#streams.delete(id)) return
+      this.#mux.send(FRAME.abort, id)
+      cutOff(stream)
     })
     if (head.event === 'checkContinue' && !isAsked) {
       response.writeContinue()
@@ -126,7 +126,7 @@ export class CallsIn {
   }
 }
 
-function requestOf(socket: CallSocket, { method, url, version, headers }: CallHead): IncomingMessage {
+function requestOf(socket: StreamSocket, { method, url, version, headers }: StreamHead): IncomingMessage {
   const request = new IncomingMessage(socket as never)
   const [major, minor] = version.split('.').map(Number)
   Object.assign(request, { method, url, httpVersion: version, httpVersionMajor: major, httpVersionMinor: minor })
@@ -152,7 +152,7 @@ function dump(request: IncomingMessage): void {
 }
 
 /** The client is gone, or the worker that it is connected to: a request hears of it, read or not, as on a connection. */
-function cutOff({ request, socket }: Call): void {
+function cutOff({ request, socket }: StreamState): void {
   socket.destroy()
   request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
 }

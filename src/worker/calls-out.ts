@@ -1,13 +1,13 @@
-// Requests that go to another worker, over its trunk, and the bytes of the answer on their way to the client.
+// Requests that go to another worker, over its mux, and the bytes of the answer on their way to the client.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { CallTable } from './call-table.ts'
+import { StreamTable } from './call-table.ts'
 import { mayHaveBody } from './cut-headers.ts'
-import { FRAME, Trunk, TRUNK, WINDOW } from './trunk.ts'
+import { FRAME, Mux, MUX_PROTOCOL, WINDOW } from './trunk.ts'
 import { encodeClientInfo } from './visitor.ts'
 
-/** The first frame of a call. */
-export interface CallHead {
+/** The first frame of a stream. */
+export interface StreamHead {
   event: string
   method: string
   url: string
@@ -22,7 +22,7 @@ export interface CallHead {
   free: boolean
 }
 
-export interface CallEvents {
+export interface StreamEvents {
   /** The other worker was never reached: nothing was sent. */
   absent(): void
   /**
@@ -35,11 +35,11 @@ export interface CallEvents {
   broken(): void
 }
 
-interface Call {
+interface StreamState {
   id: number
   request: IncomingMessage
   response: ServerResponse
-  events: CallEvents
+  events: StreamEvents
   /** Whether it has a body. */
   body: boolean
   /** Bytes of the body that may still be sent. */
@@ -51,44 +51,44 @@ interface Call {
   unsent: number
 }
 
-/** The calls to one process. */
-export class CallsOut {
-  #calls = new CallTable<Call>()
+/** The streams to one process. */
+export class OutgoingStreams {
+  #streams = new StreamTable<StreamState>()
   readonly #onclose: () => void
-  readonly #trunk: Trunk
+  readonly #mux: Mux
   #connected = false
-  /** No new calls. */
+  /** No new streams. */
   #isClosed = false
   #reason = 'the connection was closed'
 
-  /** @param onclose - no call can be made any more */
+  /** @param onclose - no stream can be made any more */
   constructor(path: string, onclose: () => void) {
     this.#onclose = onclose
     const socket = connect({ path })
     socket.once('connect', () => {
       this.#connected = true
-      for (const call of this.#calls) this.#sendBody(call)
+      for (const stream of this.#streams) this.#sendBody(stream)
     })
     socket.once('error', ({ message }) => (this.#reason = message))
-    socket.write(`GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ${TRUNK}\r\n\r\n`)
+    socket.write(`GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ${MUX_PROTOCOL}\r\n\r\n`)
     // What keeps this process running is its own work.
     socket.unref()
-    this.#trunk = new Trunk(socket, {
+    this.#mux = new Mux(socket, {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
         this.#close()
-        const lost = this.#calls
-        this.#calls = new CallTable()
+        const lost = this.#streams
+        this.#streams = new StreamTable()
         // Each in a turn of its own: what is served here then is the application's, which may throw.
-        for (const call of lost) setImmediate(() => this.#lost(call))
+        for (const stream of lost) setImmediate(() => this.#lost(stream))
       },
     })
   }
 
-  make(request: IncomingMessage, response: ServerResponse, event: string, free: boolean, events: CallEvents): void {
+  make(request: IncomingMessage, response: ServerResponse, event: string, free: boolean, events: StreamEvents): void {
     if (this.#isClosed) return events.absent()
     const body = mayHaveBody(request)
-    const call: Call = {
+    const stream: StreamState = {
       id: 0,
       request,
       response,
@@ -99,8 +99,8 @@ export class CallsOut {
       answered: false,
       unsent: 0,
     }
-    const id = (call.id = this.#calls.add(call))
-    const head: CallHead = {
+    const id = (stream.id = this.#streams.add(stream))
+    const head: StreamHead = {
       event,
       method: request.method ?? 'GET',
       url: request.url ?? '/',
@@ -112,12 +112,12 @@ export class CallsOut {
       client: encodeClientInfo(request.socket),
       free,
     }
-    call.frame = this.#trunk.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
+    stream.frame = this.#mux.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
     // Not before anybody is there: who was never reached leaves the request as it is, for whoever serves it then.
-    if (this.#connected) this.#sendBody(call)
+    if (this.#connected) this.#sendBody(stream)
     response.once('close', () => {
-      if (!this.#calls.delete(id)) return
-      this.#trunk.send(FRAME.abort, id)
+      if (!this.#streams.delete(id)) return
+      this.#mux.send(FRAME.abort, id)
       this.#endWhenIdle()
     })
   }
@@ -129,34 +129,34 @@ export class CallsOut {
   }
 
   #endWhenIdle(): void {
-    if (this.#isClosed && this.#calls.size === 0) this.#trunk.end()
+    if (this.#isClosed && this.#streams.size === 0) this.#mux.end()
   }
 
-  #sendBody(call: Call): void {
-    const { id, request, body } = call
+  #sendBody(stream: StreamState): void {
+    const { id, request, body } = stream
     if (!body) return
     request.on('data', (chunk: Buffer) => {
-      this.#trunk.send(FRAME.data, id, chunk)
-      call.window -= chunk.length
-      if (call.window <= 0) request.pause()
+      this.#mux.send(FRAME.data, id, chunk)
+      stream.window -= chunk.length
+      if (stream.window <= 0) request.pause()
     })
-    request.once('end', () => this.#trunk.send(FRAME.end, id, Buffer.from(JSON.stringify(request.rawTrailers))))
+    request.once('end', () => this.#mux.send(FRAME.end, id, Buffer.from(JSON.stringify(request.rawTrailers))))
   }
 
   #frame(kind: number, id: number, payload: Buffer): void {
     if (kind === FRAME.goaway) this.#close()
-    const call = this.#calls.get(id)
-    if (call === undefined) return this.#endWhenIdle()
-    const { request, response } = call
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return this.#endWhenIdle()
+    const { request, response } = stream
     switch (kind) {
       case FRAME.data:
-        if (!call.answered) this.#beginAnswer(call)
-        call.unsent += payload.length
+        if (!stream.answered) this.#beginAnswer(stream)
+        stream.unsent += payload.length
         // Also what came while it could not go on.
-        if (response.write(payload)) this.#giveCredit(call)
+        if (response.write(payload)) this.#giveCredit(stream)
         break
       case FRAME.end:
-        this.#calls.delete(id)
+        this.#streams.delete(id)
         // What of the body was not wanted.
         if (!request.readableEnded) request.removeAllListeners('data').resume()
         // Only what the answer's own head says: a client that was told to keep the connection uses it again.
@@ -165,38 +165,38 @@ export class CallsOut {
         this.#endWhenIdle()
         break
       case FRAME.credit:
-        call.window += payload.readUInt32LE(0)
-        if (call.window > 0) request.resume()
+        stream.window += payload.readUInt32LE(0)
+        if (stream.window > 0) request.resume()
         break
       case FRAME.abort:
         // The application there has cut it off, which is meant for the client.
-        this.#calls.delete(id)
+        this.#streams.delete(id)
         response.destroy()
         this.#endWhenIdle()
         break
     }
   }
 
-  #beginAnswer(call: Call): void {
-    call.answered = true
-    passThrough(call.response)
-    call.response.on('drain', () => this.#giveCredit(call))
+  #beginAnswer(stream: StreamState): void {
+    stream.answered = true
+    passThrough(stream.response)
+    stream.response.on('drain', () => this.#giveCredit(stream))
   }
 
-  #giveCredit(call: Call): void {
+  #giveCredit(stream: StreamState): void {
     // Short answers never need it.
-    if (call.unsent < WINDOW / 4) return
-    this.#trunk.sendCredit(call.id, call.unsent)
-    call.unsent = 0
+    if (stream.unsent < WINDOW / 4) return
+    this.#mux.sendCredit(stream.id, stream.unsent)
+    stream.unsent = 0
   }
 
-  #lost({ frame, answered, response, events }: Call): void {
+  #lost({ frame, answered, response, events }: StreamState): void {
     if (response.destroyed) return
     if (answered) {
       events.broken()
       response.destroy()
     } else if (this.#connected) {
-      events.gone(this.#reason, this.#trunk.isUnread(frame))
+      events.gone(this.#reason, this.#mux.isUnread(frame))
     } else {
       events.absent()
     }

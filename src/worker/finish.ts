@@ -5,7 +5,7 @@ import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import { Bag } from '../bag.ts'
 import type { Drain } from '../protocol.ts'
-import { CallSocket } from './call-socket.ts'
+import { StreamSocket } from './call-socket.ts'
 import { movedOf } from './move.ts'
 import { webSockets } from './upgraded.ts'
 
@@ -52,7 +52,7 @@ function finisherHttp1(server: HttpServer | HttpsServer): Finish {
     for (const socket of open) closeAfter(inService(socket))
     server.prependListener('request', ({ socket }, response) => {
       // What was sent here came on a connection of another worker, which stays.
-      if (!(socket instanceof CallSocket)) closeAfter(response)
+      if (!(socket instanceof StreamSocket)) closeAfter(response)
     })
     const idle = Math.min(IDLE, how.deadline / 4)
     let rounds = 0

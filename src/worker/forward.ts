@@ -1,14 +1,14 @@
-// A request goes on to its worker, over the trunk to that process; streams of HTTP/2 and some upgrades go over HTTP.
+// A request goes on to its worker, over the mux to that process; streams of HTTP/2 and some upgrades go over HTTP.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Http2ServerRequest } from 'node:http2'
-import { CallsOut } from './calls-out.ts'
+import { OutgoingStreams } from './calls-out.ts'
 import { forwardStream } from './forward-http.ts'
 import { answerGone, isRepeatable, type Forwarding } from './forwarding.ts'
 import { lifecycle } from './lifecycle.ts'
 import { peerSocketPath } from './private-door.ts'
 
 /** By process. */
-const trunks = new Map<number, CallsOut>()
+const muxes = new Map<number, OutgoingStreams>()
 
 /** Requests that went to a process which ended before it read them: once more, and no more. */
 const repeated = new WeakSet<IncomingMessage>()
@@ -26,12 +26,12 @@ export function forwardRequest(
   // The answer to a stream of HTTP/2 is not made of bytes that can be passed on.
   if (request instanceof Http2ServerRequest) return forwardStream(request, response, event, forwarding)
   const { instance } = peer
-  let trunk = trunks.get(instance)
-  if (trunk === undefined) {
-    trunk = new CallsOut(peerSocketPath(folder, instance), () => trunks.delete(instance))
-    trunks.set(instance, trunk)
+  let mux = muxes.get(instance)
+  if (mux === undefined) {
+    mux = new OutgoingStreams(peerSocketPath(folder, instance), () => muxes.delete(instance))
+    muxes.set(instance, mux)
   }
-  trunk.make(request, response, event, free, {
+  mux.make(request, response, event, free, {
     absent,
     gone(reason, unread) {
       if (!unread || repeated.has(request) || !isRepeatable(request))

@@ -3,9 +3,9 @@ import { lstatSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
-import { CallsIn } from './calls-in.ts'
+import { IncomingStreams } from './calls-in.ts'
 import type { Emit, Mark } from './target.ts'
-import { TRUNK } from './trunk.ts'
+import { MUX_PROTOCOL } from './trunk.ts'
 import { applyClientInfo } from './visitor.ts'
 
 /** The header that tells of the client. It is looked at only here, where no client can reach. */
@@ -47,7 +47,7 @@ export async function openPeerSocket(
 ): Promise<PeerSocket> {
   const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
-  const trunks = new Set<CallsIn>()
+  const muxes = new Set<IncomingStreams>()
   let isClosing = false
   const listener = http.createServer({
     keepAliveTimeout: KEEP_ALIVE,
@@ -68,11 +68,11 @@ export async function openPeerSocket(
     return emit('request', request, response)
   })
   listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (isTrunk(request)) {
-      const trunk = new CallsIn(socket, head, { server, emit, mark }, () => trunks.delete(trunk))
-      trunks.add(trunk)
+    if (isMux(request)) {
+      const mux = new IncomingStreams(socket, head, { server, emit, mark }, () => muxes.delete(mux))
+      muxes.add(mux)
       // It was on its way here before the peer socket was closed.
-      if (isClosing) trunk.finish()
+      if (isClosing) mux.finish()
       return
     }
     if (!hasClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
@@ -92,7 +92,7 @@ export async function openPeerSocket(
       rmSync(path, { force: true })
       await new Promise((done) => setTimeout(done, LOOK))
       const closed = new Promise((done) => listener.close(done))
-      for (const trunk of trunks) trunk.finish()
+      for (const mux of muxes) mux.finish()
       const timer = setInterval(() => listener.closeIdleConnections(), LOOK).unref()
       await closed
       clearInterval(timer)
@@ -117,8 +117,8 @@ function removeFolder(folder: string): void {
 }
 
 /** A client can ask for that upgrade too. Its request comes with an introduction, as all that are sent on. */
-function isTrunk({ headers }: IncomingMessage): boolean {
-  return headers.upgrade === TRUNK && headers[CLIENT_INFO] === undefined
+function isMux({ headers }: IncomingMessage): boolean {
+  return headers.upgrade === MUX_PROTOCOL && headers[CLIENT_INFO] === undefined
 }
 
 /** @returns false where no worker can have sent it; then it is not served, and ends nothing here */

@@ -4,11 +4,11 @@ import type { Socket } from 'node:net'
 import { codeOf } from '../errors.ts'
 
 /** What the protocol of the peer socket is upgraded to. */
-export const TRUNK = 'holdfast-trunk'
+export const MUX_PROTOCOL = 'holdfast-mux'
 
-/** What a frame says about its call. */
+/** What a frame says about its stream. */
 export const FRAME = {
-  /** A request: JSON, see {@link CallHead}. */
+  /** A request: JSON, see {@link StreamHead}. */
   open: 0,
   /** Bytes of its body, or of the answer as it goes to the client. */
   data: 1,
@@ -18,28 +18,28 @@ export const FRAME = {
   credit: 3,
   /** It ends here, incomplete. */
   abort: 4,
-  /** No new calls, please: close when all are answered. */
+  /** No new streams, please: close when all are answered. */
   goaway: 5,
 } as const
 
-/** [length of the rest u32][call u32][kind u8], little-endian. */
+/** [length of the rest u32][stream u32][kind u8], little-endian. */
 const HEADER = 9
 
-/** Bytes of one direction of a call that may be on their way or waiting for whoever uses them. */
+/** Bytes of one direction of a stream that may be on their way or waiting for whoever uses them. */
 export const WINDOW = 256 * 1024
 
 /** Longer pieces of a body are cut, so that others get their turn. */
 const MAX_PAYLOAD = 64 * 1024
 
-export interface TrunkEvents {
-  frame(kind: number, call: number, payload: Buffer): void
+export interface MuxEvents {
+  frame(kind: number, stream: number, payload: Buffer): void
   /** Nothing will follow. */
   closed(): void
 }
 
-export class Trunk {
+export class Mux {
   readonly #socket: Socket
-  readonly #events: TrunkEvents
+  readonly #events: MuxEvents
   #rest: Buffer | undefined
   #flushing: NodeJS.Immediate | undefined
   #outbox: Uint8Array[] = []
@@ -49,7 +49,7 @@ export class Trunk {
   #before = 0
   #errorCode: string | undefined
 
-  constructor(socket: Socket, events: TrunkEvents) {
+  constructor(socket: Socket, events: MuxEvents) {
     this.#socket = socket
     this.#events = events
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
@@ -64,7 +64,7 @@ export class Trunk {
    * @param payload - must not be changed afterwards
    * @returns the number of the frame, for {@link isUnread}
    */
-  send(kind: number, call: number, payload: Uint8Array = NOTHING): number {
+  send(kind: number, stream: number, payload: Uint8Array = NOTHING): number {
     if (!this.#socket.writable) return Infinity
     // At the end of this turn, when everything that came in was looked at.
     this.#flushing ??= setImmediate(() => this.#flush())
@@ -74,7 +74,7 @@ export class Trunk {
       const part = payload.length <= most ? payload : payload.subarray(at, at + most)
       const header = Buffer.allocUnsafe(HEADER)
       header.writeUInt32LE(HEADER - 4 + part.length, 0)
-      header.writeUInt32LE(call, 4)
+      header.writeUInt32LE(stream, 4)
       header[8] = kind
       this.#outbox.push(header, part)
       this.#size += HEADER + part.length
@@ -115,10 +115,10 @@ export class Trunk {
     this.#size = 0
   }
 
-  sendCredit(call: number, bytes: number): void {
+  sendCredit(stream: number, bytes: number): void {
     const payload = Buffer.allocUnsafe(4)
     payload.writeUInt32LE(bytes, 0)
-    this.send(FRAME.credit, call, payload)
+    this.send(FRAME.credit, stream, payload)
   }
 
   /** After what was sent. */

@@ -1,13 +1,13 @@
 import { array, assert, integer, nat, property, record } from 'fast-check'
 import t from 'tap'
-import { CallTable } from '../../src/worker/call-table.ts'
+import { StreamTable } from '../../src/worker/call-table.ts'
 
 t.test('both ends have the same calls, however many there are and whichever end', async (t) => {
   // Weights: to begin more calls than end, now and then.
   const step = record({ begin: integer({ min: 0, max: 40 }), end: array(nat(), { maxLength: 40 }) })
   assert(
     property(array(step, { maxLength: 30 }), (steps) => {
-      const [here, there] = [new CallTable<{ n: number }>(), new CallTable<{ n: number }>()]
+      const [here, there] = [new StreamTable<{ n: number }>(), new StreamTable<{ n: number }>()]
       const open = new Map<number, { n: number }>()
       const ended: number[] = []
       let n = 0
@@ -41,7 +41,7 @@ t.test('both ends have the same calls, however many there are and whichever end'
 })
 
 t.test('one that never ends is in nobody’s way', async (t) => {
-  const table = new CallTable<object>()
+  const table = new StreamTable<object>()
   const first = {}
   const id = table.add(first)
   for (let i = 0; i < 1_000; i++) t.ok(table.delete(table.add({})))

@@ -39,7 +39,7 @@ t.test('and over a WebSocket that passes through', async (t) => {
 
 t.test('an upgrade to the protocol of the doors is one that the application answers', async (t) => {
   const there = await away(t, { kind: 'wss' })
-  const headers = { connection: 'Upgrade', upgrade: 'holdfast-trunk' }
+  const headers = { connection: 'Upgrade', upgrade: 'holdfast-mux' }
   const { sending, answered } = send(there, { secure: true, headers })
   sending.end()
   t.equal((await answered).statusCode, 400, 'it knows WebSockets only')
@@ -78,7 +78,7 @@ t.test('a line that is just being made when its worker finishes does not keep it
   const reloaded = there.balancer.reload()
   const goodbyes = lines.map(async (line, i) => {
     await until('the door is not found any more', () => !existsSync(there.doors[i]!))
-    line.write('GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: holdfast-trunk\r\n\r\n')
+    line.write('GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: holdfast-mux\r\n\r\n')
     const [goaway] = (await once(line, 'data')) as [Buffer]
     line.end()
     return goaway[8]
