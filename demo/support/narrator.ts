@@ -17,7 +17,7 @@ const ofAll: Sentences = {
     `Worker ${String(worker)} is slow: its event loop is held up, for ${ms(silence, lag)} so far.`,
   'worker.unhealthy': ({ worker }) => `Worker ${String(worker)} gets no new clients until its event loop runs again.`,
   'worker.healthy': ({ worker }) => `Worker ${String(worker)} is well again.`,
-  'reroute.failed': ({ worker, reason }) =>
+  'forward.failed': ({ worker, reason }) =>
     `A request whose session is at worker ${String(worker)} could not be answered: ${String(reason)}.`,
   'bus.down': ({ kind, worker, reason }) => {
     cutOff.add(`${String(kind)} ${String(worker)}`)

@@ -5,7 +5,7 @@ import type { Server, Socket } from 'node:net'
 import type { Peer } from '../protocol.ts'
 import { isCut } from './cut-headers.ts'
 import { lifecycle } from './lifecycle.ts'
-import { isMovable, move, movedOf, requestHead } from './move.ts'
+import { isMovable, transferSocket, movedOf, requestHead } from './move.ts'
 import type { Peers } from './peers.ts'
 
 /**
@@ -24,7 +24,7 @@ const TAKE_FOR_UPGRADE = 2
 const LIMITS = ['maxRequestsPerSocket', 'maxConnections'] as const
 
 /** Requests that Node takes for upgrades, and whose they are. */
-const followers = new WeakMap<IncomingMessage, Peer>()
+const migrating = new WeakMap<IncomingMessage, Peer>()
 
 /** Connections that stay: proxies put the requests of many clients on one. */
 const shared = new WeakSet<Socket>()
@@ -38,7 +38,12 @@ const speakHttp: unknown = Reflect.get(http, '_connectionListener')
  *
  * @param request - one that is sent on to the peer
  */
-export function followNext(server: Server, request: IncomingMessage, peer: Peer, peers: Pick<Peers, 'whose'>): void {
+export function migrateWithNext(
+  server: Server,
+  request: IncomingMessage,
+  peer: Peer,
+  peers: Pick<Peers, 'whose'>,
+): void {
   const { socket } = request
   const parser = Reflect.get(socket, 'parser') as Parser | null | undefined
   const own = parser?.onIncoming
@@ -52,7 +57,7 @@ export function followNext(server: Server, request: IncomingMessage, peer: Peer,
     const owner = peers.whose(next)
     if (owner === 'mine' || (typeof owner === 'object' && owner.instance !== peer.instance)) shared.add(socket)
     else if (typeof owner === 'object' && !owner.draining && keepAlive && isAlone(next)) {
-      followers.set(next, owner)
+      migrating.set(next, owner)
       next.upgrade = true
       // Node 26 closes the connection of an upgrade that nobody listens for.
       if (server.listenerCount('upgrade') === 0) server.on('upgrade', ignore)
@@ -71,12 +76,12 @@ function isAlone(request: Upgradable): boolean {
 }
 
 /**
- * Gives away the connection of a request that {@link followNext} has picked, which Node then tells as an upgrade.
+ * Gives away the connection of a request that {@link migrateWithNext} has picked, which Node then tells as an upgrade.
  *
  * @param from - id of this worker
  * @returns whether it had: else it is a real one, and nothing has happened
  */
-export function follow(
+export function migrate(
   server: Server,
   request: IncomingMessage,
   socket: Socket,
@@ -84,10 +89,10 @@ export function follow(
   from: number,
   counters: { moved: number },
 ): boolean {
-  const peer = followers.get(request)
+  const peer = migrating.get(request)
   if (peer === undefined) return false
   server.off('upgrade', ignore)
-  if (move(request, socket, head, peer, { settled: false, from })) counters.moved++
+  if (transferSocket(request, socket, head, peer, { settled: false, from })) counters.moved++
   else stay(server, request, socket, head)
   return true
 }

@@ -39,5 +39,5 @@ export function answerGone(response: ServerResponse, peer: Peer, reason: string,
 /** The same, where there is no response to answer with. */
 export function logGone({ worker }: Peer, reason: string, counters: ForwardCounters): void {
   counters.failed++
-  lifecycle.logger.warn('reroute.failed', { worker, reason })
+  lifecycle.logger.warn('forward.failed', { worker, reason })
 }

@@ -34,7 +34,7 @@ export function isMovable(socket: Socket): boolean {
  * @returns false where it can not be given: TLS ends in this process, too much was read, or there is no primary any more.
  *   Then nothing has changed.
  */
-export function move(
+export function transferSocket(
   request: IncomingMessage,
   socket: Socket,
   head: Buffer,

@@ -2,19 +2,19 @@
 // proxies put many sessions on one.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import { follow, followNext } from './follow.ts'
+import { migrate, migrateWithNext } from './follow.ts'
 import { forwardRequest } from './forward.ts'
 import { forwardUpgrade } from './forward-upgrade.ts'
 import type { ForwardCounters } from './forwarding.ts'
 import { lifecycle } from './lifecycle.ts'
-import { move, movedOf } from './move.ts'
+import { transferSocket, movedOf } from './move.ts'
 import type { Peers, Whose } from './peers.ts'
 import type { Emit, Mark } from './target.ts'
 
 /** Serves a request whose owner is known. `again`: it is not there any more. */
 type Serve = (whose: Exclude<Whose, 'away'>, again: () => void) => boolean
 
-export interface RerouteOptions {
+export interface RouterOptions {
   peers: Peers
   /** This process as a worker; a spare becomes another one. */
   me: { readonly worker: number }
@@ -25,16 +25,16 @@ export interface RerouteOptions {
   /** The application server's own. */
   emit: Emit
   mark: Mark
-  counters: RerouteCounters
+  counters: RouterCounters
 }
 
-export interface RerouteCounters extends ForwardCounters {
+export interface RouterCounters extends ForwardCounters {
   /** Connections that were handed to another worker: upgrades, and those that bring requests of its sessions only. */
   moved: number
 }
 
 /** What is emitted in place of the server's own events, before any listener of the application hears of them. */
-export function reroute(server: Server, options: RerouteOptions): void {
+export function routeRequests(server: Server, options: RouterOptions): void {
   const { emit, peers, me, byAddress, folder, mark, counters } = options
 
   /** The worker whose address the client has, where that is not this one. */
@@ -46,7 +46,7 @@ export function reroute(server: Server, options: RerouteOptions): void {
     if (found === 'mine') return emit(event, request, response)
     return route(request, found, (whose, again) => {
       if (typeof whose === 'object') {
-        followNext(server, request, whose, peers)
+        migrateWithNext(server, request, whose, peers)
         const free = fromOf(request.socket) !== undefined && peers.whose(request) === 'free'
         forwardRequest(request, response, event, { peer: whose, folder, counters, absent: again, free })
         return true
@@ -57,13 +57,13 @@ export function reroute(server: Server, options: RerouteOptions): void {
   }
 
   const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): boolean => {
-    if (follow(server, request, socket, head, me.worker, counters)) return true
+    if (migrate(server, request, socket, head, me.worker, counters)) return true
     if (movedOf(socket)?.settled === true) return emit('upgrade', request, socket, head)
     return route(request, peers.whose(request, fromOf(socket)), (whose, again) => {
       if (typeof whose !== 'object') return emit('upgrade', request, socket, head)
       const moved = { settled: true, from: fromOf(socket) ?? me.worker }
       const canMove = !whose.draining && !lifecycle.isDraining
-      if (canMove && move(request, socket, head, whose, moved)) counters.moved++
+      if (canMove && transferSocket(request, socket, head, whose, moved)) counters.moved++
       else forwardUpgrade(server, request, socket, head, { peer: whose, folder, counters, absent: again })
       return true
     })

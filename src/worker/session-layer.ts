@@ -12,7 +12,7 @@ import { lifecycle } from './lifecycle.ts'
 import { marker } from './mark.ts'
 import { Peers } from './peers.ts'
 import { openPeerSocket } from './private-door.ts'
-import { reroute, type RerouteCounters } from './reroute.ts'
+import { routeRequests, type RouterCounters } from './reroute.ts'
 
 /** Milliseconds between two looks for sessions that are still there, at the end. */
 const LOOK = 50
@@ -31,7 +31,7 @@ export interface SessionSettings {
 
 /** What is known of sessions before the application's server is there, and after. */
 export interface SessionLayer {
-  readonly counters: Readonly<RerouteCounters>
+  readonly counters: Readonly<RouterCounters>
   /**
    * Opens it where there is a rule; else with the first rule that a part of the application brings.
    *
@@ -83,7 +83,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
     lifecycle.sid = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
-    reroute(server, { peers, me, byAddress, folder: registration.folder, emit, mark, counters })
+    routeRequests(server, { peers, me, byAddress, folder: registration.folder, emit, mark, counters })
     sendToPrimary({ type: 'reachable' })
     // Without the primary there is nobody else either.
     if (process.connected) await knows

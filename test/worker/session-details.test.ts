@@ -67,7 +67,7 @@ t.test('a request that the application cuts off is cut off for its client', asyn
   const { sending, answered } = send(there, { path: '/destroy' })
   sending.end()
   await t.rejects(answered, { code: 'ECONNRESET' })
-  t.notMatch(there.balancer.output(), /reroute\.failed/)
+  t.notMatch(there.balancer.output(), /forward\.failed/)
 })
 
 t.test('a request closes at its end, whether or not the application has read it', async (t) => {

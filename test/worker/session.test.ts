@@ -183,7 +183,7 @@ t.test(
         return state === 'ready' && restarts === deaths
       })
     }
-    t.match(balancer.output(), /reroute\.failed/)
+    t.match(balancer.output(), /forward\.failed/)
     const exits = (await balancer.status()).workers.map(({ restarts }) => restarts)
     t.equal(exits[worker], 2, 'each was tried once')
     t.equal(exits[1 - worker], 0)
