@@ -42,7 +42,7 @@ export function migrateWithNext(
   server: Server,
   request: IncomingMessage,
   peer: Peer,
-  peers: Pick<Peers, 'whose'>,
+  peers: Pick<Peers, 'ownerOf'>,
 ): void {
   const { socket } = request
   const parser = Reflect.get(socket, 'parser') as Parser | null | undefined
@@ -54,7 +54,7 @@ export function migrateWithNext(
   parser.onIncoming = (next, keepAlive) => {
     parser.onIncoming = own
     if (shared.has(socket) || lifecycle.isDraining || !process.connected) return own(next, keepAlive)
-    const owner = peers.whose(next)
+    const owner = peers.ownerOf(next)
     if (owner === 'mine' || (typeof owner === 'object' && owner.instance !== peer.instance)) shared.add(socket)
     else if (typeof owner === 'object' && !owner.draining && keepAlive && isAlone(next)) {
       migrating.set(next, owner)

@@ -7,12 +7,12 @@ import { fingerprint32, slotOf } from '../slots/hash.ts'
 import { LastText, type Connection } from './last-text.ts'
 
 /** Whose a request is: this process's, that peer's, nobody's in particular, or of a worker that is away just now. */
-export type Whose = 'mine' | 'free' | 'away' | Peer
+export type Owner = 'mine' | 'free' | 'away' | Peer
 
 interface Waiting {
   request: SessionRequest
   from: number | undefined
-  done: (whose: Exclude<Whose, 'away'>) => void
+  done: (owner: Exclude<Owner, 'away'>) => void
 }
 
 /** Keys whose owner is remembered: those of connections that bring many. */
@@ -30,8 +30,8 @@ export class Peers {
   /** Process by worker: of several the one that is not draining. */
   #serving = new Map<number, Peer>()
   #owners: readonly number[] = []
-  readonly #known = new Map<string, Whose>()
-  readonly #last = new LastText<Whose>()
+  readonly #known = new Map<string, Owner>()
+  readonly #last = new LastText<Owner>()
 
   /**
    * @param me - the object stays the caller's: a spare changes its worker
@@ -60,15 +60,15 @@ export class Peers {
   }
 
   /** @param from - of a connection that came from another worker: who serves on it what is of no session */
-  whose(request: SessionRequest, from?: number): Whose {
-    const whose = firstFound(request, this.#rules, this.#look, connectionOf(request)) ?? 'free'
-    return whose === 'free' && from !== undefined ? this.#home(from) : whose
+  ownerOf(request: SessionRequest, from?: number): Owner {
+    const owner = firstFound(request, this.#rules, this.#look, connectionOf(request)) ?? 'free'
+    return owner === 'free' && from !== undefined ? this.#home(from) : owner
   }
 
   readonly #look = (rule: SessionRule, text: string | number, connection: Connection | undefined) =>
     typeof text === 'number' ? this.#find(rule, text) : this.#last.where(connection, rule, text, this.#find)
 
-  readonly #find = (rule: SessionRule, text: string | number): Whose | undefined => {
+  readonly #find = (rule: SessionRule, text: string | number): Owner | undefined => {
     const owner = ownerIn(rule, text)
     if (owner === undefined) return undefined
     if (owner.type === 'worker') return this.#serves(owner.worker)
@@ -86,10 +86,10 @@ export class Peers {
     const waiting: Waiting = {
       request,
       from,
-      done: (whose) => {
+      done: (owner) => {
         clearTimeout(timer)
         this.#waiting.delete(waiting)
-        done(whose)
+        done(owner)
       },
     }
     this.#waiting.add(waiting)
@@ -97,30 +97,30 @@ export class Peers {
   }
 
   #retry({ request, from, done }: Waiting): void {
-    const whose = this.whose(request, from)
-    if (whose !== 'away') done(whose)
+    const owner = this.ownerOf(request, from)
+    if (owner !== 'away') done(owner)
   }
 
-  #home(worker: number): Whose {
-    const whose = this.#serves(worker)
-    return whose === 'mine' ? 'free' : whose
+  #home(worker: number): Owner {
+    const owner = this.#serves(worker)
+    return owner === 'mine' ? 'free' : owner
   }
 
-  #serves(worker: number): Whose {
+  #serves(worker: number): Owner {
     const peer = this.#serving.get(worker)
     if (peer !== undefined) return peer.instance === this.#me.instance ? 'mine' : peer
     // A worker without slots is none of these days.
     return this.#owners.includes(worker) ? 'away' : 'free'
   }
 
-  #learn(key: string): Whose {
+  #learn(key: string): Owner {
     const bytes = Buffer.from(key)
-    const whose = this.#serves(this.#owners[slotOf(fingerprint32(bytes))] ?? -1)
-    if (key.length > LONGEST_KEY) return whose
+    const owner = this.#serves(this.#owners[slotOf(fingerprint32(bytes))] ?? -1)
+    if (key.length > LONGEST_KEY) return owner
     if (this.#known.size >= KNOWN_KEYS) this.#known.clear()
     // A copy: the key may be a piece of a longer text, all of which it would keep.
-    this.#known.set(bytes.toString(), whose)
-    return whose
+    this.#known.set(bytes.toString(), owner)
+    return owner
   }
 
   #forget(): void {

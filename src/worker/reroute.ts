@@ -8,11 +8,11 @@ import { forwardUpgrade } from './forward-upgrade.ts'
 import type { ForwardCounters } from './forwarding.ts'
 import { lifecycle } from './lifecycle.ts'
 import { transferSocket, movedOf } from './move.ts'
-import type { Peers, Whose } from './peers.ts'
+import type { Peers, Owner } from './peers.ts'
 import type { Emit, Mark } from './target.ts'
 
 /** Serves a request whose owner is known. `again`: it is not there any more. */
-type Serve = (whose: Exclude<Whose, 'away'>, again: () => void) => boolean
+type Serve = (owner: Exclude<Owner, 'away'>, again: () => void) => boolean
 
 export interface RouterOptions {
   peers: Peers
@@ -41,17 +41,17 @@ export function routeRequests(server: Server, options: RouterOptions): void {
   const fromOf = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
 
   const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse): boolean => {
-    const found = peers.whose(request, fromOf(request.socket))
+    const found = peers.ownerOf(request, fromOf(request.socket))
     // Most are, and pay for nothing else.
     if (found === 'mine') return emit(event, request, response)
-    return route(request, found, (whose, again) => {
-      if (typeof whose === 'object') {
-        migrateWithNext(server, request, whose, peers)
-        const free = fromOf(request.socket) !== undefined && peers.whose(request) === 'free'
-        forwardRequest(request, response, event, { peer: whose, folder, counters, absent: again, free })
+    return route(request, found, (owner, again) => {
+      if (typeof owner === 'object') {
+        migrateWithNext(server, request, owner, peers)
+        const free = fromOf(request.socket) !== undefined && peers.ownerOf(request) === 'free'
+        forwardRequest(request, response, event, { peer: owner, folder, counters, absent: again, free })
         return true
       }
-      if (whose === 'free') mark(request, response)
+      if (owner === 'free') mark(request, response)
       return emit(event, request, response)
     })
   }
@@ -59,24 +59,24 @@ export function routeRequests(server: Server, options: RouterOptions): void {
   const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): boolean => {
     if (migrate(server, request, socket, head, me.worker, counters)) return true
     if (movedOf(socket)?.settled === true) return emit('upgrade', request, socket, head)
-    return route(request, peers.whose(request, fromOf(socket)), (whose, again) => {
-      if (typeof whose !== 'object') return emit('upgrade', request, socket, head)
+    return route(request, peers.ownerOf(request, fromOf(socket)), (owner, again) => {
+      if (typeof owner !== 'object') return emit('upgrade', request, socket, head)
       const moved = { settled: true, from: fromOf(socket) ?? me.worker }
-      const canMove = !whose.draining && !lifecycle.isDraining
-      if (canMove && transferSocket(request, socket, head, whose, moved)) counters.moved++
-      else forwardUpgrade(server, request, socket, head, { peer: whose, folder, counters, absent: again })
+      const canMove = !owner.draining && !lifecycle.isDraining
+      if (canMove && transferSocket(request, socket, head, owner, moved)) counters.moved++
+      else forwardUpgrade(server, request, socket, head, { peer: owner, folder, counters, absent: again })
       return true
     })
   }
 
   /** Waits where whose it is is away, and asks once more where it turns out that it has gone. */
-  const route = (request: IncomingMessage, whose: Whose, serve: Serve): boolean => {
+  const route = (request: IncomingMessage, owner: Owner, serve: Serve): boolean => {
     const { socket } = request
     const from = fromOf(socket)
-    if (whose !== 'away') {
-      return serve(whose, () => {
-        if (typeof whose === 'object') peers.lost(whose)
-        route(request, peers.whose(request, from), serve)
+    if (owner !== 'away') {
+      return serve(owner, () => {
+        if (typeof owner === 'object') peers.lost(owner)
+        route(request, peers.ownerOf(request, from), serve)
       })
     }
     // Nobody else listens to the socket of an upgrade yet.

@@ -24,7 +24,7 @@ function request(more: object = {}): SessionRequest {
 /** What it is called on by most: a connection that has asked before. */
 function asked(peers: Peers): SessionRequest {
   const one = request()
-  for (let i = 0; i < 2; i++) t.equal(peers.whose(one), other)
+  for (let i = 0; i < 2; i++) t.equal(peers.ownerOf(one), other)
   return one
 }
 
@@ -32,20 +32,20 @@ t.test('a connection that has asked before hears of every change', async (t) => 
   const peers = setUp()
   const one = asked(peers)
   peers.update([self, successor], all(1))
-  t.equal(peers.whose(one), successor)
+  t.equal(peers.ownerOf(one), successor)
   peers.update([self, successor], all(0))
-  t.equal(peers.whose(one), 'mine')
+  t.equal(peers.ownerOf(one), 'mine')
   peers.update([self], all(1))
-  t.equal(peers.whose(one), 'away')
+  t.equal(peers.ownerOf(one), 'away')
   peers.update([self, successor], all(1))
-  t.equal(peers.whose(one), successor, 'back again')
+  t.equal(peers.ownerOf(one), successor, 'back again')
 })
 
 t.test('and of one that can not be reached', async (t) => {
   const peers = setUp()
   const one = asked(peers)
   peers.lost(other)
-  t.equal(peers.whose(one), 'away')
+  t.equal(peers.ownerOf(one), 'away')
 })
 
 t.test('on one connection each request is of its own session', async (t) => {
@@ -53,9 +53,9 @@ t.test('on one connection each request is of its own session', async (t) => {
   const socket = {}
   const anonymous = request({ socket, rawHeaders: ['Accept', '*/*'] })
   for (let i = 0; i < 2; i++) {
-    t.equal(peers.whose(request({ socket })), other)
-    t.equal(peers.whose(anonymous), 'free')
-    t.equal(peers.whose(anonymous, 1), other, 'of a connection that came from there')
+    t.equal(peers.ownerOf(request({ socket })), other)
+    t.equal(peers.ownerOf(anonymous), 'free')
+    t.equal(peers.ownerOf(anonymous, 1), other, 'of a connection that came from there')
   }
 })
 
@@ -64,8 +64,8 @@ t.test('a session that nobody has any more is nobody in particular', async (t) =
   peers.update([self, other], all(1))
   for (const seat of ['', '%', 'garbage', markText({ worker: 1, instance: 10 })]) {
     const one = request({ rawHeaders: ['Cookie', `seat=${seat}`] })
-    t.equal(peers.whose(one), 'free', seat)
-    t.equal(peers.whose(one, 1), other, 'of a connection that came from there')
+    t.equal(peers.ownerOf(one), 'free', seat)
+    t.equal(peers.ownerOf(one, 1), other, 'of a connection that came from there')
   }
 })
 
@@ -73,7 +73,7 @@ t.test('nothing is remembered on what streams share, or what is to be upgraded',
   const peers = setUp()
   for (const more of [{ httpVersionMajor: 2 }, { upgrade: true }]) {
     const socket = Object.freeze({})
-    t.equal(peers.whose(request({ ...more, socket })), other)
+    t.equal(peers.ownerOf(request({ ...more, socket })), other)
   }
-  t.throws(() => peers.whose(request({ socket: Object.freeze({}) })), 'else it would be')
+  t.throws(() => peers.ownerOf(request({ socket: Object.freeze({}) })), 'else it would be')
 })
