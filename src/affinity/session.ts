@@ -3,10 +3,10 @@ import type { SessionRequest, SessionRule } from '../options.ts'
 
 /** What a session leads to: the process that made it, a key to hash as an address is hashed, or a worker by its id. */
 export type SessionOwner =
-  { type: 'process'; mark: ProcessMark } | { type: 'key'; key: string } | { type: 'worker'; worker: number }
+  { type: 'process'; identity: ProcessIdentity } | { type: 'key'; key: string } | { type: 'worker'; worker: number }
 
 /** Tells one process from all that ever served, also from those before it under the same id. */
-export interface ProcessMark {
+export interface ProcessIdentity {
   /** 0..255 */
   worker: number
   /** Random, 24 bits. */
@@ -14,26 +14,26 @@ export interface ProcessMark {
 }
 
 /** [worker u8][instance u24], then what makes a session id unguessable. */
-const MARK = 4
+const IDENTITY_BYTES = 4
 
-/** Random bytes in a session id: with the mark 15, which is 20 characters, as Engine.IO's own ids are. */
+/** Random bytes in a session id: with the identity 15, which is 20 characters, as Engine.IO's own ids are. */
 export const SID_RANDOM = 11
 
 /** Characters in base64url. */
 const SID_LENGTH = 20
-const MARK_LENGTH = 6
+const IDENTITY_LENGTH = 6
 
 /** As a cookie's value: 6 characters. */
-export function markText({ worker, instance }: ProcessMark): string {
-  return markBytes(worker, instance).toString('base64url')
+export function identityText({ worker, instance }: ProcessIdentity): string {
+  return identityBytes(worker, instance).toString('base64url')
 }
 
 /** @param random - {@link SID_RANDOM} bytes */
-export function sessionId({ worker, instance }: ProcessMark, random: Buffer): string {
-  return Buffer.concat([markBytes(worker, instance), random]).toString('base64url')
+export function sessionId({ worker, instance }: ProcessIdentity, random: Buffer): string {
+  return Buffer.concat([identityBytes(worker, instance), random]).toString('base64url')
 }
 
-/** What the text leads to that the rule looks at: the mark in a session id, a header, a line of cookies, an answer. */
+/** What the text leads to that the rule looks at: the identity in a session id, a header, a line of cookies, an answer. */
 export type Look<T, C> = (rule: SessionRule, text: string | number, context: C) => T | undefined
 
 /**
@@ -58,44 +58,47 @@ export function firstFound<T, C>(
 
 function foundBy<T, C>(request: SessionRequest, rule: SessionRule, look: Look<T, C>, context: C): T | undefined {
   if (typeof rule === 'object') return inHeader(request, rule, look, context)
-  const text = rule === 'socket.io' ? engineMark(request.url) : rule(request)
+  const text = rule === 'socket.io' ? engineIdentity(request.url) : rule(request)
   return text === undefined ? undefined : look(rule, text, context)
 }
 
 export function ownerIn(rule: SessionRule, text: string | number): SessionOwner | undefined {
   if (typeof text === 'number') return { type: 'worker', worker: text }
-  if (rule === 'socket.io') return byMark(text)
+  if (rule === 'socket.io') return byIdentity(text)
   if (typeof rule === 'function' || 'header' in rule) return byKey(text)
   const value = cookie(text, rule.cookie)
-  return rule.set === false ? byKey(value) : byMark(value)
+  return rule.set === false ? byKey(value) : byIdentity(value)
 }
 
 function byKey(key: string | undefined): SessionOwner | undefined {
   return key === undefined || key === '' ? undefined : { type: 'key', key }
 }
 
-function byMark(text: string | undefined): SessionOwner | undefined {
+function byIdentity(text: string | undefined): SessionOwner | undefined {
   const bytes = text === undefined ? undefined : Buffer.from(text, 'base64url')
-  if (bytes === undefined || bytes.length < MARK) return undefined
-  return { type: 'process', mark: { worker: bytes.readUInt8(0), instance: bytes.readUIntBE(1, MARK - 1) } }
+  if (bytes === undefined || bytes.length < IDENTITY_BYTES) return undefined
+  return {
+    type: 'process',
+    identity: { worker: bytes.readUInt8(0), instance: bytes.readUIntBE(1, IDENTITY_BYTES - 1) },
+  }
 }
 
-function markBytes(worker: number, instance: number): Buffer {
-  const bytes = Buffer.alloc(MARK)
+function identityBytes(worker: number, instance: number): Buffer {
+  const bytes = Buffer.alloc(IDENTITY_BYTES)
   bytes.writeUInt8(worker, 0)
-  bytes.writeUIntBE(instance, 1, MARK - 1)
+  bytes.writeUIntBE(instance, 1, IDENTITY_BYTES - 1)
   return bytes
 }
 
 /**
- * The process mark in Engine.IO's session id. Its path can be set to anything, so the id is known by the parameter that comes
+ * The process identity in Engine.IO's session id. Its path can be set to anything, so the id is known by the parameter that comes
  * with it; no client encodes either of them. Not URLSearchParams nor a RegExp: they would cost more than all the rest.
  */
-function engineMark(url = ''): string | undefined {
+function engineIdentity(url = ''): string | undefined {
   // Most requests end here.
   for (let at = url.indexOf('sid='); at > 0; at = url.indexOf('sid=', at + 1)) {
     const id = at + 'sid='.length
-    if (isParameter(url, at, id, id + SID_LENGTH)) return hasEio(url) ? url.slice(id, id + MARK_LENGTH) : undefined
+    if (isParameter(url, at, id, id + SID_LENGTH)) return hasEio(url) ? url.slice(id, id + IDENTITY_LENGTH) : undefined
   }
   return undefined
 }

@@ -4,7 +4,7 @@ import type { Server, Socket } from 'node:net'
 import type { StreamHead } from './calls-out.ts'
 import { StreamTable } from './call-table.ts'
 import { StreamSocket } from './call-socket.ts'
-import type { Emit, Mark } from './target.ts'
+import type { Emit, SetAffinityCookie } from './target.ts'
 import { FRAME, Mux } from './trunk.ts'
 import { assignClientInfo } from './visitor.ts'
 
@@ -19,7 +19,7 @@ export interface StreamTarget {
   server: Server
   /** Tells the application's server of a request, as it is. */
   emit: Emit
-  mark: Mark
+  setAffinityCookie: SetAffinityCookie
 }
 
 /** The streams of one other process. */
@@ -27,13 +27,13 @@ export class IncomingStreams {
   readonly #mux: Mux
   readonly #server: Server
   readonly #emit: Emit
-  readonly #mark: Mark
+  readonly #setAffinityCookie: SetAffinityCookie
   #streams = new StreamTable<StreamState>()
 
-  constructor(socket: Socket, head: Buffer, { server, emit, mark }: StreamTarget, onclose: () => void) {
+  constructor(socket: Socket, head: Buffer, { server, emit, setAffinityCookie }: StreamTarget, onclose: () => void) {
     this.#server = server
     this.#emit = emit
-    this.#mark = mark
+    this.#setAffinityCookie = setAffinityCookie
     socket.unref()
     // Read in a turn of its own: the application may throw.
     if (head.length > 0) socket.unshift(head)
@@ -86,7 +86,7 @@ export class IncomingStreams {
     const response = new ServerResponse(request)
     response.shouldKeepAlive &&= head.keepAlive
     response.assignSocket(socket as never)
-    if (head.free) this.#mark(request, response)
+    if (head.free) this.#setAffinityCookie(request, response)
     const isAsked = head.event === 'checkContinue' && this.#server.listenerCount('checkContinue') > 0
     // As Node's server does it for its connections. Expecting: an answer other than 100 ends the connection, because the
     // client may or may not send the body.

@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { SessionRule } from '../options.ts'
 import { pairs } from './forward-headers.ts'
-import type { Mark } from './target.ts'
+import type { SetAffinityCookie } from './target.ts'
 
 /** @returns does nothing where no rule asks for it */
-export function marker(rules: readonly SessionRule[], value: () => string): Mark {
+export function affinityCookie(rules: readonly SessionRule[], value: () => string): SetAffinityCookie {
   const rule = rules.find((one) => typeof one === 'object' && 'cookie' in one && one.set !== false)
   if (typeof rule !== 'object' || !('cookie' in rule)) return () => {}
   const { cookie } = rule

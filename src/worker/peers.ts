@@ -1,6 +1,6 @@
 // The other workers, as far as a request may have to go to one of them.
 import { randomBytes } from 'node:crypto'
-import { firstFound, markText, ownerIn, SID_RANDOM, sessionId, type ProcessMark } from '../affinity/session.ts'
+import { firstFound, identityText, ownerIn, SID_RANDOM, sessionId, type ProcessIdentity } from '../affinity/session.ts'
 import type { SessionRequest, SessionRule } from '../options.ts'
 import type { Peer } from '../protocol.ts'
 import { fingerprint32, slotOf } from '../slots/hash.ts'
@@ -23,7 +23,7 @@ const LONGEST_KEY = 256
 
 export class Peers {
   readonly #rules: readonly SessionRule[]
-  readonly #me: ProcessMark
+  readonly #me: ProcessIdentity
   readonly #patience: number
   readonly #waiting = new Set<Waiting>()
   #peers = new Map<number, Peer>()
@@ -37,7 +37,7 @@ export class Peers {
    * @param me - the object stays the caller's: a spare changes its worker
    * @param patience - milliseconds that a request waits for a worker that is away
    */
-  constructor(rules: readonly SessionRule[], me: ProcessMark, patience: number) {
+  constructor(rules: readonly SessionRule[], me: ProcessIdentity, patience: number) {
     this.#rules = rules
     this.#me = me
     this.#patience = patience
@@ -73,9 +73,9 @@ export class Peers {
     if (owner === undefined) return undefined
     if (owner.type === 'worker') return this.#serves(owner.worker)
     if (owner.type === 'key') return this.#known.get(owner.key) ?? this.#learn(owner.key)
-    if (owner.mark.instance === this.#me.instance) return 'mine'
+    if (owner.identity.instance === this.#me.instance) return 'mine'
     // Of a process that is gone, or of somebody else's making: the application gives its normal answer.
-    return this.#peers.get(owner.mark.instance) ?? 'free'
+    return this.#peers.get(owner.identity.instance) ?? 'free'
   }
 
   /**
@@ -134,8 +134,8 @@ export class Peers {
   }
 
   /** The same as the value of a cookie. */
-  mark(): string {
-    return markText(this.#me)
+  identity(): string {
+    return identityText(this.#me)
   }
 }
 

@@ -4,7 +4,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 import { IncomingStreams } from './calls-in.ts'
-import type { Emit, Mark } from './target.ts'
+import type { Emit, SetAffinityCookie } from './target.ts'
 import { MUX_PROTOCOL } from './trunk.ts'
 import { applyClientInfo } from './visitor.ts'
 
@@ -35,7 +35,7 @@ export function peerSocketPath(folder: string, instance: number): string {
  * Opens it.
  *
  * @param server - the application's, which gets the requests as if they had come in there
- * @param mark - for the answers to those of no session
+ * @param setAffinityCookie - for the answers to those of no session
  * @throws Error when the folder can not be made, or is not ours
  */
 export async function openPeerSocket(
@@ -43,7 +43,7 @@ export async function openPeerSocket(
   instance: number,
   server: Server,
   emit: Emit,
-  mark: Mark,
+  setAffinityCookie: SetAffinityCookie,
 ): Promise<PeerSocket> {
   const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
@@ -69,7 +69,7 @@ export async function openPeerSocket(
   })
   listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isMux(request)) {
-      const mux = new IncomingStreams(socket, head, { server, emit, mark }, () => muxes.delete(mux))
+      const mux = new IncomingStreams(socket, head, { server, emit, setAffinityCookie }, () => muxes.delete(mux))
       muxes.add(mux)
       // It was on its way here before the peer socket was closed.
       if (isClosing) mux.finish()

@@ -9,7 +9,7 @@ import type { ForwardCounters } from './forwarding.ts'
 import { lifecycle } from './lifecycle.ts'
 import { transferSocket, movedOf } from './move.ts'
 import type { Peers, Owner } from './peers.ts'
-import type { Emit, Mark } from './target.ts'
+import type { Emit, SetAffinityCookie } from './target.ts'
 
 /** Serves a request whose owner is known. `again`: it is not there any more. */
 type Serve = (owner: Exclude<Owner, 'away'>, again: () => void) => boolean
@@ -24,7 +24,7 @@ export interface RouterOptions {
   folder: string
   /** The application server's own. */
   emit: Emit
-  mark: Mark
+  setAffinityCookie: SetAffinityCookie
   counters: RouterCounters
 }
 
@@ -35,7 +35,7 @@ export interface RouterCounters extends ForwardCounters {
 
 /** What is emitted in place of the server's own events, before any listener of the application hears of them. */
 export function routeRequests(server: Server, options: RouterOptions): void {
-  const { emit, peers, me, byAddress, folder, mark, counters } = options
+  const { emit, peers, me, byAddress, folder, setAffinityCookie, counters } = options
 
   /** The worker whose address the client has, where that is not this one. */
   const fromOf = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
@@ -51,7 +51,7 @@ export function routeRequests(server: Server, options: RouterOptions): void {
         forwardRequest(request, response, event, { peer: owner, folder, counters, absent: again, free })
         return true
       }
-      if (owner === 'free') mark(request, response)
+      if (owner === 'free') setAffinityCookie(request, response)
       return emit(event, request, response)
     })
   }

@@ -9,7 +9,7 @@ import type { Settings } from '../settings.ts'
 import { sendToPrimary } from '../transport/post.ts'
 import { guarded } from './guarded-rule.ts'
 import { lifecycle } from './lifecycle.ts'
-import { marker } from './mark.ts'
+import { affinityCookie } from './mark.ts'
 import { Peers } from './peers.ts'
 import { openPeerSocket } from './private-door.ts'
 import { routeRequests, type RouterCounters } from './reroute.ts'
@@ -74,8 +74,8 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
       throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
     }
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
-    const mark = marker(rules, () => peers.mark())
-    const peerSocket = await openPeerSocket(registration.folder, me.instance, server, emit, mark)
+    const setAffinityCookie = affinityCookie(rules, () => peers.identity())
+    const peerSocket = await openPeerSocket(registration.folder, me.instance, server, emit, setAffinityCookie)
     close = async () => {
       sendToPrimary({ type: 'unreachable' })
       await peerSocket.close()
@@ -83,7 +83,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
     lifecycle.sid = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
-    routeRequests(server, { peers, me, byAddress, folder: registration.folder, emit, mark, counters })
+    routeRequests(server, { peers, me, byAddress, folder: registration.folder, emit, setAffinityCookie, counters })
     sendToPrimary({ type: 'reachable' })
     // Without the primary there is nobody else either.
     if (process.connected) await knows

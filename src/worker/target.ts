@@ -18,4 +18,4 @@ export async function resolveTarget(target: Target): Promise<Server> {
 }
 
 /** Marks the answer to a request of no session, so that the next one comes here. */
-export type Mark = (request: IncomingMessage, response: ServerResponse) => void
+export type SetAffinityCookie = (request: IncomingMessage, response: ServerResponse) => void

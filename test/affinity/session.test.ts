@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { firstFound, markText, ownerIn, sessionId, SID_RANDOM } from '../../src/affinity/session.ts'
+import { firstFound, identityText, ownerIn, sessionId, SID_RANDOM } from '../../src/affinity/session.ts'
 import type { SessionRequest, SessionRule } from '../../src/options.ts'
 
 const marks = fc.record({ worker: fc.nat({ max: 255 }), instance: fc.nat({ max: 0xffffff }) })
@@ -10,11 +10,11 @@ t.test(
   'a session id is like those of Engine.IO, and leads to its process wherever it stands in the query',
   async () => {
     fc.assert(
-      fc.property(marks, randoms, fc.boolean(), (mark, random, first) => {
-        const sid = sessionId(mark, random)
+      fc.property(marks, randoms, fc.boolean(), (identity, random, first) => {
+        const sid = sessionId(identity, random)
         const url = first ? `/socket.io/?sid=${sid}&EIO=4` : `/any/path?EIO=4&usersid=a&sid=b&t=x&sid=${sid}`
         const owner = sessionOwner({ url, headers: {} }, ['socket.io'])
-        return /^[\w-]{20}$/.test(sid) && owner?.type === 'process' && same(owner.mark, mark)
+        return /^[\w-]{20}$/.test(sid) && owner?.type === 'process' && same(owner.identity, identity)
       }),
     )
   },
@@ -22,13 +22,13 @@ t.test(
 
 t.test('a cookie leads to its process, among others and in any of several lines', async () => {
   fc.assert(
-    fc.property(marks, (mark) => {
-      const value = markText(mark)
+    fc.property(marks, (identity) => {
+      const value = identityText(identity)
       const owners = [
         sessionOwner({ headers: { cookie: `a=b; seat=${value}` } }, [{ cookie: 'seat' }]),
         sessionOwner(lines('Cookie', 'a=b', 'COOKIE', `seat=${value}; c=d`), [{ cookie: 'seat' }]),
       ]
-      return value.length === 6 && owners.every((owner) => owner?.type === 'process' && same(owner.mark, mark))
+      return value.length === 6 && owners.every((owner) => owner?.type === 'process' && same(owner.identity, identity))
     }),
   )
 })
@@ -75,7 +75,7 @@ t.test('what is not of our making leads nowhere, and nothing throws', async (t) 
   ]) {
     t.equal(sessionOwner({ url, headers: {} }, ['socket.io']), undefined, url ?? 'none')
   }
-  t.equal(sessionOwner({ headers: { cookie: 'seat=a' } }, [{ cookie: 'seat' }]), undefined, 'too short for a mark')
+  t.equal(sessionOwner({ headers: { cookie: 'seat=a' } }, [{ cookie: 'seat' }]), undefined, 'too short for a identity')
 })
 
 function sessionOwner(request: SessionRequest, rules: readonly SessionRule[]) {

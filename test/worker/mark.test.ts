@@ -3,9 +3,9 @@ import http, { type ServerResponse } from 'node:http'
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { marker } from '../../src/worker/mark.ts'
+import { affinityCookie } from '../../src/worker/mark.ts'
 
-const mark = marker([{ cookie: 'at' }], () => 'w0')
+const mark = affinityCookie([{ cookie: 'at' }], () => 'w0')
 const OURS = 'at=w0; Path=/; HttpOnly; SameSite=Lax'
 
 type Answer = (response: ServerResponse) => unknown

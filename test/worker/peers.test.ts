@@ -1,5 +1,5 @@
 import t from 'tap'
-import { markText } from '../../src/affinity/session.ts'
+import { identityText } from '../../src/affinity/session.ts'
 import type { SessionRequest } from '../../src/options.ts'
 import type { Peer } from '../../src/protocol.ts'
 import { Peers } from '../../src/worker/peers.ts'
@@ -62,7 +62,7 @@ t.test('on one connection each request is of its own session', async (t) => {
 t.test('a session that nobody has any more is nobody in particular', async (t) => {
   const peers = new Peers([{ cookie: 'seat' }], me, 1_000)
   peers.update([self, other], all(1))
-  for (const seat of ['', '%', 'garbage', markText({ worker: 1, instance: 10 })]) {
+  for (const seat of ['', '%', 'garbage', identityText({ worker: 1, instance: 10 })]) {
     const one = request({ rawHeaders: ['Cookie', `seat=${seat}`] })
     t.equal(peers.ownerOf(one), 'free', seat)
     t.equal(peers.ownerOf(one, 1), other, 'of a connection that came from there')
