@@ -1,6 +1,6 @@
 // What stickyListen returns, as types: one union over the two roles.
 import type { EventEmitter } from 'node:events'
-import type { BusRelayStatus } from './broadcast/bus-relay.ts'
+import type { BusBrokerStatus } from './broadcast/bus-relay.ts'
 import type { BridgeStatus } from './broadcast/bridge.ts'
 import type { StickyError } from './errors.ts'
 import type { Address, Beat, Drain } from './protocol.ts'
@@ -8,7 +8,7 @@ import type { RequestStatus } from './request-counts.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-state.ts'
 
-export type { BusRelayStatus } from './broadcast/bus-relay.ts'
+export type { BusBrokerStatus } from './broadcast/bus-relay.ts'
 export type { Address, Beat, Drain } from './protocol.ts'
 export type { BridgeStatus } from './broadcast/bridge.ts'
 export type { CloseReason, SteeringCounters } from './steering/steering.ts'
@@ -122,7 +122,7 @@ export interface Status {
   bridge?: BridgeStatus
   connections: SteeringCounters & { pending: number }
   /** What the primary carries between the workers' buses. */
-  bus: BusRelayStatus
+  bus: BusBrokerStatus
 }
 
 /** The process that owns the port. */

@@ -5,25 +5,25 @@ import { encodeRecord, OP } from './frames.ts'
 import { frameToWorker } from './frame-channel.ts'
 import { RecordQueue } from './record-queue.ts'
 
-export interface LineEvents {
+export interface SubscriberQueueEvents {
   /** The total of a counter. */
   total(counter: string): number
   /** More waits than may: the first message was dropped since the worker last kept up. */
-  slow(line: BusLine): void
+  slow(queue: SubscriberQueue): void
   /** Everything is sent again. */
-  caughtUp(line: BusLine): void
+  caughtUp(queue: SubscriberQueue): void
   /** It is to get nothing more until it joins again. */
-  dismissed(line: BusLine): void
+  dismissed(queue: SubscriberQueue): void
 }
 
-export class BusLine {
+export class SubscriberQueue {
   readonly child: ChildProcess
   /** What the worker listens to. */
   readonly channels = new Set<string>()
   /** Messages that the worker did not get. */
   dropped = 0
   readonly #serialization: 'json' | 'advanced'
-  readonly #events: LineEvents
+  readonly #events: SubscriberQueueEvents
   readonly #queue = new RecordQueue()
   /** By counter: the number of the worker's last question; 0 for none, it only has to hear the total. */
   readonly #answers = new Map<string, number>()
@@ -35,7 +35,7 @@ export class BusLine {
   #untold = 0
   #isDismissed = false
 
-  constructor(child: ChildProcess, serialization: 'json' | 'advanced', events: LineEvents) {
+  constructor(child: ChildProcess, serialization: 'json' | 'advanced', events: SubscriberQueueEvents) {
     this.child = child
     this.#serialization = serialization
     this.#events = events

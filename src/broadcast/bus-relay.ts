@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Logger } from '../options.ts'
 import { openForPrimary } from '../protocol.ts'
-import { BusLine, type LineEvents } from './bus-line.ts'
+import { SubscriberQueue, type SubscriberQueueEvents } from './bus-line.ts'
 import { bytesOf } from './frame-channel.ts'
 import { isMessage, OP, readFrame, type FrameRecord } from './frames.ts'
 
@@ -15,7 +15,7 @@ interface Process {
 }
 
 /** What the primary has passed on between workers. Counts since it started. */
-export interface BusRelayStatus {
+export interface BusBrokerStatus {
   /** Frames that came from workers; one holds all that a worker published in one turn. */
   frames: number
   /** Messages passed on, once for each worker that they were kept for; of those the oldest may be dropped still. */
@@ -28,15 +28,15 @@ export interface BusRelayStatus {
   workers: { worker: number; pid: number; channels: number; queued: number; queuedBytes: number; dropped: number }[]
 }
 
-export class BusRelay {
+export class BusBroker {
   readonly #serialization: 'json' | 'advanced'
   readonly #processes: () => Iterable<Process>
-  readonly #lines = new Map<ChildProcess, BusLine>()
+  readonly #queues = new Map<ChildProcess, SubscriberQueue>()
   /** Who listens, by channel. */
-  readonly #listeners = new Map<string, Set<BusLine>>()
+  readonly #listeners = new Map<string, Set<SubscriberQueue>>()
   readonly #totals = new Map<string, number>()
-  readonly #lineEvents: LineEvents
-  readonly #touched = new Set<BusLine>()
+  readonly #queueEvents: SubscriberQueueEvents
+  readonly #touched = new Set<SubscriberQueue>()
   #frames = 0
   #relayed = 0
   /** By workers that have ended. */
@@ -46,11 +46,11 @@ export class BusRelay {
   constructor(serialization: 'json' | 'advanced', logger: Logger, processes: () => Iterable<Process>) {
     this.#serialization = serialization
     this.#processes = processes
-    this.#lineEvents = {
+    this.#queueEvents = {
       total: (counter) => this.#totals.get(counter) ?? 0,
       slow: ({ child }) => logger.warn('bus.slow', this.#name(child)),
       caughtUp: ({ child, dropped }) => logger.info('bus.caught-up', { ...this.#name(child), dropped }),
-      dismissed: (line) => this.#forget(line),
+      dismissed: (queue) => this.#forget(queue),
     }
   }
 
@@ -60,20 +60,20 @@ export class BusRelay {
       if (message?.type === 'bus') this.#received(child, bytesOf(message.frame))
     })
     child.once('close', () => {
-      const line = this.#lines.get(child)
-      if (line === undefined) return
-      this.#forget(line)
-      this.#lines.delete(child)
-      this.#touched.delete(line)
-      this.#dropped += line.dropped
+      const queue = this.#queues.get(child)
+      if (queue === undefined) return
+      this.#forget(queue)
+      this.#queues.delete(child)
+      this.#touched.delete(queue)
+      this.#dropped += queue.dropped
     })
   }
 
-  status(): BusRelayStatus {
+  status(): BusBrokerStatus {
     const workers = [...this.#processes()].flatMap(({ child, id, pid }) => {
-      const line = this.#lines.get(child)
-      if (line === undefined) return []
-      const { channels, dropped, queued } = line
+      const queue = this.#queues.get(child)
+      if (queue === undefined) return []
+      const { channels, dropped, queued } = queue
       const waits = { queued: queued.messages, queuedBytes: queued.bytes }
       return [{ worker: id, pid, channels: channels.size, ...waits, dropped }]
     })
@@ -83,55 +83,56 @@ export class BusRelay {
 
   #received(child: ChildProcess, frame: Buffer): void {
     this.#frames++
-    let line = this.#lines.get(child)
-    if (line === undefined) this.#lines.set(child, (line = new BusLine(child, this.#serialization, this.#lineEvents)))
-    for (const record of readFrame(frame)) this.#take(line, record)
+    let queue = this.#queues.get(child)
+    if (queue === undefined)
+      this.#queues.set(child, (queue = new SubscriberQueue(child, this.#serialization, this.#queueEvents)))
+    for (const record of readFrame(frame)) this.#take(queue, record)
   }
 
-  #take(line: BusLine, { op, name, body, whole }: FrameRecord): void {
-    if (isMessage(op)) return this.#relay(line, name, whole)
-    if (op === OP.join) line.join(body.readUInt32LE(), body[4] === 1)
+  #take(queue: SubscriberQueue, { op, name, body, whole }: FrameRecord): void {
+    if (isMessage(op)) return this.#relay(queue, name, whole)
+    if (op === OP.join) queue.join(body.readUInt32LE(), body[4] === 1)
     if (op === OP.subscribe) {
-      line.channels.add(name)
+      queue.channels.add(name)
       const others = this.#listeners.get(name)
-      if (others === undefined) this.#listeners.set(name, new Set([line]))
-      else others.add(line)
+      if (others === undefined) this.#listeners.set(name, new Set([queue]))
+      else others.add(queue)
     }
-    if (op === OP.unsubscribe) this.#unsubscribe(line, name)
+    if (op === OP.unsubscribe) this.#unsubscribe(queue, name)
     if (op === OP.add) this.#totals.set(name, (this.#totals.get(name) ?? 0) + body.readDoubleLE())
     if (op !== OP.add && op !== OP.read) return
-    line.answer(name, op === OP.read ? body.readUInt32LE() : 0)
-    this.#touch(line)
+    queue.answer(name, op === OP.read ? body.readUInt32LE() : 0)
+    this.#touch(queue)
   }
 
-  #relay(from: BusLine, channel: string, whole: Buffer): void {
-    for (const line of this.#listeners.get(channel) ?? []) {
-      if (line === from) continue
-      if (line.push(whole)) this.#relayed++
-      this.#touch(line)
+  #relay(from: SubscriberQueue, channel: string, whole: Buffer): void {
+    for (const queue of this.#listeners.get(channel) ?? []) {
+      if (queue === from) continue
+      if (queue.push(whole)) this.#relayed++
+      this.#touch(queue)
     }
   }
 
   /** It is sent what waits for it at the end of this turn, when the frames of the other workers are here as well. */
-  #touch(line: BusLine): void {
+  #touch(queue: SubscriberQueue): void {
     if (this.#touched.size === 0) setImmediate(() => this.#flush())
-    this.#touched.add(line)
+    this.#touched.add(queue)
   }
 
   #flush(): void {
     const touched = [...this.#touched]
     this.#touched.clear()
-    for (const line of touched) line.flush()
+    for (const queue of touched) queue.flush()
   }
 
-  #forget(line: BusLine): void {
-    for (const channel of line.channels) this.#unsubscribe(line, channel)
+  #forget(queue: SubscriberQueue): void {
+    for (const channel of queue.channels) this.#unsubscribe(queue, channel)
   }
 
-  #unsubscribe(line: BusLine, channel: string): void {
-    line.channels.delete(channel)
+  #unsubscribe(queue: SubscriberQueue, channel: string): void {
+    queue.channels.delete(channel)
     const listeners = this.#listeners.get(channel)
-    listeners?.delete(line)
+    listeners?.delete(queue)
     if (listeners?.size === 0) this.#listeners.delete(channel)
   }
 

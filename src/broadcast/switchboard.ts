@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Logger } from '../options.ts'
 import type { BridgeStatus } from './bridge.ts'
-import { BusRelay, type BusRelayStatus } from './bus-relay.ts'
+import { BusBroker, type BusBrokerStatus } from './bus-relay.ts'
 import { Exchange, type Member } from './exchange.ts'
 
 /** A worker, as far as it matters here. */
@@ -13,16 +13,16 @@ interface Subscriber extends Member {
 }
 
 export class Switchboard<S extends Subscriber> {
-  readonly #bus: BusRelay
+  readonly #bus: BusBroker
   readonly #exchange: Exchange<S>
 
   /** @param serialization - of the channels to the workers */
   constructor(logger: Logger, serialization: 'json' | 'advanced', subscribers: () => Iterable<S>) {
-    this.#bus = new BusRelay(serialization, logger, subscribers)
+    this.#bus = new BusBroker(serialization, logger, subscribers)
     this.#exchange = new Exchange(logger, serialization, subscribers)
   }
 
-  status(): { bus: BusRelayStatus; bridge: BridgeStatus | undefined } {
+  status(): { bus: BusBrokerStatus; bridge: BridgeStatus | undefined } {
     return { bus: this.#bus.status(), bridge: this.#exchange.bridge }
   }
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { BusRelay } from '../../src/broadcast/bus-relay.ts'
+import { BusBroker } from '../../src/broadcast/bus-relay.ts'
 import { bytesOf } from '../../src/broadcast/frame-channel.ts'
 import { encodeRecord, OP, readFrame } from '../../src/broadcast/frames.ts'
 import type { Frame } from '../../src/protocol.ts'
@@ -42,7 +42,7 @@ for (const disconnects of [false, true]) {
     const [speaker, listener] = workers
     const logger = { debug() {}, info() {}, warn() {}, error() {} }
     const processes = workers.map((worker, id) => ({ child: worker as unknown as ChildProcess, id, pid: id }))
-    const relay = new BusRelay('advanced', logger, () => processes)
+    const relay = new BusBroker('advanced', logger, () => processes)
     for (const { child } of processes) relay.started(child)
     listener.say(join(1_000, disconnects), encodeRecord(OP.subscribe, 'news'))
     speaker.say(encodeRecord(OP.text, 'news', 'first'))
