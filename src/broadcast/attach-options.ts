@@ -36,7 +36,7 @@ export interface AttachOptions {
 }
 
 /** What was chosen, and why. */
-export type Way = { reason: string } & (
+export type AdapterPlan = { reason: string } & (
   | { adapter: 'ipc' }
   | { adapter: Exclude<AdapterChoice, 'auto' | 'ipc'>; redis: RedisTarget; channelPrefix: string; history: number }
 )
@@ -44,7 +44,7 @@ export type Way = { reason: string } & (
 const CHOICES = ['auto', 'ipc', 'bridge', 'redis', 'redis-sharded', 'redis-streams'] as const
 
 /** @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION */
-export function readAttachOptions(options: AttachOptions | undefined): Way {
+export function readAttachOptions(options: AttachOptions | undefined): AdapterPlan {
   const read = new Reader('attachSocketIO options', options)
   const choice = read.oneOf('adapter', CHOICES, 'auto')
   const channelPrefix = read.string('channelPrefix') ?? 'socket.io'

@@ -2,6 +2,6 @@
 import { StickyError } from '../errors.ts'
 
 /** @param why - who is away */
-export function away(why: string, cause?: unknown): StickyError {
+export function unavailable(why: string, cause?: unknown): StickyError {
   return new StickyError('HOLDFAST_BUS_AWAY', why, cause)
 }

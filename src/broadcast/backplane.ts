@@ -5,7 +5,7 @@ import { workerSetup } from '../role.ts'
 import { sendToPrimary } from '../transport/post.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
 import type { AdapterFactory } from './adapter-message.ts'
-import type { AdapterChoice, Way } from './attach-options.ts'
+import type { AdapterChoice, AdapterPlan } from './attach-options.ts'
 import { clusterAdapter, type Line } from './cluster-adapter.ts'
 import { Exchange, type BridgeRequest, type Member } from './exchange.ts'
 import { redisAdapter } from './redis-adapters.ts'
@@ -33,36 +33,36 @@ export interface Backplane {
 }
 
 /** A way that is set up. */
-export interface Road {
+export interface AdapterSetup {
   adapter: AdapterFactory
   backplane: Backplane
 }
 
-type RedisWay = Exclude<Way, { adapter: 'ipc' }>
+type RedisAdapterPlan = Exclude<AdapterPlan, { adapter: 'ipc' }>
 
 /** Through the primary, over Node's channel. */
-export function throughPrimary(reason: string): Road {
+export function throughPrimary(reason: string): AdapterSetup {
   return { adapter: clusterAdapter(lineToPrimary()), backplane: fixed('ipc', reason) }
 }
 
 /** Through the primary, and from there through Redis to other hosts. */
-export function throughBridge(way: RedisWay): Road {
+export function throughBridge(plan: RedisAdapterPlan): AdapterSetup {
   // The primary needs it; here somebody reads that it is missing.
   requireRedis('the bridge')
-  const backplane = bridged(way.reason)
+  const backplane = bridged(plan.reason)
   process.on('message', (raw: unknown) => {
     const message = openForWorker(raw)
     if (message?.type === 'bridged') backplane.told(message)
   })
   // Before the adapter says its first word.
-  sendToPrimary(bridgeRequest(way))
+  sendToPrimary(bridgeRequest(plan))
   return { adapter: clusterAdapter(lineToPrimary()), backplane }
 }
 
 /** `workers: 0`: this process is its own primary. */
-export function bridgeAlone(way: RedisWay): Road {
+export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
   requireRedis('the bridge')
-  const backplane = bridged(way.reason)
+  const backplane = bridged(plan.reason)
   const listeners = new Set<(message: { nsp: string }) => void>()
   const self: Member = {
     relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
@@ -70,7 +70,7 @@ export function bridgeAlone(way: RedisWay): Road {
   }
   const exchange = new Exchange(lifecycle.logger, 'advanced', () => [self])
   backplane.close = () => exchange.close()
-  exchange.open(bridgeRequest(way))
+  exchange.open(bridgeRequest(plan))
   lifecycle.once('leave', () => void exchange.close())
   const adapter = clusterAdapter({
     serialization: 'advanced',
@@ -85,7 +85,13 @@ export function bridgeAlone(way: RedisWay): Road {
 }
 
 /** Through Redis, over connections of this worker's own. */
-export function throughRedis({ adapter: choice, redis, reason, channelPrefix, history }: RedisWay): Road {
+export function throughRedis({
+  adapter: choice,
+  redis,
+  reason,
+  channelPrefix,
+  history,
+}: RedisAdapterPlan): AdapterSetup {
   const { id } = workerSetup() ?? {}
   const { logger } = lifecycle
   const watch = {
@@ -155,6 +161,6 @@ function unreadable(error: unknown): void {
   wasUnreadable = true
 }
 
-function bridgeRequest({ redis, channelPrefix }: RedisWay): BridgeRequest {
+function bridgeRequest({ redis, channelPrefix }: RedisAdapterPlan): BridgeRequest {
   return { type: 'bridge', redis: packTarget(redis), channelPrefix }
 }

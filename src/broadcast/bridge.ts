@@ -8,7 +8,7 @@ import { hostname } from 'node:os'
 import type { AdapterMessage } from './adapter-message.ts'
 import { decodeFrame, encodeFrame, type Content } from './bridge-frame.ts'
 import { Hosts, type HostsEvents } from './bridge-hosts.ts'
-import { Parcels, type Parcel } from './parcels.ts'
+import { Batches, type Batch } from './parcels.ts'
 import type { RedisTarget } from './redis-client.ts'
 import { redisPair, type RedisPair } from './redis-pair.ts'
 
@@ -49,7 +49,7 @@ export class Bridge {
   readonly #pair: RedisPair
   readonly #common: string
   readonly #hosts: Hosts
-  readonly #parcels = new Parcels((channel, parcel) => void this.#ship(channel, parcel))
+  readonly #batches = new Batches((channel, batch) => void this.#ship(channel, batch))
   readonly #status = { connected: false, sent: 0, received: 0, lost: 0 }
   /** Counts the times that Redis came and went: what was asked in a former one means nothing. */
   #era = 0
@@ -82,14 +82,14 @@ export class Bridge {
   send(message: AdapterMessage): void {
     const { requesterUid } = message
     if (!this.#status.connected) return this.#lose([message])
-    if (requesterUid === undefined) return this.#parcels.add(this.#common, message)
+    if (requesterUid === undefined) return this.#batches.add(this.#common, message)
     const host = this.#hosts.of(requesterUid)
-    if (host !== undefined) this.#parcels.add(this.#own(host), message)
+    if (host !== undefined) this.#batches.add(this.#own(host), message)
   }
 
   /** Says goodbye and lets go of Redis. */
   async close(): Promise<void> {
-    this.#parcels.flush()
+    this.#batches.flush()
     if (this.#status.connected) await this.#publish(this.#common, { kind: 'bye' })
     this.#status.connected = false
     await this.#pair.close()
@@ -138,7 +138,7 @@ export class Bridge {
     if (frame.kind === 'bye') this.#hosts.leave(from, 'it said goodbye')
   }
 
-  async #ship(channel: string, { messages, bytes }: Parcel): Promise<void> {
+  async #ship(channel: string, { messages, bytes }: Batch): Promise<void> {
     if (this.#inFlight + bytes > this.#maxInFlight) return this.#lose(messages)
     this.#inFlight += bytes
     const arrived = await this.#tell(channel, { kind: 'messages', messages })

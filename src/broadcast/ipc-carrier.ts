@@ -1,7 +1,7 @@
 // Carries a worker's messages to its primary, in frames, and brings those of the others.
 import { openForWorker, type WorkerSetup } from '../protocol.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
-import { away } from './away.ts'
+import { unavailable } from './away.ts'
 import { bytesOf, frameToPrimary } from './frame-channel.ts'
 import { encodeRecord, OP, readFrame, type FrameRecord } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
@@ -95,7 +95,7 @@ export class IpcCarrier implements Carrier {
   }
 
   read(name: string): Promise<number> {
-    if (!process.connected) return Promise.reject(away('the primary is gone'))
+    if (!process.connected) return Promise.reject(unavailable('the primary is gone'))
     this.#takeAdds()
     const number = (this.#number = (this.#number + 1) >>> 0)
     const body = Buffer.alloc(4)
@@ -178,7 +178,7 @@ export class IpcCarrier implements Carrier {
   #orphaned(): void {
     this.#connected = false
     this.#lost += this.#queue.clear()
-    for (const question of this.#questions.splice(0)) question.failed(away('the primary is gone'))
+    for (const question of this.#questions.splice(0)) question.failed(unavailable('the primary is gone'))
     this.#isDrained()
     if (!lifecycle.isDraining) {
       lifecycle.logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })

@@ -2,37 +2,37 @@
 import { sizeOf, type AdapterMessage } from './adapter-message.ts'
 
 /** Messages for a channel, and about how many bytes they are. */
-export interface Parcel {
+export interface Batch {
   messages: AdapterMessage[]
   bytes: number
 }
 
-/** Bytes after which a parcel goes at once. */
+/** Bytes after which a batch goes at once. */
 const FULL = 256 * 1024
 
-export class Parcels {
-  readonly #parcels = new Map<string, Parcel>()
-  readonly #ship: (channel: string, parcel: Parcel) => void
-  #shipping: NodeJS.Immediate | undefined
+export class Batches {
+  readonly #batches = new Map<string, Batch>()
+  readonly #send: (channel: string, batch: Batch) => void
+  #flushing: NodeJS.Immediate | undefined
 
-  constructor(ship: (channel: string, parcel: Parcel) => void) {
-    this.#ship = ship
+  constructor(send: (channel: string, batch: Batch) => void) {
+    this.#send = send
   }
 
   add(channel: string, message: AdapterMessage): void {
-    const parcel = this.#parcels.get(channel) ?? { messages: [], bytes: 0 }
-    this.#parcels.set(channel, parcel)
-    parcel.messages.push(message)
-    parcel.bytes += sizeOf(message)
-    if (parcel.bytes > FULL) this.flush()
-    else this.#shipping ??= setImmediate(() => this.flush())
+    const batch = this.#batches.get(channel) ?? { messages: [], bytes: 0 }
+    this.#batches.set(channel, batch)
+    batch.messages.push(message)
+    batch.bytes += sizeOf(message)
+    if (batch.bytes > FULL) this.flush()
+    else this.#flushing ??= setImmediate(() => this.flush())
   }
 
   flush(): void {
-    clearImmediate(this.#shipping)
-    this.#shipping = undefined
-    const parcels = [...this.#parcels]
-    this.#parcels.clear()
-    for (const [channel, parcel] of parcels) this.#ship(channel, parcel)
+    clearImmediate(this.#flushing)
+    this.#flushing = undefined
+    const batches = [...this.#batches]
+    this.#batches.clear()
+    for (const [channel, batch] of batches) this.#send(channel, batch)
   }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { describe } from '../errors.ts'
 import { workerSetup } from '../role.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
-import { away } from './away.ts'
+import { unavailable } from './away.ts'
 import { isMessage, readFrame } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
 import { RecordQueue } from './record-queue.ts'
@@ -74,7 +74,7 @@ export class RedisCarrier implements Carrier {
   flush(): void {
     if (this.#queue.records === 0 && this.#counters.isIdle) return this.#settle()
     const connections = this.#open()
-    if (connections.isAway) this.#counters.fail(away('Redis is away'))
+    if (connections.isAway) this.#counters.fail(unavailable('Redis is away'))
     if (!connections.writable) return
     this.#counters.flush(connections)
     if (this.#hold !== undefined) return
@@ -136,7 +136,7 @@ export class RedisCarrier implements Carrier {
         logger.warn('bus.down', { ...named, reason })
         clearTimeout(this.#hold)
         this.#hold = undefined
-        this.#counters.fail(away(`Redis is away: ${reason}`))
+        this.#counters.fail(unavailable(`Redis is away: ${reason}`))
       },
       refused: (reason) => logger.error('bus.refused', { ...named, reason }),
     })

@@ -1,7 +1,7 @@
 // Counters at Redis. Of each counter at most one command is on its way: what is added meanwhile travels together with the
 // next one, so that a Redis that hangs is sent no more than that.
 import { describe } from '../errors.ts'
-import { away } from './away.ts'
+import { unavailable } from './away.ts'
 import { isRefusal, type RedisConnections } from './redis-connections.ts'
 
 /** Milliseconds that somebody who asks waits for Redis. */
@@ -67,7 +67,7 @@ export class RedisCounters {
         resolve(total)
       }
       const question = { answered, failed }
-      const timer = setTimeout(() => failed(away('Redis does not answer')), PATIENCE)
+      const timer = setTimeout(() => failed(unavailable('Redis does not answer')), PATIENCE)
       asked.add(question)
     })
   }
@@ -88,7 +88,7 @@ export class RedisCounters {
 
   close(): void {
     clearTimeout(this.#rest)
-    this.fail(away('this bus is closed'))
+    this.fail(unavailable('this bus is closed'))
   }
 
   async #send(connections: RedisConnections, counter: string): Promise<void> {
@@ -107,7 +107,7 @@ export class RedisCounters {
     } catch (error) {
       // Else it was on its way when the connection broke: it may have been added, and must not be added twice.
       if (n !== undefined && isRefusal(error)) this.#putBack(counter, n, describe(error))
-      for (const { failed } of asked) failed(away(`Redis failed: ${describe(error)}`, error))
+      for (const { failed } of asked) failed(unavailable(`Redis failed: ${describe(error)}`, error))
     }
     this.#onTheirWay.delete(counter)
     this.#events.changed()

@@ -3,15 +3,15 @@ import type { Namespace, Server } from 'socket.io'
 import type { Drain } from '../protocol.ts'
 import { workerSetup } from '../role.ts'
 import { lifecycle } from '../worker/lifecycle.ts'
-import { readAttachOptions, type AttachOptions, type Way } from './attach-options.ts'
+import { readAttachOptions, type AttachOptions, type AdapterPlan } from './attach-options.ts'
 import {
-  bridgeAlone,
+  bridgeStandalone,
   fixed,
   throughBridge,
   throughPrimary,
   throughRedis,
   type Backplane,
-  type Road,
+  type AdapterSetup,
 } from './backplane.ts'
 import { beforeClose } from './before-close.ts'
 
@@ -29,24 +29,24 @@ import { beforeClose } from './before-close.ts'
  * stickyListen(server, 3000)
  */
 export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
-  const way = readAttachOptions(options)
+  const plan = readAttachOptions(options)
   const setup = workerSetup()
-  if (setup === undefined) return notAWorker(io, way)
+  if (setup === undefined) return notAWorker(io, plan)
   keepSessions(io)
   // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
   lifecycle.once('drain', (how) => closeClients(io, how))
-  const backplane = take(io, setUp(way))
+  const backplane = take(io, setUp(plan))
   // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
   if (setup.id === 0) setImmediate(() => announce(io, backplane))
   return backplane
 }
 
-function setUp(way: Way): Road {
-  if (way.adapter === 'ipc') return throughPrimary(way.reason)
-  return way.adapter === 'bridge' ? throughBridge(way) : throughRedis(way)
+function setUp(plan: AdapterPlan): AdapterSetup {
+  if (plan.adapter === 'ipc') return throughPrimary(plan.reason)
+  return plan.adapter === 'bridge' ? throughBridge(plan) : throughRedis(plan)
 }
 
-function take(io: Server, { adapter, backplane }: Road): Backplane {
+function take(io: Server, { adapter, backplane }: AdapterSetup): Backplane {
   io.adapter(adapter as Parameters<Server['adapter']>[0])
   eachNamespace(io, (namespace) => {
     answerForErrors(namespace)
@@ -108,12 +108,12 @@ function keepSessions(io: Server): void {
 }
 
 /** The primary; or one process alone, which needs nothing but Redis, if there are other hosts. */
-function notAWorker(io: Server, way: Way): Backplane {
+function notAWorker(io: Server, plan: AdapterPlan): Backplane {
   let inner = fixed('none', 'this process is not a worker')
   const attach = (): void => {
     lifecycle.once('drain', (how) => closeClients(io, how))
-    if (way.adapter === 'ipc') inner = toNobody(io)
-    else inner = take(io, way.adapter === 'bridge' ? bridgeAlone(way) : throughRedis(way))
+    if (plan.adapter === 'ipc') inner = toNobody(io)
+    else inner = take(io, plan.adapter === 'bridge' ? bridgeStandalone(plan) : throughRedis(plan))
     announce(io, inner)
   }
   // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
