@@ -17,7 +17,7 @@ import { resolveTarget, type Target } from './worker/target.ts'
 /** Milliseconds that the application has after 'leave' to end by itself, as in a worker. */
 const LAST_WORDS = 1_000
 
-export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
+export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
   readonly id = 0
   readonly workers = 1
@@ -38,10 +38,11 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     this.#settings = settings
     this.#onclosed = onclosed
     lifecycle.logger = settings.logger
-    lifecycle.isAlone = true
-    lifecycle.emit('alone')
+    lifecycle.isStandalone = true
+    lifecycle.emit('standalone')
     if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
-    const nothing = async () => settings.logger.warn('alone.no-workers', { hint: 'nothing to do with `workers: 0`' })
+    const nothing = async () =>
+      settings.logger.warn('standalone.no-workers', { hint: 'nothing to do with `workers: 0`' })
     this.#stopSignals = handleSignals(settings, {
       first: async (deadline) => {
         const clean = await this.#end(deadline)
@@ -86,7 +87,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     else this.#proxied = await listenBehindProxy(server, this.#settings, proxyProtocol)
     this.#unlessClosing(server)
     this.#server = server
-    this.#settings.logger.info('alone.ready', { ...this.address() })
+    this.#settings.logger.info('standalone.ready', { ...this.address() })
   }
 
   #unlessClosing(server?: Server): void {
@@ -114,7 +115,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
     const clean = await Promise.race([served(), expired])
     for (const socket of this.#open) socket.destroy()
     this.#tell('leave')
-    this.#settings.logger.info('alone.closed', { clean })
+    this.#settings.logger.info('standalone.closed', { clean })
     return clean
   }
 
@@ -124,7 +125,7 @@ export class Alone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky
   }
 
   #release(): void {
-    lifecycle.isAlone = false
+    lifecycle.isStandalone = false
     this.#stopSignals()
     this.#onclosed()
   }

@@ -1,7 +1,7 @@
 // One call, two roles.
 import cluster from 'node:cluster'
 import { Server } from 'node:net'
-import { Alone } from './alone.ts'
+import { Standalone } from './alone.ts'
 import { Balancer } from './balancer.ts'
 import { StickyError } from './errors.ts'
 import { misuse, show } from './option-reader.ts'
@@ -59,7 +59,7 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
     throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', `${instead}; stickyListen starts the workers itself`)
   }
   if (setup !== undefined) return (current = new Worker(target, setup, settings))
-  if (settings.workers === 0) return (current = new Alone(target, settings, () => (current = undefined)))
+  if (settings.workers === 0) return (current = new Standalone(target, settings, () => (current = undefined)))
   return (current = new Balancer(settings, () => (current = undefined), forking))
 }
 

@@ -25,7 +25,7 @@ t.test('the program itself serves, as worker 0 of one', async (t) => {
   await t.test('signals that change workers say only that there are none', async (t) => {
     const signals = ['SIGHUP', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const
     for (const signal of signals) child.kill(signal)
-    const warnings = () => balancer.output().match(/warning alone\.no-workers/g)?.length
+    const warnings = () => balancer.output().match(/warning standalone\.no-workers/g)?.length
     await until('each is answered', () => warnings() === signals.length)
     t.match(await request({ port }), { pid: child.pid })
   })
@@ -52,7 +52,7 @@ t.test('the environment may ask for it, and SIGTERM ends it well', async (t) => 
   t.strictSame(descendants(balancer.child.pid!), [])
   balancer.child.kill('SIGTERM')
   t.strictSame(await balancer.exited, { code: 0, signal: null })
-  t.match(balancer.output(), /alone\.closed clean=true/)
+  t.match(balancer.output(), /standalone\.closed clean=true/)
 })
 
 t.test('a second signal ends it at once, with code 1', async (t) => {

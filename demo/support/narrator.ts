@@ -12,7 +12,7 @@ const cutOff = new Set<string>()
 const ofAll: Sentences = {
   'balancer.signal': ({ second }) => (second === true ? 'Killed.' : 'Stopping.'),
   'balancer.closed': ended,
-  'alone.closed': ended,
+  'standalone.closed': ended,
   'worker.slow': ({ worker, silence, lag }) =>
     `Worker ${String(worker)} is slow: its event loop is held up, for ${ms(silence, lag)} so far.`,
   'worker.unhealthy': ({ worker }) => `Worker ${String(worker)} gets no new clients until its event loop runs again.`,

@@ -118,8 +118,8 @@ function notAWorker(io: Server, plan: AdapterPlan): Backplane {
   }
   // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
   // the program does.
-  if (lifecycle.isAlone) attach()
-  else lifecycle.once('alone', attach)
+  if (lifecycle.isStandalone) attach()
+  else lifecycle.once('standalone', attach)
   return {
     get kind() {
       return inner.kind

@@ -5,8 +5,8 @@ import type { Logger, SessionRule } from '../options.ts'
 import type { WorkerRoleEvents } from '../sticky.ts'
 
 interface LifecycleEvents extends WorkerRoleEvents {
-  /** From now on {@link Lifecycle.isAlone}. */
-  alone: []
+  /** From now on {@link Lifecycle.isStandalone}. */
+  standalone: []
   /** A part of the application keeps sessions of that kind. */
   session: [rule: SessionRule]
 }
@@ -15,7 +15,7 @@ class Lifecycle extends EventEmitter<LifecycleEvents> {
   /** The application's, once stickyListen was called. */
   logger: Logger = consoleLogger
   /** `workers: 0`: this process serves, and there are no others. */
-  isAlone = false
+  isStandalone = false
   /** This worker finishes: connections are not kept. */
   isDraining = false
   /** Makes a session id that leads back to this process, once there is a session layer. */

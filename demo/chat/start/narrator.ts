@@ -7,7 +7,7 @@ const cutOff = new Set<unknown>()
 export const narrator = narrate({
   'balancer.signal': ({ second }) => (second === true ? 'Killed.' : 'Stopping; open tabs say so and wait.'),
   'balancer.closed': ({ clean }) => (clean === true ? 'Stopped.' : 'Stopped; a worker had to be killed.'),
-  'alone.closed': ({ clean }) => (clean === true ? 'Stopped.' : 'Stopped; an answer had to be cut.'),
+  'standalone.closed': ({ clean }) => (clean === true ? 'Stopped.' : 'Stopped; an answer had to be cut.'),
   'redis.up': ({ worker }) => (cutOff.delete(worker) ? `Worker ${String(worker)} has Redis again.` : undefined),
   'redis.down': ({ worker, reason }) => {
     cutOff.add(worker)
