@@ -7,7 +7,7 @@
 type Placed = Record<symbol, number | undefined>
 
 /** An unordered collection. */
-export class Bag<T extends object> implements Iterable<T> {
+export class DenseSet<T extends object> implements Iterable<T> {
   readonly #items: T[] = []
   readonly #index = Symbol('index')
 

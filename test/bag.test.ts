@@ -2,14 +2,14 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { array, assert, boolean, nat, property, record } from 'fast-check'
 import t from 'tap'
-import { Bag } from '../src/bag.ts'
+import { DenseSet } from '../src/bag.ts'
 
 t.test('has what a set has', async (t) => {
   const items = Array.from({ length: 8 }, (_, id) => ({ id }))
   const steps = array(record({ add: boolean(), id: nat({ max: items.length - 1 }) }), { maxLength: 60 })
   assert(
     property(steps, (all) => {
-      const [bag, set] = [new Bag<{ id: number }>(), new Set<{ id: number }>()]
+      const [bag, set] = [new DenseSet<{ id: number }>(), new Set<{ id: number }>()]
       for (const { add, id } of all) {
         const item = items[id]!
         if (add) {
@@ -28,7 +28,7 @@ t.test('has what a set has', async (t) => {
 
 t.test('an object may be in two, and may go while others are looked at', async (t) => {
   const items = [{}, {}, {}]
-  const [one, other] = [new Bag<object>(), new Bag<object>()]
+  const [one, other] = [new DenseSet<object>(), new DenseSet<object>()]
   for (const item of items) one.add(item)
   other.add(items[2]!)
   other.delete(items[2]!)
@@ -65,7 +65,7 @@ function kept(add: (item: object) => void, remove: (item: object) => void, gc: (
 t.test('what has gone does not live on', async (t) => {
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as (how: object) => void
-  const bag = new Bag<object>()
+  const bag = new DenseSet<object>()
   const bytes = kept(
     (item) => bag.add(item),
     (item) => bag.delete(item),

@@ -3,7 +3,7 @@ import { Server as HttpServer, type ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
-import { Bag } from '../bag.ts'
+import { DenseSet } from '../bag.ts'
 import type { Drain } from '../protocol.ts'
 import { StreamSocket } from './call-socket.ts'
 import { movedOf } from './move.ts'
@@ -78,7 +78,7 @@ function closeAfter(response: ServerResponse | undefined): void {
 
 /** With TLS each connection is there twice: as it came, and as the one that the parser is on. */
 export function openSockets(server: Server): Iterable<Socket> {
-  const open = new Bag<Socket>()
+  const open = new DenseSet<Socket>()
   // One function for all.
   const forget = function (this: Socket): void {
     open.delete(this)
@@ -108,7 +108,7 @@ function isWaiting(socket: Socket): boolean {
 
 /** The streams that are open finish, then the session closes. Any other server has no sessions and is just closed. */
 function finisherHttp2(server: Server): Finish {
-  const sessions = new Bag<Http2Session>()
+  const sessions = new DenseSet<Http2Session>()
   let end: (session: Http2Session) => void = () => {}
   server.on('session', (session: Http2Session) => {
     sessions.add(session)

@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Server, Socket } from 'node:net'
-import { Bag } from '../bag.ts'
+import { DenseSet } from '../bag.ts'
 import type { Drain } from '../protocol.ts'
 
 /** Milliseconds between the close frame and the end of a connection whose client does not answer it. */
@@ -26,7 +26,7 @@ export function noteWebSocket(server: Server, socket: Socket, say: Say): void {
  *   milliseconds; with the `code` that the object has then
  */
 export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => void {
-  const open = new Bag<Socket>()
+  const open = new DenseSet<Socket>()
   /** How those are spoken to that are not spoken to directly. */
   const others = new Map<Socket, Say>()
   let goodbye = (_socket: Socket): void => {}
