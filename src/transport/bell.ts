@@ -1,13 +1,13 @@
-// The bell of a descriptor link: bytes that wake the other side, which Node can wait for.
+// The doorbell of a descriptor link: bytes that wake the other side, which Node can wait for.
 import { Socket } from 'node:net'
 import type { Libc } from '../native/libc.ts'
 
-/** What a byte on the bell says: one frame was sent, please answer, no frame will follow. */
+/** What a byte on the doorbell says: one frame was sent, please answer, no frame will follow. */
 export const RING = { frame: 0, probe: 1, end: 2 } as const
 const RINGS = Object.values(RING).map((ring) => Buffer.from([ring]))
 
-/** The bell's end on this side. A stream of Node's, for it to wait on; written to directly, which costs a third. */
-export class Bell {
+/** The doorbell's end on this side. A stream of Node's, for it to wait on; written to directly, which costs a third. */
+export class Doorbell {
   readonly #libc: Libc
   readonly #fd: number
   readonly #socket: Socket

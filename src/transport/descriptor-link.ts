@@ -1,8 +1,8 @@
 // The two socket pairs between primary and worker on Linux, and the frames on them.
 //
 // Descriptors travel on a SOCK_SEQPACKET pair, many per message. Node can not wait for such messages itself (libuv drops
-// the descriptors on what it reads), so a byte on a second pair, the bell, wakes the other side; what the worker has
-// received comes back on the bell.
+// the descriptors on what it reads), so a byte on a second pair, the doorbell, wakes the other side; what the worker has
+// received comes back on the doorbell.
 import { EAGAIN, type Libc } from '../native/libc.ts'
 import {
   descriptorReader,
@@ -10,7 +10,7 @@ import {
   type DescriptorReader,
   type DescriptorWriter,
 } from '../native/scm-rights.ts'
-import { Bell, RING } from './bell.ts'
+import { Doorbell, RING } from './bell.ts'
 
 /** What a frame carries. */
 export const FRAME = { connections: 0, listeners: 1 } as const
@@ -27,7 +27,7 @@ const BODY_SIZE = 64 * 1024
 export const MORE_SIZE = BODY_SIZE - HEADER
 
 /**
- * So many bytes of the bell at once may not be all: the bell was full perhaps, and dropped some. Then the worker looks for
+ * So many bytes of the doorbell at once may not be all: the doorbell was full perhaps, and dropped some. Then the worker looks for
  * frames until there are none.
  */
 const MANY = 64
@@ -40,18 +40,18 @@ const SOCK_NONBLOCK = 0o4000
 const SHUT_WR = 1
 const ETOOMANYREFS = 109
 
-/** Descriptors of both ends; data before bell, in the order in which a worker inherits them. */
+/** Descriptors of both ends; data before doorbell, in the order in which a worker inherits them. */
 export interface LinkPair {
-  primary: readonly [data: number, bell: number]
-  worker: readonly [data: number, bell: number]
+  primary: readonly [data: number, doorbell: number]
+  worker: readonly [data: number, doorbell: number]
 }
 
 /** @throws Error when this process has no descriptors left */
 export function openPair(libc: Libc): LinkPair {
   const data = socketPair(libc, SOCK_SEQPACKET)
   try {
-    const bell = socketPair(libc, SOCK_STREAM)
-    return { primary: [data[0], bell[0]], worker: [data[1], bell[1]] }
+    const doorbell = socketPair(libc, SOCK_STREAM)
+    return { primary: [data[0], doorbell[0]], worker: [data[1], doorbell[1]] }
   } catch (error) {
     for (const fd of data) libc.close(fd)
     throw error
@@ -76,17 +76,17 @@ export interface LinkEvents {
 export class PrimaryLink {
   readonly #libc: Libc
   readonly #data: number
-  readonly #bell: Bell
+  readonly #doorbell: Doorbell
   readonly #writer: DescriptorWriter
   readonly #events: LinkEvents
   #open = true
 
-  constructor(libc: Libc, [data, bell]: LinkPair['primary'], events: LinkEvents) {
+  constructor(libc: Libc, [data, doorbell]: LinkPair['primary'], events: LinkEvents) {
     this.#libc = libc
     this.#data = data
     this.#writer = descriptorWriter(libc, BODY_SIZE)
     this.#events = events
-    this.#bell = new Bell(libc, bell, {
+    this.#doorbell = new Doorbell(libc, doorbell, {
       bytes: (chunk) => this.#read(chunk),
       closed: () => this.#open && events.gone(),
     })
@@ -100,29 +100,29 @@ export class PrimaryLink {
     body.writeUInt32LE(seq, 4)
     const length = HEADER + (more?.copy(body, HEADER) ?? 0)
     const sent = this.#writer.send(this.#data, length, descriptors)
-    if (sent >= 0) this.#bell.ring(RING.frame)
-    // Any other error means that nobody is there to read; that shows on the bell.
-    else if (sent !== -EAGAIN && sent !== -ETOOMANYREFS) this.#bell.destroy()
+    if (sent >= 0) this.#doorbell.ring(RING.frame)
+    // Any other error means that nobody is there to read; that shows on the doorbell.
+    else if (sent !== -EAGAIN && sent !== -ETOOMANYREFS) this.#doorbell.destroy()
     return sent >= 0
   }
 
   /** Asks for an answer although there may be nothing to receive. */
   probe(): void {
-    this.#bell.ring(RING.probe)
+    this.#doorbell.ring(RING.probe)
   }
 
   /** Nothing more will be sent. */
   end(): void {
     this.#libc.shutdown(this.#data, SHUT_WR)
-    this.#bell.ring(RING.end)
+    this.#doorbell.ring(RING.end)
   }
 
   /** Reads what the worker still said, then closes. */
   close(): void {
     if (!this.#open) return
-    for (let rest = this.#bell.rest(); rest.length > 0; rest = this.#bell.rest()) this.#read(rest)
+    for (let rest = this.#doorbell.rest(); rest.length > 0; rest = this.#doorbell.rest()) this.#read(rest)
     this.#open = false
-    this.#bell.destroy()
+    this.#doorbell.destroy()
     this.#libc.close(this.#data)
   }
 
@@ -147,7 +147,7 @@ export interface Frame {
 /** The worker's end: calls `onframe` after the receipt went out, and `onend` after the last frame. */
 export function openWorkerLink(
   libc: Libc,
-  [data, bell]: LinkPair['worker'],
+  [data, doorbell]: LinkPair['worker'],
   onframe: (frame: Frame) => void,
   onend: () => void,
 ): void {
@@ -155,7 +155,7 @@ export function openWorkerLink(
   const record = Buffer.alloc(RECORD)
   let last = 0xffffffff
   let ended = false
-  const socket = new Bell(libc, bell, {
+  const socket = new Doorbell(libc, doorbell, {
     bytes(chunk) {
       const frames = receiveFrames(chunk)
       if (frames.length > 0 || chunk.includes(RING.probe)) receipt(0)
