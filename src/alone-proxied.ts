@@ -28,8 +28,8 @@ export async function listenBehindProxy(
     proxy,
     settings.logger,
     {
-      passed({ handle, extras }) {
-        if (handle !== undefined) take(handle, extras)
+      passed({ handle, metadata }) {
+        if (handle !== undefined) take(handle, metadata)
         settle()
       },
       refused: refuse,

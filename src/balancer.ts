@@ -50,7 +50,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #directory = new PeerDirectory({
     processes: () => this.#supervisor.processes,
     owners: () => [...this.#ownership.table.owners],
-    pass: (child, handle, extras) => this.#steering.pass(child, handle, extras),
+    pass: (child, handle, metadata) => this.#steering.pass(child, handle, metadata),
   })
   readonly #onclosed: () => void
   readonly #stopSignals: () => void

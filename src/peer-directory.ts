@@ -26,7 +26,7 @@ export interface DirectoryEvents {
   /** Worker by slot. */
   owners(): readonly number[]
   /** A socket is for exactly that process, which may be gone. */
-  pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void
+  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void
 }
 
 export class PeerDirectory {
@@ -61,7 +61,7 @@ export class PeerDirectory {
       }
       // Out of descriptors it comes without its handle, and is lost: its client connects again.
       if (message?.type !== 'move' || !isOurs(raw) || handle === undefined || handle === null) return
-      this.#events.pass(this.#childOf(message.instance), handle as TcpHandle, Buffer.from(raw.extras ?? '', 'base64'))
+      this.#events.pass(this.#childOf(message.instance), handle as TcpHandle, Buffer.from(raw.metadata ?? '', 'base64'))
     })
     child.once('close', () => {
       this.#instances.delete(child)

@@ -188,7 +188,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
 export interface Envelope<T> {
   holdfast: T
   /** What goes along with a connection, in base64; see transport/extras.ts. */
-  extras?: string
+  metadata?: string
 }
 
 /** The message for a worker in what came from the channel; undefined if it is not ours. */

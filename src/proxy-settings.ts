@@ -1,7 +1,7 @@
 // The options of the PROXY protocol, checked.
 import { BlockList, isIP } from 'node:net'
 import { MAX_TIMER, type Reader } from './option-reader.ts'
-import { MAX_EXTRAS } from './transport/extras.ts'
+import { MAX_METADATA } from './transport/extras.ts'
 
 export interface ProxySettings {
   /** The peers that must send the header, and nobody else may connect. */
@@ -21,7 +21,7 @@ export function readProxyProtocol(read: Reader): ProxySettings | undefined {
   return read.group('proxyProtocol', (group) => ({
     trusted: readTrust(group),
     timeout: group.integer('timeout', { min: 1, max: MAX_TIMER, fallback: 5_000 }),
-    maxHeader: group.integer('maxHeader', { min: LONGEST_FIXED, max: MAX_EXTRAS - 3, fallback: 4_096 }),
+    maxHeader: group.integer('maxHeader', { min: LONGEST_FIXED, max: MAX_METADATA - 3, fallback: 4_096 }),
     maxWaiting: group.integer('maxWaiting', { min: 1, max: 1_000_000, fallback: 1_024 }),
   }))
 }

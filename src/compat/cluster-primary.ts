@@ -43,7 +43,7 @@ export class ClusterPrimary {
     this.#directory = new PeerDirectory({
       processes: () => this.#all,
       owners: () => [...this.#ownership.table.owners],
-      pass: (child, handle, extras) => this.#handoff.pass(child, handle, extras),
+      pass: (child, handle, metadata) => this.#handoff.pass(child, handle, metadata),
     })
   }
 

@@ -14,7 +14,7 @@ export interface Incoming extends Accepted {
   acceptedAt: number
   /** The client's key in hex, where connections are counted by it. */
   key: string
-  extras: Buffer | undefined
+  metadata: Buffer | undefined
   to: ChildProcess | undefined
   /** Node's handle over it, for somebody who reads from it; closed by `close()` as before. */
   own(): TcpHandle
@@ -116,7 +116,7 @@ export class Connection implements Incoming {
   seq = 0
   key = ''
   acceptedAt = 0
-  extras: Buffer | undefined
+  metadata: Buffer | undefined
   to: ChildProcess | undefined
   #closable: TcpHandle | Socket
 
@@ -157,7 +157,7 @@ class BareConnection implements Incoming {
   seq = 0
   key = ''
   acceptedAt = 0
-  extras: Buffer | undefined
+  metadata: Buffer | undefined
   to: ChildProcess | undefined
   readonly #bare: Bare
 

@@ -98,8 +98,8 @@ export class Handoff implements Steering {
     this.#queues.attach(worker, child, endpoint)
   }
 
-  pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void {
-    const connection = movedConnection(child, handle, extras, this.#settings.affinity)
+  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void {
+    const connection = movedConnection(child, handle, metadata, this.#settings.affinity)
     this.counters.moved++
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
     this.#connectionLimits?.enter(connection.key)

@@ -11,7 +11,7 @@ import type { SlotTable } from '../slots/slot-table.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted, Endpoint } from '../transport/transport.ts'
 import { QueueTimeouts } from './absences.ts'
-import { movedConnection, reopen } from './moved.ts'
+import { movedConnection, unsettleConnection } from './moved.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
@@ -96,8 +96,8 @@ export class KernelSteering implements Steering {
     this.#settle()
   }
 
-  pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void {
-    const connection = movedConnection(child, handle, extras, this.#settings.affinity)
+  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void {
+    const connection = movedConnection(child, handle, metadata, this.#settings.affinity)
     this.counters.moved++
     const link = child === undefined ? undefined : this.#links.get(child)
     this.#pass(connection, link?.retired === false ? link : undefined)
@@ -105,7 +105,7 @@ export class KernelSteering implements Steering {
 
   /** @param link - undefined: whoever is there */
   #pass(connection: Accepted, link?: SlotLink): void {
-    if (link === undefined) reopen(connection)
+    if (link === undefined) unsettleConnection(connection)
     const taker = link ?? this.#current.get(this.#table.owners[connection.slot] ?? 0) ?? [...this.#current.values()][0]
     if (taker === undefined) return this.#close(connection, 'owner-gone')
     // One that hangs must not hold more and more descriptors.

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Settings } from '../settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Accepted, Endpoint, Sender } from '../transport/transport.ts'
-import { reopen } from './moved.ts'
+import { unsettleConnection } from './moved.ts'
 import type { Candidate, Picker } from './picking.ts'
 import type { CloseReason, SteeringEvents } from './steering.ts'
 
@@ -64,7 +64,7 @@ export class WorkerQueues {
   dispatch(connection: Accepted): void {
     let queue = connection.to === undefined ? undefined : this.#queueOf(connection.to)
     if (queue === undefined) {
-      if (connection.to !== undefined) reopen(connection)
+      if (connection.to !== undefined) unsettleConnection(connection)
       queue = this.#pickQueue(connection)
     }
     // Whoever came first goes first.

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { bytesKey } from '../affinity/address.ts'
 import type { AffinitySettings } from '../settings.ts'
 import { slotOfKey } from '../slots/hash.ts'
-import { opened } from '../transport/extras.ts'
+import { unsettle } from '../transport/extras.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted } from '../transport/transport.ts'
 import { Connection, peerOf } from './accept.ts'
@@ -13,25 +13,25 @@ import { clientOf } from './proxy-gate.ts'
 export function movedConnection(
   child: ChildProcess | undefined,
   handle: TcpHandle,
-  extras: Buffer,
+  metadata: Buffer,
   affinity: AffinitySettings,
 ): Connection {
   const connection = new Connection(handle)
-  connection.extras = extras
+  connection.metadata = metadata
   connection.to = child
   connection.acceptedAt = performance.now()
-  const address = clientOf(extras) ?? peerOf(handle)
+  const address = clientOf(metadata) ?? peerOf(handle)
   if (address !== undefined) {
     const key = bytesKey(address, affinity)
     connection.key = key.toString('hex')
     connection.slot = slotOfKey(key, affinity.seed)
   }
-  if (child === undefined) reopen(connection)
+  if (child === undefined) unsettleConnection(connection)
   return connection
 }
 
 /** The process takes no more: any other worker looks at its requests anew, and sends them on where they belong. */
-export function reopen(connection: Accepted): void {
+export function unsettleConnection(connection: Accepted): void {
   connection.to = undefined
-  if (connection.extras !== undefined) connection.extras = opened(connection.extras)
+  if (connection.metadata !== undefined) connection.metadata = unsettle(connection.metadata)
 }

@@ -3,7 +3,7 @@ import { addressText } from '../affinity/address.ts'
 import { parseProxyHeader } from '../affinity/proxy-header.ts'
 import type { Logger } from '../options.ts'
 import type { ProxySettings } from '../proxy-settings.ts'
-import { packExtras, unpackExtras } from '../transport/extras.ts'
+import { encodeMetadata, decodeMetadata } from '../transport/extras.ts'
 import type { Incoming } from './accept.ts'
 import { readExactly, type ReadHeader } from './read-header.ts'
 import type { CloseReason } from './steering.ts'
@@ -55,7 +55,7 @@ export class ProxyGate {
     const release = this.#read(incoming.own(), maxHeader, {
       header: (header, verdict, head) => {
         this.#forget(incoming, timer)
-        incoming.extras = packExtras({ header: verdict.source === undefined ? undefined : header, head })
+        incoming.metadata = encodeMetadata({ header: verdict.source === undefined ? undefined : header, head })
         this.#events.passed(incoming, verdict.source?.address ?? address)
       },
       bad: (reason) => {
@@ -100,8 +100,8 @@ export class ProxyGate {
 }
 
 /** The client's address in what goes along with a connection, if a header does. */
-export function clientOf(extras: Buffer): Buffer | undefined {
-  const { header } = unpackExtras(extras)
+export function clientOf(metadata: Buffer): Buffer | undefined {
+  const { header } = decodeMetadata(metadata)
   const verdict = header === undefined ? undefined : parseProxyHeader(header, header.length)
   return verdict?.type === 'header' ? verdict.source?.address : undefined
 }

@@ -86,7 +86,7 @@ export interface Steering {
    *
    * @param child - undefined where the process is gone: another one looks at what is on the socket
    */
-  pass(child: ChildProcess | undefined, handle: TcpHandle, extras: Buffer): void
+  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void
   /** Milliseconds that the process has owed an answer; 0 while it owes none. */
   silence(child: ChildProcess, now: number): number
   /** Stops accepting. Connections already accepted still go to their workers. */

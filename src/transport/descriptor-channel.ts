@@ -3,7 +3,7 @@
 import { loadLibc, type Libc } from '../native/libc.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
 import { FRAME, MORE_SIZE, openPair, openWorkerLink, PrimaryLink, type LinkPair } from './descriptor-link.ts'
-import { extrasOf, nextBatch } from './extras.ts'
+import { metadataOf, nextBatch } from './extras.ts'
 import { tcpHandles } from './tcp-handle.ts'
 import type { Accepted, Endpoint, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
@@ -151,8 +151,8 @@ export function receiveDescriptors(events: ReceiverEvents): void {
     [INHERITED, INHERITED + 1],
     ({ kind, seq, descriptors, more }) => {
       if (kind === FRAME.connections) {
-        const extras = extrasOf(more, descriptors.length)
-        for (const [i, fd] of descriptors.entries()) events.connection(open(fd), seq + i, extras[i])
+        const metadata = metadataOf(more, descriptors.length)
+        for (const [i, fd] of descriptors.entries()) events.connection(open(fd), seq + i, metadata[i])
       }
       if (kind === FRAME.listeners && more !== undefined)
         events.listeners?.(slotsOf(more, descriptors.length), descriptors)

@@ -1,7 +1,7 @@
 // What travels with a descriptor besides its number: bytes that were taken off the connection and still count.
 import type { Accepted } from './transport.ts'
 
-export interface Extras {
+export interface ConnectionMetadata {
   /** The PROXY protocol header, as the proxy sent it. */
   header?: Buffer | undefined
   /** Read already, and the application's. */
@@ -18,14 +18,14 @@ export interface Moved {
 }
 
 /** The most that can travel with one descriptor, packed. */
-export const MAX_EXTRAS = 60_000
+export const MAX_METADATA = 60_000
 
 const LENGTH = 2
 
 /** [moved u8: 1 settled, 2 not][from u8][length of the header u16], then the header, then the head. */
 const FIXED = 2 + LENGTH
 
-export function packExtras({ header = EMPTY, head = EMPTY, moved }: Extras): Buffer {
+export function encodeMetadata({ header = EMPTY, head = EMPTY, moved }: ConnectionMetadata): Buffer {
   const fixed = Buffer.alloc(FIXED)
   if (moved !== undefined) fixed[0] = moved.settled ? SETTLED : OPEN
   fixed[1] = moved?.from ?? 0
@@ -39,11 +39,11 @@ const SETTLED = 1
 const OPEN = 2
 
 /** The same for somebody else than the worker that it was meant for, which is gone. */
-export function opened(packed: Buffer): Buffer {
+export function unsettle(packed: Buffer): Buffer {
   return Buffer.concat([Buffer.from([OPEN]), packed.subarray(1)])
 }
 
-export function unpackExtras(packed: Buffer): Extras {
+export function decodeMetadata(packed: Buffer): ConnectionMetadata {
   const [code, from = 0] = packed
   const end = FIXED + packed.readUInt16LE(2)
   return {
@@ -56,30 +56,30 @@ export function unpackExtras(packed: Buffer): Extras {
 /** As many connections as go into one message. */
 export interface Batch {
   connections: Accepted[]
-  /** For each its extras, after their length; undefined where none has any. */
+  /** For each its metadata, after their length; undefined where none has any. */
   more: Buffer | undefined
 }
 
 /** The next batch off the front of a queue, of at most so many descriptors and bytes. */
 export function nextBatch(queue: readonly Accepted[], most: number, bytes: number): Batch {
   const connections = queue.slice(0, most)
-  if (!connections.some(({ extras }) => extras !== undefined)) return { connections, more: undefined }
+  if (!connections.some(({ metadata }) => metadata !== undefined)) return { connections, more: undefined }
   const parts: Buffer[] = []
   let size = 0
   let count = 0
-  for (const { extras } of connections) {
-    size += LENGTH + (extras?.length ?? 0)
+  for (const { metadata } of connections) {
+    size += LENGTH + (metadata?.length ?? 0)
     if (size > bytes) break
     const length = Buffer.alloc(LENGTH)
-    length.writeUInt16LE(extras?.length ?? 0)
-    parts.push(length, extras ?? EMPTY)
+    length.writeUInt16LE(metadata?.length ?? 0)
+    parts.push(length, metadata ?? EMPTY)
     count++
   }
   return { connections: connections.slice(0, count), more: Buffer.concat(parts) }
 }
 
-/** The extras of each of `count` connections, as {@link nextBatch} packed them. */
-export function extrasOf(more: Buffer | undefined, count: number): (Buffer | undefined)[] {
+/** The metadata of each of `count` connections, as {@link nextBatch} packed them. */
+export function metadataOf(more: Buffer | undefined, count: number): (Buffer | undefined)[] {
   if (more === undefined) return []
   let at = 0
   return Array.from({ length: count }, () => {

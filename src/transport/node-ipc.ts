@@ -63,13 +63,13 @@ class NodeIpcSender implements Sender {
   }
 
   send(connection: Accepted): boolean {
-    const isLong = connection.extras !== undefined
+    const isLong = connection.metadata !== undefined
     if (this.#closed || !this.#child.connected || !this.#window.hasRoom(this.#sent.size, isLong)) {
       this.#full = true
       return false
     }
     this.#owesSince ??= performance.now()
-    sendToWorker(this.#child, this.#sent.add(connection), connection.handle, connection.extras)
+    sendToWorker(this.#child, this.#sent.add(connection), connection.handle, connection.metadata)
     this.#window.sent(isLong)
     return true
   }
@@ -149,10 +149,14 @@ export function receiveNodeIpc(events: ReceiverEvents): void {
     if (message?.type === 'end') events.end()
   })
 
-  function take(seq: number, handle: unknown, { extras }: Envelope<unknown>): void {
+  function take(seq: number, handle: unknown, { metadata }: Envelope<unknown>): void {
     // Out of descriptors the message comes without its handle; not acknowledged, it is sent again.
     if (handle === undefined || handle === null) return
     if (!quiet) sendToPrimary({ type: 'ack', seq })
-    events.connection(handle as TcpHandle, seq, typeof extras === 'string' ? Buffer.from(extras, 'base64') : undefined)
+    events.connection(
+      handle as TcpHandle,
+      seq,
+      typeof metadata === 'string' ? Buffer.from(metadata, 'base64') : undefined,
+    )
   }
 }

@@ -7,17 +7,17 @@ import type { TcpHandle } from './tcp-handle.ts'
 /**
  * @param message - a connection is just its number: this is what is sent most
  * @param handle - its descriptor stays open here, as keepOpen does it for a socket, until the acknowledgement
- * @param extras - what goes along with a connection
+ * @param metadata - what goes along with a connection
  */
 export function sendToWorker(
   child: ChildProcess,
   message: ToWorker | number,
   handle?: TcpHandle,
-  extras?: Buffer,
+  metadata?: Buffer,
 ): void {
   if (!child.connected) return
   const envelope =
-    extras === undefined ? { holdfast: message } : { holdfast: message, extras: extras.toString('base64') }
+    metadata === undefined ? { holdfast: message } : { holdfast: message, metadata: metadata.toString('base64') }
   // Without a callback a failed write would be an 'error' event that can end the primary.
   child.send(envelope, handle as never, ignore)
 }
@@ -27,9 +27,9 @@ export function sendToPrimary(message: ToPrimary): void {
 }
 
 /** @param sent - called when the socket is on its way, or never will be: its descriptor is not needed here any more */
-export function sendSocket(message: ToPrimary, handle: TcpHandle, extras: Buffer, sent: () => void): void {
+export function sendSocket(message: ToPrimary, handle: TcpHandle, metadata: Buffer, sent: () => void): void {
   if (!process.connected) return sent()
-  const envelope = { holdfast: message, extras: extras.toString('base64') }
+  const envelope = { holdfast: message, metadata: metadata.toString('base64') }
   unsent++
   process.send?.(envelope, handle as never, undefined, () => {
     sent()

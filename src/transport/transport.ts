@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { LinkEvents, PrimaryLink } from './descriptor-link.ts'
 import type { TcpHandle } from './tcp-handle.ts'
 
-/** A connection that the primary accepted and no worker has taken yet. Of its bytes only those in `extras` were read. */
+/** A connection that the primary accepted and no worker has taken yet. Of its bytes only those in `metadata` were read. */
 export interface Accepted {
   /** Descriptor; -1 on Windows. */
   readonly fd: number
@@ -18,7 +18,7 @@ export interface Accepted {
   /** The client's key in hex, where connections are counted by it; else empty. */
   readonly key: string
   /** What goes along, packed; see extras.ts. */
-  extras: Buffer | undefined
+  metadata: Buffer | undefined
   /** The process that it is for; undefined for whoever owns the slot. */
   to: ChildProcess | undefined
   /** Gives up the primary's copy of the descriptor; without FIN where a worker has one too. */
@@ -57,7 +57,7 @@ export interface Sender {
 /** What a receiver reports. */
 export interface ReceiverEvents {
   /** Called after the acknowledgement went out, so that a crash in the application is the application's. */
-  connection(handle: TcpHandle, seq: number, extras: Buffer | undefined): void
+  connection(handle: TcpHandle, seq: number, metadata: Buffer | undefined): void
   /** Listening sockets of slots, as descriptors. */
   listeners?(slots: readonly number[], descriptors: readonly number[]): void
   /** Nothing will follow. */

@@ -14,7 +14,7 @@ export interface Intake {
   /** Resolves when nothing will follow. */
   readonly end: Promise<void>
   /** For what comes in by another way. */
-  accept(handle: TcpHandle, extras?: Buffer): void
+  accept(handle: TcpHandle, metadata?: Buffer): void
   /**
    * The server gets what came, and what comes.
    *
@@ -38,9 +38,9 @@ export function intake(
   let stop = (): void => {}
   const end = new Promise<void>((done) => (stop = done))
 
-  function accept(handle: TcpHandle, extras?: Buffer): void {
+  function accept(handle: TcpHandle, metadata?: Buffer): void {
     served++
-    give(handle, extras)
+    give(handle, metadata)
   }
 
   /** What a listener of the application throws is not to lose the connections that came with this one. */
@@ -55,9 +55,9 @@ export function intake(
   }
 
   receive(transport, {
-    connection(handle, seq, extras) {
+    connection(handle, seq, metadata) {
       if (countEnds) whenClosed(handle, () => ends.add(seq))
-      accept(handle, extras)
+      accept(handle, metadata)
     },
     listeners,
     end: () => stop(),

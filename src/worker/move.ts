@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Peer } from '../protocol.ts'
-import { MAX_EXTRAS, packExtras, type Moved } from '../transport/extras.ts'
+import { MAX_METADATA, encodeMetadata, type Moved } from '../transport/extras.ts'
 import { sendSocket } from '../transport/post.ts'
 import { handleOf } from '../transport/tcp-handle.ts'
 import { proxyHeaderOf } from './proxied.ts'
@@ -46,8 +46,8 @@ export function transferSocket(
   // What came while the request waited for its worker is in the stream.
   const later = Buffer.concat([...buffered(socket)])
   const read = Buffer.concat([requestHead(request), head, later])
-  const extras = packExtras({ header: proxyHeaderOf(socket), head: read, moved })
-  if (extras.length > MAX_EXTRAS) {
+  const metadata = encodeMetadata({ header: proxyHeaderOf(socket), head: read, moved })
+  if (metadata.length > MAX_METADATA) {
     if (later.length > 0) socket.unshift(later)
     return false
   }
@@ -56,7 +56,7 @@ export function transferSocket(
   handle.readStop()
   Reflect.set(socket, '_handle', null)
   socket.destroy()
-  sendSocket({ type: 'move', instance }, handle, extras, () => handle.close())
+  sendSocket({ type: 'move', instance }, handle, metadata, () => handle.close())
   return true
 }
 

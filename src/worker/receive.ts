@@ -2,7 +2,7 @@
 import { Server, Socket } from 'node:net'
 import { StickyError } from '../errors.ts'
 import type { Address } from '../protocol.ts'
-import { unpackExtras } from '../transport/extras.ts'
+import { decodeMetadata } from '../transport/extras.ts'
 import type { TcpHandle } from '../transport/tcp-handle.ts'
 import { setMoved } from './move.ts'
 import { pretend } from './proxied.ts'
@@ -25,8 +25,8 @@ interface ServerInside {
   _connections: number
 }
 
-/** @param extras - what came along with the connection, packed */
-export type TakeFunction = (handle: TcpHandle, extras?: Buffer) => void
+/** @param metadata - what came along with the connection, packed */
+export type TakeFunction = (handle: TcpHandle, metadata?: Buffer) => void
 
 /**
  * Makes the server listen to what comes in through the returned function.
@@ -61,18 +61,21 @@ export function attach(server: Server, address: Address, onclose: () => void): T
     if (handle.onconnection !== undefined && inside._handle === handle) handle.onconnection(0, connection)
     else emitConnection(inside, connection)
   }
-  const takeWith = withExtras(server, take)
-  return (connection, extras) => (extras === undefined ? take(connection) : takeWith(connection, extras))
+  const takeWith = withMetadata(server, take)
+  return (connection, metadata) => (metadata === undefined ? take(connection) : takeWith(connection, metadata))
 }
 
 /** The server's own code makes the socket and tells nobody but its listeners, so the first of them is ours. */
-function withExtras(server: Server, take: (handle: TcpHandle) => void): (handle: TcpHandle, extras: Buffer) => void {
+function withMetadata(
+  server: Server,
+  take: (handle: TcpHandle) => void,
+): (handle: TcpHandle, metadata: Buffer) => void {
   let arriving: ((socket: Socket) => void) | undefined
   let isListening = false
-  return (connection, extras) => {
+  return (connection, metadata) => {
     if (!isListening) server.prependListener('connection', (socket: Socket) => arriving?.(socket))
     isListening = true
-    const { header, head, moved } = unpackExtras(extras)
+    const { header, head, moved } = decodeMetadata(metadata)
     const tell = header === undefined ? undefined : pretend(connection, header)
     arriving = (socket) => {
       tell?.(socket)

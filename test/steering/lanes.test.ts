@@ -4,7 +4,7 @@ import t from 'tap'
 import { readSettings } from '../../src/settings.ts'
 import { slotTable } from '../../src/slots/slot-table.ts'
 import { WorkerQueues } from '../../src/steering/lanes.ts'
-import { packExtras, unpackExtras } from '../../src/transport/extras.ts'
+import { encodeMetadata, decodeMetadata } from '../../src/transport/extras.ts'
 import type { Accepted, Endpoint, Sender, SenderEvents } from '../../src/transport/transport.ts'
 import { until } from '../support/clients.ts'
 
@@ -35,8 +35,8 @@ class Channel {
 const process = (name: string) => ({ name }) as unknown as ChildProcess
 
 function movedTo(to: ChildProcess): Accepted {
-  const extras = packExtras({ head: Buffer.from('GET / HTTP/1.1\r\n\r\n'), moved: { settled: true, from: 0 } })
-  return { fd: 9, handle: undefined, slot: 0, acceptedAt: performance.now(), seq: 0, key: '', extras, to, close() {} }
+  const metadata = encodeMetadata({ head: Buffer.from('GET / HTTP/1.1\r\n\r\n'), moved: { settled: true, from: 0 } })
+  return { fd: 9, handle: undefined, slot: 0, acceptedAt: performance.now(), seq: 0, key: '', metadata, to, close() {} }
 }
 
 function setUp() {
@@ -65,7 +65,7 @@ function setUp() {
   }
 }
 
-const movedOf = ({ extras }: Accepted) => unpackExtras(extras!).moved
+const movedOf = ({ metadata }: Accepted) => decodeMetadata(metadata!).moved
 
 t.test('what waits for a process is not given to its successor as settled', async (t) => {
   const { queues, home, old, successor, oldProcess, succeed, dropped } = setUp()

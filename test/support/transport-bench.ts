@@ -15,7 +15,7 @@ export interface Bench {
   rooms: number
   gone: number
   /** Connects a client; the accepted side is what can be sent. */
-  accept(extras?: Buffer): Promise<{ client: net.Socket; connection: Accepted }>
+  accept(metadata?: Buffer): Promise<{ client: net.Socket; connection: Accepted }>
 }
 
 /**
@@ -49,7 +49,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
       room: () => bench.rooms++,
       gone: () => bench.gone++,
     }),
-    async accept(extras) {
+    async accept(metadata) {
       const arrives = once(server, 'connection') as Promise<[net.Socket]>
       const client = await dial(port)
       clients.push(client.on('error', () => {}))
@@ -61,7 +61,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
         slot: 0,
         seq: 0,
         key: '',
-        extras,
+        metadata,
         to: undefined,
         acceptedAt: performance.now(),
         close: () => void socket.destroy(),

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type net from 'node:net'
 import type { Test } from 'tap'
-import { MAX_EXTRAS } from '../../src/transport/extras.ts'
+import { MAX_METADATA } from '../../src/transport/extras.ts'
 import type { Transport } from '../../src/transport/transport.ts'
 import { until } from '../support/clients.ts'
 import { line, many, openBench, sendWhenRoom, told } from '../support/transport-bench.ts'
@@ -46,7 +46,7 @@ export function transportContract(t: Test, transport: Transport): void {
 
   t.test('what goes along with a connection arrives with that one, however much it is', async (t) => {
     const bench = await openBench(t, transport)
-    const sizes = [0, 1, 3_000, MAX_EXTRAS, 0, MAX_EXTRAS, 20_000, 20_000, 20_000, 5]
+    const sizes = [0, 1, 3_000, MAX_METADATA, 0, MAX_METADATA, 20_000, 20_000, 20_000, 5]
     const bodies = sizes.map((size) => (size === 0 ? undefined : randomBytes(size)))
     const pairs = []
     for (const body of bodies) pairs.push(await bench.accept(body))
@@ -54,8 +54,8 @@ export function transportContract(t: Test, transport: Transport): void {
     const greetings = await Promise.all(pairs.map(({ client }) => line(client)))
     for (const [i, body] of bodies.entries()) {
       const digest = body === undefined ? undefined : createHash('sha256').update(body).digest('hex')
-      t.match(greetings[i], { count: i, ...(body === undefined ? {} : { extras: body.length, digest }) })
-      if (body === undefined) t.equal(greetings[i]?.['extras'], undefined)
+      t.match(greetings[i], { count: i, ...(body === undefined ? {} : { metadata: body.length, digest }) })
+      if (body === undefined) t.equal(greetings[i]?.['metadata'], undefined)
     }
   })
 

@@ -65,7 +65,7 @@ t.test('one at a time with much to go along', { skip: !isLinux && 'Linux only' }
   t.equal(bench.sender.send(long.connection), true)
   t.equal(bench.sender.send(next.connection), false, 'nothing goes behind it')
   bench.child.kill('SIGCONT')
-  t.match(await line(long.client), { count: 3, extras: 40_000 })
+  t.match(await line(long.client), { count: 3, metadata: 40_000 })
   await sendWhenRoom(bench, next.connection)
   t.match(await line(next.client), { count: 4 })
 })

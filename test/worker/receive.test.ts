@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import t, { type Test } from 'tap'
-import { packExtras } from '../../src/transport/extras.ts'
+import { encodeMetadata } from '../../src/transport/extras.ts'
 import { handleOf, type TcpHandle } from '../../src/transport/tcp-handle.ts'
 import { attach, emitConnection } from '../../src/worker/receive.ts'
 import { dial } from '../support/clients.ts'
@@ -174,7 +174,7 @@ t.test("what was for one connection is not the next one's, also where a listener
   })
   const [first, second] = [await accept(), await accept()]
   const head = Buffer.from('GET /first HTTP/1.1\r\nHost: a\r\n\r\n')
-  t.throws(() => take(first.handle, packExtras({ head, moved: { settled: false, from: 0 } })), /of the application/)
+  t.throws(() => take(first.handle, encodeMetadata({ head, moved: { settled: false, from: 0 } })), /of the application/)
   take(second.handle)
   second.client.write('GET /second HTTP/1.1\r\nHost: a\r\n\r\n')
   await once(second.client, 'data')
