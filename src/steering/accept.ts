@@ -6,7 +6,7 @@ import { acceptor } from '../native/accept.ts'
 import type { Libc } from '../native/libc.ts'
 import { handleOf, tcpHandles, type TcpHandle } from '../transport/tcp-handle.ts'
 import type { Accepted } from '../transport/transport.ts'
-import { Gathering } from './gathering.ts'
+import { AcceptCoalescing } from './gathering.ts'
 
 /** A connection that was accepted and not read from; whoever takes it over fills in the slot and the time. */
 export interface Incoming extends Accepted {
@@ -64,16 +64,16 @@ function oneByOne(accept: AcceptFunction): OnConnection {
 
 function inBursts(libc: Libc, listening: number, accept: AcceptFunction): OnConnection {
   const below = belowNode(libc, listening, accept)
-  const gathering = new Gathering()
+  const coalescing = new AcceptCoalescing()
   /** Nobody ever changes it: it is only there to be waited for. */
   const nothing = new Int32Array(new SharedArrayBuffer(4))
   return (status, handle) => {
     if (status !== 0 || handle === undefined) return
-    const pause = gathering.before(performance.now())
+    const pause = coalescing.before(performance.now())
     // Timers are too coarse, and all that this process does is to pass on what gathers here.
     if (pause > 0) Atomics.wait(nothing, 0, 0, pause)
     accept(new Connection(handle, handle), below.peer(handle.fd))
-    gathering.after(performance.now(), 1 + below.drain())
+    coalescing.after(performance.now(), 1 + below.drain())
   }
 }
 

@@ -2,7 +2,7 @@
 // reason. Those that are taken together travel in one message, and wake their worker once.
 
 /** Milliseconds; of a connection that took longer to set up nobody would notice it. */
-export const GATHER = 0.5
+export const COALESCE_TIME = 0.5
 
 /** Milliseconds since connections came last, below which more are expected. */
 const BUSY = 1
@@ -14,7 +14,7 @@ const ENOUGH = 32
 const MAX_MISSES = 6
 
 /** A decision per turn of the loop; times in milliseconds. */
-export class Gathering {
+export class AcceptCoalescing {
   #lastAt = -Infinity
   #lastCount = 0
   #waits = false
@@ -30,7 +30,7 @@ export class Gathering {
       return 0
     }
     this.#waits = true
-    return GATHER
+    return COALESCE_TIME
   }
 
   /** So many were taken. */
