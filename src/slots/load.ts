@@ -25,7 +25,7 @@ export function preference(key: Buffer, workers: readonly number[]): number[] {
 }
 
 /** Clients that are away from their own worker, and until when; of too many the oldest are forgotten. Times in ms. */
-export class Guests {
+export class StickTable {
   readonly #places = new Map<string, { worker: number; until: number }>()
   readonly #cap: number
   readonly #stay: number

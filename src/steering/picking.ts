@@ -1,6 +1,6 @@
 // Which worker a new connection goes to, where that is not simply the owner of its slot.
 import type { Settings } from '../settings.ts'
-import { bound, Guests, preference } from '../slots/load.ts'
+import { bound, StickTable, preference } from '../slots/load.ts'
 import type { Accepted } from '../transport/transport.ts'
 
 /** A worker that new connections can go to now. */
@@ -57,11 +57,11 @@ const leastLoaded: Picker = (_connection, owner, candidates) => {
 }
 
 function bounded(factor: number, stickTimeout: number, events: PickEvents): Picker {
-  const guests = new Guests(stickTimeout)
+  const stickTable = new StickTable(stickTimeout)
   return ({ key }, owner, candidates) => {
     const now = performance.now()
     const others = events.openOf(key) - 1
-    const there = guests.placeOf(key, others, now)
+    const there = stickTable.placeOf(key, others, now)
     if (there !== undefined && candidates.some(({ worker }) => worker === there)) return there
     const total = candidates.reduce((sum, { load }) => sum + load, 0)
     const most = bound(factor, total, candidates.length)
@@ -78,7 +78,7 @@ function bounded(factor: number, stickTimeout: number, events: PickEvents): Pick
     )
     const next = order.find((id) => candidates.some(({ worker, load }) => worker === id && load < most))
     if (next === undefined || next === owner) return owner
-    guests.put(key, next, now)
+    stickTable.put(key, next, now)
     events.spilled()
     return next
   }

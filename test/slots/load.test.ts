@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { bound, Guests, preference } from '../../src/slots/load.ts'
+import { bound, StickTable, preference } from '../../src/slots/load.ts'
 
 const workers = fc.uniqueArray(fc.nat({ max: 255 }), { minLength: 1, maxLength: 40 })
 const keys = fc.uint8Array({ minLength: 4, maxLength: 16 }).map((bytes) => Buffer.from(bytes))
@@ -52,24 +52,24 @@ t.test('clients prefer different workers', async (t) => {
 })
 
 t.test('a guest stays while it has connections, and for a time after', async (t) => {
-  const guests = new Guests(1_000)
-  t.equal(guests.placeOf('a', 0, 0), undefined)
-  guests.put('a', 3, 0)
-  t.equal(guests.placeOf('a', 0, 999), 3)
-  t.equal(guests.placeOf('a', 0, 1_998), 3, 'each visit counts')
-  t.equal(guests.placeOf('a', 2, 50_000), 3, 'it has connections')
-  t.equal(guests.placeOf('a', 0, 51_000), undefined, 'it has gone home')
-  t.equal(guests.size, 0)
+  const stickTable = new StickTable(1_000)
+  t.equal(stickTable.placeOf('a', 0, 0), undefined)
+  stickTable.put('a', 3, 0)
+  t.equal(stickTable.placeOf('a', 0, 999), 3)
+  t.equal(stickTable.placeOf('a', 0, 1_998), 3, 'each visit counts')
+  t.equal(stickTable.placeOf('a', 2, 50_000), 3, 'it has connections')
+  t.equal(stickTable.placeOf('a', 0, 51_000), undefined, 'it has gone home')
+  t.equal(stickTable.size, 0)
 })
 
-t.test('of too many guests those that were not here for the longest time are forgotten', async (t) => {
-  const guests = new Guests(1_000, 3)
-  for (const key of ['a', 'b', 'c']) guests.put(key, 1, 0)
-  guests.placeOf('a', 1, 1)
-  guests.put('d', 1, 2)
-  t.equal(guests.size, 3)
+t.test('of too many stickTable those that were not here for the longest time are forgotten', async (t) => {
+  const stickTable = new StickTable(1_000, 3)
+  for (const key of ['a', 'b', 'c']) stickTable.put(key, 1, 0)
+  stickTable.placeOf('a', 1, 1)
+  stickTable.put('d', 1, 2)
+  t.equal(stickTable.size, 3)
   t.strictSame(
-    ['a', 'b', 'c', 'd'].map((key) => guests.placeOf(key, 0, 3)),
+    ['a', 'b', 'c', 'd'].map((key) => stickTable.placeOf(key, 0, 3)),
     [1, undefined, 1, 1],
   )
 })
