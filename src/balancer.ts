@@ -44,7 +44,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #firstReady = new FirstReady()
   readonly #workerFactory: WorkerFactory
   readonly #native: Native
-  readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.lend(worker) }
+  readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.failOver(worker) }
   readonly #changes: Changes
   readonly #manager: ServiceManager
   readonly #directory = new PeerDirectory({
@@ -80,7 +80,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
       state: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
-      well: ({ id }, well) => (well ? this.#ownership.giveBack(id) : this.#ownership.spare(id)),
+      well: ({ id }, well) => (well ? this.#ownership.restore(id) : this.#ownership.ejectUnhealthy(id)),
       silence: ({ child }, now) => this.#steering.silence(child, now),
       leaving: (worker) => this.#steering.retire(worker.child),
       gone: (worker, exit) => this.#workerGone(worker, exit),
@@ -190,7 +190,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #workerReady(worker: WorkerProcess): void {
     const endpoint = this.#workerFactory.endpointOf(worker.child)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
-    this.#ownership.giveBack(worker.id)
+    this.#ownership.restore(worker.id)
     this.tell('worker:ready', { id: worker.id, pid: worker.pid })
     this.#firstReady.ready(worker.id)
   }

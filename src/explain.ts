@@ -23,8 +23,8 @@ export function explain(
   const slot = slotOf(hash)
   const worker = table.owners[slot] ?? 0
   const home = slotTable(workers).owners[slot]
-  const lent = home === worker ? '' : `, lent to it while worker ${home} is down`
-  const reason = `key ${key.toString('hex')} has hash ${hash}, slot ${slot}; worker ${worker} owns it${lent}`
+  const failedOver = home === worker ? '' : `, failed over to it while worker ${home} is down`
+  const reason = `key ${key.toString('hex')} has hash ${hash}, slot ${slot}; worker ${worker} owns it${failedOver}`
   if (balance === 'address') return { address, key, hash, slot, worker, steering, reason }
   const anyone = `connections go to any worker (balance: '${balance}'), requests by their session; by its address: `
   return { address, key, hash, slot, worker, steering, reason: `${anyone}${reason}` }

@@ -47,7 +47,7 @@ export interface LimitsOptions {
   maxPending?: number
   /**
    * Milliseconds that a connection waits for its worker while that worker is down; after it, the worker's slots are
-   * lent to the others, and where there are none the connection is closed and counted. A worker that is there and hangs
+   * failed over to the others, and where there are none the connection is closed and counted. A worker that is there and hangs
    * is down once it is found out: see `health`.
    * @default 5000
    */
@@ -97,7 +97,7 @@ export interface HealthOptions {
   /** Milliseconds between two beats, and between two looks. @default 1000, or a third of `deadline` if that is less */
   interval?: number
   /**
-   * Looks in a row with a late beat or a lag above `maxLag` that make a worker unhealthy: its slots are lent to the
+   * Looks in a row with a late beat or a lag above `maxLag` that make a worker unhealthy: its slots fail over to the
    * others, as long as half of all workers are well. As many good looks make it healthy again.
    * @default 10
    */

@@ -29,16 +29,16 @@ export class Ownership {
   }
 
   /** The worker is away: others serve its slots, if there is another one that serves at all. */
-  lend(worker: number): void {
-    this.#lend(worker, 1, 'is away')
+  failOver(worker: number): void {
+    this.#withdraw(worker, 1, 'is away')
   }
 
   /** The worker is not well. Where most are not it is the load, and what one sheds falls on the next: all keep theirs. */
-  spare(worker: number): void {
-    this.#lend(worker, this.#workers / 2, 'is not healthy')
+  ejectUnhealthy(worker: number): void {
+    this.#withdraw(worker, this.#workers / 2, 'is not healthy')
   }
 
-  giveBack(worker: number): void {
+  restore(worker: number): void {
     if (this.#table.workers.includes(worker)) return
     this.#change(this.#table.with(worker), `worker ${worker} is back`)
   }
@@ -55,7 +55,7 @@ export class Ownership {
     this.#change(table, `${workers} workers are left`)
   }
 
-  #lend(worker: number, least: number, why: string): void {
+  #withdraw(worker: number, least: number, why: string): void {
     const others = this.#table.workers.filter((id) => id !== worker && this.#events.serves(id))
     if (others.length < least || !this.#table.workers.includes(worker)) return
     this.#change(this.#table.without(worker), `worker ${worker} ${why}`)

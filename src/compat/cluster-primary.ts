@@ -38,7 +38,7 @@ export class ClusterPrimary {
       serves: (id) => this.#all.some((guest) => guest.id === id && guest.serves),
       moved: (table) => this.#handoff.assign(table),
     })
-    const events = { overdue: (id: number) => this.#ownership.lend(id) }
+    const events = { overdue: (id: number) => this.#ownership.failOver(id) }
     this.#handoff = new Handoff(settings, this.#ownership.table, events, async (accept) => this.#listen(accept))
     this.#directory = new PeerDirectory({
       processes: () => this.#all,
@@ -143,7 +143,7 @@ export class ClusterPrimary {
     const { child, name, id } = guest
     guest.attached = true
     this.#handoff.attach(id, child, sharedNodeIpc.endpoint())
-    this.#ownership.giveBack(id)
+    this.#ownership.restore(id)
     this.#directory.changed()
     this.#settings.logger.info('cluster.join', { worker: name, pid: child.pid })
   }
@@ -154,7 +154,7 @@ export class ClusterPrimary {
     if (!guest.attached) return
     const { child, name, id } = guest
     this.#handoff.retire(child)
-    this.#ownership.lend(id)
+    this.#ownership.failOver(id)
     this.#directory.changed()
     this.#settings.logger.info('cluster.leave', { worker: name, pid: child.pid, reason })
   }
@@ -174,8 +174,8 @@ export class ClusterPrimary {
       const isStuck = silence > this.#settings.limits.holdTimeout
       if (isStuck === guest.isStuck) continue
       guest.isStuck = isStuck
-      if (isStuck) this.#ownership.lend(id)
-      else this.#ownership.giveBack(id)
+      if (isStuck) this.#ownership.failOver(id)
+      else this.#ownership.restore(id)
       this.#settings.logger.warn('cluster.stuck', { worker: name, pid: child.pid, stuck: isStuck, silence })
     }
   }

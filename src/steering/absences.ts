@@ -43,7 +43,7 @@ export class QueueTimeouts {
     for (const [worker, absent] of this.#absent) this.#expire(worker, absent, queues, now)
   }
 
-  /** First the slots are lent, socket and queue; where there is nobody, what has waited too long is closed. */
+  /** First the slots fail over, socket and queue; where there is nobody, what has waited too long is closed. */
   #expire(worker: number, absent: AbsentWorker, queues: number[], now: number): void {
     absent.looks.push({ at: now, queued: queues })
     if (now - absent.since < this.#holdTimeout) return

@@ -188,7 +188,7 @@ export class WorkerQueues {
     }, REST).unref()
   }
 
-  /** First the slots are lent, which empties the queue; what is left then has nowhere to go. */
+  /** First the slots fail over, which empties the queue; what is left then has nowhere to go. */
   #expire(queue: WorkerQueue, now: number): void {
     const { holdTimeout } = this.#settings.limits
     if (now - queue.downSince < holdTimeout) return

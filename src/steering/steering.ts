@@ -64,7 +64,7 @@ export function lookPeriod({ health, limits }: Pick<Settings, 'health' | 'limits
 
 /** What steering tells the balancer. */
 export interface SteeringEvents {
-  /** A worker has been away for `limits.holdTimeout`: its slots may be lent. */
+  /** A worker has been away for `limits.holdTimeout`: its slots may fail over. */
   overdue(worker: number): void
 }
 

@@ -172,14 +172,14 @@ export function steeringContract(t: Test, { steering, native }: Combination): vo
       const { worker } = await pair.explain('127.0.0.1')
       // Starting takes longer than holdTimeout here, so slots may have been lent and be on their way back.
       await until('it serves its own', async () => (await request({ port: pair.port })).worker === worker)
-      const lent = pair.event<{ moved: number }>('slots:moved')
+      const failedOver = pair.event<{ moved: number }>('slots:moved')
       process.kill(await pair.pid(worker), 'SIGKILL')
       const reply = await request({ port: pair.port })
       t.equal(reply.worker, 1 - worker, 'answered by the other worker')
-      t.equal((await lent).moved, 128, 'only the slots of the dead one moved')
+      t.equal((await failedOver).moved, 128, 'only the slots of the dead one moved')
       const { worker: explained, reason } = await pair.explain('127.0.0.1')
       t.equal(explained, 1 - worker)
-      t.match(reason, /lent/)
+      t.match(reason, /failed over/)
     },
   )
 
