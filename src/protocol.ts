@@ -34,7 +34,7 @@ export interface WorkerSetup extends Registration {
   /** Queued connections per listening socket. */
   backlog: number
   /** How to finish when nobody says how: the primary is gone, or the worker leaves by itself. */
-  farewell: Drain
+  drainPlan: Drain
   /** Processes that served as this worker before. */
   restarts: number
   /** Milliseconds between two beats. */

@@ -35,7 +35,7 @@ export function workerProgram(
   const setup = {
     ...assignment,
     version: PROTOCOL_VERSION,
-    farewell: leaving(settings),
+    drainPlan: leaving(settings),
     interval: health.interval,
     backlog,
     countEnds: countingOption(settings) !== undefined,

@@ -38,7 +38,7 @@ const LAST_WORDS = 1_000
 export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer, events: WorkerEvents): Joined {
   let close = (_: Drain): Promise<void> => Promise.resolve()
   let left: Promise<void> | undefined
-  const farewell = { ...setup.farewell }
+  const drainPlan = { ...setup.drainPlan }
   let isReady = false
   let isSpare = setup.id < 0
   let sockets: SlotSockets | undefined
@@ -51,7 +51,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     if (message?.type === 'drain') {
       void drain(message)
       // Where a signal to the whole group came first, only the primary knows that this is no restart.
-      farewell.code = message.code
+      drainPlan.code = message.code
     }
     if (message?.type === 'become') {
       isSpare = false
@@ -68,7 +68,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   const orphaned = (): void => {
     sockets?.close(true)
     incoming.stop()
-    void drain(setup.farewell)
+    void drain(setup.drainPlan)
   }
   process.on('disconnect', orphaned)
   // It went while this program was loading.
@@ -77,7 +77,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   // Ctrl-C and a closed terminal reach the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
-  process.on('SIGTERM', () => void leave('SIGTERM', setup.farewell.deadline))
+  process.on('SIGTERM', () => void leave('SIGTERM', setup.drainPlan.deadline))
 
   function listenOn(slots: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
@@ -94,7 +94,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
       await Promise.all([closeServer(how, ended), ended.then(() => sessions.close())])
     }
     await sessions.open(server)
-    incoming.attach(server, () => void leave('server.close()', setup.farewell.deadline))
+    incoming.attach(server, () => void leave('server.close()', setup.drainPlan.deadline))
     if (left !== undefined) return
     isReady = true
     const requests = setup.countRequests ? { requests: countRequests(server) } : {}
@@ -110,13 +110,13 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   async function leave(reason: string, deadline: number): Promise<void> {
     if (left === undefined) sendToPrimary({ type: 'leave', reason })
     const timer = setTimeout(() => incoming.stop(), deadline).unref()
-    await drain({ ...setup.farewell, deadline })
+    await drain({ ...setup.drainPlan, deadline })
     clearTimeout(timer)
   }
 
   function drain(how: Drain): Promise<void> {
     // In a turn of its own: closing the server says that it was closed, which leads here again.
-    left ??= Promise.resolve(Object.assign(farewell, how)).then(finish)
+    left ??= Promise.resolve(Object.assign(drainPlan, how)).then(finish)
     return left
   }
 

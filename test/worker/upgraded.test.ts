@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { webSockets } from '../../src/worker/upgraded.ts'
 
-const farewell = { deadline: 60_000, grace: 0, spread: 0, code: 1012 }
+const drainPlan = { deadline: 60_000, grace: 0, spread: 0, code: 1012 }
 
 async function serve(t: Test) {
   const server = http.createServer((_request, response) => response.end('plain'))
@@ -77,14 +77,14 @@ t.test('who wraps the listeners of others keeps the close frames', async (t) => 
   server.on('upgrade', (...args: unknown[]) => inner.forEach((listener) => listener.apply(server, args)))
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`)
   await once(socket, 'open')
-  closeAll(farewell)
+  closeAll(drainPlan)
   t.equal((await once(socket, 'close'))[0], 1012)
 })
 
 t.test('a WebSocket that is opened during the end is closed too, with the code that holds then', async (t) => {
   const { server, port, closeAll } = await serve(t)
   answerWebSockets(server)
-  const how = { ...farewell }
+  const how = { ...drainPlan }
   closeAll(how)
   how.code = 1001
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`)
@@ -106,7 +106,7 @@ t.test('both ends of a WebSocket see a proper close, and what was on its way arr
   served.send(Buffer.alloc(4 * 1024 * 1024))
   served.send('small')
   await new Promise((done) => served.send('', done))
-  closeAll(farewell)
+  closeAll(drainPlan)
   t.equal((await clientClosed)[0], 1012)
   t.equal((await serverClosed)[0], 1012)
   t.strictSame(got, ['4194304 bytes', '5 bytes', '0 bytes'])
