@@ -68,7 +68,7 @@ export const GOING_AWAY = 1001
 export const SERVICE_RESTART = 1012
 
 /** What a worker tells of itself now and then. */
-export interface Beat {
+export interface Heartbeat {
   /** Milliseconds that its event loop was held up at most since the beat before. */
   lag: number
   /** Bytes. */
@@ -124,7 +124,7 @@ export type ToPrimary =
   | { type: 'ended'; numbers: number[] }
   /** This worker stops by itself: send no more. */
   | { type: 'leave'; reason: string }
-  | ({ type: 'beat' } & Beat)
+  | ({ type: 'heartbeat' } & Heartbeat)
   /** My peer socket is open: tell me of the others. */
   | { type: 'reachable' }
   /** It closes, and still I need to know of the others. */
@@ -167,7 +167,7 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
   dropped: { slots: isSlots },
   ended: { numbers: isNumbers },
   leave: {},
-  beat: {
+  heartbeat: {
     lag: Number.isFinite,
     rss: Number.isFinite,
     heapUsed: Number.isFinite,

@@ -3,13 +3,13 @@ import type { EventEmitter } from 'node:events'
 import type { BusBrokerStatus } from './broadcast/bus-relay.ts'
 import type { BridgeStatus } from './broadcast/bridge.ts'
 import type { StickyError } from './errors.ts'
-import type { Address, Beat, Drain } from './protocol.ts'
+import type { Address, Heartbeat, Drain } from './protocol.ts'
 import type { RequestStatus } from './request-counts.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-state.ts'
 
 export type { BusBrokerStatus } from './broadcast/bus-relay.ts'
-export type { Address, Beat, Drain } from './protocol.ts'
+export type { Address, Heartbeat, Heartbeat as Beat, Drain } from './protocol.ts'
 export type { BridgeStatus } from './broadcast/bridge.ts'
 export type { CloseReason, SteeringCounters } from './steering/steering.ts'
 export type { WorkerState } from './supervisor/worker-state.ts'
@@ -90,7 +90,7 @@ export interface WorkerStatus {
   /** Socket.IO's broadcasts that the process did not get, because too many waited for it. */
   dropped: number
   /** What the process last told of itself; null before its first beat. */
-  beat: Omit<Beat, 'requests'> | null
+  beat: Omit<Heartbeat, 'requests'> | null
   /** What all processes that served as this worker have answered, as of their last beats; with `admin` only. */
   requests?: RequestStatus
   /** How the process before it ended; the last lines of its stderr, oldest first. */

@@ -46,7 +46,7 @@ const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
   fc.record({ type: fc.constant('leave' as const), reason: text }),
   fc.record({ type: fc.constant('bridge' as const), redis: text, channelPrefix: text }),
   fc.record({
-    type: fc.constant('beat' as const),
+    type: fc.constant('heartbeat' as const),
     lag: fc.nat(),
     rss: fc.nat(),
     heapUsed: fc.nat(),

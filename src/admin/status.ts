@@ -5,7 +5,7 @@ import type { Settings } from '../settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Steering } from '../steering/steering.ts'
-import type { Address, Beat, Status, WorkerStatus } from '../sticky.ts'
+import type { Address, Heartbeat, Status, WorkerStatus } from '../sticky.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
@@ -74,6 +74,6 @@ function exitStatus({ code, signal, failure, stderr }: WorkerExit): WorkerStatus
   return { code, signal, failure, stderr }
 }
 
-function beatOf({ lag, rss, heapUsed, connections, served, cpu }: Readonly<Beat>): WorkerStatus['beat'] {
+function beatOf({ lag, rss, heapUsed, connections, served, cpu }: Readonly<Heartbeat>): WorkerStatus['beat'] {
   return { lag, rss, heapUsed, connections, served, ...(cpu === undefined ? {} : { cpu }) }
 }

@@ -1,5 +1,5 @@
 // One process under observation: its beats and its silence go in, what should be done about it comes out.
-import type { Beat } from '../protocol.ts'
+import type { Heartbeat } from '../protocol.ts'
 import { observe, wellAtFirst, type HealthPolicy } from './health.ts'
 import { memoryComplaint, type MemoryPolicy, type MemorySample } from './memory.ts'
 import { recycleComplaint, type RecyclePolicy } from './recycle.ts'
@@ -23,7 +23,7 @@ export interface Look {
   silence: number
   /** Since the process started. */
   age: number
-  beat: Readonly<Beat> | undefined
+  beat: Readonly<Heartbeat> | undefined
 }
 
 /** How many samples tell a trend; more would only cost memory. */
@@ -36,7 +36,7 @@ export class CheckUp {
   readonly #policy: CheckUpPolicy
   readonly #luck: number
   #health = wellAtFirst
-  #seen: Readonly<Beat> | undefined
+  #seen: Readonly<Heartbeat> | undefined
   #recent: MemorySample[] = []
   #trend: MemorySample[] = []
 

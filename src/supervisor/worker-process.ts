@@ -13,7 +13,7 @@ import {
   isOurs,
   openForPrimary,
   PROTOCOL_VERSION,
-  type Beat,
+  type Heartbeat,
   type Drain,
   type ToPrimary,
   type ToWorker,
@@ -53,7 +53,7 @@ export class WorkerProcess {
   #readyAt: number | undefined
   #lastSign = performance.now()
   #givenUpAt = -Infinity
-  #beat: Beat | undefined
+  #beat: Heartbeat | undefined
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
   #expected = false
@@ -123,7 +123,7 @@ export class WorkerProcess {
   }
 
   /** What it last told of itself. */
-  get beat(): Readonly<Beat> | undefined {
+  get beat(): Readonly<Heartbeat> | undefined {
     return this.#beat
   }
 
@@ -197,7 +197,7 @@ export class WorkerProcess {
   }
 
   #take(message: ToPrimary): void {
-    if (message.type === 'beat') this.#beat = message
+    if (message.type === 'heartbeat') this.#beat = message
     if (message.type === 'failed') this.#failure = message.message
     if (message.type === 'leave' && this.#standing.enabled) {
       this.#standing.enabled = false

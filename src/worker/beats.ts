@@ -1,7 +1,7 @@
 // Signs of life: what this worker tells of itself, once per interval.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Server } from 'node:net'
-import type { Beat } from '../protocol.ts'
+import type { Heartbeat } from '../protocol.ts'
 
 /** Samples of the loop's delay within an interval; each one wakes the process up. */
 const SAMPLES = 10
@@ -11,11 +11,11 @@ const SAMPLES = 10
  * @param counts - of the requests so far, and of the connections taken
  * @returns sends one more at once
  */
-export function startBeats(
+export function startHeartbeats(
   server: Server,
   interval: number,
-  counts: () => Pick<Beat, 'served' | 'requests'>,
-  send: (beat: Beat) => void,
+  counts: () => Pick<Heartbeat, 'served' | 'requests'>,
+  send: (beat: Heartbeat) => void,
 ): () => void {
   const resolution = Math.max(1, Math.round(interval / SAMPLES))
   const delay = monitorEventLoopDelay({ resolution })
@@ -38,7 +38,7 @@ function cpuNow(): number {
 }
 
 /** undefined without a descriptor left: on Linux the resident memory is read from a file, and Node throws. */
-function memoryNow(): Pick<Beat, 'rss' | 'heapUsed'> | undefined {
+function memoryNow(): Pick<Heartbeat, 'rss' | 'heapUsed'> | undefined {
   try {
     const { rss, heapUsed } = process.memoryUsage()
     return { rss, heapUsed }

@@ -4,7 +4,7 @@ import { surviveClosedStderr } from '../logger.ts'
 import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../protocol.ts'
 import { loadLibc } from '../native/libc.ts'
 import { sendToPrimary, socketsSent } from '../transport/post.ts'
-import { startBeats } from './beats.ts'
+import { startHeartbeats } from './beats.ts'
 import { finisher } from './finish.ts'
 import { intake } from './intake.ts'
 import { countRequests } from './request-counter.ts'
@@ -42,7 +42,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   let isReady = false
   let isSpare = setup.id < 0
   let sockets: SlotSockets | undefined
-  let lastBeat = (): void => {}
+  let lastHeartbeat = (): void => {}
 
   // From here on nothing is missed: Node keeps messages that came before the first listener.
   const incoming = intake(setup, (slots, descriptors) => listenOn(slots, descriptors))
@@ -98,11 +98,11 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     if (left !== undefined) return
     isReady = true
     const requests = setup.countRequests ? { requests: countRequests(server) } : {}
-    lastBeat = startBeats(
+    lastHeartbeat = startHeartbeats(
       server,
       setup.interval,
       () => ({ served: incoming.served, ...requests }),
-      (beat) => sendToPrimary({ type: 'beat', ...beat }),
+      (beat) => sendToPrimary({ type: 'heartbeat', ...beat }),
     )
     sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
   }
@@ -126,7 +126,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     // What the primary sent before it heard of the leave is still on its way, and is served.
     if (isReady && !isSpare) await Promise.race([incoming.end, expired])
     await Promise.race([close(how).then(socketsSent), expired])
-    lastBeat()
+    lastHeartbeat()
     events.leave()
     // In a turn of its own: disconnecting while early messages are being delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())
