@@ -1,5 +1,5 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
-import { Reception } from './admin/reception.ts'
+import { Admin } from './admin/reception.ts'
 import { StickyError } from './errors.ts'
 import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
@@ -56,7 +56,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
   readonly #ownership: Ownership
-  readonly #reception = new Reception()
+  readonly #admin = new Admin()
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
 
@@ -116,7 +116,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   status(): Status {
-    return this.#reception.status({
+    return this.#admin.status({
       startedAt: this.#startedAt,
       address: this.#address,
       settings: this.#settings,
@@ -167,7 +167,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     )
     this.#steering = steering
     this.#steeringReason = reason
-    await this.#reception.open(settings, this)
+    await this.#admin.open(settings, this)
     this.#address = await steering.open()
     if (this.#closing !== undefined) {
       await this.#steering.closeListener()
@@ -199,7 +199,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#steering.detach(worker.child)
     this.#workerFactory.endpointOf(worker.child)?.close()
     this.#switchboard.gone(worker)
-    this.#reception.gone(worker)
+    this.#admin.gone(worker)
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
@@ -226,7 +226,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const { logger } = this.#settings
     logger.info('balancer.close', { deadline, pending: this.#steering.pending })
     const end = performance.now() + deadline
-    this.#reception.closing()
+    this.#admin.closing()
     this.#changes.close()
     this.#manager.stopping()
     await this.#steering.closeListener()
@@ -244,7 +244,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #release(): void {
     this.#stopSignals()
     this.#stopCrash()
-    this.#reception.close()
+    this.#admin.close()
     this.#manager.close()
     this.#directory.close()
     void this.#switchboard.close()

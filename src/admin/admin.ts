@@ -16,7 +16,7 @@ import { pageFile } from './page.ts'
 /** What it shows and what it may do. */
 export type Administered = Pick<PrimarySticky, 'status' | 'explain' | 'reload' | 'scale'>
 
-export interface Admin {
+export interface AdminServer {
   readonly address: Address
   /** Ends it at once. */
   close(): void
@@ -48,7 +48,7 @@ export async function openAdmin(
   administered: Administered,
   isClosing: () => boolean,
   logger: Logger,
-): Promise<Admin> {
+): Promise<AdminServer> {
   const looks = lookRoutes(administered, isClosing)
   const acts = actRoutes(administered)
   const server = createServer((request, response) => {

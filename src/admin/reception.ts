@@ -2,13 +2,13 @@
 import { StickyError } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { Status } from '../sticky.ts'
-import { openAdmin, type Admin, type Administered } from './admin.ts'
-import { Ledger, type Counting } from './ledger.ts'
+import { openAdmin, type AdminServer, type Administered } from './admin.ts'
+import { RequestTotals, type CountingProcess } from './ledger.ts'
 import { snapshot, type Parts } from './status.ts'
 
-export class Reception {
-  readonly #ledger = new Ledger()
-  #admin: Admin | undefined
+export class Admin {
+  readonly #totals = new RequestTotals()
+  #server: AdminServer | undefined
   #isClosing = false
 
   /**
@@ -23,17 +23,17 @@ export class Reception {
       opened.close()
       throw new StickyError('HOLDFAST_CLOSED')
     }
-    this.#admin = opened
+    this.#server = opened
   }
 
-  status(parts: Omit<Parts, 'admin' | 'ledger'>): Status {
-    for (const worker of parts.supervisor.processes) this.#ledger.take(worker)
-    return snapshot({ ...parts, admin: this.#admin?.address ?? null, ledger: this.#ledger })
+  status(parts: Omit<Parts, 'admin' | 'requestTotals'>): Status {
+    for (const worker of parts.supervisor.processes) this.#totals.take(worker)
+    return snapshot({ ...parts, admin: this.#server?.address ?? null, requestTotals: this.#totals })
   }
 
   /** The process has ended: what it told last stays. */
-  gone(worker: Counting): void {
-    this.#ledger.take(worker)
+  gone(worker: CountingProcess): void {
+    this.#totals.take(worker)
   }
 
   /** From now on nobody should come any more. */
@@ -42,6 +42,6 @@ export class Reception {
   }
 
   close(): void {
-    this.#admin?.close()
+    this.#server?.close()
   }
 }

@@ -9,7 +9,7 @@ import type { Address, Heartbeat, Status, WorkerStatus } from '../sticky.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
-import type { Ledger } from './ledger.ts'
+import type { RequestTotals } from './ledger.ts'
 
 /** The parts of a balancer that have something to tell. */
 export interface Parts {
@@ -23,7 +23,7 @@ export interface Parts {
   reason: string
   transport: TransportName
   supervisor: Supervisor
-  ledger: Pick<Ledger, 'totals'>
+  requestTotals: Pick<RequestTotals, 'totals'>
   bridge: BridgeStatus | undefined
   bus: Status['bus']
 }
@@ -49,9 +49,9 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
 }
 
 function workerStatus(member: Supervisor['members'][number], parts: Parts, now: number): WorkerStatus {
-  const { table, steering, ledger } = parts
+  const { table, steering, requestTotals } = parts
   const { id, current, restarts, lastExit } = member
-  const counts = ledger.totals(id)
+  const counts = requestTotals.totals(id)
   return {
     id,
     pid: current?.pid ?? null,
