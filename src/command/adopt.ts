@@ -7,12 +7,12 @@ import { readSettings, type Settings } from '../settings.ts'
 import { startSticky } from '../sticky-listen.ts'
 import type { WorkerSticky } from '../sticky.ts'
 import { attach } from '../worker/receive.ts'
-import { handedOver } from './hand-over.ts'
+import { launchOptions } from './hand-over.ts'
 import { isWithin, listenPlace, type ListenPlace } from './listen-place.ts'
 
 // Claims the role: what the program itself starts inherits this file, and is no worker.
 const setup = workerSetup()
-const options = setup === undefined ? undefined : await handedOver()
+const options = setup === undefined ? undefined : await launchOptions()
 if (setup !== undefined && options !== undefined) adopt(readSettings(options), setup.address)
 
 /** @param address - where the balancer listens */

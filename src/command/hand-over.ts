@@ -8,21 +8,21 @@ import type { Flags, Run } from './arguments.ts'
 
 const NAME = 'HOLDFAST_COMMAND'
 
-interface HandedOver {
+interface Launch {
   config: string | null
   flags: Flags
 }
 
-export function handOver({ config, flags }: Pick<Run, 'config' | 'flags'>): Record<string, string> {
-  const told: HandedOver = { config: config === undefined ? null : resolve(config), flags }
-  return { [NAME]: JSON.stringify(told) }
+export function launchEnvironment({ config, flags }: Pick<Run, 'config' | 'flags'>): Record<string, string> {
+  const launch: Launch = { config: config === undefined ? null : resolve(config), flags }
+  return { [NAME]: JSON.stringify(launch) }
 }
 
 /** @returns undefined where this process was not started by the command */
-export async function handedOver(): Promise<StickyOptions | undefined> {
+export async function launchOptions(): Promise<StickyOptions | undefined> {
   const text = process.env[NAME]
   if (text === undefined) return undefined
-  const { config, flags } = JSON.parse(text) as HandedOver
+  const { config, flags } = JSON.parse(text) as Launch
   return optionsOf(config ?? undefined, flags)
 }
 

@@ -6,10 +6,10 @@ import { codeOf } from '../errors.ts'
 import { readSettings } from '../settings.ts'
 import { startSticky } from '../sticky-listen.ts'
 import { UsageError, type Run } from './arguments.ts'
-import { handOver, optionsOf } from './hand-over.ts'
+import { launchEnvironment, optionsOf } from './hand-over.ts'
 
 /** Loaded in the workers before the program. */
-const ADOPT = new URL('./adopt.js', import.meta.url).href
+const PRELOAD = new URL('./adopt.js', import.meta.url).href
 
 /** @throws Error that says why it can not be run */
 export async function run(asked: Run): Promise<void> {
@@ -22,8 +22,8 @@ export async function run(asked: Run): Promise<void> {
     ...options,
     exec,
     args: args.length > 0 ? args : (options.args ?? []),
-    env: { ...options.env, ...handOver(asked) },
-    execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${ADOPT}`],
+    env: { ...options.env, ...launchEnvironment(asked) },
+    execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${PRELOAD}`],
   })
   if (settings.workers === 0) throw new UsageError('0 workers would balance nothing; write node instead of holdfast')
   await startSticky(nobody, settings).ready
