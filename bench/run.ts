@@ -33,7 +33,7 @@ Questions (all of them by default):
   scale              1 to 8 workers; 10,000 and 50,000 idle WebSockets; a killed worker
   sessions           server CPU of the session layer, at home and at another worker
   broadcast          messages from worker to worker: the bus, Socket.IO's adapters, process.send
-  standby            a killed worker: a new process against a spare one
+  standby            a killed worker: a new process against a standby one
   slots              balance and disruption of the slot table, against other hashes
   hash               nanoseconds from an address to its worker
 

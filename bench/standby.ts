@@ -1,4 +1,4 @@
-// How long are the clients of a killed worker without an answer? With a new process in its place, and with a spare one
+// How long are the clients of a killed worker without an answer? With a new process in its place, and with a standby one
 // that was ready before.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Settings } from './support/arguments.ts'

@@ -10,7 +10,7 @@ import type { TcpHandle } from './transport/tcp-handle.ts'
 /** A process, as far as it matters here. */
 interface Process {
   readonly child: ChildProcess
-  /** Of the worker; negative for a spare. */
+  /** Of the worker; negative for a standby. */
   readonly id: number
   readonly enabled: boolean
   readonly attached: boolean

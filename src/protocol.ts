@@ -13,7 +13,7 @@ export interface Address {
 
 /** What a worker has to know to take connections and keep sessions. */
 export interface Registration {
-  /** 0..workers-1; negative for a spare, which becomes a worker when one is missing */
+  /** 0..workers-1; negative for a standby, which becomes a worker when one is missing */
   id: number
   address: Address
   transport: 'node-ipc' | 'descriptor-channel'
@@ -95,7 +95,7 @@ export type ToWorker =
   | { type: 'drop'; slots: number[]; final: boolean }
   /** Finish what you serve, then exit. */
   | ({ type: 'drain' } & Drain)
-  /** You were a spare; from now on you are this worker. */
+  /** You were a standby; from now on you are this worker. */
   | { type: 'become'; id: number; workers: number }
   /** So many workers there are now. */
   | { type: 'workers'; workers: number }

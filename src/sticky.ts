@@ -45,7 +45,7 @@ export interface WorkerRoleEvents {
    * after `grace` milliseconds WebSockets are closed with `code`, spread over `spread` milliseconds.
    */
   drain: [Drain]
-  /** This process was a spare and is a worker now: `sticky.id` says which. */
+  /** This process was a standby and is a worker now: `sticky.id` says which. */
   become: [{ id: number; workers: number }]
   /** The last connection has ended, the process ends next: close databases and the like within a second. */
   leave: []
@@ -162,7 +162,7 @@ export interface WorkerSticky extends StickyCommon, EventEmitter<WorkerRoleEvent
   readonly role: 'worker'
   /** Resolves when the server is attached and the primary was told. */
   readonly ready: Promise<void>
-  /** 0..workers-1; a replacement after a crash has the same. Negative while this process is a spare. */
+  /** 0..workers-1; a replacement after a crash has the same. Negative while this process is a standby. */
   readonly id: number
   readonly workers: number
   /** Processes that served as this worker before this one. */

@@ -12,7 +12,7 @@ import type { Endpoint, Transport } from './transport/transport.ts'
 
 /** The worker that the process is to be. */
 export interface Assignment {
-  /** Negative for a spare. */
+  /** Negative for a standby. */
   id: number
   workers: number
   restarts: number

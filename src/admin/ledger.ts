@@ -3,7 +3,7 @@ import { addDifference, noCounts } from '../request-counts.ts'
 
 /** A process that counts. */
 export interface CountingProcess {
-  /** Of the worker; negative for a spare. */
+  /** Of the worker; negative for a standby. */
   readonly id: number
   /** What it last told. */
   readonly beat: { readonly requests?: readonly number[] } | undefined
@@ -17,7 +17,7 @@ export class RequestTotals {
   /** Takes over what is new. To be called for all processes before a look at the totals, and once more for one that ends. */
   take(process: CountingProcess): void {
     const now = process.beat?.requests
-    // A spare has no requests.
+    // A standby has no requests.
     if (now === undefined || process.id < 0) return
     let total = this.#byWorker.get(process.id)
     if (total === undefined) this.#byWorker.set(process.id, (total = noCounts()))

@@ -157,7 +157,7 @@ process. The program needs no change: its listen() on that port gets the connect
   -p, --port N           where to listen (default: PORT, else 3000); the program finds it in PORT
       --host ADDRESS     address to listen on (default: all)
   -w, --workers N        processes, 1 to 256 (default: WEB_CONCURRENCY, else one per core)
-      --standby N        spare processes; one takes a dead one's place at once
+      --standby N        standby processes; one takes a dead one's place at once
       --steering HOW     handoff, kernel (Linux) or auto
       --balance HOW      address, round-robin or least-connections
       --session RULE     requests of one session go to one process: cookie:NAME (set for you), own-cookie:NAME or

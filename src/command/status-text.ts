@@ -8,9 +8,9 @@ export function statusText({ pid, address, uptime, steering, workers, standby, c
   const where = address === null ? 'not listening' : placeText(address)
   const { accepted, pending, closed } = connections
   const lost = Object.values(closed).reduce((sum, n) => sum + n, 0)
-  const spares = standby > 0 ? `, ${standby} spare` : ''
+  const standbys = standby > 0 ? `, ${standby} standby` : ''
   return [
-    `${where}, pid ${pid}, up ${duration(uptime)}, ${steering.name} over ${steering.transport}${spares}`,
+    `${where}, pid ${pid}, up ${duration(uptime)}, ${steering.name} over ${steering.transport}${standbys}`,
     `accepted ${accepted}, waiting ${pending}, given to no worker ${lost}`,
     '',
     ...table([HEAD, ...workers.map(row)]),

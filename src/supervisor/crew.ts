@@ -1,4 +1,4 @@
-// Who there is: the workers, and the spares that wait to take the place of one.
+// Who there is: the workers, and the standbys that wait to take the place of one.
 import { newMember, type Member } from './member.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
@@ -6,20 +6,20 @@ export class Crew {
   /** The workers, each at the index that is its id. */
   readonly workers: Member[] = []
   /** Their ids are -1, -2 and so on. */
-  readonly spares: Member[] = []
+  readonly standbys: Member[] = []
 
   get all(): Member[] {
-    return [...this.workers, ...this.spares]
+    return [...this.workers, ...this.standbys]
   }
 
   /** Spares that could take over now. */
   get standby(): number {
-    return this.spares.filter(isReady).length
+    return this.standbys.filter(isReady).length
   }
 
   /** One that could take over now. */
-  get readySpare(): Member | undefined {
-    return this.spares.find(isReady)
+  get readyStandby(): Member | undefined {
+    return this.standbys.find(isReady)
   }
 
   /** A worker that has no process, not even one that is getting ready. */
@@ -29,7 +29,7 @@ export class Crew {
 
   /** The one whose id the process has; another process may serve as it. */
   memberOf({ id }: Pick<WorkerProcess, 'id'>): Member | undefined {
-    return id < 0 ? this.spares[-1 - id] : this.workers[id]
+    return id < 0 ? this.standbys[-1 - id] : this.workers[id]
   }
 
   /** Whether a process serves as this worker. */
@@ -48,8 +48,8 @@ export class Crew {
     return added(this.workers, this.workers.length)
   }
 
-  addSpare(): Member {
-    return added(this.spares, -1 - this.spares.length)
+  addStandby(): Member {
+    return added(this.standbys, -1 - this.standbys.length)
   }
 
   /** Leaves so many workers. @returns those that are none any more */

@@ -2,7 +2,7 @@
 import type { WorkerExit } from './worker-exit.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
-/** A spare is one too, with an id below zero. */
+/** A standby is one too, with an id below zero. */
 export interface Member {
   readonly id: number
   current: WorkerProcess | undefined

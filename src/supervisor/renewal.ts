@@ -11,7 +11,7 @@ export interface RenewalMeans {
   start(member: Member): WorkerProcess
   /** The process gets no more connections. */
   leaving(worker: WorkerProcess): void
-  /** A spare takes over at once. @returns whether there was one */
+  /** A standby takes over at once. @returns whether there was one */
   standIn(member: Member): boolean
 }
 

@@ -1,4 +1,4 @@
-// Who serves as a worker after whom: a successor that is ready, a spare, or a process that is started for it.
+// Who serves as a worker after whom: a successor that is ready, a standby, or a process that is started for it.
 import type { Settings } from '../settings.ts'
 import type { Crew } from './crew.ts'
 import { leaving, replaced } from './farewell.ts'
@@ -59,20 +59,20 @@ export class Succession {
     else this.#revival.remember(member, 0, crash)
   }
 
-  /** A spare takes over. @returns whether there was one */
+  /** A standby takes over. @returns whether there was one */
   standIn(member: Member): boolean {
-    const spare = this.#crew.readySpare
-    const worker = spare?.current
-    if (member.id < 0 || this.#events.stopping() || spare === undefined || worker === undefined) return false
+    const standby = this.#crew.readyStandby
+    const worker = standby?.current
+    if (member.id < 0 || this.#events.stopping() || standby === undefined || worker === undefined) return false
     clearTimeout(member.timer)
-    spare.current = undefined
+    standby.current = undefined
     // It did get ready: how often it had not before is no reason to wait with the next one.
-    this.#revival.forget(spare)
+    this.#revival.forget(standby)
     worker.become(member.id, this.#crew.workers.length)
     this.#settings.logger.info('worker.standby', { worker: member.id, pid: worker.pid })
     this.#succeed(member, worker)
     // After the breaker has heard of the crash, and in a turn of its own: first of all the slots.
-    setImmediate(() => this.#revival.schedule(spare))
+    setImmediate(() => this.#revival.schedule(standby))
     return true
   }
 

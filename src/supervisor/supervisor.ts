@@ -95,9 +95,9 @@ export class Supervisor {
   }
 
   start(workers: number): void {
-    const { workers: members, spares } = this.#crew
+    const { workers: members, standbys } = this.#crew
     while (members.length < workers) this.#fork(this.#crew.addWorker())
-    while (spares.length < this.#settings.standby) this.#fork(this.#crew.addSpare())
+    while (standbys.length < this.#settings.standby) this.#fork(this.#crew.addStandby())
     this.#watch.start()
   }
 
@@ -105,8 +105,8 @@ export class Supervisor {
   async reload(): Promise<void> {
     const generation = ++this.#generation
     await this.#renewal.reload([...this.#crew.workers], generation)
-    for (const { current } of this.#crew.spares) current?.drain(replaced(this.#settings))
-    // A spare of the old program may have taken the place of one that was new already and crashed.
+    for (const { current } of this.#crew.standbys) current?.drain(replaced(this.#settings))
+    // A standby of the old program may have taken the place of one that was new already and crashed.
     const old = this.#crew.workers.filter(({ current }) => current !== undefined && current.generation < generation)
     if (old.length > 0) await this.#renewal.reload(old, generation)
   }

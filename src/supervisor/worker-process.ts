@@ -59,7 +59,7 @@ export class WorkerProcess {
   #expected = false
   #settle = { ready(): void {}, failed(_: StickyError): void {}, ended(): void {} }
 
-  /** @param id - of the worker; negative for a spare */
+  /** @param id - of the worker; negative for a standby */
   constructor(id: number, generation: number, program: Program, events: WorkerProcessEvents) {
     this.#id = id
     this.generation = generation
@@ -132,7 +132,7 @@ export class WorkerProcess {
     return this.#readyAt === undefined ? 0 : now - this.#readyAt
   }
 
-  /** A spare becomes this worker. */
+  /** A standby becomes this worker. */
   become(id: number, workers: number): void {
     this.#id = id
     this.#readyAt = performance.now()

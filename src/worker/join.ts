@@ -17,7 +17,7 @@ export interface WorkerEvents {
   drain(how: Drain): void
   /** Everything is served; the process ends now. */
   leave(): void
-  /** This process, a spare so far, is a worker now. */
+  /** This process, a standby so far, is a worker now. */
   become(id: number, workers: number): void
   /** The number of workers has changed. */
   workers(workers: number): void

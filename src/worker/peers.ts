@@ -34,7 +34,7 @@ export class Peers {
   readonly #last = new LastText<Owner>()
 
   /**
-   * @param me - the object stays the caller's: a spare changes its worker
+   * @param me - the object stays the caller's: a standby changes its worker
    * @param patience - milliseconds that a request waits for a worker that is away
    */
   constructor(rules: readonly SessionRule[], me: ProcessIdentity, patience: number) {

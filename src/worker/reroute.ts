@@ -16,7 +16,7 @@ type Serve = (owner: Exclude<Owner, 'away'>, again: () => void) => boolean
 
 export interface RouterOptions {
   peers: Peers
-  /** This process as a worker; a spare becomes another one. */
+  /** This process as a worker; a standby becomes another one. */
   me: { readonly worker: number }
   /** Whether the client's address decides where a request of no session goes. */
   byAddress: boolean

@@ -21,17 +21,17 @@ t.test('a restart takes nothing away, and nothing counts twice', async (t) => {
   t.equal(ofWorker(totals, 0), 7)
 })
 
-t.test('a spare counts from when it is a worker; a process that does not count has none', async (t) => {
+t.test('a standby counts from when it is a worker; a process that does not count has none', async (t) => {
   const totals = new RequestTotals()
-  const spare = { id: -1, beat: beat(0) }
-  totals.take(spare)
+  const standby = { id: -1, beat: beat(0) }
+  totals.take(standby)
   totals.take({ id: 1, beat: {} })
   totals.take({ id: 2, beat: undefined })
   t.strictSame(
     [-1, 0, 1, 2].map((id) => totals.totals(id)),
     [undefined, undefined, undefined, undefined],
   )
-  Object.assign(spare, { id: 3, beat: beat(4) })
-  totals.take(spare)
+  Object.assign(standby, { id: 3, beat: beat(4) })
+  totals.take(standby)
   t.equal(ofWorker(totals, 3), 4)
 })

@@ -46,7 +46,7 @@ function unsettled({ workers, connections, standby }: Status, stage: Stage): str
     ...workers.flatMap(({ id, pid }) =>
       pid !== null && children.includes(pid) ? [] : [`worker ${id} has no process`],
     ),
-    ...(standby === stage.standby ? [] : [`${standby} spares, expected ${stage.standby}`]),
+    ...(standby === stage.standby ? [] : [`${standby} standbys, expected ${stage.standby}`]),
     ...(left.length === standby ? [] : [`${left.length} processes beside the workers: ${left.join(', ')}`]),
     ...(connections.pending === 0 ? [] : [`${connections.pending} connections are pending`]),
   ]

@@ -68,7 +68,7 @@ export function plan(seed: number, steps: number, run: number): Step[] {
   })
 }
 
-/** Whether run number `run` has a spare process: every other one. */
+/** Whether run number `run` has a standby process: every other one. */
 export function withStandby(seed: number, run: number): boolean {
   return (seed + run) % 2 === 1
 }

@@ -47,7 +47,7 @@ async function main(): Promise<number> {
   for (const [run, combination] of COMBINATIONS.entries()) {
     if (only !== undefined && only !== combination.name) continue
     const standby = withStandby(seed, run) ? 1 : 0
-    say(`\n${combination.title}${standby === 0 ? '' : ', with a spare process'}\n`)
+    say(`\n${combination.title}${standby === 0 ? '' : ', with a standby process'}\n`)
     well = (await play(combination, { steps: plan(seed, steps, run), standby }, say)) && well
   }
   say(

@@ -68,7 +68,7 @@ export async function play({ steering, native }: Combination, script: Script, sa
     process.once('exit', killAll)
     scope.teardown(async () => void process.off('exit', killAll))
     await until('every client was answered', () => load.landed.size === CLIENTS)
-    await until('the spares are there', async () => (await balancer.status()).standby === standby)
+    await until('the standbys are there', async () => (await balancer.status()).standby === standby)
     await load.rest()
     const base = await baseDescriptors(stage)
     load.go()

@@ -15,7 +15,7 @@ t.test('a status is a line about all and one per worker', async (t) => {
     .split('\n')
   t.match(
     first,
-    new RegExp(`^\\[::\\]:${balancer.port}, pid ${balancer.child.pid}, up \\d s, handoff over .*, 1 spare$`),
+    new RegExp(`^\\[::\\]:${balancer.port}, pid ${balancer.child.pid}, up \\d s, handoff over .*, 1 standby$`),
   )
   t.equal(second, 'accepted 1, waiting 0, given to no worker 0')
   t.match(head, /^worker +pid +state +slots +open +taken +answered +5xx +lag +memory +up +restarts$/)

@@ -5,14 +5,14 @@ import type { WorkerState } from '../../src/supervisor/worker-state.ts'
 
 const inState = (state: WorkerState) => ({ state }) as WorkerProcess
 
-function crewOf(workers: number, spares: number): Crew {
+function crewOf(workers: number, standbys: number): Crew {
   const crew = new Crew()
   for (let n = 0; n < workers; n++) crew.addWorker()
-  for (let n = 0; n < spares; n++) crew.addSpare()
+  for (let n = 0; n < standbys; n++) crew.addStandby()
   return crew
 }
 
-t.test('an id tells whose process it is, a worker or a spare', async (t) => {
+t.test('an id tells whose process it is, a worker or a standby', async (t) => {
   const crew = crewOf(3, 2)
   t.strictSame(
     crew.all.map(({ id }) => id),
@@ -34,12 +34,12 @@ t.test('who serves is ready now', async (t) => {
   t.strictSame([crew.serves(0), crew.serves(1), crew.serves(2), crew.isServing], [false, true, false, true])
 })
 
-t.test('a spare can take over when it is ready, and serves as nobody until then', async (t) => {
+t.test('a standby can take over when it is ready, and serves as nobody until then', async (t) => {
   const crew = crewOf(1, 3)
-  t.strictSame([crew.standby, crew.readySpare], [0, undefined])
-  crew.spares[0]!.current = inState('starting')
-  crew.spares[1]!.current = crew.spares[2]!.current = inState('ready')
-  t.strictSame([crew.standby, crew.readySpare?.id, crew.isServing], [2, -2, false])
+  t.strictSame([crew.standby, crew.readyStandby], [0, undefined])
+  crew.standbys[0]!.current = inState('starting')
+  crew.standbys[1]!.current = crew.standbys[2]!.current = inState('ready')
+  t.strictSame([crew.standby, crew.readyStandby?.id, crew.isServing], [2, -2, false])
 })
 
 t.test('a worker is missing when no process is its own, nor gets ready to be', async (t) => {

@@ -36,7 +36,7 @@ function show({ pid, address, uptime, steering, workers, standby, connections, b
     ['moved for sessions', count(connections.moved)],
     ['sent again', count(connections.redispatched)],
     ['bus messages', count(bus.relayed)],
-    ...(standby > 0 ? [['spares', String(standby)]] : []),
+    ...(standby > 0 ? [['standby', String(standby)]] : []),
     ...(bridge === undefined ? [] : [['other hosts', bridge.connected ? String(bridge.hosts) : 'not reached']]),
   ])
   by('workers').replaceChildren(...workers.map(workerRow))
