@@ -5,21 +5,21 @@
 
 /** No I/O, no clock, no process: what goes in decides what comes out. */
 const pure =
-  '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|breaker|health|memory|recycle|worker-state)[.]ts$)'
+  '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|breaker|health|memory|recycling|worker-state)[.]ts$)'
 
 /** What the package exports (and its command): for others to import, not for the house itself. */
 const faces = '^src/(index|broadcast|compat|socket-io|cli)[.]ts$'
 
 /** The one file that imports each third-party package; its types count too. */
 const adapters = {
-  '@socket.io/cluster-adapter': 'src/broadcast/cluster-adapter.ts',
-  '@socket.io/redis-adapter': 'src/broadcast/redis-adapters.ts',
-  '@socket.io/redis-streams-adapter': 'src/broadcast/streams-adapter.ts',
+  '@socket.io/cluster-adapter': 'src/socket-io/cluster-adapter.ts',
+  '@socket.io/redis-adapter': 'src/socket-io/redis-adapters.ts',
+  '@socket.io/redis-streams-adapter': 'src/socket-io/streams-adapter.ts',
   farmhash: 'src/slots/hash.ts',
-  ioredis: 'src/broadcast/redis-client.ts',
+  ioredis: 'src/redis/client.ts',
   koffi: 'src/native/libc.ts',
-  'socket.io': 'src/broadcast/socket-io.ts',
-  ws: 'src/broadcast/ws.ts',
+  'socket.io': 'src/socket-io/attach.ts',
+  ws: 'src/bus/topics.ts',
 }
 
 const literal = (text) => text.replaceAll('.', '[.]')

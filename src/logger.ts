@@ -1,6 +1,6 @@
 // The default loggers. A log line is an event with fields; there is one per change of state and none per connection.
 import { inspect } from 'node:util'
-import type { LogFunction, Logger } from './options.ts'
+import type { LogFunction, Logger } from './options/options.ts'
 
 /** One line per event on stderr: `[holdfast] worker.ready worker=0 pid=4242`. HOLDFAST_LOG=debug shows debug lines. */
 export const consoleLogger: Logger = {

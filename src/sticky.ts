@@ -1,16 +1,16 @@
 // What stickyListen returns, as types: one union over the two roles.
 import type { EventEmitter } from 'node:events'
-import type { BusBrokerStatus } from './broadcast/bus-relay.ts'
-import type { BridgeStatus } from './broadcast/bridge.ts'
+import type { BusBrokerStatus } from './bus/primary/broker.ts'
+import type { BridgeStatus } from './socket-io/primary/bridge.ts'
 import type { StickyError } from './errors.ts'
-import type { Address, Heartbeat, Drain } from './protocol.ts'
-import type { RequestStatus } from './request-counts.ts'
+import type { Address, Heartbeat, Drain } from './ipc/messages.ts'
+import type { RequestStatus } from './ipc/request-counts.ts'
 import type { SteeringCounters, SteeringName } from './steering/steering.ts'
 import type { WorkerState } from './supervisor/worker-state.ts'
 
-export type { BusBrokerStatus } from './broadcast/bus-relay.ts'
-export type { Address, Heartbeat, Heartbeat as Beat, Drain } from './protocol.ts'
-export type { BridgeStatus } from './broadcast/bridge.ts'
+export type { BusBrokerStatus } from './bus/primary/broker.ts'
+export type { Address, Heartbeat, Heartbeat as Beat, Drain } from './ipc/messages.ts'
+export type { BridgeStatus } from './socket-io/primary/bridge.ts'
 export type { CloseReason, SteeringCounters } from './steering/steering.ts'
 export type { WorkerState } from './supervisor/worker-state.ts'
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { codeOf, describe, ERROR_CODES, StickyError, type ErrorCode } from '../src/errors.ts'
-import { misuse } from '../src/option-reader.ts'
+import { misuse } from '../src/options/reader.ts'
 import { CLOSE_REASONS } from '../src/steering/steering.ts'
 
 const root = new URL('../../', import.meta.url)

@@ -1,5 +1,5 @@
 // A status as metrics. Names and units follow Prometheus's conventions: seconds, bytes, `_total` for what only grows. Pure.
-import { BUCKETS } from '../request-counts.ts'
+import { BUCKETS } from '../ipc/request-counts.ts'
 import type { Status, WorkerStatus } from '../sticky.ts'
 import { histogram, type Metric, type Sample } from './exposition.ts'
 

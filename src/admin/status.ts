@@ -1,7 +1,7 @@
 // The snapshot that status() returns.
-import type { BridgeStatus } from '../broadcast/bridge.ts'
-import { requestStatus } from '../request-counts.ts'
-import type { Settings } from '../settings.ts'
+import type { BridgeStatus } from '../socket-io/primary/bridge.ts'
+import { requestStatus } from '../ipc/request-counts.ts'
+import type { Settings } from '../options/settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Steering } from '../steering/steering.ts'
@@ -9,7 +9,7 @@ import type { Address, Heartbeat, Status, WorkerStatus } from '../sticky.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
-import type { RequestTotals } from './ledger.ts'
+import type { RequestTotals } from './request-totals.ts'
 
 /** The parts of a balancer that have something to tell. */
 export interface Parts {

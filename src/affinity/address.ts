@@ -1,5 +1,5 @@
 // Who is the client? The text of a remote address becomes the canonical key bytes that are hashed.
-import type { AffinitySettings } from '../settings.ts'
+import type { AffinitySettings } from '../options/settings.ts'
 
 /**
  * The affinity key of a client address.

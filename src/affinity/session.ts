@@ -1,5 +1,5 @@
 // Whose session is a request's? Pure: what the request says, and where that leads.
-import type { SessionRequest, SessionRule } from '../options.ts'
+import type { SessionRequest, SessionRule } from '../options/options.ts'
 
 /** What a session leads to: the process that made it, a key to hash as an address is hashed, or a worker by its id. */
 export type SessionOwner =

@@ -1,7 +1,7 @@
 // The command line: what is asked for, and in words what can be. What values may be is checked where all options are.
 import { parseArgs } from 'node:util'
-import { ADMIN_PORT } from '../admin-settings.ts'
-import type { SessionRule, StickyOptions } from '../options.ts'
+import { ADMIN_PORT } from '../options/admin.ts'
+import type { SessionRule, StickyOptions } from '../options/options.ts'
 
 /** A program to run. */
 export interface Run {

@@ -1,15 +1,15 @@
 // `holdfast program.js`: this process is the primary, and the program runs in its workers.
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { withoutDebugger } from '../debugger-flags.ts'
+import { withoutDebugger } from '../options/debugger-flags.ts'
 import { codeOf } from '../errors.ts'
-import { readSettings } from '../settings.ts'
+import { readSettings } from '../options/settings.ts'
 import { startSticky } from '../sticky-listen.ts'
 import { UsageError, type Run } from './arguments.ts'
-import { launchEnvironment, optionsOf } from './hand-over.ts'
+import { launchEnvironment, optionsOf } from './launch-options.ts'
 
 /** Loaded in the workers before the program. */
-const PRELOAD = new URL('./adopt.js', import.meta.url).href
+const PRELOAD = new URL('./preload.js', import.meta.url).href
 
 /** @throws Error that says why it can not be run */
 export async function run(asked: Run): Promise<void> {

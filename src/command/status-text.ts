@@ -1,5 +1,5 @@
 // A status as a table for a terminal. Pure.
-import { placeText } from '../place-text.ts'
+import { placeText } from '../affinity/endpoint-text.ts'
 import type { Status, WorkerStatus } from '../sticky.ts'
 
 const HEAD = ['worker', 'pid', 'state', 'slots', 'open', 'taken', 'answered', '5xx', 'lag', 'memory', 'up', 'restarts']

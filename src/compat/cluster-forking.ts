@@ -2,7 +2,7 @@
 // `cluster.workers`, and listen to cluster's events.
 import type { ChildProcess } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
-import { stdioOf, type Forking } from '../supervisor/program.ts'
+import { stdioOf, type Forking } from '../supervisor/fork.ts'
 
 const workers = new WeakMap<ChildProcess, Worker>()
 

@@ -1,8 +1,8 @@
 // A worker of the application's own cluster, as steering and sessions see it.
 import type { ChildProcess } from 'node:child_process'
 import type { Worker } from 'node:cluster'
-import type { Registration, ToWorker } from '../protocol.ts'
-import { sendToWorker } from '../transport/post.ts'
+import type { Registration, ToWorker } from '../ipc/messages.ts'
+import { sendToWorker } from '../ipc/send.ts'
 
 export class Guest {
   readonly child: ChildProcess

@@ -2,9 +2,9 @@
 // get the connections.
 import cluster from 'node:cluster'
 import { Server } from 'node:net'
-import { misuse, Reader, show } from '../option-reader.ts'
-import type { LimitsOptions, Logger } from '../options.ts'
-import { readSettings, type Settings } from '../settings.ts'
+import { misuse, Reader, show } from '../options/reader.ts'
+import type { LimitsOptions, Logger } from '../options/options.ts'
+import { readSettings, type Settings } from '../options/settings.ts'
 import { ClusterPrimary } from './cluster-primary.ts'
 
 /** Options of {@link setupPrimary}. */

@@ -3,12 +3,12 @@ import cluster from 'node:cluster'
 import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
-import { misuse, show } from '../option-reader.ts'
-import { openForWorker, PROTOCOL_VERSION, type Registration } from '../protocol.ts'
-import { sendToPrimary } from '../transport/post.ts'
-import { intake } from '../worker/intake.ts'
-import { lifecycle } from '../worker/lifecycle.ts'
-import { sessionLayer } from '../worker/session-layer.ts'
+import { misuse, show } from '../options/reader.ts'
+import { openForWorker, PROTOCOL_VERSION, type Registration } from '../ipc/messages.ts'
+import { sendToPrimary } from '../ipc/send.ts'
+import { intake } from '../serving/intake.ts'
+import { lifecycle } from '../runtime.ts'
+import { sessionLayer } from '../sessions/session-layer.ts'
 
 /** What is used of Socket.IO's Server, version 4. */
 export interface SocketIOServer {

@@ -1,6 +1,6 @@
 // Is it a listening TCP socket, and where does it listen? For descriptors that somebody else opened.
 import { fstatSync } from 'node:fs'
-import type { Address } from '../protocol.ts'
+import type { Address } from '../ipc/messages.ts'
 import type { Libc } from './libc.ts'
 import { AF_INET, AF_INET6, sockaddrPort, sockaddrReader } from './sockaddr.ts'
 

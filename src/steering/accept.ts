@@ -4,9 +4,9 @@ import type { Server, Socket } from 'node:net'
 import { parseAddress } from '../affinity/address.ts'
 import { acceptor } from '../native/accept.ts'
 import type { Libc } from '../native/libc.ts'
-import { handleOf, tcpHandles, type TcpHandle } from '../transport/tcp-handle.ts'
+import { handleOf, tcpHandles, type TcpHandle } from '../native/tcp-handle.ts'
 import type { Accepted } from '../transport/transport.ts'
-import { AcceptCoalescing } from './gathering.ts'
+import { AcceptCoalescing } from './handoff/accept-coalescing.ts'
 
 /** A connection that was accepted and not read from; whoever takes it over fills in the slot and the time. */
 export interface Incoming extends Accepted {

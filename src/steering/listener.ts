@@ -1,11 +1,11 @@
 // The primary's listening socket: accepts, reads nothing.
 import { createServer, type Server } from 'node:net'
 import type { Libc } from '../native/libc.ts'
-import { misuse, show } from '../option-reader.ts'
-import type { Address } from '../protocol.ts'
-import { handleOf } from '../transport/tcp-handle.ts'
+import { misuse, show } from '../options/reader.ts'
+import type { Address } from '../ipc/messages.ts'
+import { handleOf } from '../native/tcp-handle.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction } from './accept.ts'
-import type { PassedSockets } from './passed-sockets.ts'
+import type { PassedSockets } from '../service-manager/kept-sockets.ts'
 import { listen, type ListenOptions } from './listen.ts'
 
 /** An open listening socket. */

@@ -1,9 +1,9 @@
 // How does the connection get to its worker? Both ways, hand-off and kernel, look like this to the balancer.
 import type { ChildProcess } from 'node:child_process'
-import type { Address } from '../protocol.ts'
-import type { TcpHandle } from '../transport/tcp-handle.ts'
+import type { Address } from '../ipc/messages.ts'
+import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { Endpoint } from '../transport/transport.ts'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 
 /** Why a connection was closed by the primary instead of being served. */

@@ -1,6 +1,6 @@
 // Workers that can not be started: what is told, and the end of a primary that is left without any.
 import { StickyError } from '../errors.ts'
-import type { Logger } from '../options.ts'
+import type { Logger } from '../options/options.ts'
 import { howItEnded, type WorkerExit } from './worker-exit.ts'
 
 /** Exit code of a primary whose workers can not be started; gunicorn has the same. */

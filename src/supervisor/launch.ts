@@ -1,7 +1,7 @@
 // Starts one process, writes its log lines, and gives it so much time to get ready.
-import type { Settings } from '../settings.ts'
-import type { StartOutput } from './stderr.ts'
-import type { Program } from './program.ts'
+import type { Settings } from '../options/settings.ts'
+import type { StartOutput } from './stderr-relay.ts'
+import type { Program } from './fork.ts'
 import type { WorkerExit } from './worker-exit.ts'
 import { WorkerProcess } from './worker-process.ts'
 import type { WorkerState } from './worker-state.ts'

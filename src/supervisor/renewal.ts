@@ -1,6 +1,6 @@
 // Replaces and dismisses processes that are well: the new one serves before the old one stops.
-import type { Settings } from '../settings.ts'
-import { replaced } from './farewell.ts'
+import type { Settings } from '../options/settings.ts'
+import { replaced } from './drain-plans.ts'
 import type { Member } from './member.ts'
 import { rolling } from './reload.ts'
 import type { Revival } from './revival.ts'

@@ -1,9 +1,9 @@
 // Starts what has ended again: after a delay, or much later when it keeps ending.
 import { performance } from 'node:perf_hooks'
-import type { Logger } from '../options.ts'
+import type { Logger } from '../options/options.ts'
 import type { Member } from './member.ts'
 import { Restarts, type RestartPolicy } from './restarts.ts'
-import { tellingLine } from './stderr.ts'
+import { tellingLine } from './stderr-relay.ts'
 import type { WorkerExit } from './worker-exit.ts'
 
 export interface RevivalEvents {

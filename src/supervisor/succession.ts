@@ -1,7 +1,7 @@
 // Who serves as a worker after whom: a successor that is ready, a standby, or a process that is started for it.
-import type { Settings } from '../settings.ts'
-import type { Crew } from './crew.ts'
-import { leaving, replaced } from './farewell.ts'
+import type { Settings } from '../options/settings.ts'
+import type { Crew } from './worker-pool.ts'
+import { leaving, replaced } from './drain-plans.ts'
 import type { Member } from './member.ts'
 import type { Revival } from './revival.ts'
 import type { WorkerExit } from './worker-exit.ts'

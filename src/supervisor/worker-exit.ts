@@ -1,5 +1,5 @@
 // How a process ended, as facts and in words.
-import { tellingLine } from './stderr.ts'
+import { tellingLine } from './stderr-relay.ts'
 
 /** How a process ended. */
 export interface WorkerExit {

@@ -2,11 +2,11 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { StickyError } from '../errors.ts'
-import { sendToWorker } from '../transport/post.ts'
+import { sendToWorker } from '../ipc/send.ts'
 import { BoundedRelay } from './bounded-relay.ts'
 import { hearOfEnd } from './child-end.ts'
-import { start, type Program } from './program.ts'
-import { StderrRelay } from './stderr.ts'
+import { start, type Program } from './fork.ts'
+import { StderrRelay } from './stderr-relay.ts'
 import { howItEnded, type WorkerExit } from './worker-exit.ts'
 import { stateOf, type Standing, type WorkerState } from './worker-state.ts'
 import {
@@ -17,7 +17,7 @@ import {
   type Drain,
   type ToPrimary,
   type ToWorker,
-} from '../protocol.ts'
+} from '../ipc/messages.ts'
 
 export interface WorkerProcessEvents {
   /** The application is attached. */

@@ -3,8 +3,8 @@
 import { loadLibc, type Libc } from '../native/libc.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
 import { FRAME, MORE_SIZE, openPair, openWorkerLink, PrimaryLink, type LinkPair } from './descriptor-link.ts'
-import { metadataOf, nextBatch } from './extras.ts'
-import { tcpHandles } from './tcp-handle.ts'
+import { metadataOf, nextBatch } from './metadata.ts'
+import { tcpHandles } from '../native/tcp-handle.ts'
 import type { Accepted, Endpoint, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
 

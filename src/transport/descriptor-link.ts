@@ -10,7 +10,7 @@ import {
   type DescriptorReader,
   type DescriptorWriter,
 } from '../native/scm-rights.ts'
-import { Doorbell, RING } from './bell.ts'
+import { Doorbell, RING } from './doorbell.ts'
 
 /** What a frame carries. */
 export const FRAME = { connections: 0, listeners: 1 } as const

@@ -1,7 +1,7 @@
 // Connections over Node's own IPC channel: works everywhere, and is the fallback.
 //
 // Node queues what it can not send yet without a bound; it loses that queue when the channel closes, and tells nobody. So
-// few are sent at a time (window.ts says how many), and none is forgotten before the worker has it.
+// few are sent at a time (ipc-window.ts says how many), and none is forgotten before the worker has it.
 //
 // Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors
 // left); node:cluster relies on the same messages. Where they are seen, a second answer of our own is saved: it would be
@@ -9,10 +9,10 @@
 // channel of a node:cluster worker: there the application and node:cluster pass handles as well, and Node's answers do
 // not say to which.
 import type { ChildProcess } from 'node:child_process'
-import { isOurs, openForPrimary, openForWorker, type Envelope } from '../protocol.ts'
-import { answerIn, IpcWindow } from './flight.ts'
-import { sendToPrimary, sendToWorker } from './post.ts'
-import type { TcpHandle } from './tcp-handle.ts'
+import { isOurs, openForPrimary, openForWorker, type Envelope } from '../ipc/messages.ts'
+import { answerIn, IpcWindow } from './ipc-window.ts'
+import { sendToPrimary, sendToWorker } from '../ipc/send.ts'
+import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
 

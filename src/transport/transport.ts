@@ -1,7 +1,7 @@
 // The one corridor between primary and worker: how an accepted connection crosses to another process.
 import type { ChildProcess } from 'node:child_process'
 import type { LinkEvents, PrimaryLink } from './descriptor-link.ts'
-import type { TcpHandle } from './tcp-handle.ts'
+import type { TcpHandle } from '../native/tcp-handle.ts'
 
 /** A connection that the primary accepted and no worker has taken yet. Of its bytes only those in `metadata` were read. */
 export interface Accepted {
@@ -17,7 +17,7 @@ export interface Accepted {
   seq: number
   /** The client's key in hex, where connections are counted by it; else empty. */
   readonly key: string
-  /** What goes along, packed; see extras.ts. */
+  /** What goes along, packed; see metadata.ts. */
   metadata: Buffer | undefined
   /** The process that it is for; undefined for whoever owns the slot. */
   to: ChildProcess | undefined

@@ -1,16 +1,16 @@
 // Inside a worker: attach the application's server, say ready, drain, leave.
 import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
-import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../protocol.ts'
+import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
 import { loadLibc } from '../native/libc.ts'
-import { sendToPrimary, socketsSent } from '../transport/post.ts'
-import { startHeartbeats } from './beats.ts'
-import { finisher } from './finish.ts'
-import { intake } from './intake.ts'
+import { sendToPrimary, socketsSent } from '../ipc/send.ts'
+import { startHeartbeats } from './heartbeat.ts'
+import { finisher } from '../serving/drain.ts'
+import { intake } from '../serving/intake.ts'
 import { countRequests } from './request-counter.ts'
-import type { SessionLayer } from './session-layer.ts'
-import { slotSockets, type SlotSockets } from './slot-sockets.ts'
-import { resolveTarget, type Target } from './target.ts'
+import type { SessionLayer } from '../sessions/session-layer.ts'
+import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
+import { resolveTarget, type Target } from '../serving/target.ts'
 
 export interface WorkerEvents {
   /** No new connections come in; what is served has until the deadline. */

@@ -2,7 +2,7 @@
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
-import { count, countAnswer, noCounts } from '../request-counts.ts'
+import { count, countAnswer, noCounts } from '../ipc/request-counts.ts'
 
 /**
  * Counts what the application hears of: also what came in at another worker, and not what went to one.

@@ -1,13 +1,13 @@
 // What stickyListen returns in a worker.
 import type { EventEmitter } from 'node:events'
-import type { Address, WorkerSetup } from '../protocol.ts'
+import type { Address, WorkerSetup } from '../ipc/messages.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
-import { closeDeadline, type Settings } from '../settings.ts'
+import { closeDeadline, type Settings } from '../options/settings.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
-import { lifecycle } from './lifecycle.ts'
+import { lifecycle } from '../runtime.ts'
 import { join, type Joined } from './join.ts'
-import { sessionLayer } from './session-layer.ts'
-import type { Target } from './target.ts'
+import { sessionLayer } from '../sessions/session-layer.ts'
+import type { Target } from '../serving/target.ts'
 
 export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'

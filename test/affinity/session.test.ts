@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { firstFound, identityText, ownerIn, sessionId, SID_RANDOM } from '../../src/affinity/session.ts'
-import type { SessionRequest, SessionRule } from '../../src/options.ts'
+import type { SessionRequest, SessionRule } from '../../src/options/options.ts'
 
 const marks = fc.record({ worker: fc.nat({ max: 255 }), instance: fc.nat({ max: 0xffffff }) })
 const randoms = fc.uint8Array({ minLength: SID_RANDOM, maxLength: SID_RANDOM }).map((bytes) => Buffer.from(bytes))

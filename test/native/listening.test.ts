@@ -4,7 +4,7 @@ import net from 'node:net'
 import t, { type Test } from 'tap'
 import { loadLibc, type Libc } from '../../src/native/libc.ts'
 import { addressOf, listeningProblem, makeOurs, sharesPort } from '../../src/native/listening.ts'
-import { handleOf } from '../../src/transport/tcp-handle.ts'
+import { handleOf } from '../../src/native/tcp-handle.ts'
 
 const { libc, reason } = loadLibc()
 if (libc === undefined) t.test('sockets that somebody else opened', { skip: reason }, () => {})

@@ -7,7 +7,7 @@ import { loadLibc, type Libc } from '../../src/native/libc.ts'
 import { addressOf, listeningProblem } from '../../src/native/listening.ts'
 import { acceptHandles, acceptSockets, type AcceptFunction, type Incoming } from '../../src/steering/accept.ts'
 import { openListener, takeOver } from '../../src/steering/listener.ts'
-import { handleOf } from '../../src/transport/tcp-handle.ts'
+import { handleOf } from '../../src/native/tcp-handle.ts'
 import { dial, loopback, until } from '../support/clients.ts'
 
 interface Arrival {

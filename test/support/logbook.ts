@@ -1,6 +1,6 @@
 // What this process logs.
 import type { Logger } from '../../src/index.ts'
-import { lifecycle } from '../../src/worker/lifecycle.ts'
+import { lifecycle } from '../../src/runtime.ts'
 
 export interface Logbook {
   events(): string[]

@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Test } from 'tap'
-import { handleOf } from '../../src/transport/tcp-handle.ts'
+import { handleOf } from '../../src/native/tcp-handle.ts'
 import type { Accepted, Sender, Transport } from '../../src/transport/transport.ts'
 import { dial, until } from './clients.ts'
 

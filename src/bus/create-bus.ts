@@ -1,0 +1,103 @@
+// Which bus: Redis where it is configured, else the primary in a worker, else this process alone.
+import { Reader } from '../options/reader.ts'
+import { workerSetup } from '../ipc/role.ts'
+import { lifecycle } from '../runtime.ts'
+import type { Bus } from './bus.ts'
+import { openIpc, readIpc, type IpcBusOptions } from './ipc-bus.ts'
+import { openLocal } from './local-bus.ts'
+import { openRedis } from './redis-bus.ts'
+import { readRedis, type RedisBusOptions, type RedisSettings } from '../redis/settings.ts'
+import { isRedisUrl, redisOfEnvironment, shown } from '../redis/url.ts'
+
+/** Options of {@link createBus}. */
+export interface BusOptions extends IpcBusOptions {
+  /**
+   * Which bus. 'auto': through Redis where `redis` or REDIS_URL is set; else through the primary in a worker; else local.
+   * @default 'auto'
+   */
+  bus?: 'auto' | 'local' | 'ipc' | 'redis'
+  /**
+   * Where Redis is, needed as soon as there is more than one host; `false` for none even where REDIS_URL is set.
+   * @default the REDIS_URL environment variable
+   */
+  redis?: string | false | RedisBusOptions
+}
+
+/**
+ * Messages between all processes of an application: the workers of one machine, or of several with Redis between them.
+ *
+ * @throws StickyError HOLDFAST_MISSING_PACKAGE when it is to be Redis and ioredis is not installed
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
+ * @example
+ * const bus = createBus()
+ * bus.subscribe('news', (message) => console.log(message))
+ * bus.publish('news', { title: 'Low tide' })
+ */
+export function createBus(options?: BusOptions): Bus {
+  const read = new Reader('createBus options', options)
+  const which = read.oneOf('bus', ['auto', 'local', 'ipc', 'redis'], 'auto')
+  const ipc = readIpc(read)
+  const redis = readRedisOption(read, which, ipc.maxBuffered)
+  read.done()
+  return announced(open())
+
+  function open(): Bus {
+    if (which === 'local') return openLocal('the bus option says so')
+    if (which === 'ipc') return openIpc(ipc, 'the bus option says so')
+    if (redis.settings !== undefined) return openRedis(redis.settings, redis.reason)
+    return openIpc(ipc, redis.reason)
+  }
+}
+
+/** Redis for the bus, or why not. */
+function readRedisOption(
+  read: Reader,
+  which: Required<BusOptions>['bus'],
+  maxBuffered: number,
+): { settings: RedisSettings | undefined; reason: string } {
+  const value = read.raw('redis')
+  const none = (reason: string) => ({ settings: undefined, reason })
+  const some = (options: unknown, reason: string) => {
+    return { settings: readRedis(new Reader('redis', { maxBuffered, ...(options as object) })), reason }
+  }
+  if (typeof value === 'string' && isRedisUrl(value)) return some({ url: value }, 'the redis option is set')
+  if (typeof value === 'object' && value !== null) return some(value, 'the redis option is set')
+  if (value !== undefined && value !== false) {
+    const expected = 'false, options or a URL that starts with redis://'
+    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", shown(value))
+  }
+  if (which === 'redis') return some({}, 'the bus option says so')
+  if (value === false) return none('the redis option is false')
+  // An option says that it is not to be through Redis.
+  if (which !== 'auto') return none('')
+  return redisOfEnvironment() === undefined ? none('REDIS_URL is not set') : some({}, 'REDIS_URL is set')
+}
+
+/**
+ * One log line says which, from the first who uses it. The workers decide the same, so the first one speaks for all. A
+ * primary that runs the same program makes a bus as well, and never uses it.
+ */
+function announced(bus: Bus): Bus {
+  let isSaid = (workerSetup()?.id ?? 0) !== 0
+  const say = (): void => {
+    if (isSaid) return
+    isSaid = true
+    // Next turn: stickyListen may bring a logger of the user's.
+    setImmediate(() => lifecycle.logger.info('bus.chosen', { kind: bus.kind, reason: bus.reason }))
+  }
+  return {
+    ...bus,
+    publish(channel, message) {
+      say()
+      bus.publish(channel, message)
+    },
+    subscribe(channel, listener) {
+      say()
+      return bus.subscribe(channel, listener)
+    },
+    counter(name) {
+      say()
+      return bus.counter(name)
+    },
+  }
+}

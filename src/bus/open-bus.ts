@@ -1,0 +1,89 @@
+// What an application holds in its hands: a Bus over the hub of its process.
+import { misuse, show } from '../options/reader.ts'
+import { unavailable } from './unavailable.ts'
+import type { Bus, BusListener, BusMessage, BusStatus, Counter } from './bus.ts'
+import type { Hub } from './hub.ts'
+import { checkName, pack } from './messages.ts'
+
+export function openBus(hub: Hub, reason: string): Bus {
+  const { carrier } = hub
+  const member = { delivered: 0 }
+  const subscriptions = new Set<() => void>()
+  let published = 0
+  let late = 0
+  let closing: Promise<void> | undefined
+
+  function publish(channel: string, message: BusMessage): void {
+    checkName('channel', channel)
+    const packed = pack(message)
+    published++
+    // Not an error: while a process ends, the last messages often come after the close.
+    if (closing === undefined) hub.publish(channel, packed)
+    else late++
+  }
+
+  function subscribe(channel: string, listener: BusListener): () => void {
+    checkName('channel', channel)
+    if (typeof listener !== 'function') {
+      const write = '(message) => …'
+      throw misuse(TypeError, `subscribe: expected a function as listener, got ${show(listener)}; write ${write}`)
+    }
+    if (closing !== undefined) return () => {}
+    const end = hub.subscribe(member, channel, listener)
+    const unsubscribe = (): void => {
+      if (subscriptions.delete(unsubscribe)) end()
+    }
+    subscriptions.add(unsubscribe)
+    return unsubscribe
+  }
+
+  function counter(name: string): Counter {
+    checkName('counter', name)
+    return {
+      add(n = 1) {
+        if (!Number.isSafeInteger(n))
+          throw misuse(TypeError, `add: expected an integer of at most 2 ** 53 - 1, got ${show(n)}; write add(1)`)
+        if (closing === undefined) hub.add(name, n)
+      },
+      async read() {
+        if (closing !== undefined) throw unavailable('this bus is closed')
+        return hub.read(name)
+      },
+      get value() {
+        return hub.totals.get(name) ?? 0
+      },
+    }
+  }
+
+  function status(): BusStatus {
+    const { kind, connected, waiting } = carrier
+    const { delivered } = member
+    const lost = waiting.lost + late
+    return {
+      kind,
+      connected: connected && closing === undefined,
+      published,
+      delivered,
+      ...waiting,
+      lost,
+      channels: hub.channels,
+    }
+  }
+
+  function close(): Promise<void> {
+    for (const unsubscribe of subscriptions) unsubscribe()
+    return (closing ??= hub.leave())
+  }
+
+  return {
+    kind: carrier.kind,
+    reason,
+    publish,
+    subscribe,
+    ready: () => hub.ready(),
+    counter,
+    status,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}

@@ -1,0 +1,253 @@
+// The primary: puts slots, steering and supervision together. The only file that knows them all.
+import { Admin } from '../admin/admin.ts'
+import { StickyError } from '../errors.ts'
+import { logDegraded } from './degraded.ts'
+import { explain } from './explain.ts'
+import { Changes } from './operations.ts'
+import { FirstReady } from './first-ready.ts'
+import { surviveClosedStderr } from '../logger.ts'
+import { WorkerFactory } from './worker-factory.ts'
+import { PeerDirectory } from './peer-directory.ts'
+import type { Address } from '../ipc/messages.ts'
+import { Ownership } from '../slots/ownership.ts'
+import { Switchboard } from '../bus/primary/switchboard.ts'
+import { SafeEmitter } from '../safe-emitter.ts'
+import { checkEntry, closeDeadline, type Settings } from '../options/settings.ts'
+import type { SlotTable } from '../slots/slot-table.ts'
+import { Handoff } from '../steering/handoff/handoff.ts'
+import { listening } from '../steering/listener.ts'
+import type { Steering, SteeringEvents } from '../steering/steering.ts'
+import { chooseSteering } from '../steering/choose.ts'
+import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from '../sticky.ts'
+import { closing } from '../supervisor/drain-plans.ts'
+import { giveUp, neverReady } from '../supervisor/give-up.ts'
+import { ServiceManager } from '../service-manager/service-manager.ts'
+import { handleCrash, handleSignals } from '../supervisor/signals.ts'
+import { Supervisor } from '../supervisor/supervisor.ts'
+import { plainForking, type Program } from '../supervisor/fork.ts'
+import type { WorkerExit } from '../supervisor/worker-exit.ts'
+import type { WorkerProcess } from '../supervisor/worker-process.ts'
+import { chooseTransport, type Native } from '../transport/choose.ts'
+import { changedBy, checkWorkerCount } from '../options/worker-count.ts'
+
+export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
+  readonly role = 'primary'
+  readonly ready: Promise<void>
+
+  readonly #settings: Settings
+  readonly #startedAt = performance.now()
+  /** Until the choice is made, the one that works everywhere. */
+  #steering: Steering
+  #steeringReason = 'not chosen yet'
+  readonly #supervisor: Supervisor
+  readonly #switchboard: Switchboard<WorkerProcess>
+  readonly #firstReady = new FirstReady()
+  readonly #workerFactory: WorkerFactory
+  readonly #native: Native
+  readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.failOver(worker) }
+  readonly #changes: Changes
+  readonly #manager: ServiceManager
+  readonly #directory = new PeerDirectory({
+    processes: () => this.#supervisor.processes,
+    owners: () => [...this.#ownership.table.owners],
+    pass: (child, handle, metadata) => this.#steering.pass(child, handle, metadata),
+  })
+  readonly #onclosed: () => void
+  readonly #stopSignals: () => void
+  readonly #stopCrash: () => void
+  readonly #ownership: Ownership
+  readonly #admin = new Admin()
+  #address: Address | null = null
+  #closing: Promise<boolean> | undefined
+
+  /** @param onclosed - called once, when the last worker has ended */
+  constructor(settings: Settings, onclosed: () => void, forking = plainForking) {
+    super(settings.logger)
+    this.#onclosed = onclosed
+    this.#settings = settings
+    this.#ownership = new Ownership(settings.workers, {
+      serves: (id) => this.#supervisor.serves(id),
+      moved: (table, moved, reason) => this.#moved(table, moved, reason),
+    })
+    this.#native = chooseTransport(forking.isShared)
+    this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
+    const { transport } = this.#native
+    this.#switchboard = new Switchboard(settings.logger, transport.serialization, () => this.#supervisor.processes)
+    const [directory, switchboard] = [this.#directory, this.#switchboard]
+    this.#workerFactory = new WorkerFactory(settings, { transport, fork: forking.fork, directory, switchboard })
+    const listen = listening(settings, this.#native.libc)
+    this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen)
+    this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
+      ready: (worker) => this.#workerReady(worker),
+      state: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
+      well: ({ id }, well) => (well ? this.#ownership.restore(id) : this.#ownership.ejectUnhealthy(id)),
+      silence: ({ child }, now) => this.#steering.silence(child, now),
+      leaving: (worker) => this.#steering.retire(worker.child),
+      gone: (worker, exit) => this.#workerGone(worker, exit),
+      tripped: (reason, last, alone) => this.#tripped(reason, last, alone),
+      message: (worker, message) => forking.relays(worker.child) || this.#switchboard.pass(worker, message),
+    })
+    this.#changes = new Changes(settings.logger, {
+      reload: () => this.#manager.reloading(() => this.#supervisor.reload()),
+      scale: async (workers) => {
+        this.#ownership.resize(workers)
+        await this.#supervisor.scale(workers)
+      },
+    })
+    surviveClosedStderr()
+    this.#stopSignals = handleSignals(settings, {
+      first: (deadline) => this.close({ deadline }),
+      second: () => this.#supervisor.kill(),
+      reload: () => this.reload(),
+      scale: (by) => this.scale(changedBy(by, this.#changes.wanted ?? this.#ownership.workers)),
+    })
+    this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
+    this.ready = this.#start().catch((error: unknown) => {
+      // Nothing was started: this process may try again, on another port for example.
+      if (this.#address === null) this.#release()
+      throw error
+    })
+    if (settings.signal?.aborted) void this.close()
+    settings.signal?.addEventListener('abort', () => void this.close(), { once: true })
+  }
+
+  address(): Address | null {
+    return this.#address
+  }
+
+  status(): Status {
+    return this.#admin.status({
+      startedAt: this.#startedAt,
+      address: this.#address,
+      settings: this.#settings,
+      table: this.#ownership.table,
+      steering: this.#steering,
+      reason: this.#steeringReason,
+      transport: this.#native.transport.name,
+      supervisor: this.#supervisor,
+      ...this.#switchboard.status(),
+    })
+  }
+
+  explain(address: string): Explanation {
+    return explain(address, this.#settings, this.#ownership.table, this.#ownership.workers, this.#steering.name)
+  }
+
+  async reload(): Promise<void> {
+    if (this.#address === null) await this.ready
+    await this.#changes.reload()
+  }
+
+  async scale(workers: number): Promise<void> {
+    checkWorkerCount(workers)
+    if (this.#address === null) await this.ready
+    await this.#changes.scale(workers)
+  }
+
+  async close(options?: CloseOptions): Promise<boolean> {
+    const deadline = closeDeadline(options, this.#settings)
+    return (this.#closing ??= this.#close(deadline))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #start(): Promise<void> {
+    const settings = this.#settings
+    const { logger, workers } = settings
+    checkEntry(settings)
+    logDegraded(settings, this.#native)
+    const { steering, reason } = await chooseSteering(
+      settings,
+      this.#native,
+      this.#ownership.table,
+      this.#steeringEvents,
+      this.#manager,
+    )
+    this.#steering = steering
+    this.#steeringReason = reason
+    await this.#admin.open(settings, this)
+    this.#address = await steering.open()
+    if (this.#closing !== undefined) {
+      await this.#steering.closeListener()
+      throw new StickyError('HOLDFAST_CLOSED')
+    }
+    this.tell('listening', this.#address)
+    const allReady = this.#firstReady.all(workers)
+    this.#supervisor.start(workers)
+    await allReady
+    const how = { steering: steering.name, why: reason, transport: this.#native.transport.name }
+    logger.info('balancer.ready', { ...this.#address, workers, ...how })
+    this.#manager.ready()
+  }
+
+  #program(id: number, restarts: number): Program {
+    const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
+    return this.#workerFactory.program({ id, restarts, address, workers: this.#ownership.workers })
+  }
+
+  #workerReady(worker: WorkerProcess): void {
+    const endpoint = this.#workerFactory.endpointOf(worker.child)
+    if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
+    this.#ownership.restore(worker.id)
+    this.tell('worker:ready', { id: worker.id, pid: worker.pid })
+    this.#firstReady.ready(worker.id)
+  }
+
+  #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
+    this.#steering.detach(worker.child)
+    this.#workerFactory.endpointOf(worker.child)?.close()
+    this.#switchboard.gone(worker)
+    this.#admin.gone(worker)
+    this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
+  }
+
+  #tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void {
+    const error = neverReady(reason, last)
+    this.tell('error', error)
+    if (!alone || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
+    giveUp(this.#settings.logger, error, () => this.#supervisor.kill())
+  }
+
+  #moved(table: SlotTable, moved: number, reason: string): void {
+    this.#steering.assign(table)
+    this.#settings.logger.info('slots.moved', { moved, reason })
+    this.tell('slots:moved', { moved, workers: table.workers, reason })
+  }
+
+  protected override tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
+    this.#manager.changed()
+    this.#directory.changed()
+    super.tell(event, ...args)
+  }
+
+  async #close(deadline: number): Promise<boolean> {
+    const { logger } = this.#settings
+    logger.info('balancer.close', { deadline, pending: this.#steering.pending })
+    const end = performance.now() + deadline
+    this.#admin.closing()
+    this.#changes.close()
+    this.#manager.stopping()
+    await this.#steering.closeListener()
+    await this.#steering.settled(deadline / 2)
+    await this.#directory.closing()
+    for (const worker of this.#supervisor.processes) this.#steering.retire(worker.child)
+    const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - performance.now())))
+    this.#steering.close()
+    this.#firstReady.failed(new StickyError('HOLDFAST_CLOSED'))
+    logger.info('balancer.closed', { clean })
+    this.#release()
+    return clean
+  }
+
+  #release(): void {
+    this.#stopSignals()
+    this.#stopCrash()
+    this.#admin.close()
+    this.#manager.close()
+    this.#directory.close()
+    void this.#switchboard.close()
+    this.#onclosed()
+  }
+}

@@ -1,0 +1,37 @@
+// What happens to this worker, for the parts of Holdfast that an application attaches to its own servers.
+import { EventEmitter } from 'node:events'
+import { consoleLogger } from './logger.ts'
+import type { Logger, SessionRule } from './options/options.ts'
+import type { WorkerRoleEvents } from './sticky.ts'
+
+interface LifecycleEvents extends WorkerRoleEvents {
+  /** From now on {@link Lifecycle.isStandalone}. */
+  standalone: []
+  /** A part of the application keeps sessions of that kind. */
+  session: [rule: SessionRule]
+}
+
+class Lifecycle extends EventEmitter<LifecycleEvents> {
+  /** The application's, once stickyListen was called. */
+  logger: Logger = consoleLogger
+  /** `workers: 0`: this process serves, and there are no others. */
+  isStandalone = false
+  /** This worker finishes: connections are not kept. */
+  isDraining = false
+  /** Makes a session id that leads back to this process, once there is a session layer. */
+  sid: (() => string) | undefined
+  /** Kinds of sessions that parts of the application keep. */
+  readonly rules: SessionRule[] = []
+  /** How many sessions each of those parts has now. */
+  readonly counts: (() => number)[] = []
+
+  /** From now on requests of such a session go to its worker. */
+  keep(rule: SessionRule): void {
+    if (this.rules.includes(rule)) return
+    this.rules.push(rule)
+    this.emit('session', rule)
+  }
+}
+
+/** One per process, as there is one worker per process. */
+export const lifecycle = new Lifecycle().setMaxListeners(0)

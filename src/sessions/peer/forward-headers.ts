@@ -1,0 +1,67 @@
+// The headers of a request or an answer on their way between two workers: what is of one connection stays behind, and a
+// request tells of its client.
+import type { IncomingMessage } from 'node:http'
+import { Http2ServerRequest } from 'node:http2'
+import type { Socket } from 'node:net'
+import { CLIENT_INFO } from './peer-socket.ts'
+import { encodeClientInfo } from './client-info.ts'
+
+/** Of one connection, not of the message (RFC 9110, 7.6.1). */
+export const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+])
+
+/** Names and values in turns. */
+export function requestHeaders(request: IncomingMessage, expects: boolean): string[] {
+  const { headers, rawHeaders, socket } = request
+  const kept =
+    request instanceof Http2ServerRequest
+      ? fromHttp2(request)
+      : [...endToEnd(rawHeaders, headers.connection), ...chunked(headers['transfer-encoding'] !== undefined)]
+  // Without a listener for it Node has told the client to go on.
+  const sent = expects ? kept : withoutName(kept, 'expect')
+  return introduced(sent, socket)
+}
+
+/** Of an upgrade: what is of its connection goes along. */
+export function upgradeHeaders({ rawHeaders }: IncomingMessage, socket: Socket): string[] {
+  return introduced(rawHeaders, socket)
+}
+
+/** A client that sends our header too would speak for itself at the door. Header values are Latin-1. */
+function introduced(rawHeaders: readonly string[], socket: Socket): string[] {
+  return [...withoutName(rawHeaders, CLIENT_INFO), CLIENT_INFO, encodeURIComponent(encodeClientInfo(socket))]
+}
+
+function fromHttp2(request: Http2ServerRequest): string[] {
+  const { headers, rawHeaders, stream } = request
+  const fields = rawHeaders.filter((_, i) => !rawHeaders[i - (i % 2)]?.startsWith(':'))
+  const host = headers.host === undefined ? ['host', headers[':authority'] ?? ''] : []
+  return [...fields, ...host, ...chunked(headers['content-length'] === undefined && !stream.endAfterHeaders)]
+}
+
+function chunked(is: boolean): string[] {
+  return is ? ['transfer-encoding', 'chunked'] : []
+}
+
+export function endToEnd(rawHeaders: readonly string[], connection = ''): string[] {
+  const named = connection.toLowerCase().split(',')
+  const listed = new Set(named.map((name) => name.trim()))
+  return rawHeaders.filter((_, i) => {
+    const name = rawHeaders[i - (i % 2)]?.toLowerCase() ?? ''
+    return !HOP_BY_HOP.has(name) && !listed.has(name)
+  })
+}
+
+function withoutName(rawHeaders: readonly string[], unwanted: string): string[] {
+  return rawHeaders.filter((_, i) => rawHeaders[i - (i % 2)]?.toLowerCase() !== unwanted)
+}
+
+export function pairs<T>(raw: readonly T[]): [T, T][] {
+  return Array.from({ length: raw.length >> 1 }, (_, i) => [raw[2 * i] as T, raw[2 * i + 1] as T])
+}

@@ -1,0 +1,165 @@
+// Socket.IO across workers: picks the official adapter and attaches it.
+import type { Namespace, Server } from 'socket.io'
+import type { Drain } from '../ipc/messages.ts'
+import { workerSetup } from '../ipc/role.ts'
+import { lifecycle } from '../runtime.ts'
+import { readAttachOptions, type AttachOptions, type AdapterPlan } from './attach-options.ts'
+import {
+  bridgeStandalone,
+  fixed,
+  throughBridge,
+  throughPrimary,
+  throughRedis,
+  type Backplane,
+  type AdapterSetup,
+} from './backplane.ts'
+import { beforeClose } from '../bus/before-close.ts'
+
+/**
+ * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
+ *
+ * Call it once per Socket.IO server, before connections come in. In the primary it does nothing, so the same file runs
+ * in both roles.
+ *
+ * @throws StickyError HOLDFAST_MISSING_PACKAGE when the adapter's package is not installed
+ * @throws TypeError with code HOLDFAST_BAD_OPTION
+ * @example
+ * const io = new Server(server)
+ * attachSocketIO(io)
+ * stickyListen(server, 3000)
+ */
+export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
+  const plan = readAttachOptions(options)
+  const setup = workerSetup()
+  if (setup === undefined) return notAWorker(io, plan)
+  keepSessions(io)
+  // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
+  lifecycle.once('drain', (how) => closeClients(io, how))
+  const backplane = take(io, setUp(plan))
+  // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
+  if (setup.id === 0) setImmediate(() => announce(io, backplane))
+  return backplane
+}
+
+function setUp(plan: AdapterPlan): AdapterSetup {
+  if (plan.adapter === 'ipc') return throughPrimary(plan.reason)
+  return plan.adapter === 'bridge' ? throughBridge(plan) : throughRedis(plan)
+}
+
+function take(io: Server, { adapter, backplane }: AdapterSetup): Backplane {
+  io.adapter(adapter as Parameters<Server['adapter']>[0])
+  eachNamespace(io, (namespace) => {
+    answerForErrors(namespace)
+    // The cluster adapter's timers would keep this process for as long as it is allowed to stay.
+    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') closeAtLeave(namespace)
+  })
+  return backplane
+}
+
+function closeAtLeave({ adapter }: Namespace): void {
+  const close = (): void => void adapter.close()
+  lifecycle.once('leave', close)
+  beforeClose(adapter, () => lifecycle.off('leave', close))
+}
+
+function announce(io: Server, { kind, adapter, reason }: Backplane): void {
+  lifecycle.logger.info('backplane.chosen', { kind, reason, adapter: adapter === kind ? undefined : adapter })
+  if (adapter === 'redis-streams' || !Reflect.get(Reflect.get(io, 'opts') as object, 'connectionStateRecovery')) return
+  const hint = "connectionStateRecovery does nothing with this adapter; write adapter: 'redis-streams'"
+  lifecycle.logger.warn('backplane.no-recovery', { adapter, hint })
+}
+
+/**
+ * Some adapters ask Redis how many servers there are first, nobody looks at what they return, and with Redis away an
+ * unhandled rejection would end the worker. Who asked hears of the error instead.
+ */
+function answerForErrors({ adapter }: Namespace): void {
+  const serverSideEmit = adapter.serverSideEmit.bind(adapter) as (packet: unknown[]) => unknown
+  adapter.serverSideEmit = (packet: unknown[]) => {
+    const answered = packet.at(-1)
+    Promise.resolve(serverSideEmit(packet)).catch((error: unknown) => {
+      if (typeof answered === 'function') answered(error)
+    })
+  }
+}
+
+/** Those that there are, and those that will be. */
+function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
+  for (const namespace of io._nsps.values()) act(namespace)
+  io.on('new_namespace', act)
+}
+
+/** Polling requests and upgrades find their session on whatever connection they come: its id names this process. */
+function keepSessions(io: Server): void {
+  lifecycle.keep('socket.io')
+  const nameSessions = (engine: Server['engine']): void => {
+    const generateId = engine.generateId.bind(engine)
+    engine.generateId = (request) => lifecycle.sid?.() ?? generateId(request)
+    lifecycle.counts.push(() => engine.clientsCount)
+  }
+  // Absent until the application attaches it to a server.
+  const engine = io.engine as typeof io.engine | undefined
+  if (engine !== undefined) return nameSessions(engine)
+  const bind = io.bind.bind(io)
+  io.bind = (late) => {
+    nameSessions(late as Server['engine'])
+    return bind(late)
+  }
+}
+
+/** The primary; or one process alone, which needs nothing but Redis, if there are other hosts. */
+function notAWorker(io: Server, plan: AdapterPlan): Backplane {
+  let inner = fixed('none', 'this process is not a worker')
+  const attach = (): void => {
+    lifecycle.once('drain', (how) => closeClients(io, how))
+    if (plan.adapter === 'ipc') inner = toNobody(io)
+    else inner = take(io, plan.adapter === 'bridge' ? bridgeStandalone(plan) : throughRedis(plan))
+    announce(io, inner)
+  }
+  // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
+  // the program does.
+  if (lifecycle.isStandalone) attach()
+  else lifecycle.once('standalone', attach)
+  return {
+    get kind() {
+      return inner.kind
+    },
+    get adapter() {
+      return inner.adapter
+    },
+    get reason() {
+      return inner.reason
+    },
+    get connected() {
+      return inner.connected
+    },
+    get lost() {
+      return inner.lost
+    },
+    close: () => inner.close(),
+  }
+}
+
+/**
+ * Each at a moment of its own, so that the whole herd does not come back at once. One that polls is told by the answer to
+ * what it asks next, so its session must not be gone before.
+ */
+function closeClients(io: Server, { grace, spread }: Drain): void {
+  // Absent when the application never attached it to a server.
+  const engine = io.engine as typeof io.engine | undefined
+  if (engine === undefined) return
+  const clients = Object.values(Reflect.get(engine, 'clients') as Record<string, { close(): void }>)
+  for (const client of clients) setTimeout(() => client.close(), grace + Math.random() * spread).unref()
+  setTimeout(() => engine.close(), grace + spread).unref()
+}
+
+/** Socket.IO's own adapter reaches the clients of this process; questions to other servers it only complains about. */
+function toNobody(io: Server): Backplane {
+  eachNamespace(io, ({ adapter }) => {
+    adapter.serverSideEmit = (packet: unknown[]) => {
+      const answered = packet.at(-1)
+      if (typeof answered === 'function') answered(null, [])
+    }
+  })
+  return fixed('none', 'there is only this process')
+}

@@ -1,0 +1,166 @@
+// The ways that Socket.IO's broadcasts take between workers, each as an adapter with what there is to tell of it.
+import { describe } from '../errors.ts'
+import { openForWorker } from '../ipc/messages.ts'
+import { workerSetup } from '../ipc/role.ts'
+import { sendToPrimary } from '../ipc/send.ts'
+import { lifecycle } from '../runtime.ts'
+import type { AdapterFactory } from './adapter-message.ts'
+import type { AdapterChoice, AdapterPlan } from './attach-options.ts'
+import { clusterAdapter, type Line } from './cluster-adapter.ts'
+import { Exchange, type BridgeRequest, type Member } from './primary/exchange.ts'
+import { redisAdapter } from './redis-adapters.ts'
+import { packTarget, requireRedis } from '../redis/client.ts'
+import { redisPair } from '../redis/pair.ts'
+import { streamsAdapter } from './streams-adapter.ts'
+
+/** The way that broadcasts take between workers. */
+export interface Backplane {
+  /** redis: through Redis. ipc: through the primary. none: not a worker, so there is nobody else. */
+  readonly kind: 'redis' | 'ipc' | 'none'
+  /** Which of them exactly; see the `adapter` option. */
+  readonly adapter: Exclude<AdapterChoice, 'auto'> | 'none'
+  /** Why this one. */
+  readonly reason: string
+  /** Whether broadcasts reach all other workers now: false while Redis is away. With the bridge those of this host they do. */
+  readonly connected: boolean
+  /**
+   * Broadcasts that other workers did not get because Redis was away; with the bridge those of all workers of this host, told
+   * once a second.
+   */
+  readonly lost: number
+  /** Closes the connections to Redis, if this process has any. */
+  close(): Promise<void>
+}
+
+/** A way that is set up. */
+export interface AdapterSetup {
+  adapter: AdapterFactory
+  backplane: Backplane
+}
+
+type RedisAdapterPlan = Exclude<AdapterPlan, { adapter: 'ipc' }>
+
+/** Through the primary, over Node's channel. */
+export function throughPrimary(reason: string): AdapterSetup {
+  return { adapter: clusterAdapter(lineToPrimary()), backplane: fixed('ipc', reason) }
+}
+
+/** Through the primary, and from there through Redis to other hosts. */
+export function throughBridge(plan: RedisAdapterPlan): AdapterSetup {
+  // The primary needs it; here somebody reads that it is missing.
+  requireRedis('the bridge')
+  const backplane = bridged(plan.reason)
+  process.on('message', (raw: unknown) => {
+    const message = openForWorker(raw)
+    if (message?.type === 'bridged') backplane.told(message)
+  })
+  // Before the adapter says its first word.
+  sendToPrimary(bridgeRequest(plan))
+  return { adapter: clusterAdapter(lineToPrimary()), backplane }
+}
+
+/** `workers: 0`: this process is its own primary. */
+export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
+  requireRedis('the bridge')
+  const backplane = bridged(plan.reason)
+  const listeners = new Set<(message: { nsp: string }) => void>()
+  const self: Member = {
+    relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
+    send: (message) => message.type === 'bridged' && backplane.told(message),
+  }
+  const exchange = new Exchange(lifecycle.logger, 'advanced', () => [self])
+  backplane.close = () => exchange.close()
+  exchange.open(bridgeRequest(plan))
+  lifecycle.once('leave', () => void exchange.close())
+  const adapter = clusterAdapter({
+    serialization: 'advanced',
+    send: (message) => exchange.pass(self, message),
+    listen(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    unreadable,
+  })
+  return { adapter, backplane }
+}
+
+/** Through Redis, over connections of this worker's own. */
+export function throughRedis({
+  adapter: choice,
+  redis,
+  reason,
+  channelPrefix,
+  history,
+}: RedisAdapterPlan): AdapterSetup {
+  const { id } = workerSetup() ?? {}
+  const { logger } = lifecycle
+  const watch = {
+    up: () => logger.info('redis.up', { worker: id }),
+    down: (why: string) => logger.warn('redis.down', { worker: id, reason: why }),
+    refused: (command: string, why: string) => logger.error('redis.refused', { worker: id, command, reason: why }),
+  }
+  const isSharded = choice === 'redis-sharded'
+  const pair = redisPair(redis, watch, { sharded: isSharded })
+  lifecycle.once('leave', () => void pair.close())
+  const adapter =
+    choice === 'redis-streams'
+      ? streamsAdapter(pair, channelPrefix, history)
+      : redisAdapter(pair, channelPrefix, isSharded)
+  const backplane: Backplane = {
+    kind: 'redis',
+    adapter: choice,
+    reason,
+    get connected() {
+      return pair.connected
+    },
+    get lost() {
+      return pair.lost
+    },
+    close: () => pair.close(),
+  }
+  return { adapter, backplane }
+}
+
+export function fixed(kind: 'ipc' | 'none', reason: string): Backplane {
+  return { kind, adapter: kind, reason, connected: true, lost: 0, close: async () => {} }
+}
+
+/** Its state is the primary's, which tells it now and then. */
+function bridged(reason: string) {
+  let state = { connected: false, lost: 0 }
+  return {
+    kind: 'redis' as const,
+    adapter: 'bridge' as const,
+    reason,
+    get connected() {
+      return state.connected
+    },
+    get lost() {
+      return state.lost
+    },
+    told({ connected, lost }: { connected: boolean; lost: number }): void {
+      state = { connected, lost }
+    },
+    close: async () => {},
+  }
+}
+
+function lineToPrimary(): Line {
+  return {
+    serialization: workerSetup()?.serialization ?? 'json',
+    // The primary may be gone: this worker finishes then.
+    send: (message) => process.send?.(message, undefined, undefined, () => {}),
+    unreadable,
+  }
+}
+
+let wasUnreadable = false
+
+function unreadable(error: unknown): void {
+  if (!wasUnreadable) lifecycle.logger.warn('broadcast.unreadable', { reason: describe(error) })
+  wasUnreadable = true
+}
+
+function bridgeRequest({ redis, channelPrefix }: RedisAdapterPlan): BridgeRequest {
+  return { type: 'bridge', redis: packTarget(redis), channelPrefix }
+}

@@ -1,0 +1,213 @@
+// Hand-off: the primary accepts, hashes the client's address and passes the socket to the slot's owner.
+import type { ChildProcess } from 'node:child_process'
+import { bytesKey } from '../../affinity/address.ts'
+import { openForPrimary, type Address } from '../../ipc/messages.ts'
+import type { Settings } from '../../options/settings.ts'
+import { slotOfKey } from '../../slots/hash.ts'
+import type { SlotTable } from '../../slots/slot-table.ts'
+import type { TcpHandle } from '../../native/tcp-handle.ts'
+import type { Accepted, Endpoint } from '../../transport/transport.ts'
+import type { Incoming } from '../accept.ts'
+import { ConnectionLimits, countingOption } from './connection-limits.ts'
+import { headroom } from './headroom.ts'
+import { WorkerQueues } from './worker-queues.ts'
+import type { Listen, Listener } from '../listener.ts'
+import { heavyReport } from './heavy-report.ts'
+import { movedConnection } from '../transferred.ts'
+import { picking } from './picking.ts'
+import { ProxyGate } from './proxy-gate.ts'
+import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
+
+/** How often a primary that stopped accepting looks for descriptors, in milliseconds. */
+const RESUME_CHECK = 100
+
+export class Handoff implements Steering {
+  readonly name = 'handoff'
+  readonly counters = newCounters()
+
+  readonly #settings: Settings
+  readonly #listen: Listen
+  readonly #queues: WorkerQueues
+  readonly #connectionLimits: ConnectionLimits<ChildProcess> | undefined
+  readonly #headroom = headroom()
+  readonly #gate: ProxyGate | undefined
+  #listener: Listener | undefined
+  #paused: NodeJS.Timeout | undefined
+  #pending = 0
+  #watch: NodeJS.Timeout | undefined
+  #settled: (() => void) | undefined
+
+  /** @param listen - opens the port */
+  constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen) {
+    const { limits } = settings
+    this.#settings = settings
+    this.#listen = listen
+    this.#connectionLimits = countingOption(settings) === undefined ? undefined : new ConnectionLimits(limits)
+    if (settings.proxyProtocol !== undefined) {
+      this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
+        passed: (incoming, address) => {
+          this.#admit(incoming, address)
+          this.#settle()
+        },
+        refused: (incoming, reason) => {
+          this.#refuse(incoming, reason)
+          this.#settle()
+        },
+      })
+    }
+    const queueEvents = {
+      ...events,
+      open: (child: ChildProcess) => this.#connectionLimits?.servedBy(child) ?? 0,
+      taken: (child: ChildProcess, connections: readonly Accepted[]) => this.#taken(child, connections),
+      dropped: (connection: Accepted, reason: CloseReason) => this.#dropped(connection, reason),
+      again: (connections: number) => void (this.counters.redispatched += connections),
+    }
+    const pick = picking(settings, {
+      openOf: (key) => this.#connectionLimits?.openOf(key) ?? 0,
+      spilled: () => void this.counters.spilled++,
+      heavy: heavyReport(settings.logger),
+    })
+    this.#queues = new WorkerQueues(settings, table, queueEvents, pick)
+  }
+
+  get pending(): number {
+    return this.#pending + (this.#gate?.waiting ?? 0)
+  }
+
+  pendingOf(worker: number): number {
+    return this.#queues.pendingOf(worker)
+  }
+
+  async open(): Promise<Address> {
+    this.#listener = await this.#listen(this.#accept)
+    this.#watch = setInterval(() => this.#queues.look(performance.now()), lookPeriod(this.#settings)).unref()
+    return this.#listener.address
+  }
+
+  assign(table: SlotTable): void {
+    this.#queues.assign(table)
+  }
+
+  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
+    if (this.#connectionLimits !== undefined) {
+      child.on('message', (raw: unknown) => {
+        const message = openForPrimary(raw)
+        if (message?.type === 'ended') this.#connectionLimits?.ended(child, message.numbers)
+      })
+    }
+    this.#queues.attach(worker, child, endpoint)
+  }
+
+  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void {
+    const connection = movedConnection(child, handle, metadata, this.#settings.affinity)
+    this.counters.moved++
+    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
+    this.#connectionLimits?.enter(connection.key)
+    this.#pending++
+    this.#queues.dispatch(connection)
+  }
+
+  retire(child: ChildProcess): void {
+    this.#queues.retire(child)
+  }
+
+  detach(child: ChildProcess): void {
+    this.#queues.detach(child)
+    this.#connectionLimits?.gone(child)
+  }
+
+  silence(child: ChildProcess, now: number): number {
+    return this.#queues.silence(child, now)
+  }
+
+  async closeListener(): Promise<void> {
+    clearInterval(this.#paused)
+    await this.#listener?.close()
+  }
+
+  settled(deadline: number): Promise<void> {
+    if (this.pending === 0) return Promise.resolve()
+    return new Promise((done) => {
+      const timer = setTimeout(done, deadline)
+      this.#settled = () => {
+        clearTimeout(timer)
+        done()
+      }
+    })
+  }
+
+  close(): void {
+    clearInterval(this.#watch)
+    this.#gate?.close()
+    this.#queues.close()
+  }
+
+  readonly #accept = (incoming: Incoming, address: Buffer | undefined): void => {
+    this.counters.accepted++
+    if (address === undefined) return this.#refuse(incoming, 'no-address')
+    if (this.#headroom.isLow(incoming.fd) && !this.#pause()) return this.#refuse(incoming, 'descriptors')
+    if (this.#gate === undefined) this.#admit(incoming, address)
+    else this.#gate.enter(incoming, address)
+  }
+
+  /** @param address - of the client */
+  #admit(incoming: Incoming, address: Buffer): void {
+    const { affinity, limits } = this.#settings
+    if (this.#pending >= limits.maxPending) return this.#refuse(incoming, 'pending-full')
+    const key = bytesKey(address, affinity)
+    if (this.#connectionLimits !== undefined) {
+      incoming.key = key.toString('hex')
+      const reason = this.#connectionLimits.admit(incoming.key)
+      if (reason !== undefined) return this.#refuse(incoming, reason)
+    }
+    this.#pending++
+    incoming.slot = slotOfKey(key, affinity.seed)
+    incoming.acceptedAt = performance.now()
+    this.#queues.dispatch(incoming)
+  }
+
+  /** Leaves new connections in the kernel until there are descriptors again. @returns false where it can not */
+  #pause(): boolean {
+    if (this.#paused !== undefined) return true
+    if (this.#listener?.pause() !== true) return false
+    this.counters.pauses++
+    this.#settings.logger.warn('accept.paused', { reason: 'few descriptors left', pending: this.#pending })
+    this.#paused = setInterval(() => {
+      if (!this.#headroom.isBack()) return
+      clearInterval(this.#paused)
+      this.#paused = undefined
+      this.#settings.logger.info('accept.resumed', { pending: this.#pending })
+      this.#listener?.resume()
+    }, RESUME_CHECK)
+    return true
+  }
+
+  #taken(child: ChildProcess, connections: readonly Accepted[]): void {
+    this.counters.handedOff += connections.length
+    for (const connection of connections) {
+      this.#connectionLimits?.taken(child, connection.seq, connection.key)
+      connection.close()
+    }
+    this.#forget(connections.length)
+  }
+
+  #dropped(connection: Accepted, reason: CloseReason): void {
+    this.#connectionLimits?.release(connection.key)
+    this.#refuse(connection, reason)
+    this.#forget(1)
+  }
+
+  #forget(connections: number): void {
+    this.#pending -= connections
+    this.#settle()
+  }
+
+  #settle(): void {
+    if (this.pending === 0) this.#settled?.()
+  }
+
+  #refuse(connection: Accepted, reason: CloseReason): void {
+    this.counters.closed[reason]++
+    connection.close()
+  }
+}

@@ -1,0 +1,6 @@
+// The other ways of follow-lossless.test.ts.
+import t from 'tap'
+import { ways } from '../../support/kept-alive.ts'
+import { losesNothing } from './migrate-ways.ts'
+
+for (const way of ways.slice(1)) losesNothing(t, way)

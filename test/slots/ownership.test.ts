@@ -1,0 +1,65 @@
+import t from 'tap'
+import { Ownership } from '../../src/slots/ownership.ts'
+import { slotTable } from '../../src/slots/slot-table.ts'
+
+function start(workers: number) {
+  const down = new Set<number>()
+  const told: [number, string][] = []
+  const ownership = new Ownership(workers, {
+    serves: (id) => !down.has(id),
+    moved: (_, moved, reason) => told.push([moved, reason]),
+  })
+  return { ownership, down, told }
+}
+
+t.test('a worker that is away lends its slots and gets the same ones back', async (t) => {
+  const { ownership, told } = start(4)
+  ownership.failOver(2)
+  t.strictSame(ownership.table.workers, [0, 1, 3])
+  ownership.failOver(2)
+  ownership.restore(2)
+  ownership.restore(2)
+  t.equal(ownership.table, slotTable(4))
+  t.strictSame(told, [
+    [64, 'worker 2 is away'],
+    [64, 'worker 2 is back'],
+  ])
+})
+
+t.test('where nobody else serves, nobody is given its slots', async (t) => {
+  const { ownership, down, told } = start(2)
+  down.add(1)
+  ownership.failOver(0)
+  t.strictSame(told, [])
+})
+
+t.test('an unhealthy worker keeps its slots when fewer than half of the others are well', async (t) => {
+  const { ownership, down, told } = start(4)
+  down.add(0)
+  ownership.ejectUnhealthy(0)
+  t.strictSame(ownership.table.workers, [1, 2, 3])
+  down.add(1).add(2)
+  ownership.ejectUnhealthy(1)
+  t.strictSame(ownership.table.workers, [1, 2, 3], 'one would carry it all')
+  t.equal(told.length, 1)
+})
+
+t.test('fewer workers: only the clients of those that go move', async (t) => {
+  const { ownership, told } = start(4)
+  ownership.resize(3)
+  t.equal(ownership.table, slotTable(3))
+  t.strictSame(told, [[64, '3 workers are left']])
+  ownership.resize(5)
+  t.equal(ownership.table, slotTable(3), 'more: nothing moves before they are ready')
+  ownership.restore(3)
+  ownership.restore(4)
+  t.equal(ownership.table, slotTable(5))
+})
+
+t.test('slots that are lent to a worker that goes find another owner', async (t) => {
+  const { ownership } = start(2)
+  ownership.failOver(0)
+  t.strictSame(ownership.table.workers, [1])
+  ownership.resize(1)
+  t.strictSame(ownership.table.workers, [0])
+})

@@ -1,0 +1,88 @@
+import * as fc from 'fast-check'
+import t from 'tap'
+import { deserialize } from 'node:v8'
+import { plain, serializePlain } from '../../src/socket-io/plain.ts'
+
+const bytes = fc.uint8Array({ maxLength: 8 })
+
+t.test('what is plain stays the same object', async () => {
+  const value = fc.object({ values: [fc.string(), fc.double(), fc.boolean(), fc.constant(null), bytes, fc.date()] })
+  fc.assert(fc.property(value, (given) => plain(given) === given))
+})
+
+t.test('whatever it is, it can be written as JSON and by V8, and is what JSON makes of it', async () => {
+  const odd = [fc.constant(() => {}), fc.constant(Symbol('odd')), fc.bigInt(), fc.constant(undefined)]
+  const spoken = fc.string().map((text) => ({ text, toJSON: () => ({ text }) }))
+  const value = fc.object({ values: [fc.string(), fc.integer(), spoken, ...odd], withBoxedValues: true })
+  const asText = (_: string, one: unknown) => (typeof one === 'bigint' ? String(one) : one)
+  fc.assert(
+    fc.property(value, (given) => {
+      const expected = JSON.stringify(given, asText)
+      return (
+        JSON.stringify(plain(given)) === expected && JSON.stringify(deserialize(serializePlain(given))) === expected
+      )
+    }),
+  )
+})
+
+t.test('toJSON speaks for an object, once', async (t) => {
+  const self = { a: 1, toJSON: () => self }
+  const twice = { toJSON: () => ({ b: 2, toJSON: () => 'never' }) }
+  t.strictSame(plain({ url: new URL('http://localhost/'), self, twice }), {
+    url: 'http://localhost/',
+    self: { a: 1 },
+    twice: { b: 2 },
+  })
+})
+
+t.test('bytes, dates, maps and sets stay what they are', async (t) => {
+  const given = { buffer: Buffer.from('ab'), floats: new Float32Array([1]), raw: new ArrayBuffer(2), date: new Date(1) }
+  t.equal(plain(given), given)
+  const { buffer, byteOffset } = given.floats
+  t.strictSame(plain(given, { asBuffers: true }), {
+    ...given,
+    floats: Buffer.from(buffer, byteOffset, 4),
+    raw: Buffer.alloc(2),
+  })
+  const kept = new Map<unknown, unknown>([['url', new URL('http://localhost/')]])
+  t.strictSame(plain(kept), new Map([['url', 'http://localhost/']]))
+  t.strictSame(plain(new Set([1n])), new Set(['1']))
+})
+
+t.test('what refers back to itself is left out', async (t) => {
+  const data: Record<string, unknown> = { name: 'somebody' }
+  data['self'] = data
+  data['list'] = [1, data]
+  class Node {
+    next: unknown = new Map([['back', this]])
+  }
+  data['node'] = new Node()
+  data['timer'] = setInterval(() => {}, 60_000).unref()
+  data['immediate'] = setImmediate(() => {})
+  t.strictSame(plain(data), { name: 'somebody', list: [1, null] })
+})
+
+t.test('what throws, what is too deep, and what V8 refuses harm nobody', async (t) => {
+  const getter = {
+    first: 1,
+    get broken() {
+      throw new Error('broken')
+    },
+    last: 2,
+  }
+  const rude = {
+    toJSON() {
+      throw new Error('rude')
+    },
+  }
+  t.strictSame(plain({ getter, rude }), { getter: { first: 1, last: 2 } })
+  let deep: object = {}
+  for (let n = 0; n < 100_000; n++) deep = { deep }
+  t.ok(serializePlain(deep).length > 1_000)
+  t.strictSame(plain({ a: { b: { c: 1 } } }, { maxDepth: 2 }), { a: {} })
+  const proxy = new Proxy({ a: [new Proxy([1], {})] }, {})
+  t.strictSame(deserialize(serializePlain({ proxy })), { proxy: { a: [[1]] } })
+  const gone = new ArrayBuffer(8)
+  structuredClone(gone, { transfer: [gone] })
+  t.strictSame(deserialize(serializePlain({ gone, name: 'somebody' })), { gone: {}, name: 'somebody' })
+})

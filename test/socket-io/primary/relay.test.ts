@@ -1,0 +1,98 @@
+import t from 'tap'
+import { relaySocketIO } from '../../../src/socket-io/primary/relay.ts'
+import { startBalancer } from '../../support/balancer.ts'
+import { request, until } from '../../support/clients.ts'
+import { visit } from '../../support/socket-io.ts'
+
+t.test('nobody waits for the answers of a worker that has crashed', async (t) => {
+  const options = { workers: 3, restart: { minDelay: 60_000, maxDelay: 60_000 } }
+  const balancer = await startBalancer(t, { fixture: 'socket-io-app', options })
+  const { port } = balancer
+  const here = (await balancer.explain('127.0.0.1')).worker
+  await until('all three nodes know each other', async () => (await request({ port }))['nodes'] === 3)
+
+  const gone = balancer.event('worker:exit')
+  process.kill(await balancer.pid((here + 1) % 3), 'SIGKILL')
+  await gone
+  // Left to itself, the adapter takes 10 s to notice and rejects fetchSockets() meanwhile.
+  await until('the others were told', async () => (await request({ port }))['nodes'] === 2, 3_000)
+  t.match(await request({ port }), { sockets: 0 })
+})
+
+/** Three workers that write down what they get, and their relay. */
+function family() {
+  const workers = ['a', 'b', 'c'].map((name) => {
+    const got: unknown[] = []
+    return { name, got, relay: (message: unknown) => void got.push(message) }
+  })
+  const [a, b, c] = workers as [(typeof workers)[0], (typeof workers)[0], (typeof workers)[0]]
+  return { a, b, c, workers, relay: relaySocketIO(() => workers) }
+}
+
+const from = (uid: string, more: object = {}) => ({ source: '_sio_adapter', type: 3, nsp: '/', uid, ...more })
+
+t.test('what a node says goes to every other worker once, and not back', async (t) => {
+  const { a, b, c, relay } = family()
+  relay.pass(a, from('a1', { data: 1 }))
+  t.strictSame([a.got, b.got, c.got], [[], [from('a1', { data: 1 })], [from('a1', { data: 1 })]])
+})
+
+t.test('an answer goes to the worker of the node that asked, and to nobody else', async (t) => {
+  const { a, b, c, relay } = family()
+  for (const [worker, uid] of [
+    [a, 'a1'],
+    [a, 'a2'],
+    [b, 'b1'],
+    [c, 'c1'],
+  ] as const) {
+    relay.pass(worker, from(uid))
+  }
+  for (const { got } of [a, b, c]) got.length = 0
+  const answer = from('c1', { requesterUid: 'a2' })
+  relay.pass(c, answer)
+  t.strictSame([a.got, b.got, c.got], [[answer], [], []])
+  relay.pass(c, from('c1', { requesterUid: 'nobody' }))
+  t.strictSame([a.got.length, b.got.length], [1, 0])
+})
+
+t.test("what is not the adapter's is left alone", async (t) => {
+  const { a, b, c, relay } = family()
+  for (const message of [null, undefined, 'text', 7, {}, { source: 'mine' }, [], { holdfast: { type: 'ack' } }]) {
+    relay.pass(a, message)
+  }
+  t.strictSame([a.got, b.got, c.got], [[], [], []])
+})
+
+t.test('for a worker that has ended each of its nodes says goodbye, once', async (t) => {
+  const { a, b, c, relay } = family()
+  relay.pass(a, from('a1'))
+  relay.pass(a, from('a2', { nsp: '/chat' }))
+  relay.pass(a, from('a1'))
+  for (const { got } of [a, b, c]) got.length = 0
+  relay.gone(a)
+  const goodbyes = [
+    { source: '_sio_adapter', type: 13, uid: 'a1', nsp: '/' },
+    { source: '_sio_adapter', type: 13, uid: 'a2', nsp: '/chat' },
+  ]
+  t.strictSame([a.got, b.got, c.got], [[], goodbyes, goodbyes])
+  relay.gone(a)
+  relay.gone({ ...a })
+  t.equal(b.got.length, 2, 'and nobody that was never heard of')
+})
+
+t.test('a worker that hangs does not fill the memory of the primary', async (t) => {
+  const options = { workers: 2, health: { deadline: 120_000 }, limits: { holdTimeout: 120_000 } }
+  const balancer = await startBalancer(t, { fixture: 'socket-io-app', options, env: { REDIS_URL: '' } })
+  const [speaker, listener] = await Promise.all([0, 1].map((worker) => visit(t, { balancer, worker })))
+  process.kill(listener!.pid, 'SIGSTOP')
+  const much = Buffer.alloc(512 * 1024)
+  for (let n = 0; n < 120; n++) await speaker!.call('namespace', ['emit', 'flood', n, much])
+  const dropped = async () => (await balancer.status()).workers[1]!.dropped
+  await until('it is counted', async () => (await dropped()) >= 40)
+  process.kill(listener!.pid, 'SIGCONT')
+  await until('what waited arrives', () => listener!.heard('flood').length >= 60)
+  await speaker!.call('namespace', ['emit', 'flood', 'and on it goes'])
+  await until('and what comes then', () => listener!.heard('flood').includes('and on it goes'))
+  t.equal(listener!.heard('flood').length - 1 + (await dropped()), 120, 'nothing is lost that is not counted')
+  t.equal(speaker!.heard('flood').length, 121)
+})

@@ -1,0 +1,47 @@
+import t from 'tap'
+import { AcceptCoalescing, COALESCE_TIME } from '../../../src/steering/handoff/accept-coalescing.ts'
+
+/** Turns of a loop, each with the time since the one before and what was there. @returns how long each one waited */
+function run(turns: readonly { after: number; count: number }[]): number[] {
+  const coalescing = new AcceptCoalescing()
+  let now = 0
+  return turns.map(({ after, count }) => {
+    const pause = coalescing.before((now += after))
+    coalescing.after((now += pause), count)
+    return pause
+  })
+}
+
+const turns = (n: number, after: number, count: number) => Array.from({ length: n }, () => ({ after, count }))
+
+t.test('a quiet primary takes each connection at once', async (t) => {
+  t.strictSame(run(turns(20, 1, 1)), Array(20).fill(0))
+  t.strictSame(run(turns(20, 3, 5)), Array(20).fill(0))
+})
+
+t.test('a busy one lets them gather, from the second turn on', async (t) => {
+  t.strictSame(run(turns(20, 0.2, 5)), [0, ...Array(19).fill(COALESCE_TIME)])
+})
+
+t.test('a batch that is big anyway is not waited for', async (t) => {
+  t.strictSame(run(turns(20, 0.2, 32)), Array(20).fill(0))
+  t.strictSame(run([...turns(2, 0.2, 32), ...turns(2, 0.2, 31), { after: 0.2, count: 1 }]), [
+    0,
+    0,
+    0,
+    COALESCE_TIME,
+    COALESCE_TIME,
+  ])
+})
+
+t.test('one client that connects again and again hardly waits', async (t) => {
+  const waits = run(turns(1_000, 0.2, 1)).filter((pause) => pause > 0).length
+  t.ok(waits > 10 && waits < 25, `${waits} of 1,000`)
+})
+
+t.test('when more come again, waiting begins again within 64 turns', async (t) => {
+  const pauses = run([...turns(1_000, 0.2, 1), ...turns(100, 0.2, 5)]).slice(1_000)
+  const first = pauses.findIndex((pause) => pause > 0)
+  t.ok(first >= 0 && first <= 64, `after ${first}`)
+  t.ok(pauses.slice(first).every((pause) => pause === COALESCE_TIME))
+})

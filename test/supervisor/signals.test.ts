@@ -1,0 +1,29 @@
+import t from 'tap'
+import { countSignals } from '../../src/supervisor/signals.ts'
+
+t.test('a second signal means: now', async (t) => {
+  let now = 1_000
+  const which = countSignals(() => now)
+  t.equal(which('SIGTERM'), 'first')
+  now += 250
+  t.equal(which('SIGTERM'), 'second')
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  t.test(`${signal} that comes to the group and is passed on besides counts once`, async (t) => {
+    let now = 1_000
+    const which = countSignals(() => now)
+    t.equal(which(signal), 'first')
+    now += 20
+    t.equal(which(signal), 'echo')
+    t.equal(which(signal), 'echo')
+    now += 1_000
+    t.equal(which(signal), 'second', 'who sends it again means it')
+  })
+}
+
+t.test('another signal is nobody’s echo', async (t) => {
+  const which = countSignals(() => 0)
+  t.equal(which('SIGINT'), 'first')
+  t.equal(which('SIGTERM'), 'second')
+})

@@ -1,6 +1,0 @@
-// The other ways of follow-lossless.test.ts.
-import t from 'tap'
-import { ways } from '../support/kept-alive.ts'
-import { losesNothing } from './follow-ways.ts'
-
-for (const way of ways.slice(1)) losesNothing(t, way)
