@@ -4,14 +4,14 @@ import { consoleLogger } from './logger.ts'
 import type { Logger, SessionRule } from './options/options.ts'
 import type { WorkerRoleEvents } from './sticky.ts'
 
-interface LifecycleEvents extends WorkerRoleEvents {
-  /** From now on {@link Lifecycle.isStandalone}. */
+interface RuntimeEvents extends WorkerRoleEvents {
+  /** From now on {@link Runtime.isStandalone}. */
   standalone: []
   /** A part of the application keeps sessions of that kind. */
   session: [rule: SessionRule]
 }
 
-class Lifecycle extends EventEmitter<LifecycleEvents> {
+export class Runtime extends EventEmitter<RuntimeEvents> {
   /** The application's, once stickyListen was called. */
   logger: Logger = consoleLogger
   /** `workers: 0`: this process serves, and there are no others. */
@@ -34,4 +34,4 @@ class Lifecycle extends EventEmitter<LifecycleEvents> {
 }
 
 /** One per process, as there is one worker per process. */
-export const lifecycle = new Lifecycle().setMaxListeners(0)
+export const processRuntime = new Runtime().setMaxListeners(0)

@@ -1,7 +1,7 @@
 // Which bus: Redis where it is configured, else the primary in a worker, else this process alone.
 import { Reader } from '../options/reader.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import type { Bus } from './bus.ts'
 import { openIpc, readIpc, type IpcBusOptions } from './ipc-bus.ts'
 import { openLocal } from './local-bus.ts'
@@ -83,7 +83,7 @@ function announced(bus: Bus): Bus {
     if (isSaid) return
     isSaid = true
     // Next turn: stickyListen may bring a logger of the user's.
-    setImmediate(() => lifecycle.logger.info('bus.chosen', { kind: bus.kind, reason: bus.reason }))
+    setImmediate(() => processRuntime.logger.info('bus.chosen', { kind: bus.kind, reason: bus.reason }))
   }
   return {
     ...bus,

@@ -1,5 +1,5 @@
 // Where messages meet listeners in one process. How they get to other processes is the carrier's business.
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import type { BusKind, BusListener, BusMessage, BusStatus } from './bus.ts'
 import { encodeRecord, isMessage, type FrameRecord } from './frames.ts'
 import { unpack, type Packed } from './messages.ts'
@@ -150,7 +150,7 @@ export class Hub {
 
 /** What the application's listener throws, or rejects with, is logged and ends nothing. */
 function tell(listener: BusListener, message: BusMessage, channel: string): void {
-  const failed = (error: unknown): void => lifecycle.logger.error('listener.failed', { event: channel, error })
+  const failed = (error: unknown): void => processRuntime.logger.error('listener.failed', { event: channel, error })
   try {
     const result: unknown = listener(message, channel)
     if (result instanceof Promise) result.catch(failed)
@@ -164,7 +164,7 @@ function readable(op: number, channel: string, body: Buffer | string): BusMessag
   try {
     return unpack(op, body)
   } catch (error) {
-    lifecycle.logger.warn('bus.unreadable', { channel, error })
+    processRuntime.logger.warn('bus.unreadable', { channel, error })
     return undefined
   }
 }

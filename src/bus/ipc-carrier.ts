@@ -1,6 +1,6 @@
 // Carries a worker's messages to its primary, in frames, and brings those of the others.
 import { openForWorker, type WorkerSetup } from '../ipc/messages.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { unavailable } from './unavailable.ts'
 import { bytesOf, frameToPrimary } from './frame-channel.ts'
 import { encodeRecord, OP, readFrame, type FrameRecord } from './frames.ts'
@@ -158,7 +158,7 @@ export class IpcCarrier implements Carrier {
 
   /** The primary dropped what waited, and serves this process again when it asks to. */
   async #rejoin(missed: number): Promise<void> {
-    const { logger } = lifecycle
+    const { logger } = processRuntime
     const named = { kind: 'ipc', worker: this.#setup.id }
     this.#missed += missed
     this.#connected = false
@@ -180,8 +180,8 @@ export class IpcCarrier implements Carrier {
     this.#lost += this.#queue.clear()
     for (const question of this.#questions.splice(0)) question.failed(unavailable('the primary is gone'))
     this.#isDrained()
-    if (!lifecycle.isDraining) {
-      lifecycle.logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })
+    if (!processRuntime.isDraining) {
+      processRuntime.logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })
     }
   }
 

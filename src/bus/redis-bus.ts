@@ -1,6 +1,6 @@
 // The bus through Redis: for several machines.
 import { Reader } from '../options/reader.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import type { Bus } from './bus.ts'
 import { Hub } from './hub.ts'
 import { openBus } from './open-bus.ts'
@@ -24,6 +24,6 @@ export function redisBus(options?: RedisBusOptions): Bus {
 export function openRedis(settings: RedisSettings, reason: string): Bus {
   if (settings.source.client === undefined) requireRedis(FOR_THE_BUS)
   const bus = openBus(new Hub((events) => new RedisCarrier(settings, events)), reason)
-  lifecycle.once('leave', () => void bus.close())
+  processRuntime.once('leave', () => void bus.close())
   return bus
 }

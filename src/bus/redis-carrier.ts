@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe } from '../errors.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { unavailable } from './unavailable.ts'
 import { isMessage, readFrame } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
@@ -48,8 +48,8 @@ export class RedisCarrier implements Carrier {
       adds,
       key: (counter) => `${settings.prefix}:counter:${counter}`,
       value: (counter, total) => events.value(counter, total),
-      refused: (reason) => lifecycle.logger.error('bus.refused', { ...this.#named, reason }),
-      accepted: (refusals) => lifecycle.logger.info('bus.accepted', { ...this.#named, refusals }),
+      refused: (reason) => processRuntime.logger.error('bus.refused', { ...this.#named, reason }),
+      accepted: (refusals) => processRuntime.logger.info('bus.accepted', { ...this.#named, refusals }),
       changed: () => {
         this.flush()
         this.#settle()
@@ -122,7 +122,7 @@ export class RedisCarrier implements Carrier {
 
   #open(): RedisConnections {
     const { source, sharded } = this.#settings
-    const { logger } = lifecycle
+    const { logger } = processRuntime
     const named = this.#named
     this.#opened ??= new RedisConnections(source, sharded, {
       message: (payload) => this.#take(payload),
@@ -156,7 +156,7 @@ export class RedisCarrier implements Carrier {
       this.#unanswered -= payload.length
       const isRefused = isRefusal(refusal)
       if (isRefused && !this.#isRefused) {
-        lifecycle.logger.error('bus.refused', { ...this.#named, reason: describe(refusal) })
+        processRuntime.logger.error('bus.refused', { ...this.#named, reason: describe(refusal) })
       }
       this.#isRefused = isRefused
       this.flush()

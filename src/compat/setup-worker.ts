@@ -7,7 +7,7 @@ import { misuse, show } from '../options/reader.ts'
 import { openForWorker, PROTOCOL_VERSION, type Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { intake } from '../serving/intake.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 
 /** What is used of Socket.IO's Server, version 4. */
@@ -46,9 +46,9 @@ let isSetUp = false
 
 /** A session's id names this process. */
 function keepSessions({ engine }: SocketIOServer): void {
-  lifecycle.keep('socket.io')
+  processRuntime.keep('socket.io')
   const generateId = engine.generateId.bind(engine)
-  engine.generateId = (request) => lifecycle.sid?.() ?? generateId(request)
+  engine.generateId = (request) => processRuntime.sid?.() ?? generateId(request)
 }
 
 async function serve(server: Server): Promise<void> {
@@ -57,7 +57,7 @@ async function serve(server: Server): Promise<void> {
   // A session of Socket.IO waits for nobody: its worker is there, or it is no more.
   await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration).open(server)
   incoming.attach(server, () => {
-    lifecycle.isDraining = true
+    processRuntime.isDraining = true
     sendToPrimary({ type: 'leave', reason: 'server.close()' })
   })
   sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
@@ -76,7 +76,7 @@ function register(): Promise<Registration> {
       sendToPrimary({ type: 'register', version: PROTOCOL_VERSION })
       if (++said !== PATIENCE) return
       const hint = "in the primary call setupPrimary(httpServer) of 'holdfast/compat', and httpServer.listen()"
-      lifecycle.logger.warn('cluster.no-answer', { hint })
+      processRuntime.logger.warn('cluster.no-answer', { hint })
     }
     const timer = setInterval(say, AGAIN).unref()
     const receive = (raw: unknown): void => {

@@ -1,14 +1,14 @@
 // A session rule of the application's own, which strangers reach with whatever they send: what it throws, or returns by
 // mistake, ends nothing.
 import type { SessionRequest, SessionRule } from '../options/options.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 
 /** @returns the same rule; where it fails, the request is of no session, and the first time that is told */
 export function guarded(rule: SessionRule): SessionRule {
   if (typeof rule !== 'function') return rule
   let told = false
   const complain = (fields: Record<string, unknown>): undefined => {
-    if (!told) lifecycle.logger.warn('session.bad-rule', fields)
+    if (!told) processRuntime.logger.warn('session.bad-rule', fields)
     told = true
   }
   return (request: SessionRequest) => {

@@ -4,7 +4,7 @@ import http, { type IncomingMessage, type Server as HttpServer } from 'node:http
 import type { Server, Socket } from 'node:net'
 import type { Peer } from '../ipc/messages.ts'
 import { isCut } from './peer/cut-headers.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { isMovable, transferSocket, movedOf, requestHead } from './transfer-socket.ts'
 import type { Peers } from './peers.ts'
 
@@ -53,7 +53,7 @@ export function migrateWithNext(
   if (shared.has(socket) || movedOf(socket) !== undefined || !isMovable(socket)) return
   parser.onIncoming = (next, keepAlive) => {
     parser.onIncoming = own
-    if (shared.has(socket) || lifecycle.isDraining || !process.connected) return own(next, keepAlive)
+    if (shared.has(socket) || processRuntime.isDraining || !process.connected) return own(next, keepAlive)
     const owner = peers.ownerOf(next)
     if (owner === 'mine' || (typeof owner === 'object' && owner.instance !== peer.instance)) shared.add(socket)
     else if (typeof owner === 'object' && !owner.draining && keepAlive && isAlone(next)) {

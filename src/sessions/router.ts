@@ -6,7 +6,7 @@ import { migrate, migrateWithNext } from './migrate-connection.ts'
 import { forwardRequest } from './peer/forward-request.ts'
 import { forwardUpgrade } from './peer/forward-upgrade.ts'
 import type { ForwardCounters } from './peer/forwarding.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { transferSocket, movedOf } from './transfer-socket.ts'
 import type { Peers, Owner } from './peers.ts'
 import type { Emit, SetAffinityCookie } from '../serving/target.ts'
@@ -62,7 +62,7 @@ export function routeRequests(server: Server, options: RouterOptions): void {
     return route(request, peers.ownerOf(request, fromOf(socket)), (owner, again) => {
       if (typeof owner !== 'object') return emit('upgrade', request, socket, head)
       const moved = { settled: true, from: fromOf(socket) ?? me.worker }
-      const canMove = !owner.draining && !lifecycle.isDraining
+      const canMove = !owner.draining && !processRuntime.isDraining
       if (canMove && transferSocket(request, socket, head, owner, moved)) counters.moved++
       else forwardUpgrade(server, request, socket, head, { peer: owner, folder, counters, absent: again })
       return true

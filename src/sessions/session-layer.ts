@@ -8,7 +8,7 @@ import { openForWorker, type Drain, type Registration } from '../ipc/messages.ts
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { guarded } from './guarded-rule.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { affinityCookie } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
 import { openPeerSocket } from './peer/peer-socket.ts'
@@ -46,7 +46,7 @@ export interface SessionLayer {
 
 /** What the application keeps by itself comes before the rules of the options. */
 export function sessionLayer({ session, balance, limits }: SessionSettings, registration: Registration): SessionLayer {
-  const rules = [...lifecycle.rules, ...session.map(guarded)]
+  const rules = [...processRuntime.rules, ...session.map(guarded)]
   const me = { worker: registration.id, instance: registration.instance }
   const peers = new Peers(rules, me, limits.holdTimeout)
   const counters = { forwarded: 0, moved: 0, failed: 0 }
@@ -56,8 +56,8 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
   let opened: Promise<void> | undefined
   let target: Server | undefined
 
-  lifecycle.on('become', ({ id }) => (me.worker = id))
-  lifecycle.on('session', (rule) => {
+  processRuntime.on('become', ({ id }) => (me.worker = id))
+  processRuntime.on('session', (rule) => {
     if (!rules.includes(rule)) rules.unshift(rule)
     // The server may be listening already: who keeps sessions from now on is looked up from now on.
     if (target !== undefined) opened ??= start(target)
@@ -80,7 +80,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
       sendToPrimary({ type: 'unreachable' })
       await peerSocket.close()
     }
-    lifecycle.sid = () => peers.sid()
+    processRuntime.sid = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
     routeRequests(server, { peers, me, byAddress, folder: registration.folder, emit, setAffinityCookie, counters })
@@ -107,7 +107,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
  */
 async function sessionsEnd({ grace, spread, deadline }: Drain): Promise<void> {
   const end = performance.now() + grace + spread + Math.min(GOODBYE, deadline / 4)
-  while (performance.now() < end && lifecycle.counts.some((count) => count() > 0)) await setTimeout(LOOK)
+  while (performance.now() < end && processRuntime.counts.some((count) => count() > 0)) await setTimeout(LOOK)
 }
 
 function isHttp(server: Server): boolean {

@@ -2,7 +2,7 @@
 import type { Namespace, Server } from 'socket.io'
 import type { Drain } from '../ipc/messages.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { readAttachOptions, type AttachOptions, type AdapterPlan } from './attach-options.ts'
 import {
   bridgeStandalone,
@@ -34,7 +34,7 @@ export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
   if (setup === undefined) return notAWorker(io, plan)
   keepSessions(io)
   // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
-  lifecycle.once('drain', (how) => closeClients(io, how))
+  processRuntime.once('drain', (how) => closeClients(io, how))
   const backplane = take(io, setUp(plan))
   // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
   if (setup.id === 0) setImmediate(() => announce(io, backplane))
@@ -58,15 +58,15 @@ function take(io: Server, { adapter, backplane }: AdapterSetup): Backplane {
 
 function closeAtLeave({ adapter }: Namespace): void {
   const close = (): void => void adapter.close()
-  lifecycle.once('leave', close)
-  beforeClose(adapter, () => lifecycle.off('leave', close))
+  processRuntime.once('leave', close)
+  beforeClose(adapter, () => processRuntime.off('leave', close))
 }
 
 function announce(io: Server, { kind, adapter, reason }: Backplane): void {
-  lifecycle.logger.info('backplane.chosen', { kind, reason, adapter: adapter === kind ? undefined : adapter })
+  processRuntime.logger.info('backplane.chosen', { kind, reason, adapter: adapter === kind ? undefined : adapter })
   if (adapter === 'redis-streams' || !Reflect.get(Reflect.get(io, 'opts') as object, 'connectionStateRecovery')) return
   const hint = "connectionStateRecovery does nothing with this adapter; write adapter: 'redis-streams'"
-  lifecycle.logger.warn('backplane.no-recovery', { adapter, hint })
+  processRuntime.logger.warn('backplane.no-recovery', { adapter, hint })
 }
 
 /**
@@ -91,11 +91,11 @@ function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
 
 /** Polling requests and upgrades find their session on whatever connection they come: its id names this process. */
 function keepSessions(io: Server): void {
-  lifecycle.keep('socket.io')
+  processRuntime.keep('socket.io')
   const nameSessions = (engine: Server['engine']): void => {
     const generateId = engine.generateId.bind(engine)
-    engine.generateId = (request) => lifecycle.sid?.() ?? generateId(request)
-    lifecycle.counts.push(() => engine.clientsCount)
+    engine.generateId = (request) => processRuntime.sid?.() ?? generateId(request)
+    processRuntime.counts.push(() => engine.clientsCount)
   }
   // Absent until the application attaches it to a server.
   const engine = io.engine as typeof io.engine | undefined
@@ -111,15 +111,15 @@ function keepSessions(io: Server): void {
 function notAWorker(io: Server, plan: AdapterPlan): Backplane {
   let inner = fixed('none', 'this process is not a worker')
   const attach = (): void => {
-    lifecycle.once('drain', (how) => closeClients(io, how))
+    processRuntime.once('drain', (how) => closeClients(io, how))
     if (plan.adapter === 'ipc') inner = toNobody(io)
     else inner = take(io, plan.adapter === 'bridge' ? bridgeStandalone(plan) : throughRedis(plan))
     announce(io, inner)
   }
   // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
   // the program does.
-  if (lifecycle.isStandalone) attach()
-  else lifecycle.once('standalone', attach)
+  if (processRuntime.isStandalone) attach()
+  else processRuntime.once('standalone', attach)
   return {
     get kind() {
       return inner.kind

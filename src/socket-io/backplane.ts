@@ -3,7 +3,7 @@ import { describe } from '../errors.ts'
 import { openForWorker } from '../ipc/messages.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { sendToPrimary } from '../ipc/send.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import type { AdapterFactory } from './adapter-message.ts'
 import type { AdapterChoice, AdapterPlan } from './attach-options.ts'
 import { clusterAdapter, type Line } from './cluster-adapter.ts'
@@ -68,10 +68,10 @@ export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
     relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
     send: (message) => message.type === 'bridged' && backplane.told(message),
   }
-  const exchange = new Exchange(lifecycle.logger, 'advanced', () => [self])
+  const exchange = new Exchange(processRuntime.logger, 'advanced', () => [self])
   backplane.close = () => exchange.close()
   exchange.open(bridgeRequest(plan))
-  lifecycle.once('leave', () => void exchange.close())
+  processRuntime.once('leave', () => void exchange.close())
   const adapter = clusterAdapter({
     serialization: 'advanced',
     send: (message) => exchange.pass(self, message),
@@ -93,7 +93,7 @@ export function throughRedis({
   history,
 }: RedisAdapterPlan): AdapterSetup {
   const { id } = workerSetup() ?? {}
-  const { logger } = lifecycle
+  const { logger } = processRuntime
   const watch = {
     up: () => logger.info('redis.up', { worker: id }),
     down: (why: string) => logger.warn('redis.down', { worker: id, reason: why }),
@@ -101,7 +101,7 @@ export function throughRedis({
   }
   const isSharded = choice === 'redis-sharded'
   const pair = redisPair(redis, watch, { sharded: isSharded })
-  lifecycle.once('leave', () => void pair.close())
+  processRuntime.once('leave', () => void pair.close())
   const adapter =
     choice === 'redis-streams'
       ? streamsAdapter(pair, channelPrefix, history)
@@ -157,7 +157,7 @@ function lineToPrimary(): Line {
 let wasUnreadable = false
 
 function unreadable(error: unknown): void {
-  if (!wasUnreadable) lifecycle.logger.warn('broadcast.unreadable', { reason: describe(error) })
+  if (!wasUnreadable) processRuntime.logger.warn('broadcast.unreadable', { reason: describe(error) })
   wasUnreadable = true
 }
 

@@ -11,7 +11,7 @@ import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
 import { handleSignals } from '../supervisor/signals.ts'
 import { finisher, openSockets } from '../serving/drain.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 
 /** Milliseconds that the application has after 'leave' to end by itself, as in a worker. */
@@ -37,9 +37,9 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     super(settings.logger)
     this.#settings = settings
     this.#onclosed = onclosed
-    lifecycle.logger = settings.logger
-    lifecycle.isStandalone = true
-    lifecycle.emit('standalone')
+    processRuntime.logger = settings.logger
+    processRuntime.isStandalone = true
+    processRuntime.emit('standalone')
     if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
     const nothing = async () =>
       settings.logger.warn('standalone.no-workers', { hint: 'nothing to do with `workers: 0`' })
@@ -121,11 +121,11 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
 
   #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
     this.tell(event, ...args)
-    ;(lifecycle as EventEmitter).emit(event, ...args)
+    ;(processRuntime as EventEmitter).emit(event, ...args)
   }
 
   #release(): void {
-    lifecycle.isStandalone = false
+    processRuntime.isStandalone = false
     this.#stopSignals()
     this.#onclosed()
   }

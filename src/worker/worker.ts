@@ -4,7 +4,7 @@ import type { Address, WorkerSetup } from '../ipc/messages.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
-import { lifecycle } from '../runtime.ts'
+import { processRuntime } from '../runtime.ts'
 import { join, type Joined } from './join.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import type { Target } from '../serving/target.ts'
@@ -26,10 +26,10 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.restarts = setup.restarts
     this.#address = setup.address
     this.#settings = settings
-    lifecycle.logger = settings.logger
+    processRuntime.logger = settings.logger
     this.#joined = join(target, setup, sessionLayer(settings, setup), {
       drain: (how) => {
-        lifecycle.isDraining = true
+        processRuntime.isDraining = true
         this.#tell('drain', how)
       },
       leave: () => this.#tell('leave'),
@@ -65,7 +65,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
 
   #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
     this.tell(event, ...args)
-    ;(lifecycle as EventEmitter).emit(event, ...args)
+    ;(processRuntime as EventEmitter).emit(event, ...args)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

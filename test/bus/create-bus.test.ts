@@ -10,7 +10,7 @@ import {
   type RedisBusOptions,
 } from '../../src/broadcast.ts'
 import type { LogFunction } from '../../src/index.ts'
-import { lifecycle } from '../../src/runtime.ts'
+import { processRuntime } from '../../src/runtime.ts'
 import { until } from '../support/clients.ts'
 
 t.test('a process that is no worker has a bus of its own', async (t) => {
@@ -39,7 +39,7 @@ t.test('Redis is taken where it is configured, and nothing is connected before i
 t.test('the choice is said once, when the bus is first used', async (t) => {
   const said: unknown[] = []
   const write: LogFunction = (event, fields) => void said.push([event, fields])
-  lifecycle.logger = { debug: write, info: write, warn: write, error: write }
+  processRuntime.logger = { debug: write, info: write, warn: write, error: write }
   const bus = createBus()
   await new Promise(setImmediate)
   t.strictSame(said, [], 'a primary that runs the same program has one too')

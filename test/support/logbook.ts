@@ -1,6 +1,6 @@
 // What this process logs.
 import type { Logger } from '../../src/index.ts'
-import { lifecycle } from '../../src/runtime.ts'
+import { processRuntime } from '../../src/runtime.ts'
 
 export interface Logbook {
   events(): string[]
@@ -13,7 +13,7 @@ export function logbook(): Logbook {
   const lines: [string, unknown][] = []
   const write = (event: string, fields: unknown) => void lines.push([event, fields])
   const logger: Logger = { debug() {}, info: write, warn: write, error: write }
-  lifecycle.logger = logger
+  processRuntime.logger = logger
   return {
     events: () => lines.map(([event]) => event),
     fields: (event) => lines.filter(([name]) => name === event).map(([, fields]) => fields),

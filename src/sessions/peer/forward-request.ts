@@ -4,7 +4,7 @@ import { Http2ServerRequest } from 'node:http2'
 import { OutgoingStreams } from './outgoing-streams.ts'
 import { forwardStream } from './forward-http.ts'
 import { answerGone, isRepeatable, type Forwarding } from './forwarding.ts'
-import { lifecycle } from '../../runtime.ts'
+import { processRuntime } from '../../runtime.ts'
 import { peerSocketPath } from './peer-socket.ts'
 
 /** By process. */
@@ -22,7 +22,7 @@ export function forwardRequest(
 ): void {
   const { peer, folder, counters, absent, free = false } = forwarding
   counters.forwarded++
-  if (lifecycle.isDraining) response.shouldKeepAlive = false
+  if (processRuntime.isDraining) response.shouldKeepAlive = false
   // The answer to a stream of HTTP/2 is not made of bytes that can be passed on.
   if (request instanceof Http2ServerRequest) return forwardStream(request, response, event, forwarding)
   const { instance } = peer

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StickyError } from '../../errors.ts'
 import type { Peer } from '../../ipc/messages.ts'
 import { mayHaveBody } from './cut-headers.ts'
-import { lifecycle } from '../../runtime.ts'
+import { processRuntime } from '../../runtime.ts'
 
 export interface Forwarding {
   peer: Peer
@@ -39,5 +39,5 @@ export function answerGone(response: ServerResponse, peer: Peer, reason: string,
 /** The same, where there is no response to answer with. */
 export function logGone({ worker }: Peer, reason: string, counters: ForwardCounters): void {
   counters.failed++
-  lifecycle.logger.warn('forward.failed', { worker, reason })
+  processRuntime.logger.warn('forward.failed', { worker, reason })
 }
