@@ -8,22 +8,23 @@ import type { SlotTable } from '../slots/slot-table.ts'
 
 /** Why a connection was closed by the primary instead of being served. */
 export const CLOSE_REASONS = {
-  'no-address': 'the client had reset before it was accepted',
-  'pending-full': 'limits.maxPending connections were waiting already',
-  'connections-full': 'limits.maxConnections connections were open already',
-  'address-full': 'its address had limits.maxPerAddress connections open already',
-  descriptors: 'the primary had no descriptors to spare',
-  'hold-timeout': 'no worker took it within limits.holdTimeout',
-  'owner-gone': 'the worker that has its session ended before it got there, and no other one was there',
-  'proxy-untrusted': 'its peer is not in proxyProtocol.trust',
-  'proxy-missing': 'it does not begin with a PROXY protocol header',
-  'proxy-malformed': 'its PROXY protocol header breaks the rules',
-  'proxy-too-long': 'its PROXY protocol header is longer than proxyProtocol.maxHeader, or than its version allows',
-  'proxy-checksum': 'its PROXY protocol header carries a checksum that is not its own',
-  'proxy-timeout': 'its PROXY protocol header was not complete within proxyProtocol.timeout',
-  'proxy-aborted': 'it ended before its PROXY protocol header was complete',
-  'proxy-waiting-full': 'proxyProtocol.maxWaiting connections waited for their header, and it had waited longest',
-  shutdown: 'the balancer was closing and no worker was left to serve it',
+  'no-address': 'the client reset the connection before it was accepted',
+  'pending-full': 'limits.maxPending connections were already waiting',
+  'connections-full': 'limits.maxConnections connections were already open',
+  'address-full': 'the client address already had limits.maxPerAddress connections open',
+  descriptors: 'the primary had no file descriptor left for it',
+  'hold-timeout': 'no worker took the connection within limits.holdTimeout',
+  'owner-gone': 'the worker of its session ended before it took the connection, and no other worker was ready',
+  'proxy-untrusted': 'the peer is not in proxyProtocol.trust',
+  'proxy-missing': 'the connection does not begin with a PROXY protocol header',
+  'proxy-malformed': 'the PROXY protocol header is malformed',
+  'proxy-too-long': 'the PROXY protocol header is longer than proxyProtocol.maxHeader, or than its version allows',
+  'proxy-checksum': 'the checksum in the PROXY protocol header is wrong',
+  'proxy-timeout': 'the PROXY protocol header was not complete within proxyProtocol.timeout',
+  'proxy-aborted': 'the connection ended before its PROXY protocol header was complete',
+  'proxy-waiting-full':
+    'proxyProtocol.maxWaiting connections were waiting for their header, and this one had waited longest',
+  shutdown: 'the balancer was closing, and no worker was left to serve the connection',
 } as const
 
 export type CloseReason = keyof typeof CLOSE_REASONS

@@ -215,7 +215,9 @@ t.test('the peer sockets are for this user alone, and are gone at the end, after
 
 t.test('a server that speaks no HTTP can not have sessions, and says so', async (t) => {
   const options = { workers: 1, session: { cookie: 'seat' }, restart: { maxStartCrashes: 1 } }
-  await t.rejects(startBalancer(t, { kind: 'net', options }), { message: /the server speaks no HTTP/ })
+  await t.rejects(startBalancer(t, { kind: 'net', options }), {
+    message: /the session option needs a server that speaks HTTP/,
+  })
 })
 
 async function visit(port: number, from: string, headers: http.OutgoingHttpHeaders = {}) {
