@@ -35,7 +35,7 @@ export function slots({ quick }: Settings): Promise<Report> {
     mark,
     bars: measured.map(({ rival, figures: all }) => {
       const figure = value(all[at]!)
-      return { label: rival.label, value: figure, text: figure?.toFixed(2) ?? 'can not lose any but the last' }
+      return { label: rival.label, value: figure, text: figure?.toFixed(2) ?? 'can lose only the last worker' }
     }),
   })
   return Promise.resolve({
@@ -43,7 +43,7 @@ export function slots({ quick }: Settings): Promise<Report> {
       table('Balance: the largest share of clients, fair share = 1', ({ largest }) => largest.toFixed(3)),
       table('n to n + 1: clients that move, unavoidable = 1', ({ grown }) => grown.toFixed(3)),
       table('Worker 0 leaves: clients of others that move', ({ bystanders }) =>
-        bystanders === undefined ? 'can not' : `${(bystanders * 100).toFixed(1)} %`,
+        bystanders === undefined ? 'cannot' : `${(bystanders * 100).toFixed(1)} %`,
       ),
     ],
     charts: [
@@ -52,9 +52,9 @@ export function slots({ quick }: Settings): Promise<Report> {
       chart('Share of other workers’ clients that move when one of 8 leaves', 0, ({ bystanders }) => bystanders),
     ],
     notes: [
-      `Holdfast's figures are exact; the others were tried with ${hashes.length.toLocaleString('en')} clients. ` +
-        'Unavoidable is 1 / (n + 1) of all clients. Below 1 is possible for Holdfast because slots are whole: the newcomer gets floor(256 / (n + 1)). ' +
-        'A worker that crashes does not leave: its replacement has the same id and the same slots, so nobody moves at all.',
+      `The figures of Holdfast are exact; the others come from ${hashes.length.toLocaleString('en')} simulated clients. ` +
+        'The unavoidable share is 1 / (n + 1) of all clients. Holdfast can be below 1, because it moves whole slots: the new worker gets floor(256 / (n + 1)). ' +
+        'A worker that crashes does not leave: its replacement has the same id and the same slots, so no client moves.',
     ],
     exact: true,
     failures: [],

@@ -39,7 +39,7 @@ export async function idleTable(settings: Settings, contenders: readonly Contend
       const workers = contender.name === 'single' ? 1 : WORKERS
       const possible = atMost(size, workers)
       if (possible < size) {
-        notes.add(`ulimit -n is ${descriptorLimit()} here: one process can not hold ${size.toLocaleString('en')}.`)
+        notes.add(`ulimit -n is ${descriptorLimit()} here: one process cannot hold ${size.toLocaleString('en')}.`)
         continue
       }
       progress(`scale: ${size} idle WebSockets: ${contender.label}`)
