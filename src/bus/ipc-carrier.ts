@@ -1,5 +1,6 @@
 // Carries a worker's messages to its primary, in frames, and brings those of the others.
-import { openForWorker, type WorkerSetup } from '../ipc/messages.ts'
+import { primaryChannel } from '../ipc/channel.ts'
+import type { WorkerSetup } from '../ipc/messages.ts'
 import { processRuntime } from '../runtime.ts'
 import { unavailable } from './unavailable.ts'
 import { bytesOf, frameToPrimary } from './frame-channel.ts'
@@ -42,10 +43,8 @@ export class IpcCarrier implements Carrier {
     this.#setup = setup
     this.#settings = settings
     this.#events = events
-    process.on('message', (raw: unknown) => {
-      const message = openForWorker(raw)
-      if (message?.type !== 'bus') return
-      for (const record of readFrame(bytesOf(message.frame))) this.#take(record)
+    primaryChannel().on('bus', ({ frame }) => {
+      for (const record of readFrame(bytesOf(frame))) this.#take(record)
     })
     process.once('disconnect', () => this.#orphaned())
     this.#join()

@@ -5,7 +5,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Server } from 'node:net'
 import { Ownership } from '../slots/ownership.ts'
 import { PeerDirectory } from '../primary/peer-directory.ts'
-import { openForPrimary, PROTOCOL_VERSION, type Address, type Registration, type ToPrimary } from '../ipc/messages.ts'
+import { PROTOCOL_VERSION, type Address, type Registration } from '../ipc/messages.ts'
 import type { Settings } from '../options/settings.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
 import type { AcceptFunction } from '../steering/accept.ts'
@@ -43,7 +43,7 @@ export class ClusterPrimary {
     this.#directory = new PeerDirectory({
       processes: () => this.#all,
       owners: () => [...this.#ownership.table.owners],
-      pass: (child, handle, metadata) => this.#handoff.pass(child, handle, metadata),
+      pass: (channel, handle, metadata) => this.#handoff.pass(channel, handle, metadata),
     })
   }
 
@@ -81,7 +81,10 @@ export class ClusterPrimary {
     if (this.#guests.has(child)) return
     const guest = new Guest(worker)
     this.#guests.set(child, guest)
-    child.on('message', (raw: unknown) => this.#take(guest, openForPrimary(raw)))
+    const { channel } = guest
+    channel.on('register', ({ version }) => this.#registering(guest, version))
+    channel.on('ready', () => this.#ready(guest))
+    channel.on('leave', ({ reason }) => this.#leave(guest, reason))
     const gone = (): void => this.#gone(guest)
     // Before its channel closes: a handle that comes after that crashes Node in the worker (20 to 26).
     whenAskedToDisconnect(worker, () => this.#leave(guest, 'disconnect()'))
@@ -89,17 +92,6 @@ export class ClusterPrimary {
     // Not at 'exit': acknowledgements may still be unread then.
     child.once('close', gone)
     child.once('exit', () => setTimeout(gone, CLOSE_TIMEOUT).unref())
-  }
-
-  #take(guest: Guest, message: ToPrimary | undefined): void {
-    switch (message?.type) {
-      case 'register':
-        return this.#registering(guest, message.version)
-      case 'ready':
-        return this.#ready(guest)
-      case 'leave':
-        return this.#leave(guest, message.reason)
-    }
   }
 
   #registering(guest: Guest, version: number): void {
@@ -126,57 +118,57 @@ export class ClusterPrimary {
     const id = Array.from({ length: MAX_WORKERS }, (_, n) => n).find((n) => !taken.has(n))
     if (id === undefined) return undefined
     const instance = this.#directory.newInstance()
-    this.#directory.started(guest.child, instance)
+    this.#directory.started(guest.channel, instance)
     const { folder } = this.#directory
     const countEnds = countingOption(this.#settings) !== undefined
     return { id, address, transport: 'node-ipc', countEnds, instance, folder }
   }
 
   #refuse(guest: Guest, reason: string): void {
-    const { name, child } = guest
     guest.enabled = false
-    this.#settings.logger.error('cluster.refused', { worker: name, pid: child.pid, reason })
+    this.#settings.logger.error('cluster.refused', { worker: guest.name, pid: guest.pid, reason })
   }
 
   #ready(guest: Guest): void {
     if (guest.attached || guest.registration === undefined) return
-    const { child, name, id } = guest
+    const { channel, name, id, pid } = guest
     guest.attached = true
-    this.#handoff.attach(id, child, sharedNodeIpc.endpoint())
+    this.#handoff.attach(id, channel, sharedNodeIpc.endpoint())
     this.#ownership.restore(id)
     this.#directory.changed()
-    this.#settings.logger.info('cluster.join', { worker: name, pid: child.pid })
+    this.#settings.logger.info('cluster.join', { worker: name, pid })
   }
 
   #leave(guest: Guest, reason: string): void {
     if (!guest.enabled) return
     guest.enabled = false
     if (!guest.attached) return
-    const { child, name, id } = guest
-    this.#handoff.retire(child)
+    const { channel, name, id, pid } = guest
+    this.#handoff.retire(channel)
     this.#ownership.failOver(id)
     this.#directory.changed()
-    this.#settings.logger.info('cluster.leave', { worker: name, pid: child.pid, reason })
+    this.#settings.logger.info('cluster.leave', { worker: name, pid, reason })
   }
 
   #gone(guest: Guest): void {
-    if (!this.#guests.delete(guest.child)) return
+    const { channel } = guest
+    if (!this.#guests.delete(channel.child)) return
     this.#leave(guest, 'it has ended')
-    this.#handoff.detach(guest.child)
-    this.#directory.changed()
+    this.#handoff.detach(channel)
+    this.#directory.gone(channel)
   }
 
   /** Whoever is stuck gets no more until it answers; ending it is the application's business. */
   #look(now: number): void {
     for (const guest of this.#all.filter(({ attached, enabled }) => attached && enabled)) {
-      const { child, name, id } = guest
-      const silence = this.#handoff.silence(child, now)
+      const { channel, name, id, pid } = guest
+      const silence = this.#handoff.silence(channel, now)
       const isStuck = silence > this.#settings.limits.holdTimeout
       if (isStuck === guest.isStuck) continue
       guest.isStuck = isStuck
       if (isStuck) this.#ownership.failOver(id)
       else this.#ownership.restore(id)
-      this.#settings.logger.warn('cluster.stuck', { worker: name, pid: child.pid, stuck: isStuck, silence })
+      this.#settings.logger.warn('cluster.stuck', { worker: name, pid, stuck: isStuck, silence })
     }
   }
 }

@@ -1,11 +1,10 @@
 // A worker of the application's own cluster, as steering and sessions see it.
-import type { ChildProcess } from 'node:child_process'
 import type { Worker } from 'node:cluster'
 import type { Registration, ToWorker } from '../ipc/messages.ts'
-import { sendToWorker } from '../ipc/send.ts'
+import { WorkerChannel } from '../ipc/channel.ts'
 
 export class Guest {
-  readonly child: ChildProcess
+  readonly channel: WorkerChannel
   /** The application's name for it: node:cluster's id. */
   readonly name: number
   /** It has asked for a registration. */
@@ -19,8 +18,12 @@ export class Guest {
   isStuck = false
 
   constructor({ process, id }: Worker) {
-    this.child = process
+    this.channel = new WorkerChannel(process)
     this.name = id
+  }
+
+  get pid(): number | undefined {
+    return this.channel.child.pid
   }
 
   /** Of its registration; negative while it has none. */
@@ -34,6 +37,6 @@ export class Guest {
   }
 
   send(message: ToWorker): void {
-    sendToWorker(this.child, message)
+    this.channel.send(message)
   }
 }

@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
 import { misuse, show } from '../options/reader.ts'
-import { openForWorker, PROTOCOL_VERSION, type Registration } from '../ipc/messages.ts'
+import { primaryChannel } from '../ipc/channel.ts'
+import { PROTOCOL_VERSION, type Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { intake } from '../serving/intake.ts'
 import { processRuntime } from '../runtime.ts'
@@ -53,9 +54,10 @@ function keepSessions({ engine }: SocketIOServer): void {
 
 async function serve(server: Server): Promise<void> {
   const registration = await register()
-  const incoming = intake(registration)
+  const channel = primaryChannel()
+  const incoming = intake(registration, channel)
   // A session of Socket.IO waits for nobody: its worker is there, or it is no more.
-  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration).open(server)
+  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration, channel).open(server)
   incoming.attach(server, () => {
     processRuntime.isDraining = true
     sendToPrimary({ type: 'leave', reason: 'server.close()' })
@@ -79,14 +81,11 @@ function register(): Promise<Registration> {
       processRuntime.logger.warn('cluster.no-answer', { hint })
     }
     const timer = setInterval(say, AGAIN).unref()
-    const receive = (raw: unknown): void => {
-      const message = openForWorker(raw)
-      if (message?.type !== 'registered') return
+    const removeHandler = primaryChannel().on('registered', ({ registration }) => {
       clearInterval(timer)
-      process.off('message', receive)
-      done(message.registration)
-    }
-    process.on('message', receive)
+      removeHandler()
+      done(registration)
+    })
     say()
   })
 }

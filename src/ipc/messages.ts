@@ -192,22 +192,22 @@ export interface Envelope<T> {
 }
 
 /** The message for a worker in what came from the channel; undefined if it is not ours. */
-export function openForWorker(raw: unknown): ToWorker | undefined {
+export function decodeForWorker(raw: unknown): ToWorker | undefined {
   return open(raw, toWorker) as ToWorker | undefined
 }
 
 /** The message for the primary in what came from the channel; undefined if it is not ours. */
-export function openForPrimary(raw: unknown): ToPrimary | undefined {
+export function decodeForPrimary(raw: unknown): ToPrimary | undefined {
   return open(raw, toPrimary) as ToPrimary | undefined
 }
 
 /** Whether `raw` claims to be ours, known or not. */
-export function isOurs(raw: unknown): raw is Envelope<unknown> {
+export function isEnvelope(raw: unknown): raw is Envelope<unknown> {
   return typeof raw === 'object' && raw !== null && 'holdfast' in raw
 }
 
 function open(raw: unknown, messages: Readonly<Record<string, Fields>>): unknown {
-  if (!isOurs(raw)) return undefined
+  if (!isEnvelope(raw)) return undefined
   const message = raw.holdfast
   if (typeof message !== 'object' || message === null) return undefined
   const type: unknown = Reflect.get(message, 'type')

@@ -10,7 +10,8 @@ import { WorkerFactory } from './worker-factory.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import type { Address } from '../ipc/messages.ts'
 import { Ownership } from '../slots/ownership.ts'
-import { Switchboard } from '../bus/primary/switchboard.ts'
+import { BusBroker } from '../bus/primary/broker.ts'
+import { Exchange } from '../socket-io/primary/exchange.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import { checkEntry, closeDeadline, type Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -40,7 +41,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #steering: Steering
   #steeringReason = 'not chosen yet'
   readonly #supervisor: Supervisor
-  readonly #switchboard: Switchboard<WorkerProcess>
+  readonly #broker: BusBroker
+  readonly #exchange: Exchange<WorkerProcess>
   readonly #firstReady = new FirstReady()
   readonly #workerFactory: WorkerFactory
   readonly #native: Native
@@ -50,7 +52,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #directory = new PeerDirectory({
     processes: () => this.#supervisor.processes,
     owners: () => [...this.#ownership.table.owners],
-    pass: (child, handle, metadata) => this.#steering.pass(child, handle, metadata),
+    pass: (channel, handle, metadata) => this.#steering.pass(channel, handle, metadata),
   })
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
@@ -72,20 +74,29 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#native = chooseTransport(forking.isShared)
     this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
     const { transport } = this.#native
-    this.#switchboard = new Switchboard(settings.logger, transport.serialization, () => this.#supervisor.processes)
-    const [directory, switchboard] = [this.#directory, this.#switchboard]
-    this.#workerFactory = new WorkerFactory(settings, { transport, fork: forking.fork, directory, switchboard })
+    const { serialization } = transport
+    this.#broker = new BusBroker(serialization, settings.logger, () => this.#supervisor.processes)
+    this.#exchange = new Exchange(settings.logger, serialization, () => this.#supervisor.processes)
+    this.#workerFactory = new WorkerFactory(settings, {
+      transport,
+      fork: forking.fork,
+      directory: this.#directory,
+      opened: (channel) => {
+        this.#broker.started(channel)
+        this.#exchange.started(channel)
+      },
+    })
     const listen = listening(settings, this.#native.libc)
     this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
       state: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
       well: ({ id }, well) => (well ? this.#ownership.restore(id) : this.#ownership.ejectUnhealthy(id)),
-      silence: ({ child }, now) => this.#steering.silence(child, now),
-      leaving: (worker) => this.#steering.retire(worker.child),
+      silence: ({ channel }, now) => this.#steering.silence(channel, now),
+      leaving: ({ channel }) => this.#steering.retire(channel),
       gone: (worker, exit) => this.#workerGone(worker, exit),
       tripped: (reason, last, alone) => this.#tripped(reason, last, alone),
-      message: (worker, message) => forking.relays(worker.child) || this.#switchboard.pass(worker, message),
+      message: (worker, message) => forking.relays(worker.child) || this.#exchange.pass(worker, message),
     })
     this.#changes = new Changes(settings.logger, {
       reload: () => this.#manager.reloading(() => this.#supervisor.reload()),
@@ -125,7 +136,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       reason: this.#steeringReason,
       transport: this.#native.transport.name,
       supervisor: this.#supervisor,
-      ...this.#switchboard.status(),
+      bus: this.#broker.status(),
+      bridge: this.#exchange.bridge,
     })
   }
 
@@ -188,17 +200,20 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   #workerReady(worker: WorkerProcess): void {
-    const endpoint = this.#workerFactory.endpointOf(worker.child)
-    if (endpoint !== undefined) this.#steering.attach(worker.id, worker.child, endpoint)
+    const endpoint = this.#workerFactory.endpointOf(worker.channel)
+    if (endpoint !== undefined) this.#steering.attach(worker.id, worker.channel, endpoint)
     this.#ownership.restore(worker.id)
     this.tell('worker:ready', { id: worker.id, pid: worker.pid })
     this.#firstReady.ready(worker.id)
   }
 
   #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
-    this.#steering.detach(worker.child)
-    this.#workerFactory.endpointOf(worker.child)?.close()
-    this.#switchboard.gone(worker)
+    const { channel } = worker
+    this.#steering.detach(channel)
+    this.#workerFactory.endpointOf(channel)?.close()
+    this.#directory.gone(channel)
+    this.#broker.gone(channel)
+    this.#exchange.gone(worker)
     this.#admin.gone(worker)
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
@@ -232,7 +247,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     await this.#steering.closeListener()
     await this.#steering.settled(deadline / 2)
     await this.#directory.closing()
-    for (const worker of this.#supervisor.processes) this.#steering.retire(worker.child)
+    for (const { channel } of this.#supervisor.processes) this.#steering.retire(channel)
     const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - performance.now())))
     this.#steering.close()
     this.#firstReady.failed(new StickyError('HOLDFAST_CLOSED'))
@@ -247,7 +262,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#admin.close()
     this.#manager.close()
     this.#directory.close()
-    void this.#switchboard.close()
+    void this.#exchange.close()
     this.#onclosed()
   }
 }

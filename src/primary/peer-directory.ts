@@ -1,15 +1,15 @@
 // Which processes keep sessions, told to all of them, and the sockets that they pass to each other by way of here.
-import type { ChildProcess } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isOurs, openForPrimary, type ToWorker } from '../ipc/messages.ts'
+import type { WorkerChannel } from '../ipc/channel.ts'
+import type { ToWorker } from '../ipc/messages.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 
 /** A process, as far as it matters here. */
 interface Process {
-  readonly child: ChildProcess
+  readonly channel: WorkerChannel
   /** Of the worker; negative for a standby. */
   readonly id: number
   readonly enabled: boolean
@@ -26,16 +26,16 @@ export interface DirectoryEvents {
   /** Worker by slot. */
   owners(): readonly number[]
   /** A socket is for exactly that process, which may be gone. */
-  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void
+  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void
 }
 
 export class PeerDirectory {
   /** For the peer sockets; the first worker that opens one makes it. */
   readonly folder = join(tmpdir(), `holdfast-${randomBytes(9).toString('base64url')}`)
   readonly #events: DirectoryEvents
-  readonly #instances = new Map<ChildProcess, number>()
+  readonly #instances = new Map<WorkerChannel, number>()
   /** Who has a peer socket, and whether it is still open. */
-  readonly #peerSockets = new Map<ChildProcess, boolean>()
+  readonly #peerSockets = new Map<WorkerChannel, boolean>()
   #telling: NodeJS.Immediate | undefined
   #isClosing = false
 
@@ -51,23 +51,26 @@ export class PeerDirectory {
     return instance
   }
 
-  started(child: ChildProcess, instance: number): void {
-    this.#instances.set(child, instance)
-    child.on('message', (raw: unknown, handle: unknown) => {
-      const message = openForPrimary(raw)
-      if (message?.type === 'reachable' || message?.type === 'unreachable') {
-        this.#peerSockets.set(child, message.type === 'reachable')
-        this.changed()
-      }
-      // Out of descriptors it comes without its handle, and is lost: its client connects again.
-      if (message?.type !== 'move' || !isOurs(raw) || handle === undefined || handle === null) return
-      this.#events.pass(this.#childOf(message.instance), handle as TcpHandle, Buffer.from(raw.metadata ?? '', 'base64'))
-    })
-    child.once('close', () => {
-      this.#instances.delete(child)
-      this.#peerSockets.delete(child)
+  started(channel: WorkerChannel, instance: number): void {
+    this.#instances.set(channel, instance)
+    const setPeerSocket = (isOpen: boolean): void => {
+      this.#peerSockets.set(channel, isOpen)
       this.changed()
+    }
+    channel.on('reachable', () => setPeerSocket(true))
+    channel.on('unreachable', () => setPeerSocket(false))
+    channel.on('move', (message, { metadata }, handle) => {
+      // A primary without descriptors gets the message without its handle; the connection is lost, and the client connects again.
+      if (handle === undefined || handle === null) return
+      this.#events.pass(this.#channelOf(message.instance), handle as TcpHandle, Buffer.from(metadata ?? '', 'base64'))
     })
+  }
+
+  /** The process has ended. */
+  gone(channel: WorkerChannel): void {
+    this.#instances.delete(channel)
+    this.#peerSockets.delete(channel)
+    this.changed()
   }
 
   /** A state, an owner or a process is another now: who wants to know is told, once for all that changed in this turn. */
@@ -91,20 +94,20 @@ export class PeerDirectory {
 
   #tell(): void {
     this.#telling = undefined
-    const all = [...this.#events.processes()].filter(({ child }) => this.#peerSockets.has(child))
+    const all = [...this.#events.processes()].filter(({ channel }) => this.#peerSockets.has(channel))
     const peers = all
-      .filter(({ child, attached, id }) => this.#peerSockets.get(child) === true && attached && id >= 0)
-      .map(({ child, id, enabled }) => ({
+      .filter(({ channel, attached, id }) => this.#peerSockets.get(channel) === true && attached && id >= 0)
+      .map(({ channel, id, enabled }) => ({
         worker: id,
-        instance: this.#instances.get(child) ?? 0,
+        instance: this.#instances.get(channel) ?? 0,
         draining: !enabled || this.#isClosing,
       }))
     const owners = this.#events.owners()
     for (const process of all) process.send({ type: 'peers', peers, owners })
   }
 
-  #childOf(instance: number): ChildProcess | undefined {
-    for (const [child, own] of this.#instances) if (own === instance) return child
+  #channelOf(instance: number): WorkerChannel | undefined {
+    for (const [channel, own] of this.#instances) if (own === instance) return channel
     return undefined
   }
 }

@@ -1,43 +1,44 @@
-// What each new process is given: its program, an endpoint, a place among its peers and on the bus.
-import type { ChildProcess } from 'node:child_process'
-import type { PeerDirectory } from './peer-directory.ts'
+// What each new process is given: its program, an endpoint of the transport and an identity among its peers.
+import type { WorkerChannel } from '../ipc/channel.ts'
 import type { Settings } from '../options/settings.ts'
 import type { Fork, Program } from '../supervisor/fork.ts'
 import type { Endpoint, Transport } from '../transport/transport.ts'
+import type { PeerDirectory } from './peer-directory.ts'
 import { workerProgram, type Assignment } from './worker-program.ts'
 
 export interface WorkerFactoryParts {
   transport: Transport
   fork: Fork
   directory: PeerDirectory
-  switchboard: { started(child: ChildProcess): void }
+  /** Called with the channel to each process that was started, before any message comes over it. */
+  opened(channel: WorkerChannel): void
 }
 
 export class WorkerFactory {
   readonly #settings: Settings
   readonly #parts: WorkerFactoryParts
-  readonly #endpoints = new WeakMap<ChildProcess, Endpoint>()
+  readonly #endpoints = new WeakMap<WorkerChannel, Endpoint>()
 
   constructor(settings: Settings, parts: WorkerFactoryParts) {
     this.#settings = settings
     this.#parts = parts
   }
 
-  /** @param assignment - as far as it is known before there is a process */
+  /** @param assignment - what is known of the process before it is started */
   program(assignment: Omit<Assignment, 'instance' | 'folder'>): Program {
-    const { transport, fork, directory, switchboard } = this.#parts
+    const { transport, fork, directory } = this.#parts
     const { folder } = directory
     const instance = directory.newInstance()
-    const started = (child: ChildProcess, endpoint: Endpoint): void => {
-      this.#endpoints.set(child, endpoint)
-      directory.started(child, instance)
-      switchboard.started(child)
+    const opened = (channel: WorkerChannel, endpoint: Endpoint): void => {
+      this.#endpoints.set(channel, endpoint)
+      directory.started(channel, instance)
+      this.#parts.opened(channel)
     }
-    return workerProgram(this.#settings, transport, { ...assignment, instance, folder }, started, fork)
+    return workerProgram(this.#settings, transport, { ...assignment, instance, folder }, opened, fork)
   }
 
-  /** The primary's end of the channel that the process was given. */
-  endpointOf(child: ChildProcess): Endpoint | undefined {
-    return this.#endpoints.get(child)
+  /** The primary's end of the transport that the process was given. */
+  endpointOf(channel: WorkerChannel): Endpoint | undefined {
+    return this.#endpoints.get(channel)
   }
 }

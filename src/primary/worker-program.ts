@@ -1,6 +1,6 @@
 // What a worker process is started with.
-import type { ChildProcess } from 'node:child_process'
 import { withoutDebuggerText } from '../options/debugger-flags.ts'
+import type { WorkerChannel } from '../ipc/channel.ts'
 import { PROTOCOL_VERSION, type Address } from '../ipc/messages.ts'
 import { withoutManager } from '../service-manager/manager-variables.ts'
 import { workerEnvironment } from '../ipc/role.ts'
@@ -22,12 +22,12 @@ export interface Assignment {
   folder: string
 }
 
-/** @param started - called with the child and the primary's end of its channel */
+/** @param opened - called with the channel to the worker and the primary's end of its transport */
 export function workerProgram(
   settings: Settings,
   transport: Transport,
   assignment: Assignment,
-  started: (child: ChildProcess, endpoint: Endpoint) => void,
+  opened: (channel: WorkerChannel, endpoint: Endpoint) => void,
   fork: Fork = plainForking.fork,
 ): Program {
   const { exec, args, execArgv, env, backlog, health } = settings
@@ -52,11 +52,11 @@ export function workerProgram(
     env: { ...ownEnvironment(), ...env, ...workerEnvironment(setup) },
     inherit: endpoint.inherit,
     fork,
-    forked(child) {
+    forked(isStarted) {
       endpoint.forked()
-      if (child === undefined) endpoint.close()
-      else started(child, endpoint)
+      if (!isStarted) endpoint.close()
     },
+    opened: (channel) => opened(channel, endpoint),
   }
 }
 

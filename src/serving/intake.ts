@@ -1,5 +1,6 @@
 // What comes from the primary becomes connections of the application's server: also what came before the server was there.
 import type { Server } from 'node:net'
+import type { PrimaryChannel } from '../ipc/channel.ts'
 import type { Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { receive } from '../transport/receive.ts'
@@ -29,6 +30,7 @@ export interface Intake {
 /** @param listeners - takes listening sockets, in kernel steering */
 export function intake(
   { transport, countEnds, address }: Registration,
+  channel: PrimaryChannel,
   listeners: NonNullable<ReceiverEvents['listeners']> = () => {},
 ): Intake {
   const early: Parameters<TakeFunction>[] = []
@@ -54,7 +56,7 @@ export function intake(
     }
   }
 
-  receive(transport, {
+  receive(transport, channel, {
     connection(handle, seq, metadata) {
       if (countEnds) whenClosed(handle, () => ends.add(seq))
       accept(handle, metadata)

@@ -4,7 +4,8 @@ import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { StickyError } from '../errors.ts'
-import { openForWorker, type Drain, type Registration } from '../ipc/messages.ts'
+import type { PrimaryChannel } from '../ipc/channel.ts'
+import type { Drain, Registration } from '../ipc/messages.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { guarded } from './guarded-rule.ts'
@@ -45,7 +46,11 @@ export interface SessionLayer {
 }
 
 /** What the application keeps by itself comes before the rules of the options. */
-export function sessionLayer({ session, balance, limits }: SessionSettings, registration: Registration): SessionLayer {
+export function sessionLayer(
+  { session, balance, limits }: SessionSettings,
+  registration: Registration,
+  channel: PrimaryChannel,
+): SessionLayer {
   const rules = [...processRuntime.rules, ...session.map(guarded)]
   const me = { worker: registration.id, instance: registration.instance }
   const peers = new Peers(rules, me, limits.holdTimeout)
@@ -62,9 +67,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
     // The server may be listening already: who keeps sessions from now on is looked up from now on.
     if (target !== undefined) opened ??= start(target)
   })
-  process.on('message', (raw: unknown) => {
-    const message = openForWorker(raw)
-    if (message?.type !== 'peers') return
+  channel.on('peers', (message) => {
     peers.update(message.peers, message.owners)
     informed()
   })

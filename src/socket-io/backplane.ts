@@ -1,6 +1,6 @@
 // The ways that Socket.IO's broadcasts take between workers, each as an adapter with what there is to tell of it.
 import { describe } from '../errors.ts'
-import { openForWorker } from '../ipc/messages.ts'
+import { primaryChannel } from '../ipc/channel.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { processRuntime } from '../runtime.ts'
@@ -50,10 +50,7 @@ export function throughBridge(plan: RedisAdapterPlan): AdapterSetup {
   // The primary needs it; here somebody reads that it is missing.
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
-  process.on('message', (raw: unknown) => {
-    const message = openForWorker(raw)
-    if (message?.type === 'bridged') backplane.told(message)
-  })
+  primaryChannel().on('bridged', (message) => backplane.told(message))
   // Before the adapter says its first word.
   sendToPrimary(bridgeRequest(plan))
   return { adapter: clusterAdapter(lineToPrimary()), backplane }

@@ -1,5 +1,5 @@
 // How accepted connections are taken off the listening socket, from the portable way to the cheap one.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../ipc/channel.ts'
 import type { Server, Socket } from 'node:net'
 import { parseAddress } from '../affinity/address.ts'
 import { acceptor } from '../native/accept.ts'
@@ -15,7 +15,7 @@ export interface Incoming extends Accepted {
   /** The client's key in hex, where connections are counted by it. */
   key: string
   metadata: Buffer | undefined
-  to: ChildProcess | undefined
+  to: WorkerChannel | undefined
   /** Node's handle over it, for somebody who reads from it; closed by `close()` as before. */
   own(): TcpHandle
 }
@@ -117,7 +117,7 @@ export class Connection implements Incoming {
   key = ''
   acceptedAt = 0
   metadata: Buffer | undefined
-  to: ChildProcess | undefined
+  to: WorkerChannel | undefined
   #closable: TcpHandle | Socket
 
   constructor(handle: TcpHandle, closable: TcpHandle | Socket = handle) {
@@ -158,7 +158,7 @@ class BareConnection implements Incoming {
   key = ''
   acceptedAt = 0
   metadata: Buffer | undefined
-  to: ChildProcess | undefined
+  to: WorkerChannel | undefined
   readonly #bare: Bare
 
   constructor(fd: number, bare: Bare) {

@@ -1,5 +1,5 @@
 // How does the connection get to its worker? Both ways, hand-off and kernel, look like this to the balancer.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../ipc/channel.ts'
 import type { Address } from '../ipc/messages.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { Endpoint } from '../transport/transport.ts'
@@ -77,19 +77,19 @@ export interface Steering {
   /** The new owners of the slots, from the next connection on. */
   assign(table: SlotTable): void
   /** The process is ready: from now on the worker's connections go there. */
-  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void
+  attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void
   /** The process lives and shall get no more; what was sent to it is its own. */
-  retire(child: ChildProcess): void
+  retire(channel: WorkerChannel): void
   /** The process is gone: what it had not taken goes to its successor. */
-  detach(child: ChildProcess): void
+  detach(channel: WorkerChannel): void
   /**
    * Passes on a socket that a worker read from: it belongs to a session of that process.
    *
-   * @param child - undefined where the process is gone: another one looks at what is on the socket
+   * @param channel - undefined where the process is gone: another one looks at what is on the socket
    */
-  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void
+  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void
   /** Milliseconds that the process has owed an answer; 0 while it owes none. */
-  silence(child: ChildProcess, now: number): number
+  silence(channel: WorkerChannel, now: number): number
   /** Stops accepting. Connections already accepted still go to their workers. */
   closeListener(): Promise<void>
   /** Resolves when no connection is pending, at the latest after so many milliseconds. */

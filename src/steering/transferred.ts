@@ -1,5 +1,5 @@
 // A connection that a worker gave away, because a session of another process is on it.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../ipc/channel.ts'
 import { bytesKey } from '../affinity/address.ts'
 import type { AffinitySettings } from '../options/settings.ts'
 import { slotOfKey } from '../slots/hash.ts'
@@ -9,16 +9,16 @@ import type { Accepted } from '../transport/transport.ts'
 import { Connection, peerOf } from './accept.ts'
 import { clientOf } from './handoff/proxy-gate.ts'
 
-/** @param child - that process; undefined where it is gone: whoever is next by the client's address gets it */
+/** @param channel - that process; undefined where it is gone: whoever is next by the client's address gets it */
 export function movedConnection(
-  child: ChildProcess | undefined,
+  channel: WorkerChannel | undefined,
   handle: TcpHandle,
   metadata: Buffer,
   affinity: AffinitySettings,
 ): Connection {
   const connection = new Connection(handle)
   connection.metadata = metadata
-  connection.to = child
+  connection.to = channel
   connection.acceptedAt = performance.now()
   const address = clientOf(metadata) ?? peerOf(handle)
   if (address !== undefined) {
@@ -26,7 +26,7 @@ export function movedConnection(
     connection.key = key.toString('hex')
     connection.slot = slotOfKey(key, affinity.seed)
   }
-  if (child === undefined) unsettleConnection(connection)
+  if (channel === undefined) unsettleConnection(connection)
   return connection
 }
 

@@ -1,5 +1,6 @@
 // What a worker runs, and its start.
 import { fork, type ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../ipc/channel.ts'
 
 /** What to run. */
 export interface Program {
@@ -13,12 +14,14 @@ export interface Program {
   inherit: readonly number[]
   /** Starts the child. */
   fork: Fork
-  /** Called as soon as the child has them; undefined when it could not be started. */
-  forked(child: ChildProcess | undefined): void
+  /** Called as soon as the child has copies of `inherit`, or could not be started. */
+  forked(isStarted: boolean): void
+  /** Called with the channel to a child that was started, before any message comes over it. */
+  opened(channel: WorkerChannel): void
 }
 
 /** Starts a child as `child_process.fork` does. */
-export type Fork = (program: Omit<Program, 'fork' | 'forked'>) => ChildProcess
+export type Fork = (program: Omit<Program, 'fork' | 'forked' | 'opened'>) => ChildProcess
 
 /** How the processes come about. */
 export interface Forking {
@@ -48,6 +51,6 @@ export function start(program: Program): ChildProcess {
     child = program.fork(program)
     return child
   } finally {
-    program.forked(child)
+    program.forked(child !== undefined)
   }
 }

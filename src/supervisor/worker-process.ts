@@ -2,22 +2,14 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { StickyError } from '../errors.ts'
-import { sendToWorker } from '../ipc/send.ts'
 import { BoundedRelay } from './bounded-relay.ts'
 import { hearOfEnd } from './child-end.ts'
 import { start, type Program } from './fork.ts'
 import { StderrRelay } from './stderr-relay.ts'
 import { howItEnded, type WorkerExit } from './worker-exit.ts'
 import { stateOf, type Standing, type WorkerState } from './worker-state.ts'
-import {
-  isOurs,
-  openForPrimary,
-  PROTOCOL_VERSION,
-  type Heartbeat,
-  type Drain,
-  type ToPrimary,
-  type ToWorker,
-} from '../ipc/messages.ts'
+import { WorkerChannel } from '../ipc/channel.ts'
+import { PROTOCOL_VERSION, type Drain, type Heartbeat, type ToWorker } from '../ipc/messages.ts'
 
 export interface WorkerProcessEvents {
   /** The application is attached. */
@@ -37,6 +29,7 @@ const LAST_WORDS = 500
 
 export class WorkerProcess {
   readonly child: ChildProcess
+  readonly channel: WorkerChannel
   readonly startedAt = performance.now()
   /** Which loading of the program this is: every reload starts a new one. */
   readonly generation: number
@@ -73,7 +66,8 @@ export class WorkerProcess {
     // Where this process was out of descriptors there is none, whatever the types say, and 'error' comes in the next turn.
     const stderr = child.stderr as Readable | null | undefined
     if (stderr) this.stderr = new StderrRelay(stderr, (chunk) => process.stderr.write(chunk))
-    this.child.on('message', (raw: unknown) => this.#receive(raw))
+    this.channel = this.#openChannel()
+    program.opened(this.channel)
     hearOfEnd(child, {
       failed: (message) => (this.#failure ??= message),
       ended: (code, signal) => this.#ended(code, signal),
@@ -140,7 +134,7 @@ export class WorkerProcess {
   }
 
   send(message: ToWorker): void {
-    sendToWorker(this.child, message)
+    this.channel.send(message)
   }
 
   /** Broadcasts that it did not get, because too many waited for it. */
@@ -188,26 +182,28 @@ export class WorkerProcess {
     this.child.kill(signal)
   }
 
-  #receive(raw: unknown): void {
-    this.#lastSign = performance.now()
-    const message = openForPrimary(raw)
-    if (message !== undefined) this.#take(message)
-    else if (isOurs(raw)) this.#events.unknown(this)
-    else this.#events.message(this, raw)
+  #openChannel(): WorkerChannel {
+    const channel = new WorkerChannel(this.child, {
+      received: () => (this.#lastSign = performance.now()),
+      unknown: () => this.#events.unknown(this),
+      foreign: (message) => this.#events.message(this, message),
+    })
+    channel.on('ready', ({ version }) => this.#ready(version))
+    channel.on('failed', ({ message }) => (this.#failure = message))
+    channel.on('heartbeat', (heartbeat) => (this.#beat = heartbeat))
+    channel.on('leave', ({ reason }) => this.#leave(reason))
+    return channel
   }
 
-  #take(message: ToPrimary): void {
-    if (message.type === 'heartbeat') this.#beat = message
-    if (message.type === 'failed') this.#failure = message.message
-    if (message.type === 'leave' && this.#standing.enabled) {
-      this.#standing.enabled = false
-      this.#update()
-      this.#events.leaving(this, message.reason)
-    }
-    if (message.type === 'ready' && !this.#standing.attached) this.#ready(message.version)
+  #leave(reason: string): void {
+    if (!this.#standing.enabled) return
+    this.#standing.enabled = false
+    this.#update()
+    this.#events.leaving(this, reason)
   }
 
   #ready(version: number): void {
+    if (this.#standing.attached) return
     if (version !== PROTOCOL_VERSION) {
       this.#failure = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
       return this.stop('SIGKILL')

@@ -8,8 +8,7 @@
 // a third of the cost. Until they have been seen on this very channel the worker answers by itself. It always does on the
 // channel of a node:cluster worker: there the application and node:cluster pass handles as well, and Node's answers do
 // not say to which.
-import type { ChildProcess } from 'node:child_process'
-import { isOurs, openForPrimary, openForWorker, type Envelope } from '../ipc/messages.ts'
+import type { PrimaryChannel, WorkerChannel } from '../ipc/channel.ts'
 import { answerIn, IpcWindow } from './ipc-window.ts'
 import { sendToPrimary, sendToWorker } from '../ipc/send.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
@@ -30,17 +29,19 @@ function nodeIpcTransport(isShared: boolean): Transport {
     endpoint: () => ({
       inherit: [],
       forked() {},
-      sender: (child, events) => new NodeIpcSender(child, events, isShared),
+      sender: (channel, events) => new NodeIpcSender(channel, events, isShared),
       close() {},
     }),
   }
 }
 
 class NodeIpcSender implements Sender {
-  readonly #child: ChildProcess
+  readonly #channel: WorkerChannel
   readonly #events: SenderEvents
   readonly #sent = new Unacknowledged()
   readonly #window: IpcWindow
+  /** Each removes a handler of a message. */
+  readonly #handlers: readonly (() => void)[]
   #full = false
   #closed = false
   /** When the worker first owed the answer it still owes. */
@@ -49,11 +50,15 @@ class NodeIpcSender implements Sender {
   /** Node's own answers so far, a uint32: the number of the connection that the next one is for. */
   #answers = 0
 
-  constructor(child: ChildProcess, events: SenderEvents, isShared: boolean) {
-    this.#child = child
+  constructor(channel: WorkerChannel, events: SenderEvents, isShared: boolean) {
+    this.#channel = channel
     this.#events = events
+    const { child } = channel
     this.#window = new IpcWindow(child, isShared)
-    child.on('message', this.#receive)
+    this.#handlers = [
+      channel.on('ack', ({ seq }) => this.#acknowledged(seq)),
+      channel.on('alive', ({ seq }) => this.#alive(seq)),
+    ]
     if (!isShared) child.on('internalMessage', this.#receiveInternal)
     child.on('disconnect', this.#gone)
   }
@@ -64,12 +69,12 @@ class NodeIpcSender implements Sender {
 
   send(connection: Accepted): boolean {
     const isLong = connection.metadata !== undefined
-    if (this.#closed || !this.#child.connected || !this.#window.hasRoom(this.#sent.size, isLong)) {
+    if (this.#closed || !this.#channel.connected || !this.#window.hasRoom(this.#sent.size, isLong)) {
       this.#full = true
       return false
     }
     this.#owesSince ??= performance.now()
-    sendToWorker(this.#child, this.#sent.add(connection), connection.handle, connection.metadata)
+    sendToWorker(this.#channel.child, this.#sent.add(connection), connection.handle, connection.metadata)
     this.#window.sent(isLong)
     return true
   }
@@ -79,36 +84,34 @@ class NodeIpcSender implements Sender {
     const silence = now - this.#owesSince
     if (silence > patience && !this.#probed) {
       this.#probed = true
-      sendToWorker(this.#child, { type: 'probe', seq: (this.#sent.next - 1) >>> 0 })
+      this.#channel.send({ type: 'probe', seq: (this.#sent.next - 1) >>> 0 })
     }
     return silence
   }
 
   end(): void {
-    sendToWorker(this.#child, { type: 'end' })
+    this.#channel.send({ type: 'end' })
   }
 
   close(): Accepted[] {
     this.#closed = true
     this.#window.close()
-    this.#child.off('message', this.#receive)
-    this.#child.off('internalMessage', this.#receiveInternal)
-    this.#child.off('disconnect', this.#gone)
+    for (const remove of this.#handlers) remove()
+    this.#channel.child.off('internalMessage', this.#receiveInternal)
+    this.#channel.child.off('disconnect', this.#gone)
     return this.#sent.clear()
   }
 
-  readonly #receive = (raw: unknown): void => {
-    const message = openForPrimary(raw)
-    if (message?.type === 'ack') {
-      if (this.#answers > message.seq) sendToWorker(this.#child, { type: 'quiet' })
-      this.#answered(this.#sent.arrived(message.seq))
-    }
-    if (message?.type === 'alive') {
-      this.#probed = false
-      // A handle that could not be written is never answered, and Node tells nobody. Answers may be ahead of this message.
-      if (((message.seq + 1 - this.#answers) | 0) > 0) this.#answers = (message.seq + 1) >>> 0
-      this.#answered(this.#sent.past(message.seq))
-    }
+  #acknowledged(seq: number): void {
+    if (this.#answers > seq) this.#channel.send({ type: 'quiet' })
+    this.#answered(this.#sent.arrived(seq))
+  }
+
+  #alive(seq: number): void {
+    this.#probed = false
+    // Node never answers a handle that could not be written, and reports no error. Its answers may be ahead of this message.
+    if (((seq + 1 - this.#answers) | 0) > 0) this.#answers = (seq + 1) >>> 0
+    this.#answered(this.#sent.past(seq))
   }
 
   /** Handles are answered in the order in which they were sent, so counting tells which one this is. */
@@ -138,25 +141,17 @@ class NodeIpcSender implements Sender {
   }
 }
 
-/** The worker's end: listens on this process's channel from now on. */
-export function receiveNodeIpc(events: ReceiverEvents): void {
+/** The worker's end: handles the connections that come over the channel to the primary. */
+export function receiveNodeIpc(channel: PrimaryChannel, events: ReceiverEvents): void {
   let quiet = false
-  process.on('message', (raw: unknown, handle: unknown) => {
-    if (isOurs(raw) && typeof raw.holdfast === 'number') return take(raw.holdfast, handle, raw)
-    const message = openForWorker(raw)
-    if (message?.type === 'quiet') quiet = true
-    if (message?.type === 'probe') sendToPrimary({ type: 'alive', seq: message.seq })
-    if (message?.type === 'end') events.end()
-  })
-
-  function take(seq: number, handle: unknown, { metadata }: Envelope<unknown>): void {
-    // Out of descriptors the message comes without its handle; not acknowledged, it is sent again.
+  channel.on('quiet', () => (quiet = true))
+  channel.on('probe', ({ seq }) => sendToPrimary({ type: 'alive', seq }))
+  channel.on('end', () => events.end())
+  channel.onConnection = (seq, { metadata }, handle) => {
+    // A worker without descriptors gets the message without its handle. It is not acknowledged, so the primary sends it again.
     if (handle === undefined || handle === null) return
     if (!quiet) sendToPrimary({ type: 'ack', seq })
-    events.connection(
-      handle as TcpHandle,
-      seq,
-      typeof metadata === 'string' ? Buffer.from(metadata, 'base64') : undefined,
-    )
+    const bytes = typeof metadata === 'string' ? Buffer.from(metadata, 'base64') : undefined
+    events.connection(handle as TcpHandle, seq, bytes)
   }
 }

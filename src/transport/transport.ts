@@ -1,5 +1,5 @@
 // The one corridor between primary and worker: how an accepted connection crosses to another process.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../ipc/channel.ts'
 import type { LinkEvents, PrimaryLink } from './descriptor-link.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 
@@ -20,7 +20,7 @@ export interface Accepted {
   /** What goes along, packed; see metadata.ts. */
   metadata: Buffer | undefined
   /** The process that it is for; undefined for whoever owns the slot. */
-  to: ChildProcess | undefined
+  to: WorkerChannel | undefined
   /** Gives up the primary's copy of the descriptor; without FIN where a worker has one too. */
   close(): void
 }
@@ -64,14 +64,14 @@ export interface ReceiverEvents {
   end(): void
 }
 
-/** Both ends for one child that is about to be started. */
+/** Both ends for one channel that is about to be started. */
 export interface Endpoint {
-  /** Descriptors that the child must inherit, in this order, right after its IPC channel. */
+  /** Descriptors that the channel must inherit, in this order, right after its IPC channel. */
   readonly inherit: readonly number[]
-  /** To be called when the child was started and has copies of its own, or could not be. */
+  /** To be called when the channel was started and has copies of its own, or could not be. */
   forked(): void
-  /** The primary's end, once the child said ready. */
-  sender(child: ChildProcess, events: SenderEvents): Sender
+  /** The primary's end, once the channel said ready. */
+  sender(channel: WorkerChannel, events: SenderEvents): Sender
   /** The bare link instead, for kernel steering; only the descriptor channel has one. */
   link?(events: LinkEvents): PrimaryLink
   /** Closes what neither took over. */

@@ -1,7 +1,8 @@
 // Inside a worker: attach the application's server, say ready, drain, leave.
 import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
-import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
+import type { PrimaryChannel } from '../ipc/channel.ts'
+import { PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
 import { loadLibc } from '../native/libc.ts'
 import { sendToPrimary, socketsSent } from '../ipc/send.ts'
 import { startHeartbeats } from './heartbeat.ts'
@@ -35,7 +36,13 @@ export interface Joined {
 /** Milliseconds that the application has after 'leave' to end by itself, before the process is ended. */
 const LAST_WORDS = 1_000
 
-export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer, events: WorkerEvents): Joined {
+export function join(
+  target: Target,
+  setup: WorkerSetup,
+  channel: PrimaryChannel,
+  sessions: SessionLayer,
+  events: WorkerEvents,
+): Joined {
   let close = (_: Drain): Promise<void> => Promise.resolve()
   let left: Promise<void> | undefined
   const drainPlan = { ...setup.drainPlan }
@@ -45,25 +52,22 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   let lastHeartbeat = (): void => {}
 
   // From here on nothing is missed: Node keeps messages that came before the first listener.
-  const incoming = intake(setup, (slots, descriptors) => listenOn(slots, descriptors))
-  process.on('message', (raw: unknown) => {
-    const message = openForWorker(raw)
-    if (message?.type === 'drain') {
-      void drain(message)
-      // Where a signal to the whole group came first, only the primary knows that this is no restart.
-      drainPlan.code = message.code
-    }
-    if (message?.type === 'become') {
-      isSpare = false
-      events.become(message.id, message.workers)
-    }
-    if (message?.type === 'workers') events.workers(message.workers)
-    if (message?.type === 'drop') {
-      sockets?.drop(message.slots, message.final)
-      sendToPrimary({ type: 'dropped', slots: message.slots })
-    }
-    if (message === undefined && isOurs(raw) && typeof raw.holdfast !== 'number') events.unknown()
+  const incoming = intake(setup, channel, (slots, descriptors) => listenOn(slots, descriptors))
+  channel.on('drain', (how) => {
+    void drain(how)
+    // Where a signal to the whole process group came first, only the primary knows that this is no restart.
+    drainPlan.code = how.code
   })
+  channel.on('become', ({ id, workers }) => {
+    isSpare = false
+    events.become(id, workers)
+  })
+  channel.on('workers', ({ workers }) => events.workers(workers))
+  channel.on('drop', ({ slots, final }) => {
+    sockets?.drop(slots, final)
+    sendToPrimary({ type: 'dropped', slots })
+  })
+  channel.onUnknown = () => events.unknown()
   /** The primary is gone: finish what is served, then go too. */
   const orphaned = (): void => {
     sockets?.close(true)

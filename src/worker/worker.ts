@@ -1,5 +1,6 @@
 // What stickyListen returns in a worker.
 import type { EventEmitter } from 'node:events'
+import { primaryChannel } from '../ipc/channel.ts'
 import type { Address, WorkerSetup } from '../ipc/messages.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
@@ -27,7 +28,8 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#address = setup.address
     this.#settings = settings
     processRuntime.logger = settings.logger
-    this.#joined = join(target, setup, sessionLayer(settings, setup), {
+    const channel = primaryChannel()
+    this.#joined = join(target, setup, channel, sessionLayer(settings, setup, channel), {
       drain: (how) => {
         processRuntime.isDraining = true
         this.#tell('drain', how)

@@ -77,7 +77,7 @@ t.test('a program is not found where it would not be found by itself', async (t)
     FIXTURE_TWICE: '1',
   })
   await until('both have listened', () => stdout().match(/third listens/g)?.length === 2)
-  t.match(stderr(), /command\.second-listen port=\d+ host=::1/)
+  await until('the second address is logged', () => /command\.second-listen port=\d+ host=::1/.test(stderr()))
   t.match(await request({ port }), { address: '127.0.0.1' })
   await t.rejects(request({ port, from: '::1' }), { code: 'ECONNREFUSED' })
 })

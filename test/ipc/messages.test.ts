@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { inspect } from 'node:util'
 import t from 'tap'
-import { isOurs, openForPrimary, openForWorker, type ToPrimary, type ToWorker } from '../../src/ipc/messages.ts'
+import { isEnvelope, decodeForPrimary, decodeForWorker, type ToPrimary, type ToWorker } from '../../src/ipc/messages.ts'
 
 const seq = fc.nat({ max: 0xffffffff })
 const slots = fc.uniqueArray(fc.nat({ max: 255 }))
@@ -56,23 +56,23 @@ const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
 )
 
 t.test('every message arrives as it was sent', async () => {
-  fc.assert(fc.property(toWorker, (message) => openForWorker({ holdfast: message }) === message))
-  fc.assert(fc.property(toPrimary, (message) => openForPrimary({ holdfast: message }) === message))
+  fc.assert(fc.property(toWorker, (message) => decodeForWorker({ holdfast: message }) === message))
+  fc.assert(fc.property(toPrimary, (message) => decodeForPrimary({ holdfast: message }) === message))
 })
 
 t.test('no message is taken in the wrong direction', async () => {
-  fc.assert(fc.property(toWorker, (message) => openForPrimary({ holdfast: message }) === undefined))
-  fc.assert(fc.property(toPrimary, (message) => openForWorker({ holdfast: message }) === undefined))
+  fc.assert(fc.property(toWorker, (message) => decodeForPrimary({ holdfast: message }) === undefined))
+  fc.assert(fc.property(toPrimary, (message) => decodeForWorker({ holdfast: message }) === undefined))
 })
 
 t.test("somebody else's messages are left alone", async (t) => {
   const foreign = fc.anything().filter((value) => typeof value !== 'object' || value === null || !('holdfast' in value))
   fc.assert(
     fc.property(foreign, (raw) => {
-      return !isOurs(raw) && openForWorker(raw) === undefined && openForPrimary(raw) === undefined
+      return !isEnvelope(raw) && decodeForWorker(raw) === undefined && decodeForPrimary(raw) === undefined
     }),
   )
-  t.equal(openForWorker({ type: 'end' }), undefined, 'also those that look like ours unwrapped')
+  t.equal(decodeForWorker({ type: 'end' }), undefined, 'also those that look like ours unwrapped')
 })
 
 t.test('what nobody knows is dropped', async (t) => {
@@ -82,12 +82,12 @@ t.test('what nobody knows is dropped', async (t) => {
         typeof message === 'object' &&
         message !== null &&
         ['end', 'quiet'].includes(String(Reflect.get(message, 'type')))
-      return known || openForWorker({ holdfast: message }) === undefined
+      return known || decodeForWorker({ holdfast: message }) === undefined
     }),
   )
   for (const type of ['', 'END', 'toString', '__proto__', 'constructor', 7, null, ['end']]) {
-    t.equal(openForWorker({ holdfast: { type } }), undefined, String(type))
-    t.equal(openForPrimary({ holdfast: { type } }), undefined, String(type))
+    t.equal(decodeForWorker({ holdfast: { type } }), undefined, String(type))
+    t.equal(decodeForPrimary({ holdfast: { type } }), undefined, String(type))
   }
 })
 
@@ -95,30 +95,30 @@ t.test('a message that lacks what is computed with is dropped', async (t) => {
   const dropped = (open: (raw: unknown) => unknown, holdfast: object) =>
     t.equal(open({ holdfast }), undefined, inspect(holdfast))
   for (const [open, type] of [
-    [openForWorker, 'probe'],
-    [openForPrimary, 'ack'],
-    [openForPrimary, 'alive'],
+    [decodeForWorker, 'probe'],
+    [decodeForPrimary, 'ack'],
+    [decodeForPrimary, 'alive'],
   ] as const) {
     dropped(open, { type })
     for (const wrong of [undefined, null, '1', 1.5, Number.NaN, Infinity, {}, []]) dropped(open, { type, seq: wrong })
   }
   for (const [open, type] of [
-    [openForWorker, 'drop'],
-    [openForPrimary, 'dropped'],
+    [decodeForWorker, 'drop'],
+    [decodeForPrimary, 'dropped'],
   ] as const) {
     dropped(open, { type })
     for (const wrong of [undefined, 'all', [256], [-1], [0.5], ['1'], { 0: 1 }]) dropped(open, { type, slots: wrong })
   }
-  dropped(openForWorker, { type: 'bridged', connected: true, lost: '1' })
-  dropped(openForPrimary, { type: 'bridge', redis: { host: '127.0.0.1' }, channelPrefix: 'a' })
-  dropped(openForPrimary, { type: 'ended' })
-  for (const wrong of [undefined, 1, ['1'], [0.5]]) dropped(openForPrimary, { type: 'ended', numbers: wrong })
-  dropped(openForWorker, { type: 'drain' })
-  for (const wrong of [undefined, '5', Number.NaN]) dropped(openForWorker, { type: 'drain', deadline: wrong })
+  dropped(decodeForWorker, { type: 'bridged', connected: true, lost: '1' })
+  dropped(decodeForPrimary, { type: 'bridge', redis: { host: '127.0.0.1' }, channelPrefix: 'a' })
+  dropped(decodeForPrimary, { type: 'ended' })
+  for (const wrong of [undefined, 1, ['1'], [0.5]]) dropped(decodeForPrimary, { type: 'ended', numbers: wrong })
+  dropped(decodeForWorker, { type: 'drain' })
+  for (const wrong of [undefined, '5', Number.NaN]) dropped(decodeForWorker, { type: 'drain', deadline: wrong })
 })
 
 t.test('ready is heard whatever the version, so that a wrong one can be named', async (t) => {
   for (const version of [0, 99, 'two']) {
-    t.match(openForPrimary({ holdfast: { type: 'ready', version } }), { version })
+    t.match(decodeForPrimary({ holdfast: { type: 'ready', version } }), { version })
   }
 })

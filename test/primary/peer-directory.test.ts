@@ -1,16 +1,20 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import t from 'tap'
+import { WorkerChannel } from '../../src/ipc/channel.ts'
 import { PeerDirectory } from '../../src/primary/peer-directory.ts'
 import type { ToWorker } from '../../src/ipc/messages.ts'
 
-t.test('a process whose door has closed is no longer told of, and still told', async (t) => {
+t.test('a process that closed its peer socket is not listed any more, and still gets the list', async (t) => {
   const told: (readonly [id: number, instances: number[]])[] = []
-  const seats = [0, 1].map((id) => ({ child: new EventEmitter() as ChildProcess, id }))
+  const processes = [0, 1].map((id) => {
+    const child = new EventEmitter() as ChildProcess
+    return { child, channel: new WorkerChannel(child), id }
+  })
   const directory = new PeerDirectory({
     processes: () =>
-      seats.map(({ child, id }) => ({
-        child,
+      processes.map(({ channel, id }) => ({
+        channel,
         id,
         enabled: true,
         attached: true,
@@ -21,14 +25,14 @@ t.test('a process whose door has closed is no longer told of, and still told', a
     owners: () => [],
     pass: () => {},
   })
-  for (const { child, id } of seats) directory.started(child, 10 + id)
+  for (const { channel, id } of processes) directory.started(channel, 10 + id)
   const heard = async (type: string, child: ChildProcess) => {
     told.length = 0
     child.emit('message', { holdfast: { type } })
     await new Promise((done) => setImmediate(done))
     return [...told]
   }
-  const [first, second] = seats.map(({ child }) => child) as [ChildProcess, ChildProcess]
+  const [first, second] = processes.map(({ child }) => child) as [ChildProcess, ChildProcess]
   await heard('reachable', first)
   t.strictSame(await heard('reachable', second), [
     [0, [10, 11]],

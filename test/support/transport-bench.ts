@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Test } from 'tap'
+import { WorkerChannel } from '../../src/ipc/channel.ts'
 import { handleOf } from '../../src/native/tcp-handle.ts'
 import type { Accepted, Sender, Transport } from '../../src/transport/transport.ts'
 import { dial, until } from './clients.ts'
@@ -43,7 +44,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
     lost: [],
     rooms: 0,
     gone: 0,
-    sender: endpoint.sender(child, {
+    sender: endpoint.sender(new WorkerChannel(child), {
       taken: (connections) => bench.taken.push(...connections),
       lost: (connections) => bench.lost.push(...connections),
       room: () => bench.rooms++,

@@ -1,15 +1,14 @@
 // The primary's part in the bus: passes each message on to the workers that listen to its channel, and keeps the
 // counters. It looks at what a record is about, never into it.
-import type { ChildProcess } from 'node:child_process'
 import type { Logger } from '../../options/options.ts'
-import { openForPrimary } from '../../ipc/messages.ts'
+import type { WorkerChannel } from '../../ipc/channel.ts'
 import { SubscriberQueue, type SubscriberQueueEvents } from './subscriber-queue.ts'
 import { bytesOf } from '../frame-channel.ts'
 import { isMessage, OP, readFrame, type FrameRecord } from '../frames.ts'
 
 /** A worker, as far as it matters here. */
 interface Process {
-  readonly child: ChildProcess
+  readonly channel: WorkerChannel
   readonly id: number
   readonly pid: number
 }
@@ -31,7 +30,7 @@ export interface BusBrokerStatus {
 export class BusBroker {
   readonly #serialization: 'json' | 'advanced'
   readonly #processes: () => Iterable<Process>
-  readonly #queues = new Map<ChildProcess, SubscriberQueue>()
+  readonly #queues = new Map<WorkerChannel, SubscriberQueue>()
   /** Who listens, by channel. */
   readonly #listeners = new Map<string, Set<SubscriberQueue>>()
   readonly #totals = new Map<string, number>()
@@ -48,30 +47,29 @@ export class BusBroker {
     this.#processes = processes
     this.#queueEvents = {
       total: (counter) => this.#totals.get(counter) ?? 0,
-      slow: ({ child }) => logger.warn('bus.slow', this.#name(child)),
-      caughtUp: ({ child, dropped }) => logger.info('bus.caught-up', { ...this.#name(child), dropped }),
+      slow: ({ channel }) => logger.warn('bus.slow', this.#name(channel)),
+      caughtUp: ({ channel, dropped }) => logger.info('bus.caught-up', { ...this.#name(channel), dropped }),
       dismissed: (queue) => this.#forget(queue),
     }
   }
 
-  started(child: ChildProcess): void {
-    child.on('message', (raw: unknown) => {
-      const message = openForPrimary(raw)
-      if (message?.type === 'bus') this.#received(child, bytesOf(message.frame))
-    })
-    child.once('close', () => {
-      const queue = this.#queues.get(child)
-      if (queue === undefined) return
-      this.#forget(queue)
-      this.#queues.delete(child)
-      this.#touched.delete(queue)
-      this.#dropped += queue.dropped
-    })
+  started(channel: WorkerChannel): void {
+    channel.on('bus', ({ frame }) => this.#received(channel, bytesOf(frame)))
+  }
+
+  /** The process has ended. */
+  gone(channel: WorkerChannel): void {
+    const queue = this.#queues.get(channel)
+    if (queue === undefined) return
+    this.#forget(queue)
+    this.#queues.delete(channel)
+    this.#touched.delete(queue)
+    this.#dropped += queue.dropped
   }
 
   status(): BusBrokerStatus {
-    const workers = [...this.#processes()].flatMap(({ child, id, pid }) => {
-      const queue = this.#queues.get(child)
+    const workers = [...this.#processes()].flatMap(({ channel, id, pid }) => {
+      const queue = this.#queues.get(channel)
       if (queue === undefined) return []
       const { channels, dropped, queued } = queue
       const waits = { queued: queued.messages, queuedBytes: queued.bytes }
@@ -81,11 +79,11 @@ export class BusBroker {
     return { frames: this.#frames, relayed: this.#relayed, dropped, counters: this.#totals.size, workers }
   }
 
-  #received(child: ChildProcess, frame: Buffer): void {
+  #received(channel: WorkerChannel, frame: Buffer): void {
     this.#frames++
-    let queue = this.#queues.get(child)
+    let queue = this.#queues.get(channel)
     if (queue === undefined)
-      this.#queues.set(child, (queue = new SubscriberQueue(child, this.#serialization, this.#queueEvents)))
+      this.#queues.set(channel, (queue = new SubscriberQueue(channel, this.#serialization, this.#queueEvents)))
     for (const record of readFrame(frame)) this.#take(queue, record)
   }
 
@@ -136,8 +134,8 @@ export class BusBroker {
     if (listeners?.size === 0) this.#listeners.delete(channel)
   }
 
-  #name(child: ChildProcess): { worker: number | undefined; pid: number | undefined } {
-    for (const { child: one, id, pid } of this.#processes()) if (one === child) return { worker: id, pid }
-    return { worker: undefined, pid: child.pid }
+  #name(channel: WorkerChannel): { worker: number | undefined; pid: number | undefined } {
+    for (const { channel: one, id, pid } of this.#processes()) if (one === channel) return { worker: id, pid }
+    return { worker: undefined, pid: channel.child.pid }
   }
 }

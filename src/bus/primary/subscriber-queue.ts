@@ -1,6 +1,6 @@
 // The primary's end of one worker's bus: what waits for the worker, with a bound, and one frame at a time on its way.
 // Node queues without a bound what a stopped process does not read, so no more is given to it than it has written.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../../ipc/channel.ts'
 import { encodeRecord, OP } from '../frames.ts'
 import { frameToWorker } from '../frame-channel.ts'
 import { RecordQueue } from '../record-queue.ts'
@@ -17,7 +17,7 @@ export interface SubscriberQueueEvents {
 }
 
 export class SubscriberQueue {
-  readonly child: ChildProcess
+  readonly channel: WorkerChannel
   /** What the worker listens to. */
   readonly channels = new Set<string>()
   /** Messages that the worker did not get. */
@@ -35,8 +35,8 @@ export class SubscriberQueue {
   #untold = 0
   #isDismissed = false
 
-  constructor(child: ChildProcess, serialization: 'json' | 'advanced', events: SubscriberQueueEvents) {
-    this.child = child
+  constructor(channel: WorkerChannel, serialization: 'json' | 'advanced', events: SubscriberQueueEvents) {
+    this.channel = channel
     this.#serialization = serialization
     this.#events = events
   }
@@ -84,7 +84,7 @@ export class SubscriberQueue {
     this.#sending = true
     const frame =
       next === undefined ? Buffer.concat(head) : head.length === 0 ? next.frame : Buffer.concat([...head, next.frame])
-    frameToWorker(this.child, this.#serialization, frame, () => {
+    frameToWorker(this.channel.child, this.#serialization, frame, () => {
       this.#sending = false
       this.#queue.sent()
       this.flush()

@@ -1,8 +1,8 @@
 // The primary's part in Socket.IO's broadcasts: between its workers, and over the bridge, where a worker asks for one, to
 // the primaries of other hosts.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Logger } from '../../options/options.ts'
-import { openForPrimary, type ToPrimary, type ToWorker } from '../../ipc/messages.ts'
+import type { ToPrimary, ToWorker } from '../../ipc/messages.ts'
 import type { AdapterMessage } from '../adapter-message.ts'
 import { Bridge, type BridgeStatus } from './bridge.ts'
 import { unpackTarget } from '../../redis/client.ts'
@@ -42,11 +42,8 @@ export class Exchange<M extends Member> {
   }
 
   /** A process has started, and may ask for the bridge. */
-  started(child: ChildProcess): void {
-    child.on('message', (raw: unknown) => {
-      const message = openForPrimary(raw)
-      if (message?.type === 'bridge') this.open(message)
-    })
+  started(channel: WorkerChannel): void {
+    channel.on('bridge', (message) => this.open(message))
   }
 
   /** What a worker said that is not Holdfast's own. */

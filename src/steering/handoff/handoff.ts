@@ -1,7 +1,7 @@
 // Hand-off: the primary accepts, hashes the client's address and passes the socket to the slot's owner.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../../ipc/channel.ts'
 import { bytesKey } from '../../affinity/address.ts'
-import { openForPrimary, type Address } from '../../ipc/messages.ts'
+import type { Address } from '../../ipc/messages.ts'
 import type { Settings } from '../../options/settings.ts'
 import { slotOfKey } from '../../slots/hash.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
@@ -28,7 +28,7 @@ export class Handoff implements Steering {
   readonly #settings: Settings
   readonly #listen: Listen
   readonly #queues: WorkerQueues
-  readonly #connectionLimits: ConnectionLimits<ChildProcess> | undefined
+  readonly #connectionLimits: ConnectionLimits<WorkerChannel> | undefined
   readonly #headroom = headroom()
   readonly #gate: ProxyGate | undefined
   #listener: Listener | undefined
@@ -57,8 +57,8 @@ export class Handoff implements Steering {
     }
     const queueEvents = {
       ...events,
-      open: (child: ChildProcess) => this.#connectionLimits?.servedBy(child) ?? 0,
-      taken: (child: ChildProcess, connections: readonly Accepted[]) => this.#taken(child, connections),
+      open: (channel: WorkerChannel) => this.#connectionLimits?.servedBy(channel) ?? 0,
+      taken: (channel: WorkerChannel, connections: readonly Accepted[]) => this.#taken(channel, connections),
       dropped: (connection: Accepted, reason: CloseReason) => this.#dropped(connection, reason),
       again: (connections: number) => void (this.counters.redispatched += connections),
     }
@@ -88,18 +88,15 @@ export class Handoff implements Steering {
     this.#queues.assign(table)
   }
 
-  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
+  attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
     if (this.#connectionLimits !== undefined) {
-      child.on('message', (raw: unknown) => {
-        const message = openForPrimary(raw)
-        if (message?.type === 'ended') this.#connectionLimits?.ended(child, message.numbers)
-      })
+      channel.on('ended', ({ numbers }) => this.#connectionLimits?.ended(channel, numbers))
     }
-    this.#queues.attach(worker, child, endpoint)
+    this.#queues.attach(worker, channel, endpoint)
   }
 
-  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = movedConnection(child, handle, metadata, this.#settings.affinity)
+  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
+    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity)
     this.counters.moved++
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
     this.#connectionLimits?.enter(connection.key)
@@ -107,17 +104,17 @@ export class Handoff implements Steering {
     this.#queues.dispatch(connection)
   }
 
-  retire(child: ChildProcess): void {
-    this.#queues.retire(child)
+  retire(channel: WorkerChannel): void {
+    this.#queues.retire(channel)
   }
 
-  detach(child: ChildProcess): void {
-    this.#queues.detach(child)
-    this.#connectionLimits?.gone(child)
+  detach(channel: WorkerChannel): void {
+    this.#queues.detach(channel)
+    this.#connectionLimits?.gone(channel)
   }
 
-  silence(child: ChildProcess, now: number): number {
-    return this.#queues.silence(child, now)
+  silence(channel: WorkerChannel, now: number): number {
+    return this.#queues.silence(channel, now)
   }
 
   async closeListener(): Promise<void> {
@@ -182,10 +179,10 @@ export class Handoff implements Steering {
     return true
   }
 
-  #taken(child: ChildProcess, connections: readonly Accepted[]): void {
+  #taken(channel: WorkerChannel, connections: readonly Accepted[]): void {
     this.counters.handedOff += connections.length
     for (const connection of connections) {
-      this.#connectionLimits?.taken(child, connection.seq, connection.key)
+      this.#connectionLimits?.taken(channel, connection.seq, connection.key)
       connection.close()
     }
     this.#forget(connections.length)

@@ -1,5 +1,5 @@
 // The queues of connections that wait for each worker, and what happens to them while a worker is absent.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Settings } from '../../options/settings.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
 import type { Accepted, Endpoint, Sender } from '../../transport/transport.ts'
@@ -11,7 +11,7 @@ import type { CloseReason, SteeringEvents } from '../steering.ts'
 interface WorkerQueue {
   readonly worker: number
   /** The process at the other end of `sender`. */
-  child: ChildProcess | undefined
+  channel: WorkerChannel | undefined
   sender: Sender | undefined
   waiting: Accepted[]
   /** When the worker went away, on the monotonic clock. */
@@ -20,16 +20,16 @@ interface WorkerQueue {
   resting: NodeJS.Timeout | undefined
 }
 
-interface Channel {
+interface Link {
   readonly queue: WorkerQueue
   readonly sender: Sender
 }
 
 export interface WorkerQueueEvents extends SteeringEvents {
   /** Connections that the process has taken and not ended; asked only where somebody picks. */
-  open(child: ChildProcess): number
+  open(channel: WorkerChannel): number
   /** The process has these now. */
-  taken(child: ChildProcess, connections: readonly Accepted[]): void
+  taken(channel: WorkerChannel, connections: readonly Accepted[]): void
   /** These could not be given to anybody. */
   dropped(connection: Accepted, reason: CloseReason): void
   /** These are sent once more. */
@@ -43,7 +43,7 @@ export class WorkerQueues {
   readonly #settings: Settings
   readonly #events: WorkerQueueEvents
   readonly #queues = new Map<number, WorkerQueue>()
-  readonly #channels = new Map<ChildProcess, Channel>()
+  readonly #links = new Map<WorkerChannel, Link>()
   readonly #pick: Picker | undefined
   #table: SlotTable
 
@@ -78,51 +78,51 @@ export class WorkerQueues {
     }
   }
 
-  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
+  attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
     const queue = this.#queue(worker)
-    const sender = endpoint.sender(child, {
-      taken: (connections) => this.#events.taken(child, connections),
+    const sender = endpoint.sender(channel, {
+      taken: (connections) => this.#events.taken(channel, connections),
       lost: (connections) => this.#lost(queue, connections),
       room: () => this.#flush(queue),
-      gone: () => this.detach(child),
+      gone: () => this.detach(channel),
     })
-    this.#channels.set(child, { queue, sender })
+    this.#links.set(channel, { queue, sender })
     queue.sender = sender
-    queue.child = child
+    queue.channel = channel
     this.#redirect(queue)
     this.#flush(queue)
     // Where anybody may serve, what waits for somebody absent need not.
     if (this.#pick !== undefined) this.assign(this.#table)
   }
 
-  retire(child: ChildProcess): void {
-    const channel = this.#channels.get(child)
-    if (channel === undefined) return
-    channel.sender.end()
-    this.#vacate(channel)
+  retire(channel: WorkerChannel): void {
+    const link = this.#links.get(channel)
+    if (link === undefined) return
+    link.sender.end()
+    this.#vacate(link)
   }
 
-  detach(child: ChildProcess): void {
-    const channel = this.#channels.get(child)
-    if (channel === undefined) return
-    this.#channels.delete(child)
-    this.#vacate(channel)
-    this.#again(channel.queue, channel.sender.close())
+  detach(channel: WorkerChannel): void {
+    const link = this.#links.get(channel)
+    if (link === undefined) return
+    this.#links.delete(channel)
+    this.#vacate(link)
+    this.#again(link.queue, link.sender.close())
   }
 
-  silence(child: ChildProcess, now: number): number {
-    return this.#channels.get(child)?.sender.silence(now, this.#settings.health.ackTimeout) ?? 0
+  silence(channel: WorkerChannel, now: number): number {
+    return this.#links.get(channel)?.sender.silence(now, this.#settings.health.ackTimeout) ?? 0
   }
 
   /** To be called now and then: asks the silent, and gives up on the absent. */
   look(now: number): void {
-    for (const child of this.#channels.keys()) this.silence(child, now)
+    for (const channel of this.#links.keys()) this.silence(channel, now)
     for (const queue of this.#queues.values()) if (queue.sender === undefined) this.#expire(queue, now)
   }
 
   close(): void {
-    const left = [...this.#channels.values()].flatMap(({ sender }) => sender.close())
-    this.#channels.clear()
+    const left = [...this.#links.values()].flatMap(({ sender }) => sender.close())
+    this.#links.clear()
     for (const queue of this.#queues.values()) {
       clearTimeout(queue.resting)
       left.push(...queue.waiting.splice(0))
@@ -132,7 +132,7 @@ export class WorkerQueues {
   }
 
   /** The queue is without a worker, unless a successor has it already. */
-  #vacate({ queue, sender }: Channel): void {
+  #vacate({ queue, sender }: Link): void {
     if (queue.sender !== sender) return
     queue.sender = undefined
     queue.downSince = performance.now()
@@ -214,8 +214,8 @@ export class WorkerQueues {
   #candidates(): Candidate[] {
     const open = [...this.#queues.values()].filter((queue) => this.#isOpen(queue))
     return open
-      .map(({ worker, child, sender, waiting }) => {
-        const taken = child === undefined ? 0 : this.#events.open(child)
+      .map(({ worker, channel, sender, waiting }) => {
+        const taken = channel === undefined ? 0 : this.#events.open(channel)
         return { worker, load: taken + waiting.length + (sender?.unacknowledged ?? 0) }
       })
       .sort((a, b) => a.worker - b.worker)
@@ -226,9 +226,9 @@ export class WorkerQueues {
   }
 
   /** undefined where nothing more can be sent to the process. */
-  #queueOf(child: ChildProcess): WorkerQueue | undefined {
-    const channel = this.#channels.get(child)
-    return channel?.queue.sender === channel?.sender ? channel?.queue : undefined
+  #queueOf(channel: WorkerChannel): WorkerQueue | undefined {
+    const link = this.#links.get(channel)
+    return link?.queue.sender === link?.sender ? link?.queue : undefined
   }
 
   #queue(worker: number): WorkerQueue {
@@ -236,7 +236,7 @@ export class WorkerQueues {
     if (queue === undefined) {
       queue = {
         worker,
-        child: undefined,
+        channel: undefined,
         sender: undefined,
         waiting: [],
         downSince: performance.now(),

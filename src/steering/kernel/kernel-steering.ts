@@ -1,6 +1,6 @@
 // Kernel steering: the kernel computes the slot of each connection and queues it on that slot's socket, where the owner
 // accepts it. The primary holds all the sockets and accepts none; a slot moves by moving its socket, queue included.
-import type { ChildProcess } from 'node:child_process'
+import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Instruction } from '../../native/cbpf.ts'
 import type { Libc } from '../../native/libc.ts'
 import type { SlotGroup } from '../../native/reuseport.ts'
@@ -24,7 +24,7 @@ export class KernelSteering implements Steering {
   readonly #libc: Libc
   readonly #program: readonly Instruction[]
   readonly #passed: PassedSockets
-  readonly #links = new Map<ChildProcess, SlotLink>()
+  readonly #links = new Map<WorkerChannel, SlotLink>()
   /** The process that serves as each worker now. */
   readonly #current = new Map<number, SlotLink>()
   readonly #queueTimeouts: QueueTimeouts
@@ -81,25 +81,25 @@ export class KernelSteering implements Steering {
     this.#settle()
   }
 
-  attach(worker: number, child: ChildProcess, endpoint: Endpoint): void {
-    const link = new SlotLink(worker, child, endpoint, {
+  attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
+    const link = new SlotLink(worker, channel, endpoint, {
       released: (slots) => this.#released(link, slots),
       refused: (slots) => {
         this.#release(link, slots)
         link.endIfIdle()
       },
-      gone: () => this.detach(child),
+      gone: () => this.detach(channel),
     })
-    this.#links.set(child, link)
+    this.#links.set(channel, link)
     this.#current.set(worker, link)
     this.#queueTimeouts.end(worker)
     this.#settle()
   }
 
-  pass(child: ChildProcess | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = movedConnection(child, handle, metadata, this.#settings.affinity)
+  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
+    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity)
     this.counters.moved++
-    const link = child === undefined ? undefined : this.#links.get(child)
+    const link = channel === undefined ? undefined : this.#links.get(channel)
     this.#pass(connection, link?.retired === false ? link : undefined)
   }
 
@@ -119,8 +119,8 @@ export class KernelSteering implements Steering {
     connection.close()
   }
 
-  retire(child: ChildProcess): void {
-    const link = this.#links.get(child)
+  retire(channel: WorkerChannel): void {
+    const link = this.#links.get(channel)
     if (link === undefined) return
     link.retired = true
     this.#vacate(link)
@@ -128,10 +128,10 @@ export class KernelSteering implements Steering {
     link.endIfIdle()
   }
 
-  detach(child: ChildProcess): void {
-    const link = this.#links.get(child)
+  detach(channel: WorkerChannel): void {
+    const link = this.#links.get(channel)
     if (link === undefined) return
-    this.#links.delete(child)
+    this.#links.delete(channel)
     const moved = link.close()
     this.#vacate(link)
     this.#release(link)
@@ -141,8 +141,8 @@ export class KernelSteering implements Steering {
     for (const connection of moved) this.#pass(connection)
   }
 
-  silence(child: ChildProcess, now: number): number {
-    return this.#links.get(child)?.silence(now) ?? 0
+  silence(channel: WorkerChannel, now: number): number {
+    return this.#links.get(channel)?.silence(now) ?? 0
   }
 
   /** The workers accept what waits in the queues and stop listening; then nobody holds the port any more. */

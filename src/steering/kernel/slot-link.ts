@@ -1,10 +1,8 @@
 // Which slot sockets one worker process has, and the messages that give and take them.
-import type { ChildProcess } from 'node:child_process'
-import { openForPrimary } from '../../ipc/messages.ts'
+import type { WorkerChannel } from '../../ipc/channel.ts'
 import { FRAME, MORE_SIZE, type PrimaryLink } from '../../transport/descriptor-link.ts'
 import { nextBatch } from '../../transport/metadata.ts'
 import { MAX_DESCRIPTORS } from '../../native/scm-rights.ts'
-import { sendToWorker } from '../../ipc/send.ts'
 import type { Accepted, Endpoint } from '../../transport/transport.ts'
 
 export interface SlotLinkEvents {
@@ -26,8 +24,9 @@ export class SlotLink {
   readonly worker: number
   /** No more slots for this one: it is to finish. */
   retired = false
-  readonly #child: ChildProcess
+  readonly #channel: WorkerChannel
   readonly #link: PrimaryLink
+  readonly #removeHandler: () => void
   readonly #events: SlotLinkEvents
   /** Given and not yet confirmed, in the order of sending. */
   readonly #given: Given[] = []
@@ -39,13 +38,13 @@ export class SlotLink {
   #ended = false
   #askedAt: number | undefined
 
-  constructor(worker: number, child: ChildProcess, endpoint: Endpoint, events: SlotLinkEvents) {
+  constructor(worker: number, channel: WorkerChannel, endpoint: Endpoint, events: SlotLinkEvents) {
     if (endpoint.link === undefined) throw new Error('kernel steering needs the descriptor channel')
     this.worker = worker
-    this.#child = child
+    this.#channel = channel
     this.#events = events
     this.#link = endpoint.link({ received: (seq, lost) => this.#received(seq, lost), gone: () => events.gone() })
-    child.on('message', this.#message)
+    this.#removeHandler = channel.on('dropped', ({ slots }) => this.#dropped(slots))
   }
 
   get idle(): boolean {
@@ -105,7 +104,7 @@ export class SlotLink {
     const some = slots.filter((slot) => this.#held.has(slot) && !this.#dropping.has(slot))
     if (some.length === 0) return
     for (const slot of some) this.#dropping.add(slot)
-    sendToWorker(this.#child, { type: 'drop', slots: some, final })
+    this.#channel.send({ type: 'drop', slots: some, final })
   }
 
   /** Asks for a sign of life, unless an answer is owed already. */
@@ -129,7 +128,7 @@ export class SlotLink {
 
   /** @returns the connections that the process has not got */
   close(): Accepted[] {
-    this.#child.off('message', this.#message)
+    this.#removeHandler()
     this.#link.close()
     return [...this.#given.flatMap(({ connection }) => connection ?? []), ...this.#waiting]
   }
@@ -150,13 +149,11 @@ export class SlotLink {
     else this.#events.released([])
   }
 
-  readonly #message = (raw: unknown): void => {
-    const message = openForPrimary(raw)
-    if (message?.type !== 'dropped') return
-    for (const slot of message.slots) {
+  #dropped(slots: readonly number[]): void {
+    for (const slot of slots) {
       this.#held.delete(slot)
       this.#dropping.delete(slot)
     }
-    this.#events.released(message.slots)
+    this.#events.released(slots)
   }
 }

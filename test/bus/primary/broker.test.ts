@@ -5,6 +5,7 @@ import t from 'tap'
 import { BusBroker } from '../../../src/bus/primary/broker.ts'
 import { bytesOf } from '../../../src/bus/frame-channel.ts'
 import { encodeRecord, OP, readFrame } from '../../../src/bus/frames.ts'
+import { WorkerChannel } from '../../../src/ipc/channel.ts'
 import type { Frame } from '../../../src/ipc/messages.ts'
 
 /** A worker that reads when the test says so. */
@@ -41,9 +42,13 @@ for (const disconnects of [false, true]) {
     const workers = [new Worker(), new Worker()] as const
     const [speaker, listener] = workers
     const logger = { debug() {}, info() {}, warn() {}, error() {} }
-    const processes = workers.map((worker, id) => ({ child: worker as unknown as ChildProcess, id, pid: id }))
+    const processes = workers.map((worker, id) => ({
+      channel: new WorkerChannel(worker as unknown as ChildProcess),
+      id,
+      pid: id,
+    }))
     const relay = new BusBroker('advanced', logger, () => processes)
-    for (const { child } of processes) relay.started(child)
+    for (const { channel } of processes) relay.started(channel)
     listener.say(join(1_000, disconnects), encodeRecord(OP.subscribe, 'news'))
     speaker.say(encodeRecord(OP.text, 'news', 'first'))
     await turn()

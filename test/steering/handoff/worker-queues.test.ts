@@ -1,6 +1,6 @@
 // Connections that were for one process alone, when that one has a successor.
-import type { ChildProcess } from 'node:child_process'
 import t from 'tap'
+import type { WorkerChannel } from '../../../src/ipc/channel.ts'
 import { readSettings } from '../../../src/options/settings.ts'
 import { slotTable } from '../../../src/slots/slot-table.ts'
 import { WorkerQueues } from '../../../src/steering/handoff/worker-queues.ts'
@@ -15,7 +15,7 @@ class Channel {
   events: SenderEvents | undefined
 
   readonly endpoint = {
-    sender: (_child: ChildProcess, events: SenderEvents): Sender => {
+    sender: (_child: WorkerChannel, events: SenderEvents): Sender => {
       this.events = events
       return {
         send: (connection: Accepted) => {
@@ -32,9 +32,9 @@ class Channel {
   } as unknown as Endpoint
 }
 
-const process = (name: string) => ({ name }) as unknown as ChildProcess
+const process = (name: string) => ({ name }) as unknown as WorkerChannel
 
-function movedTo(to: ChildProcess): Accepted {
+function movedTo(to: WorkerChannel): Accepted {
   const metadata = encodeMetadata({ head: Buffer.from('GET / HTTP/1.1\r\n\r\n'), moved: { settled: true, from: 0 } })
   return { fd: 9, handle: undefined, slot: 0, acceptedAt: performance.now(), seq: 0, key: '', metadata, to, close() {} }
 }
