@@ -12,6 +12,7 @@ import type { Sticky } from './sticky.ts'
 import type { Forking } from './supervisor/fork.ts'
 import type { Target } from './serving/target.ts'
 import { Worker } from './worker/worker.ts'
+import { realWorld } from './world.ts'
 
 let current: Sticky | undefined
 
@@ -60,7 +61,7 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
   }
   if (setup !== undefined) return (current = new Worker(target, setup, settings))
   if (settings.workers === 0) return (current = new Standalone(target, settings, () => (current = undefined)))
-  return (current = new Balancer(settings, () => (current = undefined), forking))
+  return (current = new Balancer(settings, realWorld, () => (current = undefined), forking))
 }
 
 /** An Express application is a function too, and so is a plain request handler: not the ones that are meant here. */

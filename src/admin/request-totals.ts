@@ -6,7 +6,7 @@ export interface CountingProcess {
   /** Of the worker; negative for a standby. */
   readonly id: number
   /** What it last told. */
-  readonly beat: { readonly requests?: readonly number[] } | undefined
+  readonly heartbeat: { readonly requests?: readonly number[] } | undefined
 }
 
 export class RequestTotals {
@@ -16,7 +16,7 @@ export class RequestTotals {
 
   /** Takes over what is new. To be called for all processes before a look at the totals, and once more for one that ends. */
   take(process: CountingProcess): void {
-    const now = process.beat?.requests
+    const now = process.heartbeat?.requests
     // A standby has no requests.
     if (now === undefined || process.id < 0) return
     let total = this.#byWorker.get(process.id)

@@ -38,8 +38,8 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
     admin,
     uptime: now - startedAt,
     steering: { name: steering.name, reason, transport, hash: fallbackReason === undefined ? 'native' : 'portable' },
-    workers: supervisor.members.map((member) => workerStatus(member, parts, now)),
-    standby: supervisor.standby,
+    workers: supervisor.workers.map((worker) => workerStatus(worker, parts, now)),
+    standby: supervisor.standbyCount,
     entered: { ...supervisor.entered },
     ...(queues === undefined ? {} : { queues }),
     ...(bridge === undefined ? {} : { bridge }),
@@ -48,9 +48,9 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
   }
 }
 
-function workerStatus(member: Supervisor['members'][number], parts: Parts, now: number): WorkerStatus {
+function workerStatus(worker: Supervisor['workers'][number], parts: Parts, now: number): WorkerStatus {
   const { table, steering, requestTotals } = parts
-  const { id, current, restarts, lastExit } = member
+  const { id, process: current, restarts, lastExit } = worker
   const counts = requestTotals.totals(id)
   return {
     id,
@@ -64,7 +64,7 @@ function workerStatus(member: Supervisor['members'][number], parts: Parts, now: 
     slots: table.owners.reduce((sum, owner) => sum + Number(owner === id), 0),
     pending: steering.pendingOf(id),
     dropped: current?.dropped ?? 0,
-    beat: current?.beat === undefined ? null : beatOf(current.beat),
+    beat: current?.heartbeat === undefined ? null : beatOf(current.heartbeat),
     ...(counts === undefined ? {} : { requests: requestStatus(counts) }),
     lastExit: lastExit === undefined ? null : exitStatus(lastExit),
   }

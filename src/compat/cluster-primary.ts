@@ -13,11 +13,10 @@ import { countingOption } from '../steering/handoff/connection-limits.ts'
 import { Handoff } from '../steering/handoff/handoff.ts'
 import { takeOver, type Listener } from '../steering/listener.ts'
 import { sharedNodeIpc } from '../transport/node-ipc.ts'
+import { watchChildEnd } from '../supervisor/child-end.ts'
+import { realWorld } from '../world.ts'
 import { Guest } from './guest.ts'
 import { removeLeftBehind } from './left-behind.ts'
-
-/** Milliseconds after 'exit' in which 'close' must come, should a grandchild keep the channel open. */
-const CLOSE_TIMEOUT = 1_000
 
 /** Milliseconds between two looks for who is stuck. */
 const LOOK = 1_000
@@ -40,10 +39,10 @@ export class ClusterPrimary {
     })
     const events = { overdue: (id: number) => this.#ownership.failOver(id) }
     this.#handoff = new Handoff(settings, this.#ownership.table, events, async (accept) => this.#listen(accept))
-    this.#directory = new PeerDirectory({
+    this.#directory = new PeerDirectory(realWorld, {
       processes: () => this.#all,
       owners: () => [...this.#ownership.table.owners],
-      pass: (channel, handle, metadata) => this.#handoff.pass(channel, handle, metadata),
+      transfer: (channel, handle, metadata) => this.#handoff.pass(channel, handle, metadata),
     })
   }
 
@@ -85,13 +84,11 @@ export class ClusterPrimary {
     channel.on('register', ({ version }) => this.#registering(guest, version))
     channel.on('ready', () => this.#ready(guest))
     channel.on('leave', ({ reason }) => this.#leave(guest, reason))
-    const gone = (): void => this.#gone(guest)
     // Before its channel closes: a handle that comes after that crashes Node in the worker (20 to 26).
     whenAskedToDisconnect(worker, () => this.#leave(guest, 'disconnect()'))
     child.once('disconnect', () => this.#leave(guest, 'its channel is closed'))
-    // Not at 'exit': acknowledgements may still be unread then.
-    child.once('close', gone)
-    child.once('exit', () => setTimeout(gone, CLOSE_TIMEOUT).unref())
+    // The application listens for 'error' itself.
+    watchChildEnd(child, realWorld, { failed() {}, ended: () => this.#gone(guest) })
   }
 
   #registering(guest: Guest, version: number): void {
@@ -155,7 +152,7 @@ export class ClusterPrimary {
     if (!this.#guests.delete(channel.child)) return
     this.#leave(guest, 'it has ended')
     this.#handoff.detach(channel)
-    this.#directory.gone(channel)
+    this.#directory.ended(channel)
   }
 
   /** Whoever is stuck gets no more until it answers; ending it is the application's business. */

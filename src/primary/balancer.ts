@@ -1,10 +1,9 @@
 // The primary: puts slots, steering and supervision together. The only file that knows them all.
 import { Admin } from '../admin/admin.ts'
 import { StickyError } from '../errors.ts'
-import { logDegraded } from './degraded.ts'
 import { explain } from './explain.ts'
-import { Changes } from './operations.ts'
-import { FirstReady } from './first-ready.ts'
+import { Operations } from './operations.ts'
+import { FirstReady, giveUp, logDegraded, neverReady } from './startup.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { WorkerFactory } from './worker-factory.ts'
 import { PeerDirectory } from './peer-directory.ts'
@@ -12,6 +11,7 @@ import type { Address } from '../ipc/messages.ts'
 import { Ownership } from '../slots/ownership.ts'
 import { BusBroker } from '../bus/primary/broker.ts'
 import { Exchange } from '../socket-io/primary/exchange.ts'
+import type { World } from '../world.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import { checkEntry, closeDeadline, type Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -21,7 +21,6 @@ import type { Steering, SteeringEvents } from '../steering/steering.ts'
 import { chooseSteering } from '../steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
-import { giveUp, neverReady } from '../supervisor/give-up.ts'
 import { ServiceManager } from '../service-manager/service-manager.ts'
 import { handleCrash, handleSignals } from '../supervisor/signals.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
@@ -36,7 +35,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly ready: Promise<void>
 
   readonly #settings: Settings
-  readonly #startedAt = performance.now()
+  readonly #world: World
+  readonly #startedAt: number
   /** Until the choice is made, the one that works everywhere. */
   #steering: Steering
   #steeringReason = 'not chosen yet'
@@ -47,13 +47,9 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #workerFactory: WorkerFactory
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.failOver(worker) }
-  readonly #changes: Changes
+  readonly #operations: Operations
   readonly #manager: ServiceManager
-  readonly #directory = new PeerDirectory({
-    processes: () => this.#supervisor.processes,
-    owners: () => [...this.#ownership.table.owners],
-    pass: (channel, handle, metadata) => this.#steering.pass(channel, handle, metadata),
-  })
+  readonly #directory: PeerDirectory
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
@@ -63,16 +59,23 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #closing: Promise<boolean> | undefined
 
   /** @param onclosed - called once, when the last worker has ended */
-  constructor(settings: Settings, onclosed: () => void, forking = plainForking) {
+  constructor(settings: Settings, world: World, onclosed: () => void, forking = plainForking) {
     super(settings.logger)
+    this.#world = world
+    this.#startedAt = world.now()
     this.#onclosed = onclosed
     this.#settings = settings
     this.#ownership = new Ownership(settings.workers, {
       serves: (id) => this.#supervisor.serves(id),
       moved: (table, moved, reason) => this.#moved(table, moved, reason),
     })
+    this.#directory = new PeerDirectory(world, {
+      processes: () => this.#supervisor.processes,
+      owners: () => [...this.#ownership.table.owners],
+      transfer: (channel, handle, metadata) => this.#steering.pass(channel, handle, metadata),
+    })
     this.#native = chooseTransport(forking.isShared)
-    this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
+    this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.workers)
     const { transport } = this.#native
     const { serialization } = transport
     this.#broker = new BusBroker(serialization, settings.logger, () => this.#supervisor.processes)
@@ -88,17 +91,17 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     })
     const listen = listening(settings, this.#native.libc)
     this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen)
-    this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
-      ready: (worker) => this.#workerReady(worker),
-      state: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
-      well: ({ id }, well) => (well ? this.#ownership.restore(id) : this.#ownership.ejectUnhealthy(id)),
+    this.#supervisor = new Supervisor(settings, world, (id, restarts) => this.#program(id, restarts), {
+      ready: (process) => this.#workerReady(process),
+      retired: ({ channel }) => this.#steering.retire(channel),
+      ended: (process, exit) => this.#workerEnded(process, exit),
+      stateChanged: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
+      healthChanged: ({ id, healthy }) => (healthy ? this.#ownership.restore(id) : this.#ownership.ejectUnhealthy(id)),
       silence: ({ channel }, now) => this.#steering.silence(channel, now),
-      leaving: ({ channel }) => this.#steering.retire(channel),
-      gone: (worker, exit) => this.#workerGone(worker, exit),
-      tripped: (reason, last, alone) => this.#tripped(reason, last, alone),
-      message: (worker, message) => forking.relays(worker.child) || this.#exchange.pass(worker, message),
+      tripped: (reason, last, isNoneLeft) => this.#tripped(reason, last, isNoneLeft),
+      foreignMessage: (process, message) => forking.relays(process.child) || this.#exchange.pass(process, message),
     })
-    this.#changes = new Changes(settings.logger, {
+    this.#operations = new Operations(settings.logger, world, {
       reload: () => this.#manager.reloading(() => this.#supervisor.reload()),
       scale: async (workers) => {
         this.#ownership.resize(workers)
@@ -106,11 +109,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       },
     })
     surviveClosedStderr()
-    this.#stopSignals = handleSignals(settings, {
+    this.#stopSignals = handleSignals(settings, world, {
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
       reload: () => this.reload(),
-      scale: (by) => this.scale(changedBy(by, this.#changes.wanted ?? this.#ownership.workers)),
+      scale: (by) => this.scale(changedBy(by, this.#operations.wantedWorkers ?? this.#ownership.workers)),
     })
     this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
     this.ready = this.#start().catch((error: unknown) => {
@@ -147,13 +150,13 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   async reload(): Promise<void> {
     if (this.#address === null) await this.ready
-    await this.#changes.reload()
+    await this.#operations.reload()
   }
 
   async scale(workers: number): Promise<void> {
     checkWorkerCount(workers)
     if (this.#address === null) await this.ready
-    await this.#changes.scale(workers)
+    await this.#operations.scale(workers)
   }
 
   async close(options?: CloseOptions): Promise<boolean> {
@@ -207,21 +210,21 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#firstReady.ready(worker.id)
   }
 
-  #workerGone(worker: WorkerProcess, { code, signal }: WorkerExit): void {
+  #workerEnded(worker: WorkerProcess, { code, signal }: WorkerExit): void {
     const { channel } = worker
     this.#steering.detach(channel)
     this.#workerFactory.endpointOf(channel)?.close()
-    this.#directory.gone(channel)
+    this.#directory.ended(channel)
     this.#broker.gone(channel)
     this.#exchange.gone(worker)
     this.#admin.gone(worker)
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
-  #tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void {
+  #tripped(reason: string, last: WorkerExit | undefined, isNoneLeft: boolean): void {
     const error = neverReady(reason, last)
     this.tell('error', error)
-    if (!alone || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
+    if (!isNoneLeft || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
     giveUp(this.#settings.logger, error, () => this.#supervisor.kill())
   }
 
@@ -240,15 +243,15 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   async #close(deadline: number): Promise<boolean> {
     const { logger } = this.#settings
     logger.info('balancer.close', { deadline, pending: this.#steering.pending })
-    const end = performance.now() + deadline
+    const end = this.#world.now() + deadline
     this.#admin.closing()
-    this.#changes.close()
+    this.#operations.close()
     this.#manager.stopping()
     await this.#steering.closeListener()
     await this.#steering.settled(deadline / 2)
     await this.#directory.closing()
     for (const { channel } of this.#supervisor.processes) this.#steering.retire(channel)
-    const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - performance.now())))
+    const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - this.#world.now())))
     this.#steering.close()
     this.#firstReady.failed(new StickyError('HOLDFAST_CLOSED'))
     logger.info('balancer.closed', { clean })

@@ -1,36 +1,40 @@
-// Changes that somebody asks for while everything runs: one after the other, since each moves workers about.
-import type { Logger } from '../options/options.ts'
+// Reloads and changes of the number of workers: one after the other, because each of them moves workers.
 import { StickyError } from '../errors.ts'
+import type { Logger } from '../options/options.ts'
+import type { World } from '../world.ts'
 
-export interface ChangeWork {
+export interface OperationWork {
   reload(): Promise<void>
   scale(workers: number): Promise<void>
 }
 
-interface Change {
+interface Operation {
   run(): Promise<void>
   started(): void
   /** @param after - milliseconds */
   done(after: number): void
-  /** Everything closes. */
+  /** The balancer closes meanwhile. */
   interrupted(): void
   failed(error: unknown): void
 }
 
-export class Changes {
+export class Operations {
   readonly #log: Logger
-  readonly #work: ChangeWork
+  readonly #world: Pick<World, 'now'>
+  readonly #work: OperationWork
   #last: Promise<unknown> = Promise.resolve()
-  /** Asked for and not begun: who asks meanwhile gets the same one. */
+  /** A reload that has not begun: another call meanwhile joins it. */
   #waitingReload: Promise<void> | undefined
   #closed = false
-  #wanted: number | undefined
+  #wantedWorkers: number | undefined
 
-  constructor(log: Logger, work: ChangeWork) {
+  constructor(log: Logger, world: Pick<World, 'now'>, work: OperationWork) {
     this.#log = log
+    this.#world = world
     this.#work = work
   }
 
+  /** Resolves when every worker was replaced. A call while a reload waits for its turn joins that reload. */
   reload(): Promise<void> {
     const log = this.#log
     this.#waitingReload ??= this.#inTurn({
@@ -46,16 +50,16 @@ export class Changes {
     return this.#waitingReload
   }
 
-  /** Workers that were asked for last and are still to come or to go; undefined where nothing is under way. */
-  get wanted(): number | undefined {
-    return this.#wanted
+  /** The number of workers that was asked for last, while the change is under way; else undefined. */
+  get wantedWorkers(): number | undefined {
+    return this.#wantedWorkers
   }
 
   scale(workers: number): Promise<void> {
     const log = this.#log
-    this.#wanted = workers
+    this.#wantedWorkers = workers
     const isOver = (): void => {
-      if (this.#wanted === workers) this.#wanted = undefined
+      if (this.#wantedWorkers === workers) this.#wantedWorkers = undefined
     }
     const scaled = this.#inTurn({
       started: () => log.info('scale.start', { workers }),
@@ -68,29 +72,29 @@ export class Changes {
     return scaled
   }
 
-  /** Nothing begins any more. */
+  /** No operation begins any more. */
   close(): void {
     this.#closed = true
   }
 
-  #inTurn(change: Change): Promise<void> {
-    const done = this.#after(this.#last, change)
-    this.#last = done.catch(() => {}) // whoever asked hears of it
+  #inTurn(operation: Operation): Promise<void> {
+    const done = this.#after(this.#last, operation)
+    this.#last = done.catch(() => {}) // the caller gets the error
     return done
   }
 
-  async #after(before: Promise<unknown>, change: Change): Promise<void> {
+  async #after(before: Promise<unknown>, operation: Operation): Promise<void> {
     await before
     if (this.#closed) throw new StickyError('HOLDFAST_CLOSED')
-    const since = performance.now()
-    change.started()
+    const since = this.#world.now()
+    operation.started()
     try {
-      await change.run()
+      await operation.run()
     } catch (error) {
-      if (this.#closed) change.interrupted()
-      else change.failed(error)
+      if (this.#closed) operation.interrupted()
+      else operation.failed(error)
       throw error
     }
-    change.done(Math.round(performance.now() - since))
+    operation.done(Math.round(this.#world.now() - since))
   }
 }

@@ -1,53 +1,59 @@
-// Which processes keep sessions, told to all of them, and the sockets that they pass to each other by way of here.
-import { randomBytes, randomInt } from 'node:crypto'
+// The worker processes that keep sessions: every one of them is told of all the others, and sockets that one process gives to
+// another go through here.
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { EndOfTurn } from '../async/end-of-turn.ts'
 import type { WorkerChannel } from '../ipc/channel.ts'
 import type { ToWorker } from '../ipc/messages.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
+import type { World } from '../world.ts'
 
-/** A process, as far as it matters here. */
-interface Process {
+/** What the directory needs to know of a worker process. */
+interface DirectoryProcess {
   readonly channel: WorkerChannel
-  /** Of the worker; negative for a standby. */
+  /** Worker id; negative for a standby. */
   readonly id: number
   readonly enabled: boolean
   readonly attached: boolean
   send(message: ToWorker): void
 }
 
-/** Milliseconds in which all have heard, and what they sent before is here. */
-const NEWS_TRAVEL = 50
+/** Milliseconds after which every process has read the list, and the primary has read what they sent before. */
+const PROPAGATION_TIME = 50
 
-export interface DirectoryEvents {
-  /** All that live. */
-  processes(): Iterable<Process>
-  /** Worker by slot. */
+export interface DirectoryParts {
+  /** All processes that live. */
+  processes(): Iterable<DirectoryProcess>
+  /** Worker id by slot. */
   owners(): readonly number[]
-  /** A socket is for exactly that process, which may be gone. */
-  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void
+  /** A socket is for exactly that process; undefined where the process has ended. */
+  transfer(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void
 }
 
 export class PeerDirectory {
-  /** For the peer sockets; the first worker that opens one makes it. */
-  readonly folder = join(tmpdir(), `holdfast-${randomBytes(9).toString('base64url')}`)
-  readonly #events: DirectoryEvents
+  /** The folder of the peer sockets; the first worker that opens one makes it. */
+  readonly folder: string
+  readonly #world: World
+  readonly #parts: DirectoryParts
   readonly #instances = new Map<WorkerChannel, number>()
-  /** Who has a peer socket, and whether it is still open. */
+  /** The processes that opened a peer socket, and whether it is still open. */
   readonly #peerSockets = new Map<WorkerChannel, boolean>()
-  #telling: NodeJS.Immediate | undefined
+  readonly #telling: EndOfTurn
   #isClosing = false
 
-  constructor(events: DirectoryEvents) {
-    this.#events = events
+  constructor(world: World, parts: DirectoryParts) {
+    this.#world = world
+    this.#parts = parts
+    this.#telling = new EndOfTurn(() => this.#tell(), world)
+    this.folder = join(tmpdir(), `holdfast-${world.randomBytes(9).toString('base64url')}`)
   }
 
-  /** A number for a process that is about to start, which no other one has. */
+  /** An identity for a process that is about to start, different from those of all that live: 1 to 2^24 - 1. */
   newInstance(): number {
-    const taken = new Set(this.#instances.values())
-    let instance = randomInt(1, 2 ** 24)
-    while (taken.has(instance)) instance = randomInt(1, 2 ** 24)
+    const taken = new Set(this.#instances.values()).add(0)
+    let instance = 0
+    while (taken.has(instance)) instance = this.#world.randomBytes(3).readUIntBE(0, 3)
     return instance
   }
 
@@ -62,48 +68,48 @@ export class PeerDirectory {
     channel.on('move', (message, { metadata }, handle) => {
       // A primary without descriptors gets the message without its handle; the connection is lost, and the client connects again.
       if (handle === undefined || handle === null) return
-      this.#events.pass(this.#channelOf(message.instance), handle as TcpHandle, Buffer.from(metadata ?? '', 'base64'))
+      const bytes = Buffer.from(metadata ?? '', 'base64')
+      this.#parts.transfer(this.#channelOf(message.instance), handle as TcpHandle, bytes)
     })
   }
 
   /** The process has ended. */
-  gone(channel: WorkerChannel): void {
+  ended(channel: WorkerChannel): void {
     this.#instances.delete(channel)
     this.#peerSockets.delete(channel)
     this.changed()
   }
 
-  /** A state, an owner or a process is another now: who wants to know is told, once for all that changed in this turn. */
+  /** A state, an owner or a process has changed: the processes are told once, at the end of this turn of the event loop. */
   changed(): void {
-    if (this.#peerSockets.size > 0) this.#telling ??= setImmediate(() => this.#tell())
+    if (this.#peerSockets.size > 0) this.#telling.schedule()
   }
 
-  /** All are about to finish. Resolves when they know of each other that nobody takes another's connections any more. */
+  /** All processes are about to finish. Resolves when each of them knows that the others take no more connections. */
   async closing(): Promise<void> {
     if (this.#peerSockets.size === 0) return
     this.#isClosing = true
     this.#tell()
-    await new Promise((done) => setTimeout(done, NEWS_TRAVEL))
+    await new Promise<void>((done) => this.#world.setTimeout(done, PROPAGATION_TIME))
   }
 
-  /** Removes what workers that were killed have left behind. */
+  /** Removes the peer sockets that killed workers have left behind. */
   close(): void {
-    clearImmediate(this.#telling)
+    this.#telling.cancel()
     rmSync(this.folder, { recursive: true, force: true })
   }
 
   #tell(): void {
-    this.#telling = undefined
-    const all = [...this.#events.processes()].filter(({ channel }) => this.#peerSockets.has(channel))
-    const peers = all
+    const informed = [...this.#parts.processes()].filter(({ channel }) => this.#peerSockets.has(channel))
+    const peers = informed
       .filter(({ channel, attached, id }) => this.#peerSockets.get(channel) === true && attached && id >= 0)
       .map(({ channel, id, enabled }) => ({
         worker: id,
         instance: this.#instances.get(channel) ?? 0,
         draining: !enabled || this.#isClosing,
       }))
-    const owners = this.#events.owners()
-    for (const process of all) process.send({ type: 'peers', peers, owners })
+    const owners = this.#parts.owners()
+    for (const process of informed) process.send({ type: 'peers', peers, owners })
   }
 
   #channelOf(instance: number): WorkerChannel | undefined {

@@ -1,10 +1,16 @@
-// What each new process is given: its program, an endpoint of the transport and an identity among its peers.
+// What each new worker process is given: its program and environment, an endpoint of the transport, and an identity among
+// its peers.
 import type { WorkerChannel } from '../ipc/channel.ts'
+import { PROTOCOL_VERSION, type Address } from '../ipc/messages.ts'
+import { workerEnvironment } from '../ipc/role.ts'
+import { withoutDebuggerText } from '../options/debugger-flags.ts'
 import type { Settings } from '../options/settings.ts'
-import type { Fork, Program } from '../supervisor/fork.ts'
+import { withoutManager } from '../service-manager/manager-variables.ts'
+import { countingOption } from '../steering/handoff/connection-limits.ts'
+import { leaving } from '../supervisor/drain-plans.ts'
+import { plainForking, type Fork, type Program } from '../supervisor/fork.ts'
 import type { Endpoint, Transport } from '../transport/transport.ts'
 import type { PeerDirectory } from './peer-directory.ts'
-import { workerProgram, type Assignment } from './worker-program.ts'
 
 export interface WorkerFactoryParts {
   transport: Transport
@@ -41,4 +47,61 @@ export class WorkerFactory {
   endpointOf(channel: WorkerChannel): Endpoint | undefined {
     return this.#endpoints.get(channel)
   }
+}
+
+/** What a process is to be. */
+export interface Assignment {
+  /** Worker id; negative for a standby. */
+  id: number
+  workers: number
+  restarts: number
+  address: Address
+  /** Identity of the process among its peers; see {@link Registration}. */
+  instance: number
+  folder: string
+}
+
+/** @param opened - called with the channel to the worker and the primary's end of its transport */
+export function workerProgram(
+  settings: Settings,
+  transport: Transport,
+  assignment: Assignment,
+  opened: (channel: WorkerChannel, endpoint: Endpoint) => void,
+  fork: Fork = plainForking.fork,
+): Program {
+  const { exec, args, execArgv, env, backlog, health } = settings
+  const { serialization } = transport
+  const setup = {
+    ...assignment,
+    version: PROTOCOL_VERSION,
+    drainPlan: leaving(settings),
+    interval: health.interval,
+    backlog,
+    countEnds: countingOption(settings) !== undefined,
+    countRequests: settings.admin !== undefined,
+    transport: transport.name,
+    serialization,
+  }
+  const endpoint = transport.endpoint()
+  return {
+    exec,
+    args,
+    execArgv,
+    serialization,
+    env: { ...ownEnvironment(), ...env, ...workerEnvironment(setup) },
+    inherit: endpoint.inherit,
+    fork,
+    forked(isStarted) {
+      endpoint.forked()
+      if (!isStarted) endpoint.close()
+    },
+    opened: (channel) => opened(channel, endpoint),
+  }
+}
+
+/** The environment of the primary, without its debugger and its service manager. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const own = withoutManager(process.env)
+  const { NODE_OPTIONS } = own
+  return NODE_OPTIONS === undefined ? own : { ...own, NODE_OPTIONS: withoutDebuggerText(NODE_OPTIONS) }
 }

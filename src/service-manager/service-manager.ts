@@ -3,28 +3,28 @@ import { unixAddress } from '../native/datagram.ts'
 import type { Logger } from '../options/options.ts'
 import type { SocketKeeper } from './kept-sockets.ts'
 import { loadLibc } from '../native/libc.ts'
-import type { Member } from '../supervisor/member.ts'
+import type { ManagedWorker } from '../supervisor/managed-worker.ts'
 import type { Notifier } from './notifier.ts'
 import { notifyProgram } from './notify-program.ts'
 import { notifySocket } from './notify-socket.ts'
 
-type Members = readonly Readonly<Pick<Member, 'current'>>[]
+type Workers = readonly Pick<ManagedWorker, 'isServing'>[]
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Never throws; says nothing where no manager listens. */
 export class ServiceManager implements SocketKeeper {
   readonly #env: Environment
   readonly #notifier: Notifier | undefined
-  readonly #members: () => Members
+  readonly #workers: () => Workers
   readonly #watchdog: NodeJS.Timeout | undefined
   #status = ''
   #prefix = ''
   #started = false
   #stopping = false
 
-  constructor(log: Logger, members: () => Members, env: Environment = process.env) {
+  constructor(log: Logger, workers: () => Workers, env: Environment = process.env) {
     this.#env = env
-    this.#members = members
+    this.#workers = workers
     this.#notifier = openNotifier(env['NOTIFY_SOCKET'], log)
     const period = watchdogPeriod(env)
     if (this.#notifier === undefined || period === undefined) return
@@ -46,7 +46,7 @@ export class ServiceManager implements SocketKeeper {
   /** Something about the workers may have changed. */
   changed(): void {
     // Before there are workers there is nothing to say about them.
-    if (this.#stopping || this.#members().length === 0) return
+    if (this.#stopping || this.#workers().length === 0) return
     if (this.#newStatus() !== this.#status) this.#send(this.#newStatus())
   }
 
@@ -89,9 +89,9 @@ export class ServiceManager implements SocketKeeper {
   }
 
   #newStatus(): string {
-    const members = this.#members()
-    const ready = members.filter(({ current }) => current?.state === 'ready').length
-    return `STATUS=${this.#prefix}${ready} of ${members.length} workers ready`
+    const workers = this.#workers()
+    const ready = workers.filter(({ isServing }) => isServing).length
+    return `STATUS=${this.#prefix}${ready} of ${workers.length} workers ready`
   }
 }
 

@@ -12,6 +12,7 @@ import { closing } from '../supervisor/drain-plans.ts'
 import { handleSignals } from '../supervisor/signals.ts'
 import { finisher, openSockets } from '../serving/drain.ts'
 import { processRuntime } from '../runtime.ts'
+import { realWorld } from '../world.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 
 /** Milliseconds that the application has after 'leave' to end by itself, as in a worker. */
@@ -43,7 +44,7 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
     const nothing = async () =>
       settings.logger.warn('standalone.no-workers', { hint: 'nothing to do with `workers: 0`' })
-    this.#stopSignals = handleSignals(settings, {
+    this.#stopSignals = handleSignals(settings, realWorld, {
       first: async (deadline) => {
         const clean = await this.#end(deadline)
         await lastWords()

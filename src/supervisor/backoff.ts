@@ -1,9 +1,9 @@
-// When does a worker that ended start again? Pure: a history of exits goes in, a delay comes out.
+// The delay before a worker that ended starts again. Pure: a history of exits goes in, a delay comes out.
 
 /** One end of a worker process. Times in milliseconds on the monotonic clock. */
 export interface Exit {
   at: number
-  /** How long it had been ready; 0 if it never was. */
+  /** How long the process had been ready; 0 if it never was. */
   served: number
 }
 

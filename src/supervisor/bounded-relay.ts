@@ -1,4 +1,4 @@
-// Passes broadcasts on to one worker, up to a bound: one that hangs must not fill the memory.
+// Sends broadcasts to one worker, up to a bound: a worker that hangs must not fill the memory of the primary.
 import type { ChildProcess } from 'node:child_process'
 
 /** Bytes of broadcasts that may wait in the channel to one worker. */
@@ -13,7 +13,7 @@ export class BoundedRelay {
     this.#child = child
   }
 
-  /** Broadcasts that the worker did not get, because too many waited for it. */
+  /** Broadcasts that the worker did not get, because too many bytes waited for it. */
   get dropped(): number {
     return this.#dropped
   }

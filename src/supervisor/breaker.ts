@@ -11,7 +11,7 @@ export interface BreakerPolicy {
 const MINUTE = 60_000
 
 /**
- * Why no worker should be started for a while, in words; undefined while starting goes on.
+ * The reason to start no worker for a while, in words; undefined while starting goes on.
  *
  * @param own - the exits of the worker that is to be started, oldest first
  * @param all - the exits of all workers, oldest first

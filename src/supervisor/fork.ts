@@ -1,14 +1,14 @@
-// What a worker runs, and its start.
+// The program that a worker runs, and the start of its process.
 import { fork, type ChildProcess } from 'node:child_process'
 import type { WorkerChannel } from '../ipc/channel.ts'
 
-/** What to run. */
+/** A program to run as a worker. */
 export interface Program {
   exec: string
   args: readonly string[]
   execArgv: readonly string[]
   env: NodeJS.ProcessEnv
-  /** Of the IPC channel. */
+  /** How the IPC channel encodes messages. */
   serialization: 'json' | 'advanced'
   /** Descriptors the child gets after its IPC channel, as its numbers 4, 5, ... */
   inherit: readonly number[]
@@ -23,12 +23,12 @@ export interface Program {
 /** Starts a child as `child_process.fork` does. */
 export type Fork = (program: Omit<Program, 'fork' | 'forked' | 'opened'>) => ChildProcess
 
-/** How the processes come about. */
+/** How worker processes are started. */
 export interface Forking {
   fork: Fork
-  /** Whether others pass handles over their channels, too. */
+  /** Whether other code sends handles over the channels to these processes too, as node:cluster does. */
   readonly isShared: boolean
-  /** Whether others pass on what Socket.IO's adapter in that process says. */
+  /** Whether other code relays the messages of Socket.IO's adapter in that process. */
   relays(child: ChildProcess): boolean
 }
 
@@ -39,7 +39,7 @@ export const plainForking: Forking = {
   relays: () => false,
 }
 
-/** Nothing to read; what it writes to stderr comes here. */
+/** The worker has no stdin; its stderr comes to the primary. */
 export function stdioOf(inherit: readonly number[]): ('ignore' | 'inherit' | 'pipe' | 'ipc' | number)[] {
   return ['ignore', 'inherit', 'pipe', 'ipc', ...inherit]
 }

@@ -1,55 +1,55 @@
-// One process under observation: its beats and its silence go in, what should be done about it comes out.
+// The health of one process over time: heartbeats and silence go in, what should be done about the process comes out. Pure.
 import type { Heartbeat } from '../ipc/messages.ts'
-import { observe, wellAtFirst, type HealthPolicy } from './health.ts'
+import { observe, initialHealth, type HealthPolicy } from './health.ts'
 import { memoryComplaint, type MemoryPolicy, type MemorySample } from './memory.ts'
 import { recycleComplaint, type RecyclePolicy } from './recycling.ts'
 
-export type CheckUpPolicy = HealthPolicy & MemoryPolicy & RecyclePolicy
+export type HealthCheckPolicy = HealthPolicy & MemoryPolicy & RecyclePolicy
 
 export type Finding =
-  /** It is worth a warning, once, long before anything is done. */
+  /** The process is worth a warning, once, long before anything is done. */
   | { type: 'slow' }
   | { type: 'unhealthy' }
   | { type: 'healthy' }
-  /** It is given up. */
+  /** The process is given up. */
   | { type: 'lost' }
-  /** It should be replaced while it is still well. */
-  | { type: 'renew'; reason: string }
+  /** The process should be replaced while it is still healthy. */
+  | { type: 'replace'; reason: string }
 
-/** What a look sees. Milliseconds. */
-export interface Look {
+/** What one check sees. Milliseconds. */
+export interface HealthCheck {
   now: number
-  /** Since the last sign of life, or since an answer has been owed. */
+  /** Since the last message, or since an answer has been owed. */
   silence: number
   /** Since the process started. */
   age: number
-  beat: Readonly<Heartbeat> | undefined
+  heartbeat: Readonly<Heartbeat> | undefined
 }
 
-/** How many samples tell a trend; more would only cost memory. */
+/** Samples that show a trend; more would only cost memory. */
 const TREND = 240
 
-/** Samples that the bounds look at. */
+/** Samples that the bounds are compared with. */
 const RECENT = 3
 
-export class CheckUp {
-  readonly #policy: CheckUpPolicy
+export class HealthHistory {
+  readonly #policy: HealthCheckPolicy
   readonly #luck: number
-  #health = wellAtFirst
+  #health = initialHealth
   #seen: Readonly<Heartbeat> | undefined
   #recent: MemorySample[] = []
   #trend: MemorySample[] = []
 
-  /** @param luck - 0 to 1: who is recycled first */
-  constructor(policy: CheckUpPolicy, luck: number) {
+  /** @param luck - 0 to 1: of workers of the same age, the one with the smaller number is recycled first */
+  constructor(policy: HealthCheckPolicy, luck: number) {
     this.#policy = policy
     this.#luck = luck
   }
 
-  look({ now, silence, age, beat }: Look): Finding | undefined {
-    // The same beat again says nothing new.
-    const news = beat === this.#seen ? undefined : beat
-    this.#seen = beat
+  check({ now, silence, age, heartbeat }: HealthCheck): Finding | undefined {
+    // The same heartbeat once more says nothing new.
+    const news = heartbeat === this.#seen ? undefined : heartbeat
+    this.#seen = heartbeat
     const before = this.#health
     this.#health = observe(before, { silence, lag: news?.lag ?? 0 }, this.#policy)
     const { verdict, against } = this.#health
@@ -57,8 +57,8 @@ export class CheckUp {
     if (verdict === 'healthy' && against === Math.ceil(this.#policy.unhealthyAfter / 3)) return { type: 'slow' }
     if (news !== undefined) this.#sample({ at: now, rss: news.rss, heapUsed: news.heapUsed })
     if (verdict !== 'healthy') return undefined
-    const reason = this.#complaint(age, beat?.served ?? 0)
-    return reason === undefined ? undefined : { type: 'renew', reason }
+    const reason = this.#complaint(age, heartbeat?.served ?? 0)
+    return reason === undefined ? undefined : { type: 'replace', reason }
   }
 
   #sample(sample: MemorySample): void {

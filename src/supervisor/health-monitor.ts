@@ -1,63 +1,65 @@
-// Looks at every process once per interval and tells what it found.
-import { performance } from 'node:perf_hooks'
+// Checks every process once per interval and reports the findings.
 import type { Settings } from '../options/settings.ts'
-import { CheckUp, type CheckUpPolicy, type Finding } from './health-history.ts'
+import type { World } from '../world.ts'
+import { HealthHistory, type Finding, type HealthCheckPolicy } from './health-history.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
-export interface WatchEvents {
-  /** Whom to look at. */
+export interface HealthMonitorEvents {
+  /** The processes to check. */
   processes(): Iterable<WorkerProcess>
   /** Milliseconds that the process has owed an answer to steering. */
-  silence(worker: WorkerProcess, now: number): number
-  found(worker: WorkerProcess, finding: Finding, silence: number): void
+  silence(process: WorkerProcess, now: number): number
+  found(process: WorkerProcess, finding: Finding, silence: number): void
 }
 
-export class Watch {
-  readonly #policy: CheckUpPolicy
-  readonly #events: WatchEvents
-  readonly #checkUps = new WeakMap<WorkerProcess, CheckUp>()
+export class HealthMonitor {
+  readonly #policy: HealthCheckPolicy
+  readonly #world: World
+  readonly #events: HealthMonitorEvents
+  readonly #histories = new WeakMap<WorkerProcess, HealthHistory>()
   #timer: NodeJS.Timeout | undefined
-  #lookedAt = 0
-  /** This process itself was held up before: nobody could be heard. */
+  #checkedAt = 0
+  /** Before this moment the primary itself was held up, and no message could be read. */
   #awakeSince = 0
 
-  constructor({ health, restart }: Pick<Settings, 'health' | 'restart'>, events: WatchEvents) {
+  constructor({ health, restart }: Pick<Settings, 'health' | 'restart'>, world: World, events: HealthMonitorEvents) {
     this.#policy = { ...health, ...restart }
+    this.#world = world
     this.#events = events
   }
 
   start(): void {
-    this.#lookedAt = performance.now()
-    this.#timer = setInterval(() => this.#look(performance.now()), this.#policy.interval).unref()
+    this.#checkedAt = this.#world.now()
+    this.#timer = this.#world.setInterval(() => this.#check(this.#world.now()), this.#policy.interval).unref()
   }
 
   stop(): void {
-    clearInterval(this.#timer)
+    this.#world.clearInterval(this.#timer)
   }
 
-  #look(now: number): void {
-    if (now - this.#lookedAt > 3 * this.#policy.interval) this.#awakeSince = now
-    this.#lookedAt = now
-    // The oldest first: where only one at a time can be replaced, nobody is passed over for ever.
+  #check(now: number): void {
+    if (now - this.#checkedAt > 3 * this.#policy.interval) this.#awakeSince = now
+    this.#checkedAt = now
+    // The oldest process first: where only one at a time can be replaced, none is passed over for ever.
     const processes = [...this.#events.processes()].sort((a, b) => a.startedAt - b.startedAt)
-    for (const worker of processes) {
-      if (!worker.attached || !worker.child.connected || worker.state === 'stopping') continue
-      const said = Math.max(now - worker.lastSign, this.#events.silence(worker, now))
-      const silence = Math.min(now - this.#awakeSince, said)
-      const { beat, startedAt } = worker
-      const finding = this.#checkUpOf(worker).look({ now, silence, age: now - startedAt, beat })
-      // Who finishes is left alone, unless it is stuck: somebody may still wait for it.
-      if (finding !== undefined && (worker.enabled || finding.type === 'lost')) {
-        this.#events.found(worker, finding, silence)
+    for (const process of processes) {
+      if (!process.attached || !process.channel.connected || process.state === 'stopping') continue
+      const owed = Math.max(now - process.lastSign, this.#events.silence(process, now))
+      const silence = Math.min(now - this.#awakeSince, owed)
+      const { heartbeat, startedAt } = process
+      const finding = this.#historyOf(process).check({ now, silence, age: now - startedAt, heartbeat })
+      // A process that drains is left alone, unless it is stuck: a reload may still wait for its end.
+      if (finding !== undefined && (process.enabled || finding.type === 'lost')) {
+        this.#events.found(process, finding, silence)
       }
     }
   }
 
-  #checkUpOf(worker: WorkerProcess): CheckUp {
-    const known = this.#checkUps.get(worker)
+  #historyOf(process: WorkerProcess): HealthHistory {
+    const known = this.#histories.get(process)
     if (known !== undefined) return known
-    const fresh = new CheckUp(this.#policy, Math.random())
-    this.#checkUps.set(worker, fresh)
+    const fresh = new HealthHistory(this.#policy, this.#world.random())
+    this.#histories.set(process, fresh)
     return fresh
   }
 }

@@ -1,4 +1,4 @@
-// Does a worker use too much memory, or more and more of it? Pure.
+// Whether a worker uses too much memory, or more and more of it. Pure.
 
 /** Bytes, at milliseconds on the monotonic clock. */
 export interface MemorySample {
@@ -8,18 +8,18 @@ export interface MemorySample {
 }
 
 export interface MemoryPolicy {
-  /** Resident set at most; Infinity for no bound. */
+  /** Most bytes of the resident set; Infinity for no bound. */
   maxRss: number
-  /** V8 heap in use at most; Infinity for no bound. */
+  /** Most bytes of the V8 heap in use; Infinity for no bound. */
   maxHeap: number
-  /** Milliseconds over which growth is looked at; 0 for not at all. */
+  /** Milliseconds over which growth is measured; 0 to measure none. */
   growthWindow: number
 }
 
-/** Samples in a row over a bound before it counts: one may be garbage that is about to be collected. */
+/** Samples in a row over a bound before it counts: one sample may be garbage that is about to be collected. */
 const IN_A_ROW = 3
 
-/** The window is cut into so many parts; the floor of each must be above the floor of the one before. */
+/** The window is cut into so many parts; the floor of each part must be above the floor of the part before. */
 const PARTS = 4
 
 /** Growth over the window that matters: a third more, and at least 32 MB. */
@@ -27,7 +27,7 @@ const FACTOR = 4 / 3
 const LEAST = 32 * 1024 * 1024
 
 /**
- * Why the worker should be replaced, in words; undefined while it is well.
+ * The reason to replace the worker, in words; undefined while its memory is in bounds.
  *
  * @param samples - oldest first
  */
@@ -42,8 +42,8 @@ export function memoryComplaint(samples: readonly MemorySample[], policy: Memory
 }
 
 /**
- * A leak raises the floor: what is left after garbage collection. So the lowest heap of each part of the window is
- * compared, not the saw-tooth above it.
+ * A leak raises the floor of the heap, which is what garbage collection leaves. So the lowest heap of each part of the
+ * window is compared, not the saw-tooth above it.
  */
 function growth(samples: readonly MemorySample[], window: number): string | undefined {
   const end = samples.at(-1)?.at ?? 0

@@ -1,19 +1,19 @@
-// When has a worker served long enough? Pure.
+// When a worker has served long enough. Pure.
 
 export interface RecyclePolicy {
-  /** Milliseconds; Infinity for ever. */
+  /** Milliseconds that a worker may live; Infinity for no bound. */
   maxAge: number
-  /** Connections; Infinity for any number. */
+  /** Connections that a worker may take; Infinity for no bound. */
   maxServed: number
 }
 
-/** The share of a bound by which workers differ, so that they do not all go at the same time. */
+/** The share of a bound by which workers differ, so that they are not all replaced at the same time. */
 const SPREAD = 0.2
 
 /**
- * Why the worker should be replaced by a fresh one, in words; undefined while it may go on.
+ * The reason to replace the worker, in words; undefined while it may go on.
  *
- * @param luck - 0 to 1, drawn once for each worker: 0 goes first
+ * @param luck - 0 to 1, drawn once for each worker: the one with 0 is replaced first
  */
 export function recycleComplaint(
   { age, served }: { age: number; served: number },

@@ -1,26 +1,27 @@
-// Signals to the primary: the first one ends things tidily, the second one now; others reload and scale.
+// Signals to the primary: the first one closes tidily, the second one ends everything at once; others reload and scale.
 import { isatty } from 'node:tty'
 import type { Logger } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
+import type { World } from '../world.ts'
 
 interface SignalActions {
-  /** Finish within so many milliseconds. Resolves with false if something had to be killed. */
+  /** Closes within so many milliseconds. Resolves with false if something had to be killed. */
   first(deadline: number): Promise<boolean>
-  /** Kill everything. */
+  /** Kills everything. */
   second(): void
-  /** Replace the workers. What goes wrong is logged where it happens. */
+  /** Replaces the workers. Failures are logged where they happen. */
   reload(): Promise<void>
   /** One worker more or less. */
   scale(by: 1 | -1): Promise<void>
 }
 
 /**
- * Milliseconds in which the same signal once more is an echo of the first. npm passes on the Ctrl-C that its child got
- * from the terminal too, and a service manager may signal the whole group and the main process besides.
+ * Milliseconds in which the same signal once more is an echo of the first one. The terminal sends Ctrl-C to npm and to its
+ * child, and npm sends it on; a service manager may signal the whole group and the main process besides.
  */
 const ECHO = 250
 
-/** As gunicorn has them. */
+/** The signals by which gunicorn scales. */
 const SCALE: Partial<Record<NodeJS.Signals, 1 | -1>> = { SIGTTIN: 1, SIGTTOU: -1 }
 
 /**
@@ -31,9 +32,10 @@ const SCALE: Partial<Record<NodeJS.Signals, 1 | -1>> = { SIGTTIN: 1, SIGTTOU: -1
  */
 export function handleSignals(
   { shutdown, reload, logger }: Pick<Settings, 'shutdown' | 'reload' | 'logger'>,
+  world: Pick<World, 'now'>,
   on: SignalActions,
 ): () => void {
-  const which = countSignals(() => performance.now())
+  const which = countSignals(() => world.now())
   const end = (signal: NodeJS.Signals): void => {
     const nth = which(signal)
     if (nth === 'echo') return
@@ -56,7 +58,7 @@ export function handleSignals(
     const done = by === undefined ? on.reload() : on.scale(by)
     done.catch(() => {}) // logged already
   }
-  // A terminal that is closed asks for the end of what runs in it; a daemon has none, and is asked to reload.
+  // A terminal that is closed ends the programs in it by SIGHUP. A daemon has no terminal: there SIGHUP asks for a reload.
   const terminal = isatty(0)
   const ends = terminal && reload.signals.includes('SIGHUP') ? [...shutdown.signals, 'SIGHUP'] : shutdown.signals
   const changes = [...reload.signals, ...Object.keys(SCALE)].filter((signal) => !ends.includes(signal as 'SIGHUP'))
@@ -69,13 +71,13 @@ export function handleSignals(
 }
 
 /**
- * An error in the primary that nobody catches ends it, as in any Node program: code 1. Its workers are told first.
+ * An uncaught error in the primary ends it with code 1, as in any Node program. The workers are asked to end before.
  *
  * @returns stops listening
  */
 export function handleCrash(logger: Logger, stopWorkers: () => void): () => void {
   const crashed = (error: Error, origin: string): void => {
-    // The application has a handler of its own, so this is not the end.
+    // The application handles uncaught errors itself, so the process goes on.
     if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
     logger.error('balancer.uncaught', { error, origin })
     stopWorkers()

@@ -1,7 +1,8 @@
-// What a worker writes to stderr: passed on, and the last lines kept for the report of its end.
+// The stderr of a worker: it is copied to the stderr of the primary, and its last lines are kept for the report of the end.
 import type { Readable } from 'node:stream'
+import type { World } from '../world.ts'
 
-/** The line that most likely says why a program ended: Node puts its own version last. */
+/** The line that most likely says why a program ended; Node writes its own version last. */
 export function tellingLine(lines: readonly string[]): string | undefined {
   const said = lines.filter((line) => line.trim() !== '' && !/^Node\.js v\d/.test(line))
   return said.findLast((line) => /^\S*Error\b/.test(line)) ?? said.at(-1)
@@ -11,28 +12,30 @@ export function tellingLine(lines: readonly string[]): string | undefined {
 const LINES = 20
 const LINE_LENGTH = 500
 
-/** A starting worker's output is held back for so many milliseconds, from its first word, or bytes at most. */
+/** The output of a starting worker is held back for so many milliseconds from its first byte, or so many bytes at most. */
 const HOLD_TIME = 1_000
 const HOLD_BYTES = 64 * 1024
 
 /**
- * Passes on a worker's stderr.
+ * Copies the stderr of a worker.
  *
- * At first it is held back: a program that can not start says why and ends, and n workers would say it n times. Whoever
- * sees the end decides whether it is news.
+ * At first the output is held back: a program that cannot start writes the reason and ends, and n workers would write it n
+ * times. {@link StartOutput} decides at the end of the process whether the output is new.
  */
 export class StderrRelay {
   readonly #out: (chunk: Buffer) => void
+  readonly #world: World
   #timer: NodeJS.Timeout | undefined
   #held: Buffer[] | undefined = []
   #size = 0
   #lines: string[] = []
   #rest = ''
 
-  constructor(stream: Readable, out: (chunk: Buffer) => void) {
+  constructor(stream: Readable, out: (chunk: Buffer) => void, world: World) {
     this.#out = out
+    this.#world = world
     stream.on('data', (chunk: Buffer) => this.#take(chunk))
-    stream.on('error', () => {}) // the worker ended while it was writing
+    stream.on('error', () => {}) // the worker ended while it wrote
   }
 
   /** The last lines, oldest first. */
@@ -40,20 +43,20 @@ export class StderrRelay {
     return this.#rest === '' ? this.#lines : [...this.#lines, this.#rest].slice(-LINES)
   }
 
-  /** What is held back; undefined once it was passed on. */
+  /** The output that is held back; undefined once it was copied. */
   get held(): Buffer | undefined {
     return this.#held === undefined ? undefined : Buffer.concat(this.#held)
   }
 
-  /** Passes on what is held back, and from then on everything at once. */
+  /** Copies the output that is held back, and from then on everything at once. */
   release(): void {
-    clearTimeout(this.#timer)
+    this.#world.clearTimeout(this.#timer)
     const held = this.#held
     this.#held = undefined
     for (const chunk of held ?? []) this.#out(chunk)
   }
 
-  /** Forgets what is held back. */
+  /** Drops the output that is held back. */
   discard(): void {
     this.#held = []
   }
@@ -63,19 +66,19 @@ export class StderrRelay {
     this.#rest = (lines.pop() ?? '').slice(0, LINE_LENGTH)
     this.#lines = [...this.#lines, ...lines.map((line) => line.slice(0, LINE_LENGTH))].slice(-LINES)
     if (this.#held === undefined) return this.#out(chunk)
-    // From the first word on: a busy machine may take long to get there, and what is last follows soon.
-    this.#timer ??= setTimeout(() => this.release(), HOLD_TIME).unref()
+    // From the first byte on: a busy machine may take long to get there, and the last byte follows soon.
+    this.#timer ??= this.#world.setTimeout(() => this.release(), HOLD_TIME).unref()
     this.#held.push(chunk)
     this.#size += chunk.length
     if (this.#size > HOLD_BYTES) this.release()
   }
 }
 
-/** A program that can not start says why once, not once per worker and attempt. */
+/** Shows why a program cannot start once, not once per worker and attempt. */
 export class StartOutput {
   #shown: Buffer | undefined
 
-  /** To be called when a process has ended. */
+  /** Called when a process has ended. */
   show(stderr: StderrRelay | undefined): void {
     const held = stderr?.held
     if (held === undefined || held.length === 0) return

@@ -1,201 +1,201 @@
-// Keeps n workers alive. A worker is an id; the processes that serve as it come and go.
+// Keeps n workers alive. A worker is an id; the processes that serve as it come and go (managed-worker.ts).
 import { StickyError } from '../errors.ts'
 import type { Drain } from '../ipc/messages.ts'
 import type { Settings } from '../options/settings.ts'
-import { Crew } from './worker-pool.ts'
+import type { World } from '../world.ts'
 import { replaced } from './drain-plans.ts'
-import { launch, type LaunchEvents } from './launch.ts'
-import type { Member } from './member.ts'
-import { Renewal } from './renewal.ts'
-import { Revival } from './revival.ts'
-import { StartOutput } from './stderr-relay.ts'
-import { Succession } from './succession.ts'
-import { treatment } from './health-actions.ts'
-import { Watch } from './health-monitor.ts'
 import type { Program } from './fork.ts'
+import { healthActions } from './health-actions.ts'
+import { HealthMonitor } from './health-monitor.ts'
+import type { ManagedWorker, Supervision, WorkerEvents } from './managed-worker.ts'
+import { Restarter } from './restarter.ts'
+import { rolling } from './rolling.ts'
+import { StartOutput } from './stderr-relay.ts'
 import type { WorkerExit } from './worker-exit.ts'
-import type { WorkerProcess } from './worker-process.ts'
+import { WorkerPool } from './worker-pool.ts'
+import { WorkerProcess } from './worker-process.ts'
 import type { WorkerState } from './worker-state.ts'
 
-export interface SupervisorEvents extends Omit<LaunchEvents, 'stopping'> {
-  /** The process serves as its worker from now on. */
-  ready(worker: WorkerProcess): void
-  /** The process that serves as this worker is not well, or well again. */
-  well(worker: WorkerProcess, well: boolean): void
-  /** Too many crashes: no worker is started for `restart.retryDelay`. `alone`: and none is left that serves. */
-  tripped(reason: string, last: WorkerExit | undefined, alone: boolean): void
+export interface SupervisorEvents extends WorkerEvents {
+  /** The verdict on the health of the process that serves as this worker has changed. */
+  healthChanged(process: WorkerProcess): void
+  /** Too many crashes: no worker is started for `restart.retryDelay`. `isNoneLeft`: and no worker serves. */
+  tripped(reason: string, last: WorkerExit | undefined, isNoneLeft: boolean): void
   /** Milliseconds that the process has owed an answer to steering. */
-  silence(worker: WorkerProcess, now: number): number
+  silence(process: WorkerProcess, now: number): number
 }
 
-export class Supervisor {
+/** @param restarts - processes that served as this worker before */
+export type ProgramOf = (id: number, restarts: number) => Program
+
+export class Supervisor implements Supervision {
   /** How often a process has entered each state. */
   readonly entered: Record<WorkerState, number> = { starting: 0, ready: 0, draining: 0, stopping: 0, gone: 0 }
-  readonly #settings: Settings
-  readonly #program: (id: number, restarts: number) => Program
-  readonly #events: SupervisorEvents
-  readonly #revival: Revival
-  readonly #succession: Succession
-  readonly #renewal: Renewal
-  readonly #watch: Watch
-  readonly #crew = new Crew()
-  /** Everything that lives, also processes that no longer are anybody's current one. */
+  readonly settings: Settings
+  readonly world: World
+  readonly events: SupervisorEvents
+  readonly restarter: Restarter
+  readonly #programOf: ProgramOf
+  readonly #healthMonitor: HealthMonitor
+  readonly #pool = new WorkerPool()
+  /** All processes that live, also those that no longer serve as a worker. */
   readonly #processes = new Set<WorkerProcess>()
-  readonly #output = new StartOutput()
+  readonly #startOutput = new StartOutput()
   #generation = 0
-  #stopping = false
-  #forced = false
+  #isStopping = false
+  #hadToKill = false
 
-  constructor(settings: Settings, program: (id: number, restarts: number) => Program, events: SupervisorEvents) {
-    this.#settings = settings
-    this.#program = program
-    this.#events = events
-    this.#revival = new Revival(settings.restart, settings.logger, {
-      fork: (member) => this.#fork(member),
-      tripped: ({ lastExit }, reason) => events.tripped(reason, lastExit, !this.#crew.isServing),
+  constructor(settings: Settings, world: World, programOf: ProgramOf, events: SupervisorEvents) {
+    this.settings = settings
+    this.world = world
+    this.events = events
+    this.#programOf = programOf
+    this.restarter = new Restarter(settings.restart, settings.logger, world, (reason, last) =>
+      events.tripped(reason, last, !this.#pool.isServing),
+    )
+    const act = healthActions(settings, world, {
+      healthChanged: (process) => events.healthChanged(process),
+      replace: async (process) => this.#workerOf(process)?.replace(),
+      replaceStuck: (process) => this.#workerOf(process)?.replaceStuck(),
     })
-    this.#succession = new Succession(settings, this.#crew, this.#revival, {
-      ready: (worker) => events.ready(worker),
-      leaving: (worker) => events.leaving(worker),
-      stopping: () => this.#stopping,
-    })
-    this.#renewal = new Renewal(settings, this.#revival, {
-      start: (member) => this.#start(member),
-      leaving: (worker) => events.leaving(worker),
-      standIn: (member) => this.#succession.standIn(member),
-    })
-    const treat = treatment(settings, {
-      well: (worker) => this.#events.well(worker, worker.healthy),
-      replace: async (worker) => this.#unlessReplaced(worker, (member) => this.#renewal.renew(member)),
-      succeed: (worker) => this.#unlessReplaced(worker, (member) => this.#renewal.succeed(member)),
-    })
-    this.#watch = new Watch(settings, {
+    this.#healthMonitor = new HealthMonitor(settings, world, {
       processes: () => this.#processes,
-      silence: (worker, now) => (worker.id < 0 ? 0 : events.silence(worker, now)),
-      found: treat,
+      silence: (process, now) => (process.id < 0 ? 0 : events.silence(process, now)),
+      found: act,
     })
   }
 
-  get members(): readonly Readonly<Member>[] {
-    return this.#crew.workers
+  get workers(): readonly ManagedWorker[] {
+    return this.#pool.workers
+  }
+
+  get workerCount(): number {
+    return this.#pool.workers.length
   }
 
   get processes(): ReadonlySet<WorkerProcess> {
     return this.#processes
   }
 
-  /** Spares that could take over now. */
-  get standby(): number {
-    return this.#crew.standby
+  /** Standby processes that could take over now. */
+  get standbyCount(): number {
+    return this.#pool.standbyCount
   }
 
   /** Whether a process serves as this worker. */
   serves(id: number): boolean {
-    return this.#crew.serves(id)
+    return this.#pool.serves(id)
   }
 
   start(workers: number): void {
-    const { workers: members, standbys } = this.#crew
-    while (members.length < workers) this.#fork(this.#crew.addWorker())
-    while (standbys.length < this.#settings.standby) this.#fork(this.#crew.addStandby())
-    this.#watch.start()
+    for (const worker of this.#pool.grow(workers, this)) worker.start()
+    for (const standby of this.#pool.growStandbys(this.settings.standby, this)) standby.start()
+    this.#healthMonitor.start()
   }
 
   /** Replaces all processes by new ones of the same program. @throws StickyError HOLDFAST_RELOAD_FAILED */
   async reload(): Promise<void> {
     const generation = ++this.#generation
-    await this.#renewal.reload([...this.#crew.workers], generation)
-    for (const { current } of this.#crew.standbys) current?.drain(replaced(this.#settings))
-    // A standby of the old program may have taken the place of one that was new already and crashed.
-    const old = this.#crew.workers.filter(({ current }) => current !== undefined && current.generation < generation)
-    if (old.length > 0) await this.#renewal.reload(old, generation)
+    await this.#replaceAll([...this.#pool.workers], generation)
+    for (const { process } of this.#pool.standbys) process?.drain(replaced(this.settings))
+    // A standby with the old program may have taken the place of a new process that crashed.
+    const old = this.#pool.workers.filter(({ process }) => process !== undefined && process.generation < generation)
+    if (old.length > 0) await this.#replaceAll(old, generation)
   }
 
   /** Resolves when so many workers serve and the others have ended. @throws StickyError HOLDFAST_WORKER_NOT_READY */
   async scale(workers: number): Promise<void> {
-    const removed = this.#crew.cut(workers)
-    const added: Member[] = []
-    while (this.#crew.workers.length < workers) {
-      const member = this.#crew.addWorker()
-      added.push(member)
-      this.#fork(member)
-    }
-    for (const worker of this.#processes) worker.send({ type: 'workers', workers })
+    const removed = this.#pool.cut(workers)
+    const added = this.#pool.grow(workers, this)
+    for (const worker of added) worker.start()
+    for (const process of this.#processes) process.send({ type: 'workers', workers })
     await Promise.all([
-      ...added.map(({ id, current }) => current?.started ?? Promise.reject(notForked(id))),
-      ...removed.map((one) => this.#renewal.dismiss(one)),
+      ...added.map(({ id, process }) => process?.started ?? Promise.reject(notForked(id))),
+      ...removed.map((worker) => worker.dismiss()),
     ])
   }
 
   /** Lets every worker finish. @returns whether all ended by themselves */
   async stop(how: Drain): Promise<boolean> {
-    this.#halt()
-    for (const worker of this.#processes) worker.drain(how)
-    await Promise.all([...this.#processes].map((worker) => worker.ended))
-    return !this.#forced
+    this.#stopStarting()
+    for (const process of this.#processes) process.drain(how)
+    await Promise.all([...this.#processes].map((process) => process.ended))
+    return !this.#hadToKill
   }
 
-  /** This process is about to end. */
+  /** This process is about to end: asks the workers to end too. */
   abandon(): void {
-    this.#halt()
-    for (const worker of this.#processes) worker.stop('SIGTERM')
+    this.#stopStarting()
+    for (const process of this.#processes) process.stop('SIGTERM')
   }
 
   /** Ends everything now. */
   kill(): void {
-    this.#halt()
-    this.#forced = true
-    for (const worker of this.#processes) worker.stop('SIGKILL')
+    this.#stopStarting()
+    this.#hadToKill = true
+    for (const process of this.#processes) process.stop('SIGKILL')
   }
 
-  #halt(): void {
-    this.#stopping = true
-    this.#watch.stop()
-    this.#revival.halt(this.#crew.all)
-  }
+  // What the managed workers need.
 
-  /** Starts the process that the member lacks. */
-  #fork(member: Member): void {
-    if (this.#stopping) return
-    try {
-      member.current = this.#start(member)
-    } catch (error) {
-      // Out of processes, memory or descriptors: the same as a crash, tried again with growing delays.
-      this.#settings.logger.error('worker.fork-failed', { worker: member.id, error })
-      this.#revival.restart(member, 0)
-    }
-  }
-
-  #start({ id, restarts }: Member): WorkerProcess {
-    if (this.#stopping) throw new StickyError('HOLDFAST_CLOSED')
-    const post = { id, generation: this.#generation, program: this.#program(id, restarts) }
-    const worker = launch(post, this.#settings, this.#output, {
-      state: (_, from) => {
-        this.entered[worker.state]++
-        this.#events.state(worker, from)
-      },
-      message: (_, message) => this.#events.message(worker, message),
-      ready: () => this.#succession.ready(worker),
-      leaving: () => this.#succession.leaving(worker),
-      gone: (_, exit) => this.#gone(worker, exit),
-      stopping: () => this.#stopping,
-    })
-    this.#processes.add(worker)
+  startProcess(worker: ManagedWorker): WorkerProcess {
+    if (this.#isStopping) throw new StickyError('HOLDFAST_CLOSED')
+    const { health, logger } = this.settings
+    const program = this.#programOf(worker.id, worker.restarts)
+    const options = { generation: this.#generation, readyTimeout: health.readyTimeout }
+    const process = new WorkerProcess(worker, program, this.world, options)
+    logger.debug('worker.start', { worker: worker.id, pid: process.pid })
+    this.#processes.add(process)
     this.entered.starting++
-    return worker
+    return process
   }
 
-  /** Something else may have come first. */
-  #unlessReplaced<T>(worker: WorkerProcess, act: (member: Member) => T): T | undefined {
-    const member = this.#crew.memberOf(worker)
-    return member?.current === worker ? act(member) : undefined
+  takeStandby(): WorkerProcess | undefined {
+    return this.#isStopping ? undefined : this.#pool.readyStandby?.giveProcess()
   }
 
-  #gone(worker: WorkerProcess, exit: WorkerExit): void {
-    this.#processes.delete(worker)
-    if (exit.signal === 'SIGKILL' && worker.expected && this.#stopping) this.#forced = true
-    this.#events.gone(worker, exit)
-    this.#succession.gone(worker, exit)
+  standbyReady(): void {
+    this.#pool.vacantWorker?.takeStandby()
+  }
+
+  stateEntered({ state }: WorkerProcess): void {
+    this.entered[state]++
+  }
+
+  processEnded(process: WorkerProcess, exit: WorkerExit): void {
+    const { id, pid, isExpectedToEnd, stderr } = process
+    const { code, signal, failure } = exit
+    const uptime = Math.round(exit.uptime)
+    this.#startOutput.show(stderr)
+    const level = this.#isStopping || isExpectedToEnd ? 'info' : 'warn'
+    this.settings.logger[level]('worker.exit', { worker: id, pid, code, signal, uptime, failure })
+    this.#processes.delete(process)
+    if (signal === 'SIGKILL' && isExpectedToEnd && this.#isStopping) this.#hadToKill = true
+    this.events.ended(process, exit)
+  }
+
+  #stopStarting(): void {
+    this.#isStopping = true
+    this.#healthMonitor.stop()
+    for (const worker of this.#pool.all) worker.stop()
+  }
+
+  /** The worker or standby that the process serves as; undefined where another process does by now. */
+  #workerOf(process: WorkerProcess): ManagedWorker | undefined {
+    return this.#pool.all.find((worker) => worker.process === process)
+  }
+
+  /** Replaces the processes by others of at least this generation. @throws StickyError HOLDFAST_RELOAD_FAILED */
+  async #replaceAll(workers: readonly ManagedWorker[], generation: number): Promise<void> {
+    const { logger, reload } = this.settings
+    let done = 0
+    await rolling(workers, reload.parallel, async (worker) => {
+      const { successor } = worker
+      // A successor that was started before the reload has the old program.
+      if (successor !== undefined && successor.generation < generation) await successor.started.catch(() => {})
+      await worker.replace()
+      logger.info('reload.worker', { worker: worker.id, done: ++done, of: workers.length })
+    })
   }
 }
 

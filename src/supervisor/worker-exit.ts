@@ -8,13 +8,13 @@ export interface WorkerExit {
   /** Milliseconds from fork to exit, and in service. */
   uptime: number
   served: number
-  /** What the application failed with before it was ready, if it told. */
+  /** The error that the application reported before it was ready, or the reason of the supervisor for the signal. */
   failure: string | undefined
-  /** The last lines it wrote to stderr, oldest first. */
+  /** The last lines that the process wrote to stderr, oldest first. */
   stderr: readonly string[]
 }
 
-/** The same in words: what it said itself, else what it wrote last, else the bare facts. */
+/** The same in words: the failure that was reported, else the telling line of stderr, else code or signal. */
 export function howItEnded({ code, signal, failure, stderr }: WorkerExit): string {
   return failure ?? tellingLine(stderr) ?? (signal === null ? `exit code ${code}` : `signal ${signal}`)
 }

@@ -1,69 +1,58 @@
-// Who there is: the workers, and the standbys that wait to take the place of one.
-import { newMember, type Member } from './member.ts'
-import type { WorkerProcess } from './worker-process.ts'
+// The managed workers: those that serve, and the standbys whose processes wait to take the place of one.
+import { ManagedWorker, type Supervision } from './managed-worker.ts'
 
-export class Crew {
+export class WorkerPool {
   /** The workers, each at the index that is its id. */
-  readonly workers: Member[] = []
+  readonly workers: ManagedWorker[] = []
   /** Their ids are -1, -2 and so on. */
-  readonly standbys: Member[] = []
+  readonly standbys: ManagedWorker[] = []
 
-  get all(): Member[] {
+  get all(): ManagedWorker[] {
     return [...this.workers, ...this.standbys]
   }
 
-  /** Spares that could take over now. */
-  get standby(): number {
-    return this.standbys.filter(isReady).length
+  /** Standby processes that could take over now. */
+  get standbyCount(): number {
+    return this.standbys.filter(({ isServing }) => isServing).length
   }
 
-  /** One that could take over now. */
-  get readyStandby(): Member | undefined {
-    return this.standbys.find(isReady)
+  /** A standby whose process could take over now. */
+  get readyStandby(): ManagedWorker | undefined {
+    return this.standbys.find(({ isServing }) => isServing)
   }
 
-  /** A worker that has no process, not even one that is getting ready. */
-  get missing(): Member | undefined {
-    return this.workers.find(({ current, next }) => (current ?? next) === undefined)
-  }
-
-  /** The one whose id the process has; another process may serve as it. */
-  memberOf({ id }: Pick<WorkerProcess, 'id'>): Member | undefined {
-    return id < 0 ? this.standbys[-1 - id] : this.workers[id]
+  /** A worker that has no process, not even one that is starting. */
+  get vacantWorker(): ManagedWorker | undefined {
+    return this.workers.find(({ phase }) => phase === 'waiting')
   }
 
   /** Whether a process serves as this worker. */
   serves(id: number): boolean {
-    const member = this.workers[id]
-    return member !== undefined && isReady(member)
+    return this.workers[id]?.isServing ?? false
   }
 
-  /** Whether anybody serves at all. */
+  /** Whether any worker serves. */
   get isServing(): boolean {
-    return this.workers.some(isReady)
+    return this.workers.some(({ isServing }) => isServing)
   }
 
-  /** One worker more, without a process yet. */
-  addWorker(): Member {
-    return added(this.workers, this.workers.length)
+  /** Adds workers, without processes yet, until there are so many. @returns the new ones */
+  grow(workers: number, supervision: Supervision): ManagedWorker[] {
+    const from = this.workers.length
+    while (this.workers.length < workers) this.workers.push(new ManagedWorker(this.workers.length, supervision))
+    return this.workers.slice(from)
   }
 
-  addStandby(): Member {
-    return added(this.standbys, -1 - this.standbys.length)
+  /** The same for standbys. */
+  growStandbys(standbys: number, supervision: Supervision): ManagedWorker[] {
+    const from = this.standbys.length
+    while (this.standbys.length < standbys)
+      this.standbys.push(new ManagedWorker(-1 - this.standbys.length, supervision))
+    return this.standbys.slice(from)
   }
 
-  /** Leaves so many workers. @returns those that are none any more */
-  cut(workers: number): Member[] {
+  /** Leaves so many workers. @returns those that were taken out */
+  cut(workers: number): ManagedWorker[] {
     return this.workers.splice(workers)
   }
-}
-
-function added(members: Member[], id: number): Member {
-  const member = newMember(id)
-  members.push(member)
-  return member
-}
-
-function isReady({ current }: Member): boolean {
-  return current?.state === 'ready'
 }

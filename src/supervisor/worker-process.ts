@@ -1,81 +1,99 @@
-// One child: fork, ready, beats, drain, SIGTERM then SIGKILL, exit.
+// One child process: fork, ready, heartbeats, drain, SIGTERM then SIGKILL, exit.
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { deferred } from '../async/deferred.ts'
 import { StickyError } from '../errors.ts'
+import { WorkerChannel } from '../ipc/channel.ts'
+import { PROTOCOL_VERSION, type Drain, type Heartbeat, type ToWorker } from '../ipc/messages.ts'
+import type { World } from '../world.ts'
 import { BoundedRelay } from './bounded-relay.ts'
-import { hearOfEnd } from './child-end.ts'
+import { watchChildEnd } from './child-end.ts'
 import { start, type Program } from './fork.ts'
 import { StderrRelay } from './stderr-relay.ts'
 import { howItEnded, type WorkerExit } from './worker-exit.ts'
 import { stateOf, type Standing, type WorkerState } from './worker-state.ts'
-import { WorkerChannel } from '../ipc/channel.ts'
-import { PROTOCOL_VERSION, type Drain, type Heartbeat, type ToWorker } from '../ipc/messages.ts'
 
-export interface WorkerProcessEvents {
+/** The worker or standby that a process serves as. */
+export interface WorkerProcessOwner {
+  /** Worker id; negative for a standby. */
+  readonly id: number
   /** The application is attached. */
-  ready(worker: WorkerProcess): void
-  state(worker: WorkerProcess, from: WorkerState): void
-  /** The worker wants no more connections: its server was closed, or somebody sent it SIGTERM. */
-  leaving(worker: WorkerProcess, reason: string): void
-  gone(worker: WorkerProcess, exit: WorkerExit): void
-  /** A message that is not Holdfast's. */
-  message(worker: WorkerProcess, message: unknown): void
-  /** One of ours that this version does not know. */
-  unknown(worker: WorkerProcess): void
+  processReady(process: WorkerProcess): void
+  /** The application was not attached within `after` milliseconds; the process is killed next. */
+  processNotReady(process: WorkerProcess, after: number): void
+  /** The process wants no more connections: its server was closed, or it got SIGTERM from outside. */
+  processLeaves(process: WorkerProcess, reason: string): void
+  processEnded(process: WorkerProcess, exit: WorkerExit): void
+  processStateChanged(process: WorkerProcess, from: WorkerState): void
+  /** A message of Holdfast's came that this version does not know. */
+  processSentUnknown(process: WorkerProcess): void
+  /** A message came that is not Holdfast's. */
+  processSentForeign(process: WorkerProcess, message: unknown): void
 }
 
-/** Milliseconds on top of a worker's own deadline, so that its last words come through. */
+export interface WorkerProcessOptions {
+  /** Which loading of the program this is: every reload starts a new one. */
+  readonly generation: number
+  /** Milliseconds until the application must be attached. */
+  readonly readyTimeout: number
+}
+
+/** Milliseconds on top of a worker's own deadline, so that its last messages arrive. */
 const LAST_WORDS = 500
 
 export class WorkerProcess {
   readonly child: ChildProcess
   readonly channel: WorkerChannel
-  readonly startedAt = performance.now()
+  /** When the process was started, on the monotonic clock. */
+  readonly startedAt: number
   /** Which loading of the program this is: every reload starts a new one. */
   readonly generation: number
   readonly stderr: StderrRelay | undefined
-  /** Resolves when the application is attached; rejects with HOLDFAST_WORKER_NOT_READY when the process ended before. */
-  readonly started: Promise<void>
-  /** Resolves when the process has ended. */
-  readonly ended: Promise<void>
-  readonly #events: WorkerProcessEvents
+  readonly #world: World
   readonly #relay: BoundedRelay
   readonly #standing: Standing = { attached: false, healthy: true, enabled: true, stopping: false, gone: false }
-  #id: number
+  readonly #started = deferred()
+  readonly #ended = deferred()
+  readonly #readyTimer: NodeJS.Timeout
+  #owner: WorkerProcessOwner
   #state: WorkerState = 'starting'
   #readyAt: number | undefined
-  #lastSign = performance.now()
+  #lastSign: number
   #givenUpAt = -Infinity
-  #beat: Heartbeat | undefined
+  #heartbeat: Heartbeat | undefined
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
-  #expected = false
-  #settle = { ready(): void {}, failed(_: StickyError): void {}, ended(): void {} }
+  #isExpectedToEnd = false
 
-  /** @param id - of the worker; negative for a standby */
-  constructor(id: number, generation: number, program: Program, events: WorkerProcessEvents) {
-    this.#id = id
+  /** @throws Error of the system when no process can be started */
+  constructor(owner: WorkerProcessOwner, program: Program, world: World, options: WorkerProcessOptions) {
+    const { generation, readyTimeout } = options
+    this.#owner = owner
+    this.#world = world
     this.generation = generation
-    this.#events = events
-    this.started = new Promise((ready, failed) => Object.assign(this.#settle, { ready, failed }))
-    this.started.catch(() => {}) // whether or not somebody waits for it
-    this.ended = new Promise((ended) => Object.assign(this.#settle, { ended }))
+    this.startedAt = this.#lastSign = world.now()
+    this.started.catch(() => {}) // the rejection is for those that wait, and there may be none
     const child = start(program)
     this.child = child
     this.#relay = new BoundedRelay(child)
-    // Where this process was out of descriptors there is none, whatever the types say, and 'error' comes in the next turn.
+    // A primary without descriptors gets a child without pipes, whatever the types say, and an 'error' event in the next turn.
     const stderr = child.stderr as Readable | null | undefined
-    if (stderr) this.stderr = new StderrRelay(stderr, (chunk) => process.stderr.write(chunk))
+    if (stderr) this.stderr = new StderrRelay(stderr, (chunk) => process.stderr.write(chunk), world)
     this.channel = this.#openChannel()
     program.opened(this.channel)
-    hearOfEnd(child, {
+    watchChildEnd(child, world, {
       failed: (message) => (this.#failure ??= message),
-      ended: (code, signal) => this.#ended(code, signal),
+      ended: (code, signal) => this.#end(code, signal),
     })
+    this.#readyTimer = world.setTimeout(() => {
+      this.#owner.processNotReady(this, readyTimeout)
+      this.stop('SIGKILL', `not ready within health.readyTimeout, ${readyTimeout} ms`)
+    }, readyTimeout)
   }
 
+  /** Id of the worker that the process serves as; negative for a standby. */
   get id(): number {
-    return this.#id
+    return this.#owner.id
   }
 
   get pid(): number {
@@ -84,6 +102,16 @@ export class WorkerProcess {
 
   get state(): WorkerState {
     return this.#state
+  }
+
+  /** Resolves when the application is attached; rejects with HOLDFAST_WORKER_NOT_READY when the process ends before. */
+  get started(): Promise<void> {
+    return this.#started.promise
+  }
+
+  /** Resolves when the process has ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
   }
 
   /** Whether the application is attached, so that the process can serve. */
@@ -95,85 +123,87 @@ export class WorkerProcess {
     return this.#standing.healthy
   }
 
-  /** The supervisor's verdict from its beats. */
+  /** The supervisor's verdict from the heartbeats. */
   set healthy(healthy: boolean) {
     this.#standing.healthy = healthy
     this.#update()
   }
 
-  /** Whether it is meant to get new clients; false for good once it drains. */
+  /** Whether the process is meant to get new clients; false for good once it drains. */
   get enabled(): boolean {
     return this.#standing.enabled
   }
 
-  /** Whether the supervisor asked for the end. */
-  get expected(): boolean {
-    return this.#expected
+  /** Whether the supervisor asked the process to end. */
+  get isExpectedToEnd(): boolean {
+    return this.#isExpectedToEnd
   }
 
-  /** When it last gave a sign of life, on the monotonic clock. */
+  /** When the last message came from the process, on the monotonic clock. */
   get lastSign(): number {
     return this.#lastSign
   }
 
-  /** What it last told of itself. */
-  get beat(): Readonly<Heartbeat> | undefined {
-    return this.#beat
+  /** What the process last reported. */
+  get heartbeat(): Readonly<Heartbeat> | undefined {
+    return this.#heartbeat
   }
 
   /** Milliseconds in service so far. */
-  served(now = performance.now()): number {
+  served(now: number): number {
     return this.#readyAt === undefined ? 0 : now - this.#readyAt
   }
 
-  /** A standby becomes this worker. */
-  become(id: number, workers: number): void {
-    this.#id = id
-    this.#readyAt = performance.now()
-    this.send({ type: 'become', id, workers })
+  /** The process of a standby serves as this worker from now on. */
+  become(owner: WorkerProcessOwner, workers: number): void {
+    this.#owner = owner
+    this.#readyAt = this.#world.now()
+    this.send({ type: 'become', id: owner.id, workers })
   }
 
   send(message: ToWorker): void {
     this.channel.send(message)
   }
 
-  /** Broadcasts that it did not get, because too many waited for it. */
+  /** Messages of other libraries that the process did not get, because too many waited for it. */
   get dropped(): number {
     return this.#relay.dropped
   }
 
-  /** Passes on somebody else's message, such as Socket.IO's. @param bytes - about how many they are */
+  /**
+   * Sends on a message of another library, such as Socket.IO's.
+   *
+   * @param bytes - about how many the message has
+   */
   relay(message: unknown, bytes: number): void {
     this.#relay.relay(message, bytes)
   }
 
-  /** Asks the worker to finish, and ends it when it has not by the deadline. */
+  /** Asks the process to finish, and kills it when it has not ended by the deadline. */
   drain(how: Drain): void {
     if (this.#standing.gone) return
-    this.#expected = true
+    this.#isExpectedToEnd = true
     this.#standing.enabled = false
     if (this.#standing.attached) {
       this.send({ type: 'drain', ...how })
       this.#update()
     } else {
-      // Its application may not listen to us yet.
+      // The application may not listen for messages yet.
       this.stop('SIGTERM')
     }
-    // Who was given up, and has not shown since that it lives, gets no more time.
+    // A process that was given up, and has been silent since, gets no more time.
     if (this.#lastSign < this.#givenUpAt) return
-    clearTimeout(this.#killTimer)
-    this.#killTimer = setTimeout(() => this.stop('SIGKILL'), how.deadline + LAST_WORDS)
+    this.#killAfter(how.deadline + LAST_WORDS)
   }
 
-  /** Ends the process: by SIGTERM, and by SIGKILL when it gives no sign of life for `patience` milliseconds then. */
+  /** Ends the process: by SIGTERM, and by SIGKILL when no message comes from it for `patience` milliseconds then. */
   terminate(patience: number): void {
-    this.#givenUpAt = performance.now()
+    this.#givenUpAt = this.#world.now()
     this.stop('SIGTERM')
-    clearTimeout(this.#killTimer)
-    this.#killTimer = setTimeout(() => this.stop('SIGKILL'), patience)
+    this.#killAfter(patience)
   }
 
-  /** @param failure - why, where the signal alone would not tell */
+  /** @param failure - the reason, where the signal alone would not tell */
   stop(signal: NodeJS.Signals, failure?: string): void {
     if (this.#standing.gone) return
     this.#failure ??= failure
@@ -182,24 +212,22 @@ export class WorkerProcess {
     this.child.kill(signal)
   }
 
+  #killAfter(milliseconds: number): void {
+    this.#world.clearTimeout(this.#killTimer)
+    this.#killTimer = this.#world.setTimeout(() => this.stop('SIGKILL'), milliseconds)
+  }
+
   #openChannel(): WorkerChannel {
     const channel = new WorkerChannel(this.child, {
-      received: () => (this.#lastSign = performance.now()),
-      unknown: () => this.#events.unknown(this),
-      foreign: (message) => this.#events.message(this, message),
+      received: () => (this.#lastSign = this.#world.now()),
+      unknown: () => this.#owner.processSentUnknown(this),
+      foreign: (message) => this.#owner.processSentForeign(this, message),
     })
     channel.on('ready', ({ version }) => this.#ready(version))
     channel.on('failed', ({ message }) => (this.#failure = message))
-    channel.on('heartbeat', (heartbeat) => (this.#beat = heartbeat))
+    channel.on('heartbeat', (heartbeat) => (this.#heartbeat = heartbeat))
     channel.on('leave', ({ reason }) => this.#leave(reason))
     return channel
-  }
-
-  #leave(reason: string): void {
-    if (!this.#standing.enabled) return
-    this.#standing.enabled = false
-    this.#update()
-    this.#events.leaving(this, reason)
   }
 
   #ready(version: number): void {
@@ -208,30 +236,39 @@ export class WorkerProcess {
       this.#failure = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
       return this.stop('SIGKILL')
     }
+    this.#world.clearTimeout(this.#readyTimer)
     this.#standing.attached = true
-    this.#readyAt = performance.now()
+    this.#readyAt = this.#world.now()
     this.stderr?.release()
     this.#update()
-    this.#events.ready(this)
-    this.#settle.ready()
+    this.#owner.processReady(this)
+    this.#started.resolve()
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null): void {
-    this.#standing.gone = true
-    clearTimeout(this.#killTimer)
+  #leave(reason: string): void {
+    if (!this.#standing.enabled) return
+    this.#standing.enabled = false
     this.#update()
-    const now = performance.now()
+    this.#owner.processLeaves(this, reason)
+  }
+
+  #end(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#standing.gone = true
+    this.#world.clearTimeout(this.#killTimer)
+    this.#world.clearTimeout(this.#readyTimer)
+    this.#update()
+    const now = this.#world.now()
     const uptime = now - this.startedAt
     const stderr = this.stderr?.tail ?? []
     const exit = { code, signal, uptime, served: this.served(now), failure: this.#failure, stderr }
-    this.#events.gone(this, exit)
-    this.#settle.failed(new StickyError('HOLDFAST_WORKER_NOT_READY', howItEnded(exit)))
-    this.#settle.ended()
+    this.#owner.processEnded(this, exit)
+    this.#started.reject(new StickyError('HOLDFAST_WORKER_NOT_READY', howItEnded(exit)))
+    this.#ended.resolve()
   }
 
   #update(): void {
     const from = this.#state
     this.#state = stateOf(this.#standing)
-    if (this.#state !== from) this.#events.state(this, from)
+    if (this.#state !== from) this.#owner.processStateChanged(this, from)
   }
 }

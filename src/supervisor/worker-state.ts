@@ -1,20 +1,20 @@
-// In which state a process is, from what is known of it.
+// The state of a process, from the facts that are known of it. Pure.
 
 /**
  * starting: forked, the application is not attached yet. ready: healthy and enabled, gets new clients. draining: serves
- * what it has and gets no new clients, because it is not healthy (it may come back) or not enabled (it finishes).
- * stopping: it was told to end now. gone: the process has ended.
+ * its connections and gets no new clients, because it is not healthy (it may come back) or not enabled (it finishes).
+ * stopping: it was asked to end now. gone: the process has ended.
  */
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'gone'
 
 export interface Standing {
-  /** Its application was attached. */
+  /** The application was attached. */
   attached: boolean
-  /** The supervisor's verdict from its beats. */
+  /** The supervisor's verdict from the heartbeats. */
   healthy: boolean
-  /** It is meant to get new clients. */
+  /** Whether the process is meant to get new clients. */
   enabled: boolean
-  /** It was told to end now. */
+  /** Whether the process was asked to end now. */
   stopping: boolean
   gone: boolean
 }

@@ -92,7 +92,7 @@ t.test('workers are recycled by age, one at a time, and nobody notices', async (
     most = Math.max(most, workers.filter(({ pid, uptime }) => !first.includes(pid) && uptime < 300).length)
     return workers.every(({ pid }) => !first.includes(pid))
   })
-  t.match(balancer.output(), /worker\.renew worker=\d pid=\d+ reason="it is \d+ s old"/)
+  t.match(balancer.output(), /worker\.replace worker=\d pid=\d+ reason="it is \d+ s old"/)
   t.strictSame(await load.whereNext(), await explained(balancer))
   t.strictSame(load.failures, [])
 })

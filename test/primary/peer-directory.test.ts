@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { WorkerChannel } from '../../src/ipc/channel.ts'
 import { PeerDirectory } from '../../src/primary/peer-directory.ts'
+import { realWorld } from '../../src/world.ts'
 import type { ToWorker } from '../../src/ipc/messages.ts'
 
 t.test('a process that closed its peer socket is not listed any more, and still gets the list', async (t) => {
@@ -11,7 +12,7 @@ t.test('a process that closed its peer socket is not listed any more, and still 
     const child = new EventEmitter() as ChildProcess
     return { child, channel: new WorkerChannel(child), id }
   })
-  const directory = new PeerDirectory({
+  const directory = new PeerDirectory(realWorld, {
     processes: () =>
       processes.map(({ channel, id }) => ({
         channel,
@@ -23,7 +24,7 @@ t.test('a process that closed its peer socket is not listed any more, and still 
         },
       })),
     owners: () => [],
-    pass: () => {},
+    transfer: () => {},
   })
   for (const { channel, id } of processes) directory.started(channel, 10 + id)
   const heard = async (type: string, child: ChildProcess) => {

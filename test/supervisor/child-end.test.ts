@@ -2,12 +2,13 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { hearOfEnd } from '../../src/supervisor/child-end.ts'
+import { watchChildEnd } from '../../src/supervisor/child-end.ts'
+import { realWorld } from '../../src/world.ts'
 
-/** Writes down what is heard of a child. */
+/** Records what is reported of a child. */
 function listen(child: ChildProcess): unknown[] {
   const heard: unknown[] = []
-  hearOfEnd(child, {
+  watchChildEnd(child, realWorld, {
     failed: (message) => heard.push(message),
     ended: (code, signal) => heard.push([code, signal]),
   })
@@ -18,12 +19,12 @@ t.test('a child ends when its channel has ended too, not before', async (t) => {
   const child = new EventEmitter() as ChildProcess
   const heard = listen(child)
   child.emit('exit', 7, null)
-  t.strictSame(heard, [], 'what it sent may still be unread')
+  t.strictSame(heard, [], 'its messages may still be unread')
   child.emit('close', 7, null)
   t.strictSame(heard, [[7, null]])
 })
 
-t.test('a child that could not be started has ended, and one that hears no signal has not', async (t) => {
+t.test('a child that could not be started has ended, and one that gets no signal has not', async (t) => {
   const never = Object.assign(new EventEmitter(), { pid: undefined }) as unknown as ChildProcess
   const failed = listen(never)
   never.emit('error', new Error('spawn EAGAIN'))
@@ -36,7 +37,7 @@ t.test('a child that could not be started has ended, and one that hears no signa
   t.strictSame(heard, ['kill EPERM'])
 })
 
-t.test('a real one is told of once, with its code', async (t) => {
+t.test('the end of a real child is reported once, with its code', async (t) => {
   const child = fork(fileURLToPath(new URL('../fixtures/role.js', import.meta.url)), ['nobody'], { stdio: 'ignore' })
   const heard = listen(child)
   await once(child, 'close')

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { CheckUp, type CheckUpPolicy, type Finding } from '../../src/supervisor/health-history.ts'
+import { HealthHistory, type HealthCheckPolicy, type Finding } from '../../src/supervisor/health-history.ts'
 
 const MB = 1024 * 1024
 
-const policy: CheckUpPolicy = {
+const policy: HealthCheckPolicy = {
   interval: 1_000,
   unhealthyAfter: 6,
   maxLag: 500,
@@ -16,16 +16,16 @@ const policy: CheckUpPolicy = {
 }
 
 /** Looks once per second and writes down what was found at which second. */
-function examine(more: Partial<CheckUpPolicy>, seconds: number, what: (second: number) => Partial<Seen>, luck = 0) {
-  const checkUp = new CheckUp({ ...policy, ...more }, luck)
+function examine(more: Partial<HealthCheckPolicy>, seconds: number, what: (second: number) => Partial<Seen>, luck = 0) {
+  const history = new HealthHistory({ ...policy, ...more }, luck)
   const found: [number, Finding][] = []
   for (let second = 1; second <= seconds; second++) {
-    const { silence = 0, ...beat } = what(second)
-    const finding = checkUp.look({
+    const { silence = 0, ...heartbeat } = what(second)
+    const finding = history.check({
       now: second * 1_000,
       age: second * 1_000,
       silence,
-      beat: { lag: 0, rss: 50 * MB, heapUsed: 20 * MB, connections: 0, served: 0, ...beat },
+      heartbeat: { lag: 0, rss: 50 * MB, heapUsed: 20 * MB, connections: 0, served: 0, ...heartbeat },
     })
     if (finding !== undefined) found.push([second, finding])
   }
@@ -57,7 +57,7 @@ t.test('silence is warned about first, then makes unhealthy, then lost', async (
 })
 
 t.test(
-  'a loop that is held up again and again makes unhealthy, and good beats healthy again, never lost',
+  'a loop that is held up again and again makes unhealthy, and good heartbeats healthy again, never lost',
   async (t) => {
     const found = examine({}, 100, (second) => ({ lag: second <= 50 ? 501 : 500 }))
     t.strictSame(found, [
@@ -76,29 +76,29 @@ t.test('one long job is no illness', async (t) => {
 })
 
 t.test('who has not told anything yet is judged by its silence and age', async (t) => {
-  const checkUp = new CheckUp({ ...policy, maxAge: 10_000 }, 0)
+  const history = new HealthHistory({ ...policy, maxAge: 10_000 }, 0)
   const look = (second: number) =>
-    checkUp.look({ now: second * 1_000, silence: 0, age: second * 1_000, beat: undefined })
+    history.check({ now: second * 1_000, silence: 0, age: second * 1_000, heartbeat: undefined })
   t.equal(look(1), undefined)
-  t.match(look(10), { type: 'renew' })
+  t.match(look(10), { type: 'replace' })
 })
 
-t.test('one beat is not counted twice', async (t) => {
-  const checkUp = new CheckUp(policy, 0)
-  const beat = { lag: 5_000, rss: 0, heapUsed: 0, connections: 0, served: 0 }
-  for (let now = 0; now < 100; now++) t.equal(checkUp.look({ now, silence: 0, age: now, beat }), undefined)
+t.test('one heartbeat is not counted twice', async (t) => {
+  const history = new HealthHistory(policy, 0)
+  const heartbeat = { lag: 5_000, rss: 0, heapUsed: 0, connections: 0, served: 0 }
+  for (let now = 0; now < 100; now++) t.equal(history.check({ now, silence: 0, age: now, heartbeat }), undefined)
 })
 
 t.test('too much memory three times in a row asks for a fresh one', async (t) => {
   const found = examine({ maxRss: 100 * MB }, 6, (second) => ({ rss: second === 3 ? 90 * MB : 101 * MB }))
-  t.strictSame(found, [[6, { type: 'renew', reason: 'rss is 101 MB, the limit 100 MB' }]])
+  t.strictSame(found, [[6, { type: 'replace', reason: 'rss is 101 MB, the limit 100 MB' }]])
 })
 
 t.test('a heap that only grows asks for one, once the window is full', async (t) => {
   const leaking = examine({ growthWindow: 600_000 }, 700, (second) => ({
     heapUsed: 50 * MB + second * 0.2 * MB + (second % 7) * 5 * MB,
   }))
-  t.match(leaking[0], [Number, { type: 'renew', reason: /^the heap grew from/ }])
+  t.match(leaking[0], [Number, { type: 'replace', reason: /^the heap grew from/ }])
   t.ok(leaking[0]![0] >= 600, `at ${leaking[0]![0]} s`)
   const sawtooth = examine({ growthWindow: 600_000 }, 2_000, (second) => ({ heapUsed: ((second % 90) + 20) * MB }))
   t.strictSame(sawtooth, [])
@@ -115,5 +115,5 @@ t.test('age and connections served ask for one, sooner for one with less luck', 
 
 t.test('who is unhealthy is not renewed on top of it', async (t) => {
   const found = examine({ maxRss: MB }, 20, () => ({ lag: 501 }))
-  t.notOk(found.some(([second, { type }]) => type === 'renew' && second >= 6))
+  t.notOk(found.some(([second, { type }]) => type === 'replace' && second >= 6))
 })

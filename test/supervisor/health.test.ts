@@ -1,12 +1,12 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { observe, wellAtFirst, type Health, type Observation } from '../../src/supervisor/health.ts'
+import { observe, initialHealth, type Health, type Observation } from '../../src/supervisor/health.ts'
 
 const policy = { interval: 1000, unhealthyAfter: 3, maxLag: 500, deadline: 30_000 }
 const good: Observation = { silence: 900, lag: 20 }
 const silent: Observation = { silence: 2_001, lag: 0 }
 const slow: Observation = { silence: 500, lag: 501 }
-const after = (observations: Observation[], from: Health = wellAtFirst) =>
+const after = (observations: Observation[], from: Health = initialHealth) =>
   observations.reduce((health, seen) => observe(health, seen, policy), from)
 
 t.test('it takes three bad observations in a row to be unhealthy', async (t) => {

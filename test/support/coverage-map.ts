@@ -2,7 +2,7 @@
 // torch, not a target: COVERAGE=all shows what the whole run covers.
 
 const PURE =
-  /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|breaker|health|health-history|recycling|reload|restarts|worker-state))\.test\.js$/
+  /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|breaker|health|health-history|recycling|restart-policy|rolling|worker-phases|worker-state))\.test\.js$/
 
 /** What is tested together. */
 const TOGETHER: Record<string, readonly string[]> = {

@@ -80,6 +80,6 @@ t.test('a worker that uses too much memory is replaced before it fails, and nobo
     return (await balancer.pid(0)) !== pid
   })
   await back
-  t.match(balancer.output(), /worker\.renew worker=0 pid=\d+ reason="rss is \d+ MB, the limit 250 MB"/)
+  t.match(balancer.output(), /worker\.replace worker=0 pid=\d+ reason="rss is \d+ MB, the limit 250 MB"/)
   await until('the old one has left', () => balancer.output().includes(`worker.exit worker=0 pid=${pid} code=0`))
 })

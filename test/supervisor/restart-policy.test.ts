@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Restarts } from '../../src/supervisor/restarts.ts'
+import { RestartHistory } from '../../src/supervisor/restart-policy.ts'
 
 const policy = {
   minDelay: 100,
@@ -11,41 +11,41 @@ const policy = {
 }
 
 t.test('who served well starts again at once', async (t) => {
-  const restarts = new Restarts(policy)
-  restarts.remember(0, { at: 0, served: 20_000 }, true)
+  const restarts = new RestartHistory(policy)
+  restarts.record(0, { at: 0, served: 20_000 }, true)
   t.strictSame(restarts.next(0, 0, 0), { delay: 0, stopped: undefined })
 })
 
 t.test('crashes in a row wait longer and longer, each worker for itself', async (t) => {
-  const restarts = new Restarts(policy)
+  const restarts = new RestartHistory(policy)
   for (const delay of [100, 200, 400]) {
-    restarts.remember(0, { at: 0, served: 1 }, true)
+    restarts.record(0, { at: 0, served: 1 }, true)
     t.equal(restarts.next(0, 0, 0).delay, delay)
   }
   t.equal(restarts.next(1, 0, 0).delay, 0)
 })
 
 t.test('failed starts stop it for one worker, crashes within a minute for all, and time lets it go on', async (t) => {
-  const failing = new Restarts(policy)
-  for (let i = 0; i < 5; i++) failing.remember(0, { at: i, served: 0 }, true)
+  const failing = new RestartHistory(policy)
+  for (let i = 0; i < 5; i++) failing.record(0, { at: i, served: 0 }, true)
   t.match(failing.next(0, 5, 0), { delay: 60_000, stopped: /^5 starts in a row/ })
   t.equal(failing.next(1, 5, 0).stopped, undefined)
 
-  const crashing = new Restarts(policy)
-  for (let i = 0; i < 10; i++) crashing.remember(i, { at: i, served: 1 }, true)
+  const crashing = new RestartHistory(policy)
+  for (let i = 0; i < 10; i++) crashing.record(i, { at: i, served: 1 }, true)
   t.match(crashing.next(99, 10, 0), { delay: 60_000, stopped: '10 crashes within a minute' })
   t.equal(crashing.next(99, 60_010, 0).stopped, undefined)
 })
 
 t.test('ends that were wanted are no crashes', async (t) => {
-  const restarts = new Restarts(policy)
-  for (let i = 0; i < 50; i++) restarts.remember(i, { at: i, served: 1 }, false)
+  const restarts = new RestartHistory(policy)
+  for (let i = 0; i < 50; i++) restarts.record(i, { at: i, served: 1 }, false)
   t.equal(restarts.next(99, 50, 0).stopped, undefined)
 })
 
 t.test('a worker that was scaled away is forgotten', async (t) => {
-  const restarts = new Restarts(policy)
-  restarts.remember(3, { at: 0, served: 1 }, false)
+  const restarts = new RestartHistory(policy)
+  restarts.record(3, { at: 0, served: 1 }, false)
   restarts.forget(3)
   t.equal(restarts.next(3, 0, 0).delay, 0)
 })

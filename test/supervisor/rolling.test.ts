@@ -1,5 +1,5 @@
 import t from 'tap'
-import { rolling } from '../../src/supervisor/reload.ts'
+import { rolling } from '../../src/supervisor/rolling.ts'
 
 /** Replacements that end when the test says so. */
 function stage() {

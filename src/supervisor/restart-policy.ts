@@ -1,4 +1,4 @@
-// Remembers how the workers' processes ended, and says when each may start again.
+// Remembers how the processes of the workers ended, and says when each worker may start again. Time and chance come in.
 import { restartDelay, type BackoffPolicy, type Exit } from './backoff.ts'
 import { tripped, type BreakerPolicy } from './breaker.ts'
 
@@ -7,11 +7,11 @@ const HISTORY = 32
 const HISTORY_OF_ALL = 1_000
 
 export interface RestartPolicy extends BackoffPolicy, BreakerPolicy {
-  /** Milliseconds until it is tried again when starting has stopped. */
+  /** Milliseconds until the next attempt when starting has stopped. */
   retryDelay: number
 }
 
-export class Restarts {
+export class RestartHistory {
   readonly #policy: RestartPolicy
   readonly #byWorker = new Map<number, Exit[]>()
   /** Crashes of all workers. */
@@ -22,13 +22,13 @@ export class Restarts {
   }
 
   /**
-   * A process of this worker has ended.
+   * Records the end of a process of this worker.
    *
-   * @param exit - `served` is 0 if it never was ready
+   * @param exit - `served` is 0 if the process never was ready
    */
-  remember(worker: number, exit: Exit, crash: boolean): void {
+  record(worker: number, exit: Exit, crashed: boolean): void {
     this.#byWorker.set(worker, [...(this.#byWorker.get(worker) ?? []), exit].slice(-HISTORY))
-    if (crash) this.#crashes = [...this.#crashes, exit].slice(-HISTORY_OF_ALL)
+    if (crashed) this.#crashes = [...this.#crashes, exit].slice(-HISTORY_OF_ALL)
   }
 
   forget(worker: number): void {
@@ -38,7 +38,7 @@ export class Restarts {
   /**
    * When the worker may start: milliseconds from now, and the reason if starting has stopped for a while.
    *
-   * @param luck - 0 to 1
+   * @param luck - 0 to 1, for the jitter of the delay
    */
   next(worker: number, now: number, luck: number): { delay: number; stopped: string | undefined } {
     const own = this.#byWorker.get(worker) ?? []

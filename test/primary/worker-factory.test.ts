@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readSettings } from '../../src/options/settings.ts'
 import type { Transport } from '../../src/transport/transport.ts'
-import { workerProgram } from '../../src/primary/worker-program.ts'
+import { workerProgram } from '../../src/primary/worker-factory.ts'
 
 const transport = {
   name: 'node-ipc',

@@ -1,0 +1,292 @@
+// One worker id and the processes that serve as it, one after the other. worker-phases.ts says what follows what; this
+// class does it. A standby is a managed worker too, with a negative id.
+import type { Settings } from '../options/settings.ts'
+import type { World } from '../world.ts'
+import { leaving, replaced } from './drain-plans.ts'
+import type { Restarter } from './restarter.ts'
+import type { WorkerExit } from './worker-exit.ts'
+import { transition, type Action, type Phase, type PhaseEvent } from './worker-phases.ts'
+import type { WorkerProcess, WorkerProcessOwner } from './worker-process.ts'
+import type { WorkerState } from './worker-state.ts'
+
+/** What the primary does at the events of its workers. */
+export interface WorkerEvents {
+  /** Connections go to the process from now on. */
+  ready(process: WorkerProcess): void
+  /** The process gets no more connections; it still serves those that it has. */
+  retired(process: WorkerProcess): void
+  /** The process has ended. */
+  ended(process: WorkerProcess, exit: WorkerExit): void
+  /** The state of the process has changed. */
+  stateChanged(process: WorkerProcess, from: WorkerState): void
+  /** The process sent a message that is not Holdfast's. */
+  foreignMessage(process: WorkerProcess, message: unknown): void
+}
+
+/** What a managed worker needs of the supervisor. */
+export interface Supervision {
+  readonly settings: Settings
+  readonly world: World
+  readonly events: WorkerEvents
+  readonly restarter: Restarter
+  /** How many workers there are meant to be. */
+  readonly workerCount: number
+  /** @throws Error of the system when no process can be started */
+  startProcess(worker: ManagedWorker): WorkerProcess
+  /** Takes a ready process out of its standby place; undefined where none is ready, or where no takeover is wanted. */
+  takeStandby(): WorkerProcess | undefined
+  /** A standby process is ready: a worker without a process may take it. */
+  standbyReady(): void
+  /** A process has entered a state. */
+  stateEntered(process: WorkerProcess): void
+  /** A process has ended. */
+  processEnded(process: WorkerProcess, exit: WorkerExit): void
+}
+
+/** What actions need to know of the event. */
+interface Context {
+  /** The standby process that takes over. */
+  standby?: WorkerProcess
+  /** How the process, or its successor, ended. */
+  end?: { served: number; crashed: boolean }
+}
+
+export class ManagedWorker implements WorkerProcessOwner {
+  /** Worker id; negative for a standby. */
+  readonly id: number
+  readonly #supervision: Supervision
+  #phase: Phase = 'idle'
+  #process: WorkerProcess | undefined
+  #successor: WorkerProcess | undefined
+  /** The process before the last promotion or takeover. */
+  #former: WorkerProcess | undefined
+  #restarts = 0
+  #lastExit: WorkerExit | undefined
+  /** Runs until the next start. */
+  #startTimer: NodeJS.Timeout | undefined
+
+  constructor(id: number, supervision: Supervision) {
+    this.id = id
+    this.#supervision = supervision
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /** The process that serves as this worker, or will as soon as it is ready. */
+  get process(): WorkerProcess | undefined {
+    return this.#process
+  }
+
+  get successor(): WorkerProcess | undefined {
+    return this.#successor
+  }
+
+  /** Whether a process serves as this worker and gets new clients. */
+  get isServing(): boolean {
+    return this.#process?.state === 'ready'
+  }
+
+  /** Processes that served as this worker before the present one. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** How the last process that ended under this id did. */
+  get lastExit(): WorkerExit | undefined {
+    return this.#lastExit
+  }
+
+  start(): void {
+    this.#dispatch('start')
+  }
+
+  /** Plans nothing any more. The processes are the supervisor's to end. */
+  stop(): void {
+    this.#dispatch('stop')
+  }
+
+  /**
+   * Starts a successor, unless one starts already, and waits until it serves and the former process has ended.
+   *
+   * @throws StickyError HOLDFAST_WORKER_NOT_READY where the successor does not get ready; the former process serves on
+   * @throws Error of the system where no process can be started
+   */
+  async replace(): Promise<void> {
+    const former = this.#process
+    const successor = this.#successor ?? this.#startSuccessor()
+    await successor.started
+    await former?.ended
+  }
+
+  /** Gets a successor for a process that is being ended: a standby at once, else a new process. */
+  replaceStuck(): void {
+    if (this.#successor !== undefined || this.takeStandby()) return
+    this.replace().catch((error: unknown) => {
+      this.#supervision.settings.logger.error('worker.replace-failed', { worker: this.id, error })
+    })
+  }
+
+  /** The worker is scaled away. Resolves when its process has finished. */
+  async dismiss(): Promise<void> {
+    const process = this.#process
+    this.#dispatch('dismiss')
+    await process?.ended
+  }
+
+  /** A standby process takes the place. @returns whether there was one */
+  takeStandby(): boolean {
+    const { settings, workerCount } = this.#supervision
+    const standby = this.id < 0 ? undefined : this.#supervision.takeStandby()
+    if (standby === undefined) return false
+    standby.become(this, workerCount)
+    settings.logger.info('worker.standby', { worker: this.id, pid: standby.pid })
+    this.#dispatch('takeover', { standby })
+    return true
+  }
+
+  /** The process of this standby becomes that of a worker. */
+  giveProcess(): WorkerProcess | undefined {
+    const process = this.#process
+    this.#dispatch('taken')
+    return process
+  }
+
+  // The events of the processes, also of those that no longer serve as this worker.
+
+  processReady(process: WorkerProcess): void {
+    const { settings, world } = this.#supervision
+    const after = Math.round(world.now() - process.startedAt)
+    const standby = this.id < 0 || undefined
+    settings.logger.info('worker.ready', { worker: this.id, pid: process.pid, after, standby })
+    if (process === this.#successor) this.#dispatch('successorReady')
+    else if (process === this.#process) this.#dispatch('ready')
+  }
+
+  processNotReady(process: WorkerProcess, after: number): void {
+    this.#supervision.settings.logger.error('worker.not-ready', { worker: this.id, pid: process.pid, after })
+  }
+
+  processLeaves(process: WorkerProcess, reason: string): void {
+    const { settings, events, world } = this.#supervision
+    settings.logger.info('worker.leave', { worker: this.id, pid: process.pid, reason })
+    events.retired(process)
+    process.drain(leaving(settings))
+    if (process === this.#process)
+      this.#dispatch('left', { end: { served: process.served(world.now()), crashed: false } })
+  }
+
+  processEnded(process: WorkerProcess, exit: WorkerExit): void {
+    this.#supervision.processEnded(process, exit)
+    this.#lastExit = exit
+    const end = { served: exit.served, crashed: !process.isExpectedToEnd }
+    if (process === this.#process) this.#dispatch('ended', { end })
+    else if (process === this.#successor) this.#dispatch('successorEnded', { end: { ...end, served: 0 } })
+  }
+
+  processStateChanged(process: WorkerProcess, from: WorkerState): void {
+    const { settings, events } = this.#supervision
+    settings.logger.debug('worker.state', { worker: this.id, pid: process.pid, from, state: process.state })
+    this.#supervision.stateEntered(process)
+    events.stateChanged(process, from)
+  }
+
+  processSentUnknown(process: WorkerProcess): void {
+    this.#supervision.settings.logger.warn('worker.unknown-message', { worker: this.id, pid: process.pid })
+  }
+
+  processSentForeign(process: WorkerProcess, message: unknown): void {
+    this.#supervision.events.foreignMessage(process, message)
+  }
+
+  #startSuccessor(): WorkerProcess {
+    const successor = this.#supervision.startProcess(this)
+    this.#successor = successor
+    this.#dispatch('replace')
+    return successor
+  }
+
+  #dispatch(event: PhaseEvent, context: Context = {}): void {
+    const { to, actions } = transition(this.#phase, event)
+    this.#phase = to
+    for (const action of actions) this.#perform(action, context)
+  }
+
+  #perform(action: Action, { standby, end = { served: 0, crashed: false } }: Context): void {
+    const { settings, world, events, restarter } = this.#supervision
+    switch (action) {
+      case 'fork':
+        return this.#fork()
+      case 'cancel':
+        return world.clearTimeout(this.#startTimer)
+      case 'recordEnd':
+      case 'recordSuccessorEnd':
+        return restarter.record(this.id, end.served, end.crashed)
+      case 'forget':
+        return restarter.forget(this.id)
+      case 'clear':
+        this.#process = undefined
+        return
+      case 'clearSuccessor':
+        this.#successor = undefined
+        return
+      case 'promote':
+        return this.#putInPlace(this.#successor)
+      case 'adopt':
+        return this.#putInPlace(standby)
+      case 'announce':
+        if (this.id < 0) this.#supervision.standbyReady()
+        else if (this.#process !== undefined) events.ready(this.#process)
+        return
+      case 'retire':
+        return this.#retire(this.#process)
+      case 'retireFormer':
+        return this.#retire(this.#former)
+      case 'drainSuccessor':
+        return this.#successor?.drain(replaced(settings))
+      case 'fill':
+        return this.#fill()
+      case 'fillLater':
+        // In a turn of its own: the slots come first, and the crash is recorded before the standby is replaced.
+        world.setImmediate(() => this.#fill())
+    }
+  }
+
+  #fork(): void {
+    const { settings } = this.#supervision
+    try {
+      this.#process = this.#supervision.startProcess(this)
+    } catch (error) {
+      // Out of processes, memory or descriptors: the same as a crash, tried again with growing delays.
+      settings.logger.error('worker.fork-failed', { worker: this.id, error })
+      this.#dispatch('forkFailed')
+    }
+  }
+
+  #putInPlace(process: WorkerProcess | undefined): void {
+    this.#former = this.#process
+    this.#process = process
+    this.#successor = undefined
+    this.#restarts++
+  }
+
+  #retire(process: WorkerProcess | undefined): void {
+    if (process === undefined) return
+    const { settings, events } = this.#supervision
+    events.retired(process)
+    // A process that is being ended by signals gets no other orders.
+    if (process.state !== 'stopping') process.drain(replaced(settings))
+  }
+
+  #fill(): void {
+    if (this.#phase !== 'vacant' || this.takeStandby()) return
+    const { world, restarter } = this.#supervision
+    this.#restarts++
+    const delay = restarter.nextDelay(this.id, this.#lastExit)
+    // The restarter may have ended everything, because no worker is left.
+    if (this.#phase !== 'vacant') return
+    this.#dispatch('scheduled')
+    this.#startTimer = world.setTimeout(() => this.#dispatch('due'), delay)
+  }
+}

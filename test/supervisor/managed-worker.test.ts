@@ -1,0 +1,218 @@
+// Managed workers on a simulated clock, with processes that do what the test says.
+import t from 'tap'
+import { readSettings } from '../../src/options/settings.ts'
+import type { StickyOptions } from '../../src/index.ts'
+import type { Program } from '../../src/supervisor/fork.ts'
+import { Supervisor, type SupervisorEvents } from '../../src/supervisor/supervisor.ts'
+import { childOf, simulatedFork } from '../support/simulated-child.ts'
+import { SimulatedWorld } from '../support/simulated-world.ts'
+
+/** A supervisor of simulated processes, and a record of what it reports. */
+function supervise(options: StickyOptions & { workers: number }) {
+  const world = new SimulatedWorld()
+  const fork = simulatedFork()
+  const log: string[] = []
+  const events: SupervisorEvents = {
+    ready: ({ id, pid }) => void log.push(`ready ${id} ${pid}`),
+    retired: ({ id, pid }) => void log.push(`retired ${id} ${pid}`),
+    ended: ({ id, pid }) => void log.push(`ended ${id} ${pid}`),
+    stateChanged() {},
+    healthChanged: ({ id, healthy }) => void log.push(`healthy ${id} ${healthy}`),
+    tripped: (reason, _, isNoneLeft) => void log.push(`tripped ${isNoneLeft} ${reason}`),
+    silence: () => 0,
+    foreignMessage() {},
+  }
+  const settings = readSettings({ logger: false, ...options })
+  const programOf = (): Program => ({
+    exec: 'app.js',
+    args: [],
+    execArgv: [],
+    env: {},
+    serialization: 'json',
+    inherit: [],
+    fork,
+    forked() {},
+    opened() {},
+  })
+  const supervisor = new Supervisor(settings, world, programOf, events)
+  supervisor.start(settings.workers)
+  const take = () => log.splice(0)
+  const restarts = () => supervisor.workers.map((worker) => worker.restarts)
+  return { world, supervisor, fork, take, restarts, phases: () => supervisor.workers.map(({ phase }) => phase) }
+}
+
+t.test('each worker starts a process, and is announced when the process is ready', async (t) => {
+  const { fork, phases, take } = supervise({ workers: 2 })
+  t.strictSame(
+    [fork.pids, phases()],
+    [
+      [1, 2],
+      ['starting', 'starting'],
+    ],
+  )
+  childOf(fork, 2).ready()
+  t.strictSame([take(), phases()], [['ready 1 2'], ['starting', 'serving']])
+})
+
+t.test('a worker that crashes starts again after a delay that grows', async (t) => {
+  const { world, fork, phases, take, restarts } = supervise({
+    workers: 1,
+    restart: { minDelay: 100, maxStartCrashes: 9 },
+  })
+  for (const [crash, delay] of [100, 200, 400].entries()) {
+    childOf(fork, crash + 1).exit(1)
+    t.strictSame([take(), phases()], [[`ended 0 ${crash + 1}`], ['waiting']])
+    world.advance(delay - 1)
+    t.equal(fork.pids.length, crash + 1)
+    world.advance(1)
+    t.equal(fork.pids.length, crash + 2)
+  }
+  t.strictSame(restarts(), [3])
+})
+
+t.test('starts that keep failing stop for a while, and it is said whether any worker is left', async (t) => {
+  const { world, fork, take } = supervise({ workers: 1, restart: { maxStartCrashes: 2, retryDelay: 5_000 } })
+  childOf(fork, 1).exit(1)
+  world.advance(1_000)
+  childOf(fork, 2).exit(1)
+  t.match(take(), ['ended 0 1', 'ended 0 2', /^tripped true 2 starts in a row/])
+  world.advance(4_999)
+  t.equal(fork.pids.length, 2)
+  world.advance(1)
+  t.equal(fork.pids.length, 3)
+})
+
+t.test(
+  'a ready standby takes the place of a crashed worker in the same turn, and is replaced in the next',
+  async (t) => {
+    const { world, fork, take, phases } = supervise({ workers: 1, standby: 1 })
+    for (const pid of [1, 2]) childOf(fork, pid).ready()
+    take()
+    childOf(fork, 1).exit(1)
+    t.strictSame([take(), phases(), fork.pids.length], [['ended 0 1', 'ready 0 2'], ['serving'], 2])
+    t.match(childOf(fork, 2).sent.at(-1), { holdfast: { type: 'become', id: 0, workers: 1 } })
+    world.advance(0)
+    t.equal(fork.pids.length, 3, 'the next standby')
+  },
+)
+
+t.test('a standby that gets ready takes the place of a worker that waits for its start', async (t) => {
+  const { fork, take, phases } = supervise({ workers: 1, standby: 1 })
+  childOf(fork, 1).exit(1)
+  t.strictSame(phases(), ['waiting'])
+  take()
+  childOf(fork, 2).ready()
+  t.strictSame([take(), phases()], [['ready 0 2'], ['serving']])
+})
+
+t.test('a reload announces each successor before it retires the old process', async (t) => {
+  const { supervisor, fork, take, phases } = supervise({ workers: 1 })
+  childOf(fork, 1).ready()
+  take()
+  const reloaded = supervisor.reload()
+  await turn()
+  t.strictSame([fork.pids, phases()], [[1, 2], ['replacing']])
+  childOf(fork, 2).ready()
+  t.strictSame([take(), phases()], [['ready 0 2', 'retired 0 1'], ['serving']])
+  t.match(childOf(fork, 1).sent.at(-1), { holdfast: { type: 'drain' } })
+  childOf(fork, 1).exit(0)
+  await reloaded
+  t.equal(supervisor.workers[0]!.process!.generation, 1)
+})
+
+t.test('a successor that does not get ready leaves the old process in service, and the reload fails', async (t) => {
+  const { supervisor, fork, take, phases } = supervise({ workers: 1 })
+  childOf(fork, 1).ready()
+  take()
+  const reloaded = supervisor.reload()
+  await turn()
+  childOf(fork, 2).exit(1)
+  await t.rejects(reloaded, { code: 'HOLDFAST_RELOAD_FAILED' })
+  t.strictSame([take(), phases()], [['ended 0 2'], ['serving']])
+})
+
+t.test('a process that crashes while its successor starts makes way for it', async (t) => {
+  const { supervisor, fork, take, phases } = supervise({ workers: 1 })
+  childOf(fork, 1).ready()
+  const reloaded = supervisor.reload()
+  await turn()
+  take()
+  childOf(fork, 1).exit(1)
+  t.strictSame([take(), phases()], [['ended 0 1'], ['starting']])
+  childOf(fork, 2).ready()
+  t.strictSame([take(), phases()], [['ready 0 2'], ['serving']])
+  await reloaded
+})
+
+t.test('a worker that leaves by itself gets no more connections, and another process starts at once', async (t) => {
+  const { world, fork, take, phases } = supervise({ workers: 1, restart: { stableAfter: 1_000 } })
+  childOf(fork, 1).ready()
+  world.advance(1_000)
+  take()
+  childOf(fork, 1).say({ type: 'leave', reason: 'server.close()' })
+  t.strictSame([take(), phases()], [['retired 0 1'], ['waiting']])
+  world.advance(0)
+  t.equal(fork.pids.length, 2, 'it had served long enough to start without delay')
+})
+
+t.test('a dismissed worker finishes, and its id starts nothing any more', async (t) => {
+  const { world, supervisor, fork, take, phases } = supervise({ workers: 2 })
+  for (const pid of [1, 2]) childOf(fork, pid).ready()
+  take()
+  const scaled = supervisor.scale(1)
+  t.strictSame([take(), phases()], [['retired 1 2'], ['serving']])
+  childOf(fork, 2).exit(0)
+  await scaled
+  world.advance(1_000)
+  t.equal(fork.pids.length, 2)
+})
+
+t.test('a process that is not ready in time is killed, and that counts as a failed start', async (t) => {
+  const { world, fork, take, phases } = supervise({ workers: 1, health: { readyTimeout: 3_000 } })
+  world.advance(3_000)
+  t.strictSame(childOf(fork, 1).signals, ['SIGKILL'])
+  childOf(fork, 1).exit(null, 'SIGKILL')
+  t.strictSame([take(), phases()], [['ended 0 1'], ['waiting']])
+})
+
+t.test('silence makes a worker unhealthy, then it is given up: SIGTERM, later SIGKILL, and a successor', async (t) => {
+  const health = { interval: 1_000, unhealthyAfter: 2, deadline: 10_000 }
+  const { world, fork, take } = supervise({ workers: 1, health })
+  childOf(fork, 1).ready()
+  take()
+  world.advance(5_000)
+  t.strictSame(take(), ['healthy 0 false'])
+  world.advance(6_000)
+  t.strictSame(childOf(fork, 1).signals, ['SIGTERM'])
+  t.equal(fork.pids.length, 2, 'a successor starts')
+  world.advance(2_000)
+  t.strictSame(childOf(fork, 1).signals, ['SIGTERM', 'SIGKILL'])
+})
+
+t.test('a stop ends all, and starts nothing more', async (t) => {
+  const { world, supervisor, fork, phases } = supervise({ workers: 2 })
+  childOf(fork, 1).ready()
+  const stopped = supervisor.stop({ deadline: 1_000, grace: 0, spread: 0, code: 1001 })
+  t.match(childOf(fork, 1).sent.at(-1), { holdfast: { type: 'drain', deadline: 1_000 } })
+  t.strictSame(childOf(fork, 2).signals, ['SIGTERM'], 'a process that is not ready cannot be asked')
+  childOf(fork, 1).exit(0)
+  childOf(fork, 2).exit(null, 'SIGTERM')
+  t.equal(await stopped, true)
+  world.advance(60_000)
+  t.strictSame([phases(), fork.pids.length, world.pending], [['stopped', 'stopped'], 2, 0])
+})
+
+t.test('a process that cannot be started is tried again with growing delays', async (t) => {
+  const { world, fork, phases } = supervise({ workers: 1, restart: { minDelay: 100 } })
+  fork.failures = 1
+  childOf(fork, 1).exit(1)
+  world.advance(100)
+  t.strictSame([fork.pids.length, phases()], [1, ['waiting']])
+  world.advance(200)
+  t.strictSame([fork.pids.length, phases()], [2, ['starting']])
+})
+
+/** Lets promises settle. */
+function turn(): Promise<void> {
+  return new Promise((done) => setImmediate(done))
+}
