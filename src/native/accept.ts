@@ -1,9 +1,7 @@
 // accept4(2) until there is nothing more: the one loop for everybody who accepts below Node.
-import { EINTR, type Libc } from './libc.ts'
+import { EINTR, SOCK_CLOEXEC, SOCK_NONBLOCK } from './constants.ts'
+import type { Libc } from './libc.ts'
 import { sockaddrReader, type SockaddrReader } from './sockaddr.ts'
-
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
 
 export interface Acceptor {
   /** Takes a connection out of a listening socket's queue. @returns its descriptor, or minus errno: nobody waits */

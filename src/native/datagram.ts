@@ -1,10 +1,7 @@
 // One message to a Unix datagram socket, with a descriptor if need be: Node has no sockets of that kind. See unix(7).
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from './constants.ts'
 import type { Libc } from './libc.ts'
 import { descriptorWriter } from './scm-rights.ts'
-
-const AF_UNIX = 1
-const SOCK_DGRAM = 2
-const SOCK_CLOEXEC = 0o2000000
 
 /** sizeof(sun_path) */
 const LONGEST = 108

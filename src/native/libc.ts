@@ -31,9 +31,6 @@ export interface Libc {
 /** The calls, or why there are none. */
 export type LibcResult = { libc: Libc; reason?: never } | { libc?: never; reason: string }
 
-export const EAGAIN = constants.errno.EAGAIN
-export const EINTR = constants.errno.EINTR
-
 /** The part of koffi that is used. */
 interface Koffi {
   load(path: null): { func(declaration: string): (...args: unknown[]) => number }

@@ -1,20 +1,23 @@
 // Is it a listening TCP socket, and where does it listen? For descriptors that somebody else opened.
 import { fstatSync } from 'node:fs'
 import type { Address } from '../ipc/messages.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  F_GETFL,
+  F_SETFD,
+  F_SETFL,
+  FD_CLOEXEC,
+  O_NONBLOCK,
+  SO_ACCEPTCONN,
+  SO_DOMAIN,
+  SO_REUSEPORT,
+  SO_TYPE,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from './constants.ts'
 import type { Libc } from './libc.ts'
-import { AF_INET, AF_INET6, sockaddrPort, sockaddrReader } from './sockaddr.ts'
-
-const SOL_SOCKET = 1
-const SO_TYPE = 3
-const SO_REUSEPORT = 15
-const SO_ACCEPTCONN = 30
-const SO_DOMAIN = 39
-const SOCK_STREAM = 1
-const F_SETFD = 2
-const FD_CLOEXEC = 1
-const F_GETFL = 3
-const F_SETFL = 4
-const O_NONBLOCK = 0o4000
+import { sockaddrPort, sockaddrReader } from './sockaddr.ts'
 
 /** @returns what is wrong with it, in words; undefined when nothing is. Without `libc` only the half is seen */
 export function listeningProblem(libc: Libc | undefined, fd: number): string | undefined {

@@ -3,20 +3,24 @@ import { getSystemErrorName } from 'node:util'
 import { SLOTS } from '../slots/hash.ts'
 import { encodeProgram, type Instruction } from './cbpf.ts'
 import { acceptor } from './accept.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  SO_ATTACH_REUSEPORT_CBPF,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_INFO,
+} from './constants.ts'
 import type { Libc } from './libc.ts'
-import { AF_INET, AF_INET6, makeSockaddr, sockaddrPort, SOCKADDR_SIZE } from './sockaddr.ts'
+import { makeSockaddr, sockaddrPort, SOCKADDR_SIZE } from './sockaddr.ts'
 
-const SOCK_STREAM = 1
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
-const SO_REUSEADDR = 2
-const SO_REUSEPORT = 15
-const SO_ATTACH_REUSEPORT_CBPF = 51
-const IPPROTO_IPV6 = 41
-const IPV6_V6ONLY = 26
-const IPPROTO_TCP = 6
-const TCP_INFO = 11
 /** Offset of tcpi_unacked in struct tcp_info; on a listening socket it is the number of queued connections. */
 const TCPI_UNACKED = 24
 

@@ -1,16 +1,11 @@
 // Descriptors in a message: sendmsg and recvmsg with SCM_RIGHTS. Layouts: struct msghdr, iovec and cmsghdr of 64-bit
 // little-endian Linux (glibc and musl agree there); see cmsg(3), unix(7). Lengths are size_t of which only the low half
 // is ever written.
+import { MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET } from './constants.ts'
 import type { Libc } from './libc.ts'
 
 /** The most descriptors one message can carry (SCM_MAX_FD of the kernel). */
 export const MAX_DESCRIPTORS = 253
-
-const SOL_SOCKET = 1
-const SCM_RIGHTS = 1
-const MSG_DONTWAIT = 0x40
-const MSG_NOSIGNAL = 0x4000
-const MSG_CMSG_CLOEXEC = 0x40000000
 
 const CMSG_HEADER = 16
 const CONTROL_SIZE = CMSG_HEADER + MAX_DESCRIPTORS * 4 + 4

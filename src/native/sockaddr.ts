@@ -1,7 +1,5 @@
 // struct sockaddr_in and sockaddr_in6 of Linux as bytes; see ip(7), ipv6(7).
-
-export const AF_INET = 2
-export const AF_INET6 = 10
+import { AF_INET, AF_INET6 } from './constants.ts'
 
 /** Enough for either. */
 export const SOCKADDR_SIZE = 28

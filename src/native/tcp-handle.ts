@@ -2,6 +2,7 @@
 // processes; sending the handle instead of the net.Socket keeps Node's own bookkeeping (which leaks listeners and
 // counts when a worker dies) out of the way, and lets the worker make the socket its server would have made.
 import { Socket, type Server } from 'node:net'
+import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from './constants.ts'
 import type { Libc } from './libc.ts'
 
 /** One end of a connection, as a handle tells it. */
@@ -29,10 +30,6 @@ type TcpConstructor = new (kind: number) => TcpHandle
 
 /** Node's constants: a handle that connects or was accepted, and one that listens. */
 const KIND = { socket: 0, server: 1 } as const
-
-const AF_INET = 2
-const SOCK_STREAM = 1
-const SOCK_CLOEXEC = 0o2000000
 
 /** The handle under a socket or server; undefined when it is closed already. */
 export function handleOf(socket: Socket | Server): TcpHandle | undefined {

@@ -1,26 +1,27 @@
 // The cheap way to a service manager: datagrams to $NOTIFY_SOCKET.
-import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { Socket } from 'node:net'
+import {
+  AF_UNIX,
+  EAGAIN,
+  ENOBUFS,
+  ENOMEM,
+  ETOOMANYREFS,
+  F_DUPFD_CLOEXEC,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+} from '../native/constants.ts'
 import { sendDatagram } from '../native/datagram.ts'
-import { EAGAIN, type Libc } from '../native/libc.ts'
+import type { Libc } from '../native/libc.ts'
 import type { Logger } from '../options/options.ts'
 import { MOST_WAITING, type Notifier } from './notifier.ts'
 
-const { ENOBUFS, ENOMEM } = constants.errno
-/** Too many descriptors are in the queues of sockets. */
-const ETOOMANYREFS = 109
 /** The manager has not read yet what was sent before. */
 const BUSY: ReadonlySet<number> = new Set([EAGAIN, ENOBUFS, ENOMEM, ETOOMANYREFS].map((errno) => -errno))
 /** Milliseconds until it is asked again. */
 const RETRY = 10
 /** Milliseconds for a manager to say that it is through; those before systemd 246 never do. */
 const PATIENCE = 2_000
-
-const F_DUPFD_CLOEXEC = 1030
-const AF_UNIX = 1
-const SOCK_STREAM = 1
-const SOCK_CLOEXEC = 0o2000000
 
 /** @param address - from unixAddress() */
 export function notifySocket(libc: Libc, address: Buffer, log: Logger): Notifier {

@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
 import t, { type Test } from 'tap'
+import { AF_UNIX, EAGAIN, SOCK_DGRAM } from '../../src/native/constants.ts'
 import { sendDatagram, unixAddress } from '../../src/native/datagram.ts'
-import { EAGAIN, loadLibc, type Libc } from '../../src/native/libc.ts'
+import { loadLibc, type Libc } from '../../src/native/libc.ts'
 import { descriptorReader } from '../../src/native/scm-rights.ts'
 
 t.test('an address is a path, or an abstract name', async (t) => {
@@ -20,7 +21,6 @@ else onLinux(t, libc)
 
 function onLinux(t: Test, libc: Libc): void {
   const address = unixAddress(`@holdfast-test-datagram-${process.pid}`)!
-  const [AF_UNIX, SOCK_DGRAM] = [1, 2]
 
   t.test('text and descriptors arrive; nothing waits, and a failure is a number', async (t) => {
     t.equal(sendDatagram(libc, address, 'to nobody'), -constants.errno.ECONNREFUSED)

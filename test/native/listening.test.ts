@@ -2,6 +2,15 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
 import t, { type Test } from 'tap'
+import {
+  AF_INET,
+  AF_UNIX,
+  F_GETFL,
+  FD_CLOEXEC,
+  O_NONBLOCK,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+} from '../../src/native/constants.ts'
 import { loadLibc, type Libc } from '../../src/native/libc.ts'
 import { addressOf, listeningProblem, makeOurs, sharesPort } from '../../src/native/listening.ts'
 import { handleOf } from '../../src/native/tcp-handle.ts'
@@ -11,7 +20,6 @@ if (libc === undefined) t.test('sockets that somebody else opened', { skip: reas
 else onLinux(t, libc)
 
 function onLinux(t: Test, libc: Libc): void {
-  const [AF_UNIX, AF_INET, SOCK_STREAM, SOCK_DGRAM] = [1, 2, 1, 2]
   const problem = (fd: number, calls: Libc | undefined = libc) => {
     t.teardown(() => closeSync(fd))
     return listeningProblem(calls, fd)
@@ -46,8 +54,8 @@ function onLinux(t: Test, libc: Libc): void {
     const fd = libc.socket(AF_INET, SOCK_STREAM, 0)
     t.teardown(() => closeSync(fd))
     makeOurs(libc, fd)
-    const [F_GETFD, F_GETFL, O_NONBLOCK] = [1, 3, 0o4000]
-    t.equal(libc.fcntl(fd, F_GETFD, 0), 1, 'and is not for its children')
+    const F_GETFD = 1
+    t.equal(libc.fcntl(fd, F_GETFD, 0), FD_CLOEXEC, 'and is not for its children')
     t.equal(libc.fcntl(fd, F_GETFL, 0) & O_NONBLOCK, O_NONBLOCK)
   })
 }
