@@ -1,7 +1,7 @@
 // Who may look, and who may do something: a browser on this machine opens pages of others, which must not.
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import { parseAddress } from '../affinity/address.ts'
+import { isLoopback } from '../affinity/address.ts'
 
 /** What proxies add: then it is somebody else who asks. */
 const PROXIED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
@@ -23,9 +23,4 @@ export function mayChange({ headers, socket }: IncomingMessage): boolean {
   const { host, origin } = headers
   const isOwn = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
   return isLoopback(socket.remoteAddress) && isOwn && !PROXIED.some((name) => name in headers)
-}
-
-function isLoopback(address: string | undefined): boolean {
-  const bytes = parseAddress(address)
-  return bytes?.length === 4 ? bytes[0] === 127 : address === '::1'
 }

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AdminSettings } from '../options/admin.ts'
 import { codeOf, describe } from '../errors.ts'
 import type { Logger } from '../options/options.ts'
-import { placeText } from '../affinity/endpoint-text.ts'
+import { endpointText } from '../affinity/address.ts'
 import type { Address } from '../ipc/messages.ts'
 import { listen } from '../steering/listen.ts'
 import type { PrimarySticky, Status } from '../sticky.ts'
@@ -63,7 +63,7 @@ export async function openAdmin(
   await listen(server, { ...settings, backlog: 128 })
   server.unref()
   const address = server.address() as Address
-  logger.info('admin.ready', { url: `http://${placeText(address)}/` })
+  logger.info('admin.ready', { url: `http://${endpointText(address)}/` })
   return { address, close: () => end(server) }
 }
 

@@ -18,11 +18,11 @@ export function addressKey(text: string | undefined, affinity: AffinitySettings)
 /**
  * The same, from the address as the kernel tells it.
  *
- * @param bytes - 4 or 16, in network order; they may be changed, and the key may share their memory
+ * @param address - 4 or 16 bytes, in network order; they may be changed, and the key may share their memory
  */
-export function bytesKey(bytes: Buffer, { ipv4Prefix, ipv6Prefix }: AffinitySettings): Buffer {
+export function bytesKey(address: Buffer, { ipv4Prefix, ipv6Prefix }: AffinitySettings): Buffer {
+  const bytes = foldMapped(address)
   if (bytes.length === 4) return mask(bytes, ipv4Prefix)
-  if (isMapped(bytes)) return mask(bytes.subarray(12), ipv4Prefix)
   const local = isLocalScope(bytes)
   if (ipv6Prefix > 64) return local ? bytes : mask(bytes, ipv6Prefix)
   return local ? bytes.subarray(8) : mask(bytes.subarray(0, 8), ipv6Prefix)
@@ -36,7 +36,12 @@ export function parseAddress(text: string | undefined): Buffer | undefined {
   const dotted = text.startsWith('::ffff:') ? parseIPv4(text.slice(7)) : undefined
   if (dotted !== undefined) return dotted
   const bytes = parseIPv6(text)
-  return bytes !== undefined && isMapped(bytes) ? bytes.subarray(12) : bytes
+  return bytes === undefined ? undefined : foldMapped(bytes)
+}
+
+/** An IPv4-mapped IPv6 address as IPv4: the last 4 of its 16 bytes, in the same memory. Any other address unchanged. */
+export function foldMapped(address: Buffer): Buffer {
+  return address.length === 16 && isMapped(address) ? address.subarray(12) : address
 }
 
 /** The bytes of an address as text, IPv6 in its canonical form (RFC 5952). */
@@ -50,6 +55,19 @@ export function addressText(bytes: Buffer): string {
   const at = text.search(new RegExp(`(?<![^:])${longest}(?![^:])`))
   return `${text.slice(0, Math.max(0, at - 1))}::${text.slice(at + longest.length + 1)}`
 }
+
+/** An address and its port as a URL has them: `127.0.0.1:3000`, `[::1]:3000`. */
+export function endpointText({ address, port }: { address: string; port: number }): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
+/** Whether the address is one of this machine's loopback interface: 127.0.0.0/8, IPv4-mapped too, or ::1. */
+export function isLoopback(text: string | undefined): boolean {
+  const bytes = parseAddress(text)
+  return bytes !== undefined && (bytes.length === 4 ? bytes[0] === 127 : bytes.equals(IPV6_LOOPBACK))
+}
+
+const IPV6_LOOPBACK = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
 
 /**
  * Address text to the bytes that a socket of its family wants: a mapped one stays IPv6.
@@ -117,8 +135,8 @@ function parseGroups(text: string, last: boolean): number[] | undefined {
   return bytes
 }
 
-/** ::ffff:0:0/96, RFC 4291 section 2.5.5.2. */
-function isMapped(bytes: Buffer): boolean {
+/** Whether 16 bytes are in ::ffff:0:0/96 (RFC 4291 section 2.5.5.2). */
+export function isMapped(bytes: Buffer): boolean {
   return bytes.readUInt32BE(8) === 0xffff && bytes.readUInt32BE(4) === 0 && bytes.readUInt32BE(0) === 0
 }
 

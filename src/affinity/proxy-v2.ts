@@ -1,4 +1,5 @@
 // The PROXY protocol's binary header, version 2 (HAProxy's proxy-protocol.txt, 2.2). Pure and incremental.
+import { foldMapped } from './address.ts'
 import { crc32c } from './crc32c.ts'
 import { bad, more, type Endpoints, type ProxyVerdict, type Tlv } from './proxy-verdict.ts'
 
@@ -46,16 +47,10 @@ function endpointsOf(header: Buffer, family: number): Partial<Endpoints> {
   const size = family === 1 ? 4 : 16
   const ports = FIXED + 2 * size
   const end = (at: number, port: number) => ({
-    address: folded(header.subarray(at, at + size)),
+    address: Buffer.from(foldMapped(header.subarray(at, at + size))),
     port: header.readUInt16BE(port),
   })
   return { source: end(FIXED, ports), destination: end(FIXED + size, ports + 2) }
-}
-
-const MAPPED = Buffer.from('00000000000000000000ffff', 'hex')
-
-function folded(address: Buffer): Buffer {
-  return Buffer.from(address.length === 16 && address.indexOf(MAPPED) === 0 ? address.subarray(12) : address)
 }
 
 /** They must end exactly where the header does. */

@@ -1,5 +1,6 @@
 // Which TCP port and host a call of net.Server.listen() is about. Pure.
 import { isIP } from 'node:net'
+import { isLoopback } from '../affinity/address.ts'
 
 export interface ListenPlace {
   port: number
@@ -22,7 +23,6 @@ export function listenPlace([first, second]: readonly unknown[]): ListenPlace | 
 /** Whether clients that come to `host` find what listens on the balancer's address, and nobody else does. */
 export function isWithin(host: string | undefined, balancer: string): boolean {
   if (host === undefined || host === '::' || host === '0.0.0.0') return true
-  const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
   return host === balancer || (isIP(host) === 0 && host === 'localhost' && isLoopback(balancer))
 }
 

@@ -1,11 +1,11 @@
 // A status as a table for a terminal. Pure.
-import { placeText } from '../affinity/endpoint-text.ts'
+import { endpointText } from '../affinity/address.ts'
 import type { Status, WorkerStatus } from '../sticky.ts'
 
 const HEAD = ['worker', 'pid', 'state', 'slots', 'open', 'taken', 'answered', '5xx', 'lag', 'memory', 'up', 'restarts']
 
 export function statusText({ pid, address, uptime, steering, workers, standby, connections }: Status): string {
-  const where = address === null ? 'not listening' : placeText(address)
+  const where = address === null ? 'not listening' : endpointText(address)
   const { accepted, pending, closed } = connections
   const lost = Object.values(closed).reduce((sum, n) => sum + n, 0)
   const standbys = standby > 0 ? `, ${standby} standby` : ''

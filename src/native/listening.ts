@@ -1,5 +1,6 @@
 // Is it a listening TCP socket, and where does it listen? For descriptors that somebody else opened.
 import { fstatSync } from 'node:fs'
+import { addressText } from '../affinity/address.ts'
 import type { Address } from '../ipc/messages.ts'
 import {
   AF_INET,
@@ -50,12 +51,9 @@ export function addressOf(libc: Libc, fd: number): Address {
   const name = sockaddrReader()
   libc.getsockname(fd, name.bytes, name.length())
   const port = sockaddrPort(name.bytes)
-  if (name.bytes.readUInt16LE(0) === AF_INET) {
-    return { address: name.bytes.subarray(4, 8).join('.'), family: 'IPv4', port }
-  }
-  const groups = Array.from({ length: 8 }, (_, i) => name.bytes.readUInt16BE(8 + i * 2).toString(16))
-  // The address parser of URLs knows how to shorten it.
-  return { address: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1), family: 'IPv6', port }
+  const isIPv4 = name.bytes.readUInt16LE(0) === AF_INET
+  const bytes = isIPv4 ? name.bytes.subarray(4, 8) : name.bytes.subarray(8, 24)
+  return { address: addressText(bytes), family: isIPv4 ? 'IPv4' : 'IPv6', port }
 }
 
 function option(libc: Libc, fd: number, name: number): number {

@@ -1,4 +1,5 @@
 // struct sockaddr_in and sockaddr_in6 of Linux as bytes; see ip(7), ipv6(7).
+import { isMapped } from '../affinity/address.ts'
 import { AF_INET, AF_INET6 } from './constants.ts'
 
 /** Enough for either. */
@@ -30,8 +31,7 @@ export function sockaddrReader(): SockaddrReader {
       const family = bytes.readUInt16LE(0)
       if (family === AF_INET) return v4
       if (family !== AF_INET6) return undefined
-      const isMapped = bytes.readUInt32BE(16) === 0xffff && bytes.readUInt32BE(12) === 0 && bytes.readUInt32BE(8) === 0
-      return isMapped ? mapped : v6
+      return isMapped(v6) ? mapped : v6
     },
   }
 }

@@ -1,7 +1,16 @@
 import * as fc from 'fast-check'
 import { isIP } from 'node:net'
 import t from 'tap'
-import { addressKey, addressText, bytesKey, parseAddress, rawAddress } from '../../src/affinity/address.ts'
+import {
+  addressKey,
+  addressText,
+  bytesKey,
+  endpointText,
+  foldMapped,
+  isLoopback,
+  parseAddress,
+  rawAddress,
+} from '../../src/affinity/address.ts'
 import { addressTexts, ipv4Bytes, ipv6Bytes, nearlyAddresses } from '../support/addresses.ts'
 
 const whole = { ipv4Prefix: 32, ipv6Prefix: 64, seed: 0 }
@@ -81,6 +90,33 @@ t.test('IPv4 has 4 bytes, also where it is mapped into IPv6', async (t) => {
   t.not(hex(addressKey('::fffe:192.0.2.7', whole)), 'c0000207', 'only ::ffff:0:0/96 is mapped')
   t.not(hex(addressKey('1::ffff:192.0.2.7', whole)), 'c0000207', 'only ::ffff:0:0/96 is mapped')
   t.not(hex(addressKey('0:0:0:1::ffff:192.0.2.7', whole)), 'c0000207', 'only ::ffff:0:0/96 is mapped')
+})
+
+t.test('only an IPv4-mapped address is folded, and in the same memory', async (t) => {
+  const mapped = rawAddress('::ffff:192.0.2.7')
+  const folded = foldMapped(mapped)
+  t.strictSame([...folded], [192, 0, 2, 7])
+  mapped[15] = 8
+  t.equal(folded[3], 8)
+  for (const text of ['192.0.2.7', '::1', '::fffe:192.0.2.7']) {
+    const address = rawAddress(text)
+    t.equal(foldMapped(address), address, text)
+  }
+})
+
+t.test('loopback addresses are 127.0.0.0/8, also mapped, and ::1', async (t) => {
+  for (const text of ['127.0.0.1', '127.255.0.3', '::ffff:127.0.0.1', '::1', '0:0:0:0:0:0:0:1']) {
+    t.equal(isLoopback(text), true, text)
+  }
+  for (const text of ['128.0.0.1', '0.0.0.0', '::', '::2', '::127.0.0.1', 'localhost', '']) {
+    t.equal(isLoopback(text), false, text)
+  }
+  t.equal(isLoopback(undefined), false)
+})
+
+t.test('an endpoint is written as in a URL', async (t) => {
+  t.equal(endpointText({ address: '127.0.0.1', port: 3000 }), '127.0.0.1:3000')
+  t.equal(endpointText({ address: '::1', port: 80 }), '[::1]:80')
 })
 
 t.test('addresses that agree up to the prefix have one key, and no others', async () => {
