@@ -1,6 +1,16 @@
 // The default loggers. A log line is an event with fields; there is one per change of state and none per connection.
 import { inspect } from 'node:util'
-import type { LogFunction, Logger } from './options/options.ts'
+
+/** Receives one event with its fields; the names are listed in docs/internals.md. */
+export type LogFunction = (event: string, fields: Readonly<Record<string, unknown>>) => void
+
+/** Where log lines go. pino, winston and console fit through a small function per level. */
+export interface Logger {
+  debug: LogFunction
+  info: LogFunction
+  warn: LogFunction
+  error: LogFunction
+}
 
 /** One line per event on stderr: `[holdfast] worker.ready worker=0 pid=4242`. HOLDFAST_LOG=debug shows debug lines. */
 export const consoleLogger: Logger = {

@@ -1,6 +1,6 @@
 // An emitter for the application's listeners: what they throw is logged and ends nothing of ours.
 import { EventEmitter } from 'node:events'
-import type { Logger } from './options/options.ts'
+import type { Logger } from './logger.ts'
 
 export class SafeEmitter<Events extends Record<keyof Events, unknown[]>> extends EventEmitter<Events> {
   readonly #logger: Logger

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AdminSettings } from '../options/admin.ts'
 import { codeOf, describe } from '../errors.ts'
-import type { Logger } from '../options/options.ts'
+import type { Logger } from '../logger.ts'
 import { endpointText } from '../affinity/address.ts'
 import type { Address } from '../ipc/messages.ts'
 import { listen } from '../steering/listen.ts'

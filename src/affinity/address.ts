@@ -1,5 +1,14 @@
 // Who is the client? The text of a remote address becomes the canonical key bytes that are hashed.
-import type { AffinitySettings } from '../options/settings.ts'
+
+/** How an address becomes a key; see AffinityOptions. */
+export interface AffinitySettings {
+  /** Leading bits of an IPv4 address that count, 1 to 32. */
+  ipv4Prefix: number
+  /** Leading bits of an IPv6 address that count, 1 to 128. */
+  ipv6Prefix: number
+  /** uint32; 0 for none. */
+  seed: number
+}
 
 /**
  * The affinity key of a client address.

@@ -1,5 +1,27 @@
 // Whose session is a request's? Pure: what the request says, and where that leads.
-import type { SessionRequest, SessionRule } from '../options/options.ts'
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** What a session rule may look at: an HTTP request. */
+export interface SessionRequest {
+  url?: string | undefined
+  headers: IncomingHttpHeaders
+}
+
+/**
+ * What tells that requests belong together, whatever connection and address they come from.
+ *
+ * - `'socket.io'`: the session of Socket.IO (Engine.IO), whose id names its worker. `attachSocketIO` switches it on.
+ * - `{ cookie }`: a cookie of that name, set by Holdfast, that names the worker which saw the client first. With
+ *   `set: false` it is the application's own, and is hashed.
+ * - `{ header }`: a request header, hashed.
+ * - a function: the text that it returns is hashed, a number is the id of the worker itself, and `undefined` is for a
+ *   request of no session. It must not throw.
+ */
+export type SessionRule =
+  | 'socket.io'
+  | { cookie: string; set?: boolean }
+  | { header: string }
+  | ((request: SessionRequest) => string | number | undefined)
 
 /** What a session leads to: the process that made it, a key to hash as an address is hashed, or a worker by its id. */
 export type SessionOwner =

@@ -4,7 +4,7 @@
 // Sources: the classic BPF machine of bpf(4) and Linux Documentation/networking/filter.rst; FarmHash's fingerprint32 for
 // 4 and 8 bytes, written out straight. The machine has a 32-bit accumulator A, an index X, 16 words of scratch memory
 // and no loops. It sees the packet past the TCP header, so the addresses are loaded relative to the network header.
-import type { AffinitySettings } from '../options/settings.ts'
+import type { AffinitySettings } from '../affinity/address.ts'
 
 export interface Instruction {
   code: number

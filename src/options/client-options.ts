@@ -1,5 +1,7 @@
 // Who is the client? The options about it: addresses, what a proxy tells, sessions.
-import type { IncomingHttpHeaders } from 'node:http'
+import type { SessionRequest, SessionRule } from '../affinity/session.ts'
+
+export type { SessionRequest, SessionRule }
 
 /** How a client address becomes the key that is hashed. */
 export interface AffinityOptions {
@@ -44,25 +46,3 @@ export interface ProxyProtocolOptions {
    */
   maxWaiting?: number
 }
-
-/** What a session rule may look at: an HTTP request. */
-export interface SessionRequest {
-  url?: string | undefined
-  headers: IncomingHttpHeaders
-}
-
-/**
- * What tells that requests belong together, whatever connection and address they come from.
- *
- * - `'socket.io'`: the session of Socket.IO (Engine.IO), whose id names its worker. `attachSocketIO` switches it on.
- * - `{ cookie }`: a cookie of that name, set by Holdfast, that names the worker which saw the client first. With
- *   `set: false` it is the application's own, and is hashed.
- * - `{ header }`: a request header, hashed.
- * - a function: the text that it returns is hashed, a number is the id of the worker itself, and `undefined` is for a
- *   request of no session. It must not throw.
- */
-export type SessionRule =
-  | 'socket.io'
-  | { cookie: string; set?: boolean }
-  | { header: string }
-  | ((request: SessionRequest) => string | number | undefined)

@@ -1,7 +1,9 @@
 // Every option, with its unit, default and an example. settings.ts checks them and fills in the defaults. Those about who
 // a client is are in client-options.ts.
+import type { Logger } from '../logger.ts'
 import type { AffinityOptions, ProxyProtocolOptions, SessionRule } from './client-options.ts'
 
+export type { LogFunction, Logger } from '../logger.ts'
 export type * from './client-options.ts'
 
 /**
@@ -168,17 +170,6 @@ export interface ShutdownOptions {
    * @default ['SIGTERM', 'SIGINT']
    */
   signals?: NodeJS.Signals[]
-}
-
-/** Receives one event with its fields; the names are listed in docs/internals.md. */
-export type LogFunction = (event: string, fields: Readonly<Record<string, unknown>>) => void
-
-/** Where log lines go. pino, winston and console fit through a small function per level. */
-export interface Logger {
-  debug: LogFunction
-  info: LogFunction
-  warn: LogFunction
-  error: LogFunction
 }
 
 /** Options of {@link stickyListen}. All are optional. */

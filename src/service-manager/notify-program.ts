@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { codeOf, describe } from '../errors.ts'
-import type { Logger } from '../options/options.ts'
+import type { Logger } from '../logger.ts'
 import { MOST_WAITING, type Notifier } from './notifier.ts'
 
 /** @param why - there is no better way */

@@ -13,7 +13,7 @@ import {
 } from '../native/constants.ts'
 import { sendDatagram } from '../native/datagram.ts'
 import type { Libc } from '../native/libc.ts'
-import type { Logger } from '../options/options.ts'
+import type { Logger } from '../logger.ts'
 import { MOST_WAITING, type Notifier } from './notifier.ts'
 
 /** The manager has not read yet what was sent before. */

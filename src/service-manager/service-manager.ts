@@ -1,6 +1,6 @@
 // What the primary tells the service manager that started it: systemd in the words of sd_notify(3), PM2 by a message.
 import { unixAddress } from '../native/datagram.ts'
-import type { Logger } from '../options/options.ts'
+import type { Logger } from '../logger.ts'
 import type { SocketKeeper } from './kept-sockets.ts'
 import { loadLibc } from '../native/libc.ts'
 import type { Member } from '../supervisor/member.ts'
