@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import type { ErrorCode } from '../errors.ts'
 
 interface IntegerRule {
   min: number
@@ -151,7 +152,7 @@ type ErrorKind = TypeErrorConstructor | RangeErrorConstructor
 
 /** A programming mistake, thrown at once. */
 export function misuse(kind: ErrorKind, message: string): Error {
-  return Object.assign(new kind(message), { code: 'HOLDFAST_BAD_OPTION' })
+  return Object.assign(new kind(message), { code: 'HOLDFAST_BAD_OPTION' satisfies ErrorCode })
 }
 
 /** A value as one would write it, cut short. */
