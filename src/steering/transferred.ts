@@ -1,6 +1,7 @@
 // A connection that a worker gave away, because a session of another process is on it.
 import type { ChildProcess } from 'node:child_process'
-import { bytesKey, type AffinitySettings } from '../affinity/address.ts'
+import { bytesKey } from '../affinity/address.ts'
+import type { AffinitySettings } from '../affinity/address.ts'
 import { slotOfKey } from '../slots/hash.ts'
 import { unsettle } from '../transport/metadata.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
