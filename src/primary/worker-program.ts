@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { withoutDebuggerText } from '../options/debugger-flags.ts'
 import { PROTOCOL_VERSION, type Address } from '../ipc/messages.ts'
-import { withoutManager } from '../service-manager/manager-variables.ts'
+import { withoutManager } from '../service-manager/activation.ts'
 import { workerEnvironment } from '../ipc/role.ts'
 import type { Settings } from '../options/settings.ts'
 import { countingOption } from '../steering/handoff/connection-limits.ts'

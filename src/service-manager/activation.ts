@@ -1,4 +1,5 @@
-// The descriptors that a service manager passed to this process, by the convention of sd_listen_fds(3).
+// The environment variables by which a service manager speaks with the one process it started: sd_listen_fds(3),
+// sd_notify(3), sd_watchdog_enabled(3).
 import { StickyError } from '../errors.ts'
 
 /** A descriptor and what the manager calls it. */
@@ -30,4 +31,22 @@ export function takeActivation(env: Environment): { passed: Passed[]; stranger?:
   const list = names.split(':')
   const passed = Array.from({ length: Number(count) }, (_, i) => ({ fd: FIRST + i, name: list[i] ?? '' }))
   return { passed }
+}
+
+const MANAGER_VARIABLES = [
+  'NOTIFY_SOCKET',
+  'WATCHDOG_USEC',
+  'WATCHDOG_PID',
+  'LISTEN_FDS',
+  'LISTEN_PID',
+  'LISTEN_PIDFDID',
+  'LISTEN_FDNAMES',
+  'FDSTORE',
+] as const
+
+/** Without them: a child that found them would speak in the primary's name, or take a strange descriptor for a socket. */
+export function withoutManager(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const left = { ...env }
+  for (const name of MANAGER_VARIABLES) delete left[name]
+  return left
 }

@@ -1,5 +1,6 @@
 // Listening sockets that outlive the primary: passed in by a service manager, and given to it to keep for the next
 // primary. While nobody accepts on them, connections wait in the kernel.
+import { createHash } from 'node:crypto'
 import { closeSync } from 'node:fs'
 import { StickyError } from '../errors.ts'
 import type { Libc } from '../native/libc.ts'
@@ -8,7 +9,6 @@ import type { Logger } from '../logger.ts'
 import { SLOTS } from '../slots/hash.ts'
 import { takeActivation, type Passed } from './activation.ts'
 import type { ListenOptions } from '../steering/listen.ts'
-import { isOurs, listenerName, slotNames } from './socket-names.ts'
 
 /** Who keeps sockets while there is no primary. */
 export interface SocketKeeper {
@@ -134,4 +134,27 @@ export class PassedSockets {
     for (const [i, fd] of sockets.entries()) this.#keeper.keep(names[i] ?? '', fd)
     this.#log.debug('activation.stored', { sockets: sockets.length })
   }
+}
+
+/** Whether a socket of this name was opened by a primary. */
+function isOurs(name: string): boolean {
+  return /^holdfast-[0-9a-f]{8}-(?:listener|\d{1,3})$/.test(name)
+}
+
+function listenerName(options: ListenOptions): string {
+  return `holdfast-${fingerprint(options)}-listener`
+}
+
+/** @param program - the bytes of the program that picks among them: it stays with its sockets and can not be changed */
+function slotNames(options: ListenOptions, program: Buffer): string[] {
+  const print = fingerprint(options, program)
+  return Array.from({ length: SLOTS }, (_, slot) => `holdfast-${print}-${slot}`)
+}
+
+function fingerprint({ port, host }: ListenOptions, program: Uint8Array = Buffer.alloc(0)): string {
+  return createHash('sha256')
+    .update(JSON.stringify([port, host ?? null]))
+    .update(program)
+    .digest('hex')
+    .slice(0, 8)
 }

@@ -1,12 +1,8 @@
 // What the primary tells the service manager that started it: systemd in the words of sd_notify(3), PM2 by a message.
-import { unixAddress } from '../native/datagram.ts'
 import type { Logger } from '../logger.ts'
 import type { SocketKeeper } from './kept-sockets.ts'
-import { loadLibc } from '../native/libc.ts'
 import type { Member } from '../supervisor/member.ts'
-import type { Notifier } from './notifier.ts'
-import { notifyProgram } from './notify-program.ts'
-import { notifySocket } from './notify-socket.ts'
+import { openNotifier, type Notifier } from './notify.ts'
 
 type Members = readonly Readonly<Pick<Member, 'current'>>[]
 type Environment = Readonly<Record<string, string | undefined>>
@@ -93,16 +89,6 @@ export class ServiceManager implements SocketKeeper {
     const ready = members.filter(({ current }) => current?.state === 'ready').length
     return `STATUS=${this.#prefix}${ready} of ${members.length} workers ready`
   }
-}
-
-function openNotifier(name: string | undefined, log: Logger): Notifier | undefined {
-  if (!name) return undefined
-  const { libc, reason } = loadLibc()
-  if (libc === undefined) return notifyProgram(log, reason)
-  const address = unixAddress(name)
-  if (address !== undefined) return notifySocket(libc, address, log)
-  log.warn('notify.failed', { reason: `NOTIFY_SOCKET is ${name}`, hint: 'expected a path, or @ and a name' })
-  return undefined
 }
 
 /** Milliseconds between two signs of life: half of what the manager waits. Undefined where it wants none from us. */
