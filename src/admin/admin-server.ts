@@ -1,17 +1,16 @@
 // The admin interface: status, metrics and a page over HTTP, on a port of its own in the primary. It takes nothing from the
 // workers: what they tell of themselves is there already, in their beats.
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import type { AdminSettings } from '../options/admin.ts'
 import { codeOf, describe } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { endpointText } from '../affinity/address.ts'
+import { endpointText, isLoopback } from '../affinity/address.ts'
 import type { Address } from '../ipc/messages.ts'
 import { listen } from '../steering/listen.ts'
 import type { PrimarySticky, Status } from '../sticky.ts'
-import { mayChange, mayRead } from './access.ts'
-import { exposition } from './exposition.ts'
-import { metricsOf } from './metrics.ts'
-import { pageFile } from './page.ts'
+import { exposition, metricsOf } from './metrics.ts'
 
 /** What it shows and what it may do. */
 export type Administered = Pick<PrimarySticky, 'status' | 'explain' | 'reload' | 'scale'>
@@ -165,4 +164,59 @@ function send(
 function end(server: Server): void {
   server.close()
   server.closeAllConnections()
+}
+
+/** What proxies add: then it is somebody else who asks. */
+const PROXIED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
+
+/**
+ * A name that somebody lets point to this machine makes a browser think that it is theirs (DNS rebinding). So whoever asks
+ * has to do so by an address, as localhost, or by a name that was agreed on. Browsers always say it, HAProxy's checks do not.
+ */
+function mayRead({ headers: { host } }: IncomingMessage, names: readonly string[]): boolean {
+  if (host === undefined) return true
+  const url = `http://${host}`
+  if (!URL.canParse(url)) return false
+  const { hostname } = new URL(url)
+  return hostname === 'localhost' || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || names.includes(hostname)
+}
+
+/** Of those who may look: only this machine's own users and programs, and no page of another site. */
+function mayChange({ headers, socket }: IncomingMessage): boolean {
+  const { host, origin } = headers
+  const isOwn = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+  return isLoopback(socket.remoteAddress) && isOwn && !PROXIED.some((name) => name in headers)
+}
+
+const FILES: Readonly<Record<string, [name: string, type: string]>> = {
+  '/': ['index.html', 'text/html; charset=utf-8'],
+  '/page.css': ['page.css', 'text/css; charset=utf-8'],
+  '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+}
+
+/** It loads and asks nothing but its own, and nobody shows it inside a page of theirs. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const read = new Map<string, Buffer>()
+
+/** @returns undefined where there is none */
+function pageFile(path: string): Answer | undefined {
+  const [name, type] = (Object.hasOwn(FILES, path) ? FILES[path] : undefined) ?? []
+  if (name === undefined || type === undefined) return undefined
+  let body = read.get(name)
+  // Beside the source, which the package contains: from the compiled file.
+  if (body === undefined) {
+    body = readFileSync(new URL(`../../../src/admin/page/${name}`, import.meta.url))
+    read.set(name, body)
+  }
+  return { type, body, headers: { 'content-security-policy': POLICY } }
 }

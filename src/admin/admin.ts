@@ -3,8 +3,7 @@ import { StickyError } from '../errors.ts'
 import type { Settings } from '../options/settings.ts'
 import type { Status } from '../sticky.ts'
 import { openAdmin, type AdminServer, type Administered } from './admin-server.ts'
-import { RequestTotals, type CountingProcess } from './request-totals.ts'
-import { snapshot, type Parts } from './status.ts'
+import { RequestTotals, snapshot, type CountingProcess, type Parts } from './status.ts'
 
 export class Admin {
   readonly #totals = new RequestTotals()

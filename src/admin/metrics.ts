@@ -1,7 +1,8 @@
-// A status as metrics. Names and units follow Prometheus's conventions: seconds, bytes, `_total` for what only grows. Pure.
+// A status as metrics in the text format of Prometheus, version 0.0.4:
+// https://prometheus.io/docs/instrumenting/exposition_formats/. Names and units follow its conventions: seconds, bytes,
+// `_total` for what only grows. Pure.
 import { BUCKETS } from '../ipc/request-counts.ts'
 import type { Status, WorkerStatus } from '../sticky.ts'
-import { histogram, type Metric, type Sample } from './exposition.ts'
 
 export function metricsOf(status: Status): Metric[] {
   return [...balancerMetrics(status), ...workerMetrics(status.workers), ...requestMetrics(status.workers)]
@@ -152,4 +153,58 @@ function sampled(samples: number | readonly Sample[]): readonly Sample[] {
 
 function byLabel(label: string, values: Readonly<Record<string, number>>): Sample[] {
   return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }))
+}
+
+type Labels = Readonly<Record<string, string | number>>
+
+interface Sample {
+  labels?: Labels
+  value: number
+  /** Of a histogram: `_bucket`, `_sum`, `_count`. */
+  suffix?: string
+}
+
+export interface Metric {
+  name: string
+  type: 'counter' | 'gauge' | 'histogram'
+  /** One sentence, for people. */
+  help: string
+  samples: readonly Sample[]
+}
+
+/** Metrics without samples are left out. */
+export function exposition(metrics: readonly Metric[]): string {
+  return metrics
+    .filter(({ samples }) => samples.length > 0)
+    .map(block)
+    .join('')
+}
+
+/** @param buckets - how many are in each, without those in the former ones; the last one has no bound */
+export function histogram(
+  labels: Labels,
+  bounds: readonly number[],
+  buckets: readonly number[],
+  sum: number,
+): Sample[] {
+  let count = 0
+  const samples: Sample[] = buckets.map((more, i) => {
+    count += more
+    return { suffix: '_bucket', labels: { ...labels, le: i < bounds.length ? (bounds[i] ?? 0) : '+Inf' }, value: count }
+  })
+  return [...samples, { suffix: '_sum', labels, value: sum }, { suffix: '_count', labels, value: count }]
+}
+
+function block({ name, type, help, samples }: Metric): string {
+  const lines = samples.map(({ labels = {}, value, suffix = '' }) => `${name}${suffix}${labelText(labels)} ${value}\n`)
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(String(value))}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }

@@ -1,6 +1,6 @@
 // The snapshot that status() returns.
 import type { BridgeStatus } from '../socket-io/primary/bridge.ts'
-import { requestStatus } from '../ipc/request-counts.ts'
+import { addDifference, noCounts, requestStatus } from '../ipc/request-counts.ts'
 import type { Settings } from '../options/settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -9,7 +9,6 @@ import type { Address, Heartbeat, Status, WorkerStatus } from '../sticky.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
-import type { RequestTotals } from './request-totals.ts'
 
 /** The parts of a balancer that have something to tell. */
 export interface Parts {
@@ -76,4 +75,34 @@ function exitStatus({ code, signal, failure, stderr }: WorkerExit): WorkerStatus
 
 function beatOf({ lag, rss, heapUsed, connections, served, cpu }: Readonly<Heartbeat>): WorkerStatus['beat'] {
   return { lag, rss, heapUsed, connections, served, ...(cpu === undefined ? {} : { cpu }) }
+}
+
+/** A process that counts. */
+export interface CountingProcess {
+  /** Of the worker; negative for a standby. */
+  readonly id: number
+  /** What it last told. */
+  readonly beat: { readonly requests?: readonly number[] } | undefined
+}
+
+export class RequestTotals {
+  /** What of a process is in the totals. */
+  readonly #seen = new WeakMap<CountingProcess, readonly number[]>()
+  readonly #byWorker = new Map<number, number[]>()
+
+  /** Takes over what is new. To be called for all processes before a look at the totals, and once more for one that ends. */
+  take(process: CountingProcess): void {
+    const now = process.beat?.requests
+    // A standby has no requests.
+    if (now === undefined || process.id < 0) return
+    let total = this.#byWorker.get(process.id)
+    if (total === undefined) this.#byWorker.set(process.id, (total = noCounts()))
+    addDifference(total, this.#seen.get(process) ?? [], now)
+    this.#seen.set(process, now)
+  }
+
+  /** @returns undefined where nothing is counted */
+  totals(worker: number): readonly number[] | undefined {
+    return this.#byWorker.get(worker)
+  }
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RequestTotals } from '../../src/admin/request-totals.ts'
+import { RequestTotals } from '../../src/admin/status.ts'
 import { noCounts } from '../../src/ipc/request-counts.ts'
 
 /** So many requests with status 200. */

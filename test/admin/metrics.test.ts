@@ -1,5 +1,5 @@
 import t from 'tap'
-import { exposition, histogram } from '../../src/admin/exposition.ts'
+import { exposition, histogram } from '../../src/admin/metrics.ts'
 
 t.test('a metric is its help, its type and a line per sample', async (t) => {
   t.equal(
