@@ -1,45 +1,51 @@
-// The PROXY protocol, versions 1 and 2: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, sections 2.1 and 2.2.
-// Pure and incremental: bytes go in, a verdict comes out, however they were split.
+// Parses the header of the PROXY protocol: version 1 is text, version 2 is binary (HAProxy's doc/proxy-protocol.txt, 2.1
+// and 2.2). Pure and incremental: the verdict on the same bytes is the same, however they arrived.
 import { foldMapped, parseAddress } from './address.ts'
 import { crc32c } from './crc32c.ts'
 
-/** Why a header is refused; counted under these names. */
+/** Why a header is refused. Refused connections are counted under these names. */
 export type ProxyFault =
   /** The connection does not begin with a header. */
   | 'missing'
-  /** It begins like one and breaks the rules. */
+  /** The connection begins like a header, and breaks the rules of the protocol. */
   | 'malformed'
   | 'too-long'
-  /** The checksum that it carries is not its own. */
+  /** The checksum in the header is wrong. */
   | 'checksum'
 
-/** The two ends of the connection that the proxy got. Addresses: 4 or 16 bytes, mapped IPv4 folded to 4. */
+/**
+ * The two ends of the connection between the client and the proxy. Addresses are 4 or 16 bytes; IPv4-mapped ones are
+ * folded to 4.
+ */
 export interface Endpoints {
   source: { address: Buffer; port: number }
   destination: { address: Buffer; port: number }
 }
 
-/** One type-length-value of version 2. */
+/** One type-length-value field of version 2. */
 export interface Tlv {
   type: number
   value: Buffer
 }
 
 export type ProxyVerdict =
-  /** At least so many bytes more belong to the header: it is safe to read exactly as many. */
+  /** The header is incomplete. At least `bytes` more bytes belong to it, so it is safe to read as many. */
   | { type: 'more'; bytes: number }
-  /** Complete; without endpoints the connection's own count (health checks of the proxy, unknown protocols). */
+  /**
+   * The header is complete. It has no endpoints in a health check of the proxy, and when the proxy does not know the
+   * client's protocol: then the addresses of the connection itself count.
+   */
   | ({ type: 'header'; length: number; tlvs: readonly Tlv[] } & Partial<Endpoints>)
   | { type: 'bad'; reason: ProxyFault }
 
-/** So many bytes every header has. */
+/** Bytes of the shortest header. */
 const SHORTEST = 'PROXY UNKNOWN\r\n'.length
 
 /**
- * Looks at the first bytes of a connection. The verdict is the same however they were split.
+ * Parses the first bytes of a connection.
  *
- * @param bytes - all that came so far
- * @param max - the longest header that is taken, in bytes
+ * @param bytes - all bytes that have arrived so far
+ * @param max - bytes of the longest header to accept
  */
 export function parseProxyHeader(bytes: Buffer, max: number): ProxyVerdict {
   if (bytes.length === 0) return more(SHORTEST)
@@ -47,7 +53,7 @@ export function parseProxyHeader(bytes: Buffer, max: number): ProxyVerdict {
   return beginsLike(bytes, V2_SIGNATURE) ? parseV2(bytes, max) : bad('missing')
 }
 
-/** As far as there are bytes. */
+/** Whether `bytes`, which may be shorter than the prefix, can be its beginning. */
 function beginsLike(bytes: Buffer, prefix: Buffer): boolean {
   const length = Math.min(bytes.length, prefix.length)
   return bytes.compare(prefix, 0, length, 0, length) === 0
@@ -61,13 +67,15 @@ function bad(reason: ProxyFault): ProxyVerdict {
   return { type: 'bad', reason }
 }
 
-/** The first bytes; no other protocol that a web server speaks begins so. */
+// --- Version 1 ---
+
+/** No other protocol of a web server begins with these bytes. */
 const V1_PREFIX = Buffer.from('PROXY ')
 
-/** The longest header, with its CRLF. */
+/** Bytes of the longest header of each family, CRLF included. */
 const V1_LONGEST = { TCP4: 56, TCP6: 104, UNKNOWN: 107 } as const
 
-/** The shortest ones: as many bytes can be waited for without reading past the header. */
+/** Bytes of the shortest header of each family: so many can be read without reading past the header. */
 const V1_SHORTEST = {
   TCP4: 'PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n'.length,
   TCP6: 'PROXY TCP6 :: :: 0 0\r\n'.length,
@@ -76,15 +84,15 @@ const V1_SHORTEST = {
 
 type V1Family = keyof typeof V1_LONGEST
 
-/** @param bytes - what came so far, beginning with "PROXY " or a part of it */
+/** @param bytes - all that has arrived, beginning with `PROXY ` or a part of it */
 function parseV1(bytes: Buffer): ProxyVerdict {
   const text = bytes.toString('latin1', 0, V1_LONGEST.UNKNOWN)
-  const family = v1Family(text)
+  const family = v1FamilyOf(text)
   if (family === 'unclear') return more(V1_SHORTEST.UNKNOWN - text.length)
   if (family === undefined) return bad('malformed')
   const end = text.indexOf('\r')
   if (end < 0) {
-    // At the least a CRLF must fit.
+    // The CRLF is still missing, and must fit.
     if (text.length > V1_LONGEST[family] - 2) return bad('too-long')
     return more(Math.max(2, V1_SHORTEST[family] - text.length))
   }
@@ -93,7 +101,7 @@ function parseV1(bytes: Buffer): ProxyVerdict {
   if (text[end + 1] !== '\n') return bad('malformed')
   const length = end + 2
   if (family === 'UNKNOWN') {
-    // Anything may follow up to the CRLF, after a space; it is not looked at.
+    // The sender may write anything between a space and the CRLF; the receiver must ignore it.
     const rest = text.slice(UNKNOWN.length, end)
     return rest === '' || rest.startsWith(' ') ? { type: 'header', length, tlvs: [] } : bad('malformed')
   }
@@ -104,8 +112,8 @@ function parseV1(bytes: Buffer): ProxyVerdict {
 const UNKNOWN = 'PROXY UNKNOWN'
 const V1_FAMILY_PREFIX = { TCP4: 'PROXY TCP4 ', TCP6: 'PROXY TCP6 ', UNKNOWN } as const
 
-/** Which of the three it is, 'unclear' while it still can be several, undefined if it is none. */
-function v1Family(text: string): V1Family | 'unclear' | undefined {
+/** @returns 'unclear' while the text is too short to tell the families apart; undefined when it is none of them */
+function v1FamilyOf(text: string): V1Family | 'unclear' | undefined {
   const families: V1Family[] = ['TCP4', 'TCP6', 'UNKNOWN']
   const fitting = families.filter((family) =>
     V1_FAMILY_PREFIX[family].startsWith(text.slice(0, V1_FAMILY_PREFIX[family].length)),
@@ -115,7 +123,7 @@ function v1Family(text: string): V1Family | 'unclear' | undefined {
   return only
 }
 
-/** `source destination port port`, single spaces. */
+/** @param text - `source destination port port`, separated by single spaces */
 function v1Endpoints(text: string, family: 'TCP4' | 'TCP6'): Endpoints | undefined {
   const [from = '', to = '', fromPort = '', toPort = '', surplus] = text.split(' ')
   const source = v1Endpoint(from, fromPort, family)
@@ -125,27 +133,29 @@ function v1Endpoints(text: string, family: 'TCP4' | 'TCP6'): Endpoints | undefin
 }
 
 function v1Endpoint(address: string, port: string, family: 'TCP4' | 'TCP6'): Endpoints['source'] | undefined {
-  // A zone names an interface of the sender, which says nothing here.
+  // A zone id names an interface of the sender and has no meaning here.
   if (address.includes(':') !== (family === 'TCP6') || address.includes('%')) return undefined
   const bytes = parseAddress(address)
   const isPort = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65_535
   return bytes !== undefined && isPort ? { address: bytes, port: Number(port) } : undefined
 }
 
+// --- Version 2 ---
+
 const V2_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 
-/** Signature, version and command, family and transport, length of what follows. */
+/** Bytes of the fixed part: signature, version and command, family and transport, length of the rest. */
 const V2_FIXED = 16
 
 const V2_COMMAND = { local: 0, proxy: 1 } as const
 
-/** Length of the address block by family: none, IPv4, IPv6, Unix. */
+/** Bytes of the address block by family: none, IPv4, IPv6, Unix. */
 const V2_ADDRESSES = [0, 12, 36, 216] as const
 
-/** Types of TLVs that mean something here. */
+/** The types of TLV that Holdfast reads. */
 export const TLV = { alpn: 0x01, authority: 0x02, crc32c: 0x03, noop: 0x04, uniqueId: 0x05, aws: 0xea } as const
 
-/** @param bytes - what came so far, beginning with the signature or a part of it */
+/** @param bytes - all that has arrived, beginning with the signature or a part of it */
 function parseV2(bytes: Buffer, max: number): ProxyVerdict {
   const version = bytes[12]
   if (version !== undefined && version >> 4 !== 2) return bad('malformed')
@@ -157,13 +167,13 @@ function parseV2(bytes: Buffer, max: number): ProxyVerdict {
   if (bytes.length < V2_FIXED) return more(V2_FIXED - bytes.length)
   const length = V2_FIXED + bytes.readUInt16BE(14)
   if (length > max) return bad('too-long')
-  // Of a health check, or of what the proxy could not tell, only the length counts.
-  const isTold = command === V2_COMMAND.proxy && block > 0 && transport > 0
-  if (isTold && length < V2_FIXED + block) return bad('malformed')
+  // A health check, and a client of an unknown protocol, have no addresses: the rest of the header is skipped.
+  const hasAddresses = command === V2_COMMAND.proxy && block > 0 && transport > 0
+  if (hasAddresses && length < V2_FIXED + block) return bad('malformed')
   if (bytes.length < length) return more(length - bytes.length)
-  if (!isTold) return { type: 'header', length, tlvs: [] }
+  if (!hasAddresses) return { type: 'header', length, tlvs: [] }
   const header = bytes.subarray(0, length)
-  const tlvs = tlvsOf(header.subarray(V2_FIXED + block))
+  const tlvs = readTlvs(header.subarray(V2_FIXED + block))
   if (tlvs === undefined) return bad('malformed')
   const checksum = checksumFault(header, tlvs)
   if (checksum !== undefined) return bad(checksum)
@@ -171,7 +181,7 @@ function parseV2(bytes: Buffer, max: number): ProxyVerdict {
 }
 
 function v2Endpoints(header: Buffer, family: number): Partial<Endpoints> {
-  // Unix sockets: there is no address that says who the client is.
+  // A Unix socket has no address that identifies the client.
   if (family === 3) return {}
   const size = family === 1 ? 4 : 16
   const ports = V2_FIXED + 2 * size
@@ -182,8 +192,8 @@ function v2Endpoints(header: Buffer, family: number): Partial<Endpoints> {
   return { source: end(V2_FIXED, ports), destination: end(V2_FIXED + size, ports + 2) }
 }
 
-/** They must end exactly where the header does. */
-function tlvsOf(bytes: Buffer): Tlv[] | undefined {
+/** @returns undefined when the TLVs do not end exactly at the end of the header */
+function readTlvs(bytes: Buffer): Tlv[] | undefined {
   const tlvs: Tlv[] = []
   let at = 0
   while (at < bytes.length) {
@@ -197,7 +207,7 @@ function tlvsOf(bytes: Buffer): Tlv[] | undefined {
   return tlvs
 }
 
-/** The checksum is over the whole header with its own four bytes zeroed (2.2.3). */
+/** The checksum covers the whole header with its own four bytes set to zero (2.2.3). */
 function checksumFault(header: Buffer, tlvs: readonly Tlv[]): 'malformed' | 'checksum' | undefined {
   const given = tlvs.filter(({ type }) => type === TLV.crc32c)
   const [only, second] = given

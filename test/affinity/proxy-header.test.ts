@@ -8,8 +8,8 @@ const MAX = 4096
 const parse = (bytes: Buffer) => parseProxyHeader(bytes, MAX)
 const parseText = (text: string) => parse(Buffer.from(text, 'latin1'))
 
-/** Reads as it is told to, byte for byte. @returns the verdict and what was read */
-function obey(bytes: Buffer): { verdict: ProxyVerdict; read: number } {
+/** Reads as many bytes as the parser asks for. @returns the verdict, and how many bytes it read */
+function readAsAsked(bytes: Buffer): { verdict: ProxyVerdict; read: number } {
   let read = 0
   for (;;) {
     const verdict = parse(bytes.subarray(0, read))
@@ -51,17 +51,17 @@ const headers = fc.oneof(
   binaryHeaders,
 )
 
-t.test('exactly the header is read, whatever follows it and however it comes', async () => {
+t.test('exactly the header is read, whatever follows it', async () => {
   fc.assert(
     fc.property(headers, fc.uint8Array({ maxLength: 50 }), (header, rest) => {
-      const { verdict, read } = obey(Buffer.concat([header, rest]))
+      const { verdict, read } = readAsAsked(Buffer.concat([header, rest]))
       return verdict.type === 'header' && verdict.length === header.length && read === header.length
     }),
     { numRuns: 2_000 },
   )
 })
 
-t.test('every split gives the same verdict, and a part is never taken for the whole', async () => {
+t.test('an incomplete header is never accepted, and the parser asks for no byte behind it', async () => {
   fc.assert(
     fc.property(headers, (header) => {
       for (let length = 0; length < header.length; length++) {
@@ -73,7 +73,7 @@ t.test('every split gives the same verdict, and a part is never taken for the wh
   )
 })
 
-t.test('noise is refused or waited for, never taken, and nothing throws', async () => {
+t.test('random bytes never throw, and give the same verdict in parts and as a whole', async () => {
   const noise = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     fc.tuple(headers, fc.nat(), fc.nat({ max: 255 })).map(([header, at, byte]) => {
@@ -84,7 +84,7 @@ t.test('noise is refused or waited for, never taken, and nothing throws', async 
   )
   fc.assert(
     fc.property(noise, (bytes) => {
-      const { verdict, read } = obey(Buffer.from(bytes))
+      const { verdict, read } = readAsAsked(Buffer.from(bytes))
       const whole = parse(Buffer.from(bytes))
       if (verdict.type === 'header') return verdict.length === read && whole.type === 'header'
       return verdict.type === whole.type
@@ -93,7 +93,7 @@ t.test('noise is refused or waited for, never taken, and nothing throws', async 
   )
 })
 
-t.test('version 1: the addresses and ports as they were written', async (t) => {
+t.test('version 1: addresses and ports', async (t) => {
   t.match(parseText('PROXY TCP4 192.0.2.7 198.51.100.1 65535 0\r\n'), {
     type: 'header',
     length: 43,
@@ -104,10 +104,10 @@ t.test('version 1: the addresses and ports as they were written', async (t) => {
     source: { address: Buffer.from('20010db8000000000000000000000001', 'hex'), port: 1 },
     destination: { address: Buffer.from([192, 0, 2, 1]) },
   })
-  t.notOk('source' in parseText('PROXY UNKNOWN 1.2.3.4 5.6.7.8 1 2\r\n'), 'unknown: the real endpoints')
+  t.notOk('source' in parseText('PROXY UNKNOWN 1.2.3.4 5.6.7.8 1 2\r\n'), 'UNKNOWN has no endpoints')
 })
 
-t.test('version 1: to the letter', async (t) => {
+t.test('version 1: a header that breaks the rules is refused', async (t) => {
   for (const [text, reason] of [
     ['PROXY TCP4 192.0.2.7 198.51.100.1 65536 0\r\n', 'malformed'],
     ['PROXY TCP4 192.0.2.7 198.51.100.1 080 0\r\n', 'malformed'],
@@ -135,7 +135,7 @@ t.test('version 1: to the letter', async (t) => {
   t.match(parseText(`PROXY UNKNOWN ${'x'.repeat(91)}\r\n`), { type: 'header', length: 107 })
 })
 
-t.test('version 1: a part is waited for, and no more is asked for than surely belongs to it', async (t) => {
+t.test('version 1: for an incomplete line the parser asks for no more bytes than the line has', async (t) => {
   const line = 'PROXY TCP4 192.0.2.7 198.51.100.1 80 90\r\n'
   for (let length = 1; length < line.length; length++) {
     const verdict = parseText(line.slice(0, length))
@@ -144,7 +144,7 @@ t.test('version 1: a part is waited for, and no more is asked for than surely be
   }
 })
 
-t.test('version 2: the addresses of each family', async (t) => {
+t.test('version 2: addresses of each family', async (t) => {
   t.match(parse(rawV2(0x21, 0x11, 'c0000207c6336401ffff0050')), {
     type: 'header',
     source: { address: Buffer.from([192, 0, 2, 7]), port: 65_535 },
@@ -164,11 +164,11 @@ t.test('version 2: the addresses of each family', async (t) => {
   ] as const) {
     const verdict = parse(header)
     t.match(verdict, { type: 'header', length: header.length }, what)
-    t.notOk('source' in verdict, 'has the real endpoints')
+    t.notOk('source' in verdict, 'has no endpoints')
   }
 })
 
-t.test('version 2: to the letter', async (t) => {
+t.test('version 2: a header that breaks the rules is refused', async (t) => {
   const address = 'c0000207c6336401ffff0050'
   for (const [what, header] of [
     ['version 1 in the binary form', rawV2(0x11, 0x11, address)],
@@ -185,10 +185,10 @@ t.test('version 2: to the letter', async (t) => {
   }
   t.match(parse(rawV2(0x21, 0x11, `${address}03000400000000`)), { type: 'bad', reason: 'checksum' })
   const long = rawV2(0x21, 0x11, address + rawTlv(0x20, Buffer.alloc(5_000)))
-  t.match(parse(long.subarray(0, 16)), { type: 'bad', reason: 'too-long' }, 'before a byte more is read')
+  t.match(parse(long.subarray(0, 16)), { type: 'bad', reason: 'too-long' }, 'before the rest is read')
 })
 
-t.test("version 2: AWS's own example, with its checksum and its endpoint id", async (t) => {
+t.test("version 2: the example in AWS's documentation, with its checksum and its endpoint id", async (t) => {
   const captured = rawV2(
     0x21,
     0x11,
@@ -203,14 +203,14 @@ t.test("version 2: AWS's own example, with its checksum and its endpoint id", as
   t.strictSame(
     found.map(({ type }) => type),
     [0x03, 0xea],
-    'padding is not told',
+    'padding is left out',
   )
   t.equal(found[1]!.value.toString('latin1', 1), 'vpce-08d2bf15fac5001c9')
   captured[20]! ^= 1
   t.match(parse(captured), { type: 'bad', reason: 'checksum' })
 })
 
-t.test('version 2: what was captured behind an AWS endpoint, with its checksum', async (t) => {
+t.test('version 2: a header captured behind an AWS endpoint, with its checksum', async (t) => {
   const captured = rawV2(
     0x21,
     0x11,
@@ -227,7 +227,7 @@ t.test('version 2: what was captured behind an AWS endpoint, with its checksum',
     destination: { address: Buffer.from([192, 168, 44, 7]), port: 9_243 },
     tlvs: [{ type: 0x03 }, { type: 0xea, value: Buffer.from('\x01vpce-00eafc458ec97b833') }],
   })
-  // Where the type of the checksum's own field is broken, there is none.
+  // A wrong bit in the type of the checksum field hides the checksum.
   const type = 28
   for (let at = 16; at < captured.length; at++) {
     if (at === type) continue
@@ -237,7 +237,7 @@ t.test('version 2: what was captured behind an AWS endpoint, with its checksum',
   }
 })
 
-t.test('version 2: what HAProxy tells of TLS', async (t) => {
+t.test('version 2: the TLS fields of HAProxy', async (t) => {
   const withName = rawV2(
     0x21,
     0x11,
@@ -266,7 +266,7 @@ t.test('version 2: what HAProxy tells of TLS', async (t) => {
   })
 })
 
-t.test('version 2: a part is waited for, first the length and then all of the rest', async (t) => {
+t.test('version 2: the parser asks for the fixed part first, then for the rest', async (t) => {
   const header = rawV2(0x21, 0x11, `c0000207c6336401ffff0050${rawTlv(5, Buffer.alloc(30))}`)
   for (let length = 1; length < header.length; length++) {
     const end = length < 16 ? 16 : header.length
