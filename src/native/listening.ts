@@ -1,4 +1,4 @@
-// Is it a listening TCP socket, and where does it listen? For descriptors that somebody else opened.
+// Inspects descriptors that another process opened: whether they are listening TCP sockets, and on which address.
 import { fstatSync } from 'node:fs'
 import { addressText } from '../affinity/address.ts'
 import type { Address } from '../ipc/messages.ts'
@@ -20,7 +20,12 @@ import {
 import type { Libc } from './libc.ts'
 import { sockaddrPort, sockaddrReader } from './sockaddr.ts'
 
-/** @returns what is wrong with it, in words; undefined when nothing is. Without `libc` only the half is seen */
+/**
+ * Why a descriptor is not a listening TCP socket.
+ *
+ * @param libc - without system calls only part of the problems can be found
+ * @returns the second half of a sentence, such as `is not a socket`; undefined when there is no problem
+ */
 export function listeningProblem(libc: Libc | undefined, fd: number): string | undefined {
   try {
     if (!fstatSync(fd).isSocket()) return 'is not a socket'
@@ -35,18 +40,18 @@ export function listeningProblem(libc: Libc | undefined, fd: number): string | u
   return option(libc, fd, SO_ACCEPTCONN) === 1 ? undefined : 'does not listen'
 }
 
-/** Whether other sockets may share its port. */
+/** Whether other sockets may share the port of this one (SO_REUSEPORT). */
 export function sharesPort(libc: Libc, fd: number): boolean {
   return option(libc, fd, SO_REUSEPORT) === 1
 }
 
-/** As those have it that this process opens: not for its children, and never waiting. */
-export function makeOurs(libc: Libc, fd: number): void {
+/** Sets the flags that Node sets on its own sockets: child processes do not inherit it, and calls never block. */
+export function setSocketFlags(libc: Libc, fd: number): void {
   libc.fcntl(fd, F_SETFD, FD_CLOEXEC)
   libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK)
 }
 
-/** As `server.address()` tells it. */
+/** The address of a bound socket, in the form of `server.address()`. */
 export function addressOf(libc: Libc, fd: number): Address {
   const name = sockaddrReader()
   libc.getsockname(fd, name.bytes, name.length())

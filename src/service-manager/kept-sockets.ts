@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { closeSync } from 'node:fs'
 import { StickyError } from '../errors.ts'
 import type { Libc } from '../native/libc.ts'
-import { addressOf, listeningProblem, makeOurs, sharesPort } from '../native/listening.ts'
+import { addressOf, listeningProblem, setSocketFlags, sharesPort } from '../native/listening.ts'
 import type { Logger } from '../logger.ts'
 import { SLOTS } from '../slots/hash.ts'
 import { takeActivation, type Passed } from './activation.ts'
@@ -82,7 +82,7 @@ export class PassedSockets {
     const sockets = this.#given.length > 0 ? this.#givenSockets(names.length) : this.#keptSockets(names)
     await this.#discard(sockets, names)
     if (sockets === undefined) return undefined
-    if (this.#libc !== undefined) for (const fd of sockets) makeOurs(this.#libc, fd)
+    if (this.#libc !== undefined) for (const fd of sockets) setSocketFlags(this.#libc, fd)
     this.#log.info('activation.inherited', { sockets: sockets.length })
     return sockets
   }

@@ -45,7 +45,7 @@ export class Ownership {
   /** Gives a worker its slots back. */
   restore(worker: number): void {
     if (this.#table.workers.includes(worker)) return
-    this.#change(this.#table.with(worker), `worker ${worker} is ready again`)
+    this.#change(this.#table.with(worker), `worker ${worker} is ready`)
   }
 
   /**
@@ -56,7 +56,7 @@ export class Ownership {
     this.#workers = workers
     const removed = this.#table.workers.filter((id) => id >= workers)
     if (removed.length === 0) return
-    // Workers whose slots failed over to a removed one get them back first.
+    // Slots that failed over to a removed worker return to their own worker first.
     let table = this.#table
     for (let id = 0; id < workers; id++) table = table.with(id)
     for (const id of removed) table = table.without(id)

@@ -72,7 +72,7 @@ function table(workers: readonly number[], owners: Readonly<Uint8Array>, last?: 
       if (workers.includes(worker)) return this
       if (last?.worker === worker) return last.table
       const all = [...workers, worker].sort((a, b) => a - b)
-      // No worker is missing: the one table of n workers, whose last step leads to n - 1 workers.
+      // No worker is missing: the one table of n workers. Its last step leads to n - 1.
       if (gapless(all)) return slotTable(all.length)
       return table(all, grow(this, worker, slotTable(Math.max(...all) + 1)), step(worker, this))
     },

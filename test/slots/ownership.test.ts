@@ -22,7 +22,7 @@ t.test('the slots of a worker that is down fail over, and it gets the same slots
   t.equal(ownership.table, slotTable(4))
   t.strictSame(told, [
     [64, 'worker 2 is down'],
-    [64, 'worker 2 is ready again'],
+    [64, 'worker 2 is ready'],
   ])
 })
 
