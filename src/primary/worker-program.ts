@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { withoutDebuggerText } from '../options/debugger-flags.ts'
 import { PROTOCOL_VERSION, type Address } from '../ipc/messages.ts'
-import { withoutManager } from '../service-manager/activation.ts'
+import { withoutManagerVariables } from '../service-manager/activation.ts'
 import { workerEnvironment } from '../ipc/role.ts'
 import type { Settings } from '../options/settings.ts'
 import { countingOption } from '../steering/handoff/connection-limits.ts'
@@ -62,7 +62,7 @@ export function workerProgram(
 
 /** The primary's, but for its debugger and its service manager. */
 function ownEnvironment(): NodeJS.ProcessEnv {
-  const own = withoutManager(process.env)
+  const own = withoutManagerVariables(process.env)
   const { NODE_OPTIONS } = own
   return NODE_OPTIONS === undefined ? own : { ...own, NODE_OPTIONS: withoutDebuggerText(NODE_OPTIONS) }
 }
