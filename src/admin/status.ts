@@ -1,4 +1,4 @@
-// The snapshot that status() returns.
+// Builds the snapshot that status() returns, and adds up the requests of each worker.
 import type { BridgeStatus } from '../socket-io/primary/bridge.ts'
 import { addDifference, noCounts, requestStatus } from '../ipc/request-counts.ts'
 import type { Settings } from '../options/settings.ts'
@@ -10,7 +10,7 @@ import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
 
-/** The parts of a balancer that have something to tell. */
+/** The parts of a balancer that the snapshot shows. */
 export interface Parts {
   startedAt: number
   address: Address | null
@@ -18,7 +18,7 @@ export interface Parts {
   settings: Settings
   table: SlotTable
   steering: Steering
-  /** Why that steering. */
+  /** Why this steering was chosen. */
   reason: string
   transport: TransportName
   supervisor: Supervisor
@@ -77,31 +77,32 @@ function beatOf({ lag, rss, heapUsed, connections, served, cpu }: Readonly<Heart
   return { lag, rss, heapUsed, connections, served, ...(cpu === undefined ? {} : { cpu }) }
 }
 
-/** A process that counts. */
+/** A process that counts its requests. */
 export interface CountingProcess {
-  /** Of the worker; negative for a standby. */
+  /** Worker id; negative while the process is on standby. */
   readonly id: number
-  /** What it last told. */
+  /** The last heartbeat. */
   readonly beat: { readonly requests?: readonly number[] } | undefined
 }
 
+/** The requests of each worker, over all of its processes: a restart loses nothing. */
 export class RequestTotals {
-  /** What of a process is in the totals. */
-  readonly #seen = new WeakMap<CountingProcess, readonly number[]>()
+  /** The counts of each process that are in the totals already. */
+  readonly #added = new WeakMap<CountingProcess, readonly number[]>()
   readonly #byWorker = new Map<number, number[]>()
 
-  /** Takes over what is new. To be called for all processes before a look at the totals, and once more for one that ends. */
-  take(process: CountingProcess): void {
+  /** Adds the new counts of a process. Call it for every process before reading the totals, and when a process has ended. */
+  update(process: CountingProcess): void {
     const now = process.beat?.requests
-    // A standby has no requests.
+    // A process on standby has no requests.
     if (now === undefined || process.id < 0) return
     let total = this.#byWorker.get(process.id)
     if (total === undefined) this.#byWorker.set(process.id, (total = noCounts()))
-    addDifference(total, this.#seen.get(process) ?? [], now)
-    this.#seen.set(process, now)
+    addDifference(total, this.#added.get(process) ?? [], now)
+    this.#added.set(process, now)
   }
 
-  /** @returns undefined where nothing is counted */
+  /** @returns undefined when the worker counts no requests */
   totals(worker: number): readonly number[] | undefined {
     return this.#byWorker.get(worker)
   }
