@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `holdfast`: runs a program that listens on a TCP port in several processes, without a change of the program.
+// The command `holdfast`: runs an unchanged program that listens on a TCP port, in several processes.
 import { readFileSync } from 'node:fs'
 import { control } from './command/control.ts'
 import { readArguments, usage, UsageError } from './command/arguments.ts'

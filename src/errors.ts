@@ -4,7 +4,7 @@
 /**
  * One sentence per code: what happened. docs/errors.md says what to do.
  *
- * HOLDFAST_BAD_OPTION is the code of a `TypeError` or `RangeError`; every other code is the code of a {@link StickyError}.
+ * HOLDFAST_BAD_OPTION is the code of a `TypeError` or `RangeError`, every other code that of a {@link StickyError}.
  */
 export const ERROR_CODES = {
   HOLDFAST_BAD_OPTION: 'an option or an argument is invalid',
@@ -31,8 +31,8 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES
 
 /**
- * A failure at run time. A mistake in a call is a `TypeError` or `RangeError` with code HOLDFAST_BAD_OPTION instead, thrown
- * at once.
+ * A failure at run time. A mistake in a call is a `TypeError` or `RangeError` with code HOLDFAST_BAD_OPTION instead,
+ * thrown at once.
  */
 export class StickyError extends Error {
   override readonly name = 'StickyError'

@@ -29,7 +29,10 @@ export interface Logger {
   error: LogFunction
 }
 
-/** Writes one line per event to stderr: `[holdfast] worker.ready worker=0 pid=4242`. Debug lines need HOLDFAST_LOG=debug. */
+/**
+ * Writes one line per event to stderr: `[holdfast] worker.ready worker=0 pid=4242`. Debug lines need
+ * HOLDFAST_LOG=debug.
+ */
 export const consoleLogger: Logger = {
   debug: process.env['HOLDFAST_LOG'] === 'debug' ? line('debug ') : () => {},
   info: line(''),
@@ -40,8 +43,8 @@ export const consoleLogger: Logger = {
 let isGuarded = false
 
 /**
- * Ignores errors of stderr. A reader of the log that closes its pipe (`| head`), or a primary that ends with the pipe, must
- * not end this process.
+ * Ignores errors of stderr. A reader of the log that closes its pipe (`| head`), or a primary that ends with the pipe,
+ * must not end this process.
  */
 export function surviveClosedStderr(): void {
   if (isGuarded) return

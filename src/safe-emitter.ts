@@ -1,4 +1,4 @@
-// An event emitter for the application's listeners. An error of a listener is logged, and does not stop the emitter's code.
+// An event emitter for the application's listeners. An error of a listener is logged and stops nothing.
 import { EventEmitter } from 'node:events'
 import type { Logger } from './logger.ts'
 

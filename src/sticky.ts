@@ -37,8 +37,8 @@ export interface PrimaryEvents {
   /** A process ended. `code` is null if a signal ended it, `signal` is null if it exited. */
   'worker:exit': [worker: { id: number; pid: number; code: number | null; signal: NodeJS.Signals | null }]
   /**
-   * `moved` slots got a new owner. Established connections stay on their workers. `workers` are the ids of the workers that
-   * own slots now.
+   * `moved` slots got a new owner. Established connections stay on their workers. `workers` are the ids of the workers
+   * that own slots now.
    */
   'slots:moved': [change: { moved: number; workers: readonly number[]; reason: string }]
   /** A failure at run time, for example when no worker can be started. */
@@ -48,9 +48,9 @@ export interface PrimaryEvents {
 /** Events of a worker. */
 export interface WorkerRoleEvents {
   /**
-   * This worker gets no new connections, and has `deadline` milliseconds to finish the open ones. End long-lived connections
-   * now: after `grace` milliseconds the remaining WebSockets are closed with `code`, at random moments within `spread`
-   * milliseconds.
+   * This worker gets no new connections, and has `deadline` milliseconds to finish the open ones. End long-lived
+   * connections now: after `grace` milliseconds the remaining WebSockets are closed with `code`, at random moments
+   * within `spread` milliseconds.
    */
   drain: [Drain]
   /** This process was on standby and is worker `id` of `workers` now. */
@@ -107,7 +107,10 @@ export interface WorkerStatus {
   lastExit: {
     code: number | null
     signal: NodeJS.Signals | null
-    /** Why it ended, if more is known than code and signal: for example the error of an application that could not start. */
+    /**
+     * Why it ended, if more is known than code and signal: for example the error of an application that could not
+     * start.
+     */
     failure: string | undefined
     /** The last lines of its stderr, oldest first. */
     stderr: readonly string[]
@@ -148,7 +151,10 @@ export interface PrimarySticky extends StickyCommon, EventEmitter<PrimaryEvents>
   /** Only a worker has an id. It is declared here so that code for both roles can test it. */
   readonly id?: undefined
   readonly workers?: undefined
-  /** Resolves when every worker is ready. Rejects with a StickyError if the port cannot be opened or a worker cannot start. */
+  /**
+   * Resolves when every worker is ready. Rejects with a StickyError if the port cannot be opened or a worker cannot
+   * start.
+   */
   readonly ready: Promise<void>
   /** The current state of the balancer and its workers. */
   status(): Status
@@ -162,18 +168,18 @@ export interface PrimarySticky extends StickyCommon, EventEmitter<PrimaryEvents>
    */
   explain(address: string): Explanation
   /**
-   * Replaces the process of every worker by a new one, `reload.parallel` at a time. The new process gets ready and takes over
-   * the slots in one step; the old process finishes its connections within `reload.deadline`. A second call during a reload
-   * starts another reload after it.
+   * Replaces the process of every worker by a new one, `reload.parallel` at a time. The new process gets ready and
+   * takes over the slots in one step; the old process finishes its connections within `reload.deadline`. A second call
+   * during a reload starts another reload after it.
    *
    * @returns resolves when all new processes serve and all old ones have ended
-   * @throws StickyError HOLDFAST_RELOAD_FAILED when a new process does not get ready. The workers that are not replaced yet
-   *   keep their old processes.
+   * @throws StickyError HOLDFAST_RELOAD_FAILED when a new process does not get ready. The workers that are not replaced
+   *   yet keep their old processes.
    */
   reload(): Promise<void>
   /**
-   * Changes the number of workers. Only the slots that have to move get a new owner. Established connections stay on their
-   * workers; a removed worker has `reload.deadline` to finish them.
+   * Changes the number of workers. Only the slots that have to move get a new owner. Established connections stay on
+   * their workers; a removed worker has `reload.deadline` to finish them.
    *
    * @param workers - 1 to 256
    * @returns resolves when the added workers serve and the removed ones have ended
@@ -194,15 +200,18 @@ export interface WorkerSticky extends StickyCommon, EventEmitter<WorkerRoleEvent
   readonly role: 'worker'
   /** Resolves when the server is attached and this worker has reported to the primary that it is ready. */
   readonly ready: Promise<void>
-  /** Worker id, 0..workers-1. A process that replaces this one gets the same id. Negative while the process is on standby. */
+  /**
+   * Worker id, 0..workers-1. A process that replaces this one gets the same id. Negative while the process is on
+   * standby.
+   */
   readonly id: number
   /** Number of workers. */
   readonly workers: number
   /** Number of earlier processes of this worker. */
   readonly restarts: number
   /**
-   * Takes no new connections, finishes the open ones, and ends this process. The primary starts another process for this
-   * worker.
+   * Takes no new connections, finishes the open ones, and ends this process. The primary starts another process for
+   * this worker.
    */
   close(options?: CloseOptions): Promise<void>
 }

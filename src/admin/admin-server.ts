@@ -1,5 +1,5 @@
-// The admin interface: status, metrics and a page over HTTP, on a port of its own in the primary. It sends no message to the
-// workers: their last heartbeats are in the primary already.
+// The admin interface: status, metrics and a page over HTTP, on a port of its own in the primary. It sends no message
+// to the workers: their last heartbeats are in the primary already.
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
@@ -176,8 +176,9 @@ function end(server: Server): void {
 const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
 
 /**
- * Refuses host names that are not configured. An attacker can point a name to this machine (DNS rebinding), and a browser would
- * then let pages of that name read from here. Browsers always send a host. HAProxy's health checks have none, and are allowed.
+ * Refuses host names that are not configured. An attacker can point a name to this machine (DNS rebinding), and a
+ * browser would then let pages of that name read from here. Browsers always send a host. HAProxy's health checks have
+ * none, and are allowed.
  */
 function mayRead({ headers: { host } }: IncomingMessage, names: readonly string[]): boolean {
   if (host === undefined) return true

@@ -91,7 +91,10 @@ export class RequestTotals {
   readonly #added = new WeakMap<CountingProcess, readonly number[]>()
   readonly #byWorker = new Map<number, number[]>()
 
-  /** Adds the new counts of a process. Call it for every process before reading the totals, and when a process has ended. */
+  /**
+   * Adds the new counts of a process. Call it for every process before reading the totals, and when a process has
+   * ended.
+   */
   update(process: CountingProcess): void {
     const now = process.beat?.requests
     // A process on standby has no requests.

@@ -14,11 +14,11 @@ export interface AffinitySettings {
  * The affinity key of a client address.
  *
  * IPv4: 4 bytes, also for IPv4-mapped IPv6. IPv6: 8 bytes, the first 64 bits of the address. Link-local (fe80::/10) and
- * unique-local (fc00::/7) addresses share their first 64 bits with all neighbours, so their key is the last 64 bits. With
- * `ipv6Prefix` above 64 the key is 16 bytes. Bits past the prefix are zero.
+ * unique-local (fc00::/7) addresses share their first 64 bits with all neighbours, so their key is the last 64 bits.
+ * With `ipv6Prefix` above 64 the key is 16 bytes. Bits past the prefix are zero.
  *
- * @returns undefined when `text` is not an address. Node reports `undefined` for a client that reset the connection before
- *   it was accepted.
+ * @returns undefined when `text` is not an address. Node reports `undefined` for a client that reset the connection
+ *   before it was accepted.
  */
 export function addressKey(text: string | undefined, affinity: AffinitySettings): Buffer | undefined {
   const bytes = parseAddress(text)

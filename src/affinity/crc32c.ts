@@ -1,5 +1,5 @@
-// CRC-32C (Castagnoli), the checksum of the PROXY protocol: RFC 3720, appendix B.4. The CRC-32 of Node's zlib uses another
-// polynomial.
+// CRC-32C (Castagnoli), the checksum of the PROXY protocol: RFC 3720, appendix B.4. The CRC-32 of Node's zlib uses
+// another polynomial.
 
 /** 0x1edc6f41 with its bits reflected. */
 const POLYNOMIAL = 0x82f63b78

@@ -1,5 +1,5 @@
-// Parses the header of the PROXY protocol: version 1 is text, version 2 is binary (HAProxy's doc/proxy-protocol.txt, 2.1
-// and 2.2). Pure and incremental: the verdict on the same bytes is the same, however they arrived.
+// Parses the header of the PROXY protocol: version 1 is text, version 2 is binary (HAProxy's doc/proxy-protocol.txt,
+// 2.1 and 2.2). Pure and incremental: the verdict on the same bytes is the same, however they arrived.
 import { foldMapped, parseAddress } from './address.ts'
 import { crc32c } from './crc32c.ts'
 

@@ -14,8 +14,8 @@ export interface SessionRequest {
  * - `{ cookie: name }`: a cookie that Holdfast sets. It names the worker that served the client's first request. With
  *   `set: false` the application sets the cookie, and its value is hashed.
  * - `{ header: name }`: the value of a request header is hashed.
- * - `(request) => …`: a string is hashed, a number is a worker id, and `undefined` means that the request has no session.
- *   The function must not throw.
+ * - `(request) => …`: a string is hashed, a number is a worker id, and `undefined` means that the request has no
+ *   session. The function must not throw.
  */
 export type SessionRule =
   | 'socket.io'
@@ -23,7 +23,7 @@ export type SessionRule =
   | { header: string }
   | ((request: SessionRequest) => string | number | undefined)
 
-/** The owner of a session: the process that created it, the worker of a key (hashed like an address), or a worker by its id. */
+/** The owner of a session: the process that created it, the worker of a hashed key, or a worker by its id. */
 export type SessionOwner =
   { type: 'process'; identity: ProcessIdentity } | { type: 'key'; key: string } | { type: 'worker'; worker: number }
 
@@ -39,8 +39,8 @@ export interface ProcessIdentity {
 const IDENTITY_BYTES = 4
 
 /**
- * Random bytes in a session id. Together with the identity they are 15 bytes: 20 characters, as many as in Engine.IO's own
- * ids.
+ * Random bytes in a session id. Together with the identity they are 15 bytes: 20 characters, as many as in Engine.IO's
+ * own ids.
  */
 export const SID_RANDOM = 11
 
@@ -63,8 +63,8 @@ export function sessionId({ worker, instance }: ProcessIdentity, random: Buffer)
 }
 
 /**
- * Finds the owner of the session that a text names. Depending on the rule the text is the identity part of a session id,
- * the value of the named header, a line of cookies, or the result of the user's function.
+ * Finds the owner of the session that a text names. Depending on the rule the text is the identity part of a session
+ * id, the value of the named header, a line of cookies, or the result of the user's function.
  */
 export type Lookup<T, C> = (rule: SessionRule, text: string | number, context: C) => T | undefined
 
@@ -124,9 +124,9 @@ function identityBytes(worker: number, instance: number): Buffer {
 }
 
 /**
- * The process identity in the session id of an Engine.IO request. The path of Engine.IO is configurable, so the request is
- * recognised by its parameters `sid` and `EIO`, which no client percent-encodes. URLSearchParams or a RegExp would cost
- * more than the rest of the lookup.
+ * The process identity in the session id of an Engine.IO request. The path of Engine.IO is configurable, so the request
+ * is recognised by its parameters `sid` and `EIO`, which no client percent-encodes. URLSearchParams or a RegExp would
+ * cost more than the rest of the lookup.
  */
 function identityInUrl(url = ''): string | undefined {
   // Most requests have no `sid=` and skip the loop.
@@ -150,8 +150,8 @@ function hasEioParameter(url: string): boolean {
 }
 
 /**
- * Looks up the lines of a header, until one names a session. It reads `rawHeaders`, because Node builds `headers` on first
- * use, at a tenth of the cost of a small request.
+ * Looks up the lines of a header, until one names a session. It reads `rawHeaders`, because Node builds `headers` on
+ * first use, at a tenth of the cost of a small request.
  */
 function lookUpHeader<T, C>(
   { headers, rawHeaders }: SessionRequest & { rawHeaders?: readonly string[] },

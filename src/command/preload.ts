@@ -1,5 +1,5 @@
-// Loaded in each worker before a program that does not call stickyListen. The first server that listens on the balancer's port
-// gets the connections of this worker.
+// Loaded in each worker before a program that does not call stickyListen. The first server that listens on the
+// balancer's port gets the connections of this worker.
 import { Server } from 'node:net'
 import type { Address } from '../ipc/messages.ts'
 import { workerSetup } from '../ipc/role.ts'
@@ -11,7 +11,8 @@ import type { WorkerSticky } from '../sticky.ts'
 import { launchOptions } from './launch-options.ts'
 import { includesAddress, listenAddress, type ListenAddress } from './listen-address.ts'
 
-// workerSetup() claims the role of the worker: processes that the program starts load this file too, and are no workers.
+// workerSetup() claims the role of the worker: processes that the program starts load this file too, and are no
+// workers.
 const setup = workerSetup()
 const options = setup === undefined ? undefined : await launchOptions()
 if (setup !== undefined && options !== undefined) interceptListen(readSettings(options), setup.address)
@@ -35,7 +36,8 @@ function interceptListen(settings: Settings, balancer: Address): void {
     const listener = args.at(-1)
     if (typeof listener === 'function') this.once('listening', listener as () => void)
     if (isAttached) {
-      // Some programs listen on each address of localhost. The port belongs to the balancer, so only the first server gets clients.
+      // Some programs listen on each address of localhost. The port belongs to the balancer, so only the first server
+      // gets clients.
       logger.info('command.second-listen', { ...address, hint: 'the first server on this port gets the connections' })
       attach(this, balancer, () => {})
       return this

@@ -1,5 +1,5 @@
-// Starts the workers of stickyListen by cluster.fork(), for programs that use `cluster.worker`, `cluster.workers` and the events
-// of node:cluster.
+// Starts the workers of stickyListen by cluster.fork(), for programs that use `cluster.worker`, `cluster.workers` and
+// the events of node:cluster.
 import type { ChildProcess } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
 import { stdioOf, type Forking } from '../supervisor/fork.ts'
@@ -21,12 +21,15 @@ export const clusterForking: Forking = {
     }
   },
   isShared: true,
-  // setupPrimary() of Socket.IO's cluster adapter marks a worker at its first message, before Holdfast reads that message.
+  // setupPrimary() of Socket.IO's cluster adapter marks a worker at its first message, before Holdfast reads that
+  // message.
   relays: (child) =>
     Object.getOwnPropertySymbols(workers.get(child) ?? {}).some(({ description }) => description === 'uids'),
 }
 
-/** Sets every variable to undefined: cluster.fork() adds `env` to the environment of this process, and leaves these out. */
+/**
+ * Sets every variable to undefined: cluster.fork() adds `env` to the environment of this process, and leaves these out.
+ */
 function unset(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.keys(env).map((name) => [name, undefined]))
 }

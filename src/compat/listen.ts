@@ -38,7 +38,8 @@ export function listen(server: Server, port: number | string, options: ListenOpt
     sticky.once('listening', () => server.emit('listening'))
     return false
   }
-  // Without this flag node:cluster ends the process as soon as the primary is gone. It has to finish its connections first.
+  // Without this flag node:cluster ends the process as soon as the primary is gone. It has to finish its connections
+  // first.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
   return true
 }

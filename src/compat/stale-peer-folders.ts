@@ -1,5 +1,6 @@
-// Removes the folders of peer sockets that ended primaries left behind. A primary that a signal ends cannot remove its own
-// folder, and signal handlers in the application's primary would change what these signals do. So the next primary does it.
+// Removes the folders of peer sockets that ended primaries left behind. A primary that a signal ends cannot remove its
+// own folder, and signal handlers in the application's primary would change what these signals do. So the next primary
+// does it.
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'

@@ -1,9 +1,9 @@
-// The steering program: classic BPF that computes the slot of a connection from its source address in the kernel, with the
-// same result as affinity/address.ts and slots/hash.ts. Pure: settings go in, instructions come out.
+// The steering program: classic BPF that computes the slot of a connection from its source address in the kernel, with
+// the same result as affinity/address.ts and slots/hash.ts. Pure: settings go in, instructions come out.
 //
-// Sources: the classic BPF machine of bpf(4) and Linux Documentation/networking/filter.rst; FarmHash's fingerprint32 for
-// 4 and 8 bytes, without loops. The machine has a 32-bit accumulator A, an index X, 16 words of scratch memory and no
-// loops. Its data begins behind the TCP header, so the addresses are loaded relative to the network header.
+// Sources: the classic BPF machine of bpf(4) and Linux Documentation/networking/filter.rst; FarmHash's fingerprint32
+// for 4 and 8 bytes, without loops. The machine has a 32-bit accumulator A, an index X, 16 words of scratch memory and
+// no loops. Its data begins behind the TCP header, so the addresses are loaded relative to the network header.
 import type { AffinitySettings } from '../affinity/address.ts'
 
 export interface Instruction {

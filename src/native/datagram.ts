@@ -1,4 +1,4 @@
-// Sends a message, with descriptors if needed, to a Unix datagram socket (unix(7)). Node does not support these sockets.
+// Sends a message, also with descriptors, to a Unix datagram socket (unix(7)). Node does not support these sockets.
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from './constants.ts'
 import type { Libc } from './libc.ts'
 import { descriptorWriter } from './scm-rights.ts'
@@ -22,8 +22,8 @@ export function unixAddress(name: string): Buffer | undefined {
 }
 
 /**
- * Sends one message without waiting. Each message uses a new socket, because the receiver may have been replaced since the
- * last one.
+ * Sends one message without waiting. Each message uses a new socket, because the receiver may have been replaced since
+ * the last one.
  *
  * @param address - from {@link unixAddress}
  * @returns bytes sent, or minus errno (EAGAIN: the receiver's queue is full)

@@ -3,7 +3,9 @@ import { createRequire } from 'node:module'
 import { constants, endianness } from 'node:os'
 import { describe } from '../errors.ts'
 
-/** System calls of Linux. Each returns the result of the call, or minus errno. The calls read and fill buffers in place. */
+/**
+ * System calls of Linux. Each returns the result of the call, or minus errno. The calls read and fill buffers in place.
+ */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number
   /** @param pair - two int32 */

@@ -45,7 +45,7 @@ export function sharesPort(libc: Libc, fd: number): boolean {
   return option(libc, fd, SO_REUSEPORT) === 1
 }
 
-/** Sets the flags that Node sets on its own sockets: child processes do not inherit it, and calls never block. */
+/** Sets the flags that Node sets on its own sockets: child processes do not inherit the descriptor, and calls never block. */
 export function setSocketFlags(libc: Libc, fd: number): void {
   libc.fcntl(fd, F_SETFD, FD_CLOEXEC)
   libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK)

@@ -43,7 +43,11 @@ export interface SlotGroup {
   readonly sockets: readonly number[]
   /** The number of connections in the queue of a slot. */
   queued(slot: number): number
-  /** Accepts one connection of a slot. @returns its descriptor and the client's port; undefined when the queue is empty */
+  /**
+   * Accepts one connection of a slot.
+   *
+   * @returns its descriptor and the client's port; undefined when the queue is empty
+   */
   accept(slot: number): { fd: number; port: number } | undefined
   close(): void
 }
@@ -61,10 +65,10 @@ export interface GroupOptions {
 /**
  * Opens the group.
  *
- * The program is attached once, to the first socket, before bind(2). Then bind(2) refuses a port that another process holds,
- * and the program is never replaced, which older kernels do without a grace period. The index of a slot is the order of
- * listen(2), so a socket that another process of the same user adds later has index 256 and gets no connection. No socket
- * may be closed while the group is in use, because the last socket would take its index.
+ * The program is attached once, to the first socket, before bind(2). Then bind(2) refuses a port that another process
+ * holds, and the program is never replaced, which older kernels do without a grace period. The index of a slot is the
+ * order of listen(2), so a socket that another process of the same user adds later has index 256 and gets no
+ * connection. No socket may be closed while the group is in use, because the last socket would take its index.
  *
  * @throws SystemCallError
  */
@@ -104,8 +108,8 @@ function open(libc: Libc, { address, port: wanted, backlog, program }: GroupOpti
 }
 
 /**
- * The group of sockets that another process opened with {@link openGroup}. The program is still attached, and must not be
- * attached again: older kernels free the previous program while it may still run.
+ * The group of sockets that another process opened with {@link openGroup}. The program is still attached, and must not
+ * be attached again: older kernels free the previous program while it may still run.
  *
  * @param sockets - descriptors by slot
  */

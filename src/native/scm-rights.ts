@@ -1,6 +1,6 @@
-// Sends and receives descriptors in messages: sendmsg and recvmsg with SCM_RIGHTS, see cmsg(3) and unix(7). The layouts are
-// those of struct msghdr, iovec and cmsghdr on 64-bit little-endian Linux, the same in glibc and musl. Of each size_t length
-// only the low half is written.
+// Sends and receives descriptors in messages: sendmsg and recvmsg with SCM_RIGHTS, see cmsg(3) and unix(7). The layouts
+// are those of struct msghdr, iovec and cmsghdr on 64-bit little-endian Linux, the same in glibc and musl. Of each
+// size_t length only the low half is written.
 import { MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET } from './constants.ts'
 import type { Libc } from './libc.ts'
 

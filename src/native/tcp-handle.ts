@@ -1,6 +1,6 @@
 // Node's TCP handle: the object under net.Socket that owns the descriptor. node:cluster sends these handles between
-// processes too. Sending a handle instead of a net.Socket avoids Node's own bookkeeping, which leaks listeners and counts
-// when a worker dies, and the worker's server creates the socket itself.
+// processes too. Sending a handle instead of a net.Socket avoids Node's own bookkeeping, which leaks listeners and
+// counts when a worker dies, and the worker's server creates the socket itself.
 import { Socket, type Server } from 'node:net'
 import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from './constants.ts'
 import type { Libc } from './libc.ts'

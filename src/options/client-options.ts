@@ -12,8 +12,8 @@ export interface AffinityOptions {
    */
   ipv4Prefix?: number
   /**
-   * Number of leading bits of an IPv6 address that identify a client, 1 to 128. A household or a phone usually has a /64
-   * network. Values above 64 need hand-off.
+   * Number of leading bits of an IPv6 address that identify a client, 1 to 128. A household or a phone usually has a
+   * /64 network. Values above 64 need hand-off.
    * @default 64
    */
   ipv6Prefix?: number
@@ -27,9 +27,9 @@ export interface AffinityOptions {
 }
 
 /**
- * The PROXY protocol, versions 1 and 2. A proxy in front of Holdfast (HAProxy, nginx, a load balancer of a cloud) sends a
- * header with the client's address. Holdfast hashes and counts this address, and `socket.remoteAddress` has it. `proxyOf()`
- * returns the rest of the header.
+ * The PROXY protocol, versions 1 and 2. A proxy in front of Holdfast (HAProxy, nginx, a load balancer of a cloud) sends
+ * a header with the client's address. Holdfast hashes and counts this address, and `socket.remoteAddress` has it.
+ * `proxyOf()` returns the rest of the header.
  */
 export interface ProxyProtocolOptions {
   /**
@@ -42,8 +42,8 @@ export interface ProxyProtocolOptions {
   /** Bytes of the longest header that is accepted, 232 to 59997. @default 4096 */
   maxHeader?: number
   /**
-   * Connections that may wait for their header at the same time. For one more, the connection that has waited longest is
-   * closed.
+   * Connections that may wait for their header at the same time. For one more, the connection that has waited longest
+   * is closed.
    * @default 1024
    */
   maxWaiting?: number

@@ -1,4 +1,5 @@
-// Removes the flags that open a debugger. A worker with these flags would compete with the primary for the debugger's port.
+// Removes the flags that open a debugger. A worker with these flags would compete with the primary for the debugger's
+// port.
 
 /** @param flags - like process.execArgv */
 export function withoutDebugger(flags: readonly string[]): string[] {
@@ -7,7 +8,9 @@ export function withoutDebugger(flags: readonly string[]): string[] {
   )
 }
 
-/** @param text - like NODE_OPTIONS: flags separated by spaces; double quotes protect a space, `\` escapes inside quotes */
+/**
+ * @param text - like NODE_OPTIONS: flags separated by spaces; double quotes protect a space, `\` escapes inside quotes
+ */
 export function withoutDebuggerText(text: string): string {
   return withoutDebugger(text.match(/(?:[^ "]|"(?:[^"\\]|\\.)*")+/g) ?? []).join(' ')
 }

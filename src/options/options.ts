@@ -1,4 +1,5 @@
-// The options of stickyListen, for its users. Those about clients are in client-options.ts; settings.ts checks them all.
+// The options of stickyListen, for its users. Those about clients are in client-options.ts; settings.ts checks them
+// all.
 import type { Logger } from '../logger.ts'
 import type { AffinityOptions, ProxyProtocolOptions, SessionRule } from './client-options.ts'
 
@@ -10,8 +11,8 @@ export type * from './client-options.ts'
  *
  * - `'handoff'`: the primary accepts the connection and passes it to the worker. On every platform.
  * - `'kernel'`: the kernel gives the connection to a socket of the worker. On Linux only.
- * - `'auto'`: `'kernel'` if it works here and no other option needs the primary, else `'handoff'`. The log says which, and
- *   why.
+ * - `'auto'`: `'kernel'` if it works here and no other option needs the primary, else `'handoff'`. The log says which,
+ *   and why.
  */
 export type SteeringChoice = 'handoff' | 'kernel' | 'auto'
 
@@ -26,7 +27,9 @@ export type SteeringChoice = 'handoff' | 'kernel' | 'auto'
  */
 export type Balance = 'address' | 'round-robin' | 'least-connections'
 
-/** Limits on connections. The primary closes a connection above a limit, and counts it in `status()` with the reason. */
+/**
+ * Limits on connections. The primary closes a connection above a limit, and counts it in `status()` with the reason.
+ */
 export interface LimitsOptions {
   /**
    * Open connections of all workers together. Needs hand-off.
@@ -39,15 +42,16 @@ export interface LimitsOptions {
    */
   maxPerAddress?: number
   /**
-   * How many times the average number of connections one worker may have. Above it, the worker gets no new clients: each of
-   * them goes to another worker and stays there. `true` means 1.25, `false` means off. Needs hand-off and
+   * How many times the average number of connections one worker may have. Above it, the worker gets no new clients:
+   * each of them goes to another worker and stays there. `true` means 1.25, `false` means off. Needs hand-off and
    * `balance: 'address'`.
    * @default false
    * @example 1.5 // at most 50% above the average
    */
   loadFactor?: number | boolean
   /**
-   * Milliseconds for which a client that `loadFactor` sent to another worker keeps that worker after its last connection.
+   * Milliseconds for which a client that `loadFactor` sent to another worker keeps that worker after its last
+   * connection.
    * @default 600000
    */
   stickTimeout?: number
@@ -57,9 +61,9 @@ export interface LimitsOptions {
    */
   maxPending?: number
   /**
-   * Milliseconds for which connections wait for a worker that is down. After that its slots fail over to the other workers,
-   * and without another worker the connections are closed. A worker that hangs counts as down once it is detected: see
-   * `health`.
+   * Milliseconds for which connections wait for a worker that is down. After that its slots fail over to the other
+   * workers, and without another worker the connections are closed. A worker that hangs counts as down once it is
+   * detected: see `health`.
    * @default 5000
    */
   holdTimeout?: number
@@ -80,14 +84,14 @@ export interface RestartOptions {
   /** Milliseconds of such a pause. @default 30000 */
   retryDelay?: number
   /**
-   * What the primary does when restarts pause and no worker serves. `'exit'`: it ends with exit code 3. `'keep'`: it tries
-   * again after `retryDelay`; until then connections wait for `limits.holdTimeout` and are closed.
+   * What the primary does when restarts pause and no worker serves. `'exit'`: it ends with exit code 3. `'keep'`: it
+   * tries again after `retryDelay`; until then connections wait for `limits.holdTimeout` and are closed.
    * @default 'exit'
    */
   onGiveUp?: 'exit' | 'keep'
   /**
-   * Age in milliseconds at which a worker is replaced by a new process. One worker is replaced at a time, and the new process
-   * is ready first. Each worker is up to a fifth early, so that they are not all due at once.
+   * Age in milliseconds at which a worker is replaced by a new process. One worker is replaced at a time, and the new
+   * process is ready first. Each worker is up to a fifth early, so that they are not all due at once.
    * @default Infinity
    * @example 24 * 3600_000 // once a day
    */
@@ -114,17 +118,17 @@ export interface HealthOptions {
    */
   interval?: number
   /**
-   * Failed health checks in a row that make a worker unhealthy. A check fails when the heartbeat is late or the event loop was
-   * blocked for longer than `maxLag`. The slots of an unhealthy worker fail over to the other workers, as long as at least
-   * half of the workers remain. As many good checks in a row make the worker healthy again.
+   * Failed health checks in a row that make a worker unhealthy. A check fails when the heartbeat is late or the event
+   * loop was blocked for longer than `maxLag`. The slots of an unhealthy worker fail over to the other workers, as long
+   * as at least half of the workers remain. As many good checks in a row make the worker healthy again.
    * @default 10
    */
   unhealthyAfter?: number
   /** Milliseconds for which a worker's event loop may be blocked without a failed check. @default 1000 */
   maxLag?: number
   /**
-   * Milliseconds without a sign of life after which a worker is killed and replaced. The connections that it had not taken go
-   * to the new process. Set it longer than the longest synchronous task of the application.
+   * Milliseconds without a sign of life after which a worker is killed and replaced. The connections that it had not
+   * taken go to the new process. Set it longer than the longest synchronous task of the application.
    * @default 30000
    */
   deadline?: number
@@ -137,8 +141,8 @@ export interface HealthOptions {
   /** Bytes of used V8 heap above which a worker is replaced, in the same way. @default Infinity */
   maxHeap?: number
   /**
-   * Milliseconds of a window in which growth of the heap counts as a memory leak: if the heap after garbage collection grew
-   * all the time, by a third and by 32 MB at least, the worker is replaced in the same way. 0 means off.
+   * Milliseconds of a window in which growth of the heap counts as a memory leak: if the heap after garbage collection
+   * grew all the time, by a third and by 32 MB at least, the worker is replaced in the same way. 0 means off.
    * @default 0
    * @example 3600_000 // one hour
    */
@@ -158,8 +162,8 @@ export interface ReloadOptions {
    */
   grace?: number
   /**
-   * Milliseconds over which these WebSockets are closed, each at a random moment, so that their clients do not all reconnect
-   * at once.
+   * Milliseconds over which these WebSockets are closed, each at a random moment, so that their clients do not all
+   * reconnect at once.
    * @default 5000
    */
   spread?: number
@@ -175,7 +179,8 @@ export interface AdminOptions {
   /** TCP port. 0 picks a free port; the log line `admin.ready` has it. @default 9464 */
   port?: number
   /**
-   * Address to listen on. Every client that can connect to it may read. Only programs on this machine may reload and scale.
+   * Address to listen on. Every client that can connect to it may read. Only programs on this machine may reload and
+   * scale.
    * @default '127.0.0.1'
    */
   host?: string
@@ -192,24 +197,24 @@ export interface ShutdownOptions {
   /** Milliseconds that the workers have to finish their open connections. Then they are killed. @default 10000 */
   deadline?: number
   /**
-   * Signals to the primary that start the shutdown; a second one kills all workers at once. `[]` if the application handles
-   * signals itself.
+   * Signals to the primary that start the shutdown; a second one kills all workers at once. `[]` if the application
+   * handles signals itself.
    * @default ['SIGTERM', 'SIGINT']
    */
   signals?: NodeJS.Signals[]
 }
 
 /**
- * Options of {@link stickyListen}. All are optional. They are checked at once: an invalid option throws a `TypeError` or
- * `RangeError` with code HOLDFAST_BAD_OPTION, and the message says what was expected, what came and what to write.
+ * Options of {@link stickyListen}. All are optional. They are checked at once: an invalid option throws a `TypeError`
+ * or `RangeError` with code HOLDFAST_BAD_OPTION, and the message says what was expected, what came and what to write.
  *
  * @example
  * stickyListen(server, { port: 3000, workers: 4, admin: 9464 })
  */
 export interface StickyOptions {
   /**
-   * TCP port, 0 to 65535. 0 picks a free port; `address()` returns it. A listening socket from a service manager replaces
-   * this option.
+   * TCP port, 0 to 65535. 0 picks a free port; `address()` returns it. A listening socket from a service manager
+   * replaces this option.
    * @default the environment variable PORT, else 3000
    */
   port?: number
@@ -251,9 +256,9 @@ export interface StickyOptions {
   /** Which parts of an address identify a client. */
   affinity?: AffinityOptions
   /**
-   * How to recognise sessions in HTTP requests. All requests of one session go to one worker, on whichever connection they
-   * arrive: for clients that share an address or change it, and for proxies that mix clients on their connections. With
-   * several rules the first rule that finds a session decides. For HTTP servers only.
+   * How to recognise sessions in HTTP requests. All requests of one session go to one worker, on whichever connection
+   * they arrive: for clients that share an address or change it, and for proxies that mix clients on their connections.
+   * With several rules the first rule that finds a session decides. For HTTP servers only.
    * @default [], and 'socket.io' when attachSocketIO is used
    * @example ['socket.io', { cookie: 'worker' }]
    */
@@ -269,13 +274,14 @@ export interface StickyOptions {
   /** How `reload()` replaces workers. */
   reload?: ReloadOptions
   /**
-   * Number of ready processes in addition to the workers, 0 to 256. When a worker dies, one of them takes its place at once.
+   * Number of ready processes in addition to the workers, 0 to 256. When a worker dies, one of them takes its place at
+   * once.
    * @default 0
    */
   standby?: number
   /**
-   * Status, metrics for Prometheus and a page, over HTTP on a port of the primary. `true` means port 9464 of 127.0.0.1, a
-   * number is another port there. It also switches on the counting of requests. See docs/admin.md.
+   * Status, metrics for Prometheus and a page, over HTTP on a port of the primary. `true` means port 9464 of 127.0.0.1,
+   * a number is another port there. It also switches on the counting of requests. See docs/admin.md.
    * @default false
    */
   admin?: AdminOptions | number | boolean

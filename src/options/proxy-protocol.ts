@@ -13,7 +13,9 @@ export interface ProxyProtocolSettings {
   maxWaiting: number
 }
 
-/** Bytes of a version 2 header with Unix addresses and no TLVs: the longest header of fixed length in either version. */
+/**
+ * Bytes of a version 2 header with Unix addresses and no TLVs: the longest header of fixed length in either version.
+ */
 const LONGEST_FIXED = 232
 
 /** @returns undefined when the PROXY protocol is off */

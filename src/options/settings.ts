@@ -57,8 +57,8 @@ export interface Settings {
  *
  * @param options - the user's object, or the port alone
  * @param name - how error messages call the object
- * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION; the message says what was expected, what came, and what
- *   to write
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION; the message says what was expected, what came, and
+ *   what to write
  */
 export function readSettings(options: StickyOptions | number | undefined, name = 'stickyListen options'): Settings {
   const read = new Reader(name, typeof options === 'number' ? { port: options } : options)

@@ -1,5 +1,5 @@
-// The environment variables of a service manager: those that pass descriptors to this process (sd_listen_fds(3)), and the
-// list of all, which the workers must not inherit.
+// The environment variables of a service manager: those that pass descriptors to this process (sd_listen_fds(3)), and
+// the list of all, which the workers must not inherit.
 import { StickyError } from '../errors.ts'
 
 /** A descriptor that the service manager passed, and the name that the manager gave it. */
@@ -45,8 +45,8 @@ const MANAGER_VARIABLES = [
 ] as const
 
 /**
- * The environment for the workers. With these variables a worker would send messages in the name of the primary, or take a
- * descriptor of its own for a passed socket.
+ * The environment for the workers. With these variables a worker would send messages in the name of the primary, or
+ * take a descriptor of its own for a passed socket.
  */
 export function withoutManagerVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const left = { ...env }

@@ -1,5 +1,5 @@
-// Listening sockets that a service manager passes to the primary, and sockets that the primary gives to the manager to keep
-// for the next primary. Between two primaries connections wait in the kernel.
+// Listening sockets that a service manager passes to the primary, and sockets that the primary gives to the manager to
+// keep for the next primary. Between two primaries connections wait in the kernel.
 import { createHash } from 'node:crypto'
 import { closeSync } from 'node:fs'
 import { StickyError } from '../errors.ts'
@@ -61,8 +61,8 @@ export class PassedSockets {
   }
 
   /**
-   * The sockets for kernel steering, in the order of the slots; undefined if none were passed. The steering program is still
-   * attached to them.
+   * The sockets for kernel steering, in the order of the slots; undefined if none were passed. The steering program is
+   * still attached to them.
    *
    * @param program - the bytes of the program that these sockets must have
    * @throws StickyError HOLDFAST_BAD_ACTIVATION
@@ -147,8 +147,8 @@ function isKeptName(name: string): boolean {
 }
 
 /**
- * The name of a kept socket contains a fingerprint of the options that it was opened with. A primary with other options has
- * to open its own sockets.
+ * The name of a kept socket contains a fingerprint of the options that it was opened with. A primary with other options
+ * has to open its own sockets.
  */
 function listenerName(options: ListenOptions): string {
   return `holdfast-${fingerprint(options)}-listener`

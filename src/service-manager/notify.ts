@@ -1,5 +1,5 @@
-// Sends messages to the service manager that started this process (sd_notify(3)): over a socket, or where system calls are
-// not available, through the program systemd-notify.
+// Sends messages to the service manager that started this process (sd_notify(3)): over a socket, or where system calls
+// are not available, through the program systemd-notify.
 import { execFile } from 'node:child_process'
 import { Socket } from 'node:net'
 import { getSystemErrorName, promisify } from 'node:util'

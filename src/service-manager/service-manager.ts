@@ -1,5 +1,5 @@
-// Reports the state of the primary to the service manager that started it: to systemd by the protocol of sd_notify(3), to PM2
-// by a message.
+// Reports the state of the primary to the service manager that started it: to systemd by the protocol of sd_notify(3),
+// to PM2 by a message.
 import type { Logger } from '../logger.ts'
 import type { WorkerState } from '../supervisor/worker-state.ts'
 import type { SocketKeeper } from './kept-sockets.ts'

@@ -1,5 +1,5 @@
-// Consistent hashing with bounded loads: how many connections one worker may have, and where the next client goes when its
-// own worker has that many. Pure.
+// Consistent hashing with bounded loads: how many connections one worker may have, and where the next client goes when
+// its own worker has that many. Pure.
 import { fingerprint32 } from './hash.ts'
 
 /**
@@ -13,8 +13,8 @@ export function maxLoad(factor: number, total: number, workers: number): number 
 }
 
 /**
- * The workers in the order in which one client tries them (rendezvous hashing). The order depends on the client, and does
- * not change when another worker joins or leaves.
+ * The workers in the order in which one client tries them (rendezvous hashing). The order depends on the client, and
+ * does not change when another worker joins or leaves.
  *
  * @param key - the client's affinity key
  */
@@ -27,8 +27,8 @@ export function preferenceOrder(key: Buffer, workers: readonly number[]): number
 }
 
 /**
- * The clients that go to another worker than the owner of their slot. An entry expires some time after the client's last
- * connection. A full table drops its oldest entry. Times are milliseconds.
+ * The clients that go to another worker than the owner of their slot. An entry expires some time after the client's
+ * last connection. A full table drops its oldest entry. Times are milliseconds.
  */
 export class StickTable {
   readonly #entries = new Map<string, { worker: number; until: number }>()
@@ -46,7 +46,7 @@ export class StickTable {
   }
 
   /**
-   * The worker in the client's entry, and renews the entry.
+   * Returns the worker in the client's entry, and renews the entry.
    *
    * @param open - open connections of the client
    * @returns undefined when the client has no entry

@@ -1,5 +1,5 @@
-// FarmHash fingerprint32 in plain JavaScript: the fallback on platforms without a build of the native addon. Source of the
-// algorithm: farmhash.cc, namespace farmhashmk (Google, MIT).
+// FarmHash fingerprint32 in plain JavaScript: the fallback on platforms without a build of the native addon. Source of
+// the algorithm: farmhash.cc, namespace farmhashmk (Google, MIT).
 
 const C1 = 0xcc9e2d51
 const C2 = 0x1b873593

@@ -25,8 +25,8 @@ export function slotOfKey(key: Buffer, seed: number): number {
 }
 
 /**
- * The key XOR the seed. The four bytes of the seed (big-endian) repeat over the key. With a secret seed an attacker cannot choose
- * addresses that all reach one worker. Hosts with the same seed agree on every client.
+ * The key XOR the seed. The four bytes of the seed (big-endian) repeat over the key. With a secret seed an attacker
+ * cannot choose addresses that all reach one worker. Hosts with the same seed agree on every client.
  *
  * @returns the key itself without a seed, else a copy
  */

@@ -1,5 +1,5 @@
-// The current owners of the slots. The slots of a worker that is down or unhealthy fail over to the others; it gets the same
-// slots back later.
+// The current owners of the slots. The slots of a worker that is down or unhealthy fail over to the others; it gets the
+// same slots back later.
 import { slotTable, type SlotTable } from './slot-table.ts'
 
 export interface OwnershipEvents {
@@ -35,8 +35,8 @@ export class Ownership {
   }
 
   /**
-   * Gives the slots of an unhealthy worker to the others. It keeps them when fewer than half of the workers remain: then the
-   * load is the cause, and each ejected worker would overload the next one.
+   * Gives the slots of an unhealthy worker to the others. It keeps them when fewer than half of the workers remain:
+   * then the load is the cause, and each ejected worker would overload the next one.
    */
   ejectUnhealthy(worker: number): void {
     this.#withdraw(worker, this.#workers / 2, 'is unhealthy')

@@ -8,10 +8,10 @@ export const MAX_WORKERS = SLOTS
  * The owners of the 256 slots.
  *
  * Three promises, tested as properties: *even* (any two workers own the same number of slots or differ by one),
- * *minimal* (a change moves only the slots that have to move: to the worker that joined, or from the worker that left) and
- * *repeatable* (workers 0..n-1 always have the same table, so a restart moves no client). When several workers leave and
- * come back in another order, even and repeatable win over minimal. The return of the worker that left last restores the
- * table from before it left.
+ * *minimal* (a change moves only the slots that have to move: to the worker that joined, or from the worker that left)
+ * and *repeatable* (workers 0..n-1 always have the same table, so a restart moves no client). When several workers
+ * leave and come back in another order, even and repeatable win over minimal. The return of the worker that left last
+ * restores the table from before it left.
  */
 export interface SlotTable {
   /** Ids of the workers that own slots, ascending. */
@@ -95,8 +95,8 @@ function gapless(workers: readonly number[]): boolean {
 /**
  * Gives the newcomer floor(256 / n) slots, each from the worker that owns the most slots at that moment.
  *
- * @param full - the table without missing workers. Given the choice, the newcomer takes slots that it owns in this table:
- *   their clients are its own from before it left.
+ * @param full - the table without missing workers. Given the choice, the newcomer takes slots that it owns in this
+ *   table: their clients are its own from before it left.
  */
 function grow(from: SlotTable, newcomer: number, full?: SlotTable): Uint8Array {
   const owners = from.owners.slice()
