@@ -1,7 +1,7 @@
 // The PROXY protocol at the door: what stands before us tells whom a connection is from, and only then it goes on.
 import { addressText } from '../../affinity/address.ts'
 import { parseProxyHeader } from '../../affinity/proxy-header.ts'
-import type { Logger } from '../../options/options.ts'
+import type { Logger } from '../../logger.ts'
 import type { ProxyProtocolSettings } from '../../options/proxy-protocol.ts'
 import { encodeMetadata, decodeMetadata } from '../../transport/metadata.ts'
 import type { Incoming } from '../accept.ts'
