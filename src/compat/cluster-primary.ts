@@ -14,7 +14,7 @@ import { Handoff } from '../steering/handoff/handoff.ts'
 import { takeOver, type Listener } from '../steering/listener.ts'
 import { sharedNodeIpc } from '../transport/node-ipc.ts'
 import { Guest } from './guest.ts'
-import { removeStalePeerFolders } from './stale-peer-folders.ts'
+import { removeLeftBehind } from './left-behind.ts'
 
 /** Milliseconds after 'exit' in which 'close' must come, should a grandchild keep the channel open. */
 const CLOSE_TIMEOUT = 1_000
@@ -55,7 +55,7 @@ export class ClusterPrimary {
     else this.#server.once('listening', () => void this.#handoff.open())
     setInterval(() => this.#look(performance.now()), LOOK).unref()
     process.once('exit', () => this.#directory.close())
-    void removeStalePeerFolders()
+    void removeLeftBehind()
   }
 
   get #all(): Guest[] {

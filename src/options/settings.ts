@@ -13,12 +13,14 @@ import { withoutDebugger } from './debugger-flags.ts'
 import { readHealth, type HealthSettings } from './health.ts'
 import { readLimits, type LimitsSettings } from './limits.ts'
 import type { Balance, SteeringChoice, StickyOptions } from './options.ts'
-import { readProxyProtocol, type ProxyProtocolSettings } from './proxy-protocol.ts'
+import { readProxyProtocol, type ProxySettings } from './proxy.ts'
 import { Reader } from './reader.ts'
 import { readReload, type ReloadSettings } from './reload.ts'
 import { readRestart, type RestartSettings } from './restart.ts'
 import { readSession } from './session.ts'
 import { readShutdown, type ShutdownSettings } from './shutdown.ts'
+
+export type { AffinitySettings } from '../affinity/address.ts'
 
 /** The options after the check, with their defaults filled in. Times are in milliseconds. */
 export interface Settings {
@@ -37,7 +39,7 @@ export interface Settings {
   readonly balance: Balance | 'random'
   readonly affinity: Readonly<AffinitySettings>
   /** undefined: off. */
-  readonly proxyProtocol: Readonly<ProxyProtocolSettings> | undefined
+  readonly proxyProtocol: Readonly<ProxySettings> | undefined
   /** Empty: off. */
   readonly session: readonly SessionRule[]
   readonly limits: Readonly<LimitsSettings>
@@ -94,6 +96,20 @@ export function readSettings(options: StickyOptions | number | undefined, name =
   read.done()
   checkTogether(read, settings)
   return Object.freeze(settings)
+}
+
+/**
+ * The deadline of one call of close().
+ *
+ * @param options - the argument of close()
+ * @returns milliseconds
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
+ */
+export function closeDeadline(options: unknown, { shutdown }: Pick<Settings, 'shutdown'>): number {
+  const read = new Reader('close options', options)
+  const deadline = read.milliseconds('deadline', shutdown.deadline)
+  read.done()
+  return deadline
 }
 
 /** Options that are right one by one and wrong together. */

@@ -8,7 +8,7 @@ import { fingerprint32 } from './hash.ts'
  * @param factor - above 1: how far above the average load a worker may be
  * @param total - open connections of all workers, without the new one
  */
-export function maxLoad(factor: number, total: number, workers: number): number {
+export function bound(factor: number, total: number, workers: number): number {
   return Math.ceil((factor * (total + 1)) / workers)
 }
 
@@ -18,7 +18,7 @@ export function maxLoad(factor: number, total: number, workers: number): number 
  *
  * @param key - the client's affinity key
  */
-export function preferenceOrder(key: Buffer, workers: readonly number[]): number[] {
+export function preference(key: Buffer, workers: readonly number[]): number[] {
   return workers
     .toSorted((a, b) => a - b)
     .map((worker) => ({ worker, score: fingerprint32(Buffer.concat([key, Buffer.of(worker)])) }))

@@ -1,6 +1,6 @@
 // `workers: 0` behind a proxy: the same gate as a balancer has, but what passes it stays in this process.
 import type { Server } from 'node:net'
-import type { ProxyProtocolSettings } from '../options/proxy-protocol.ts'
+import type { ProxySettings } from '../options/proxy.ts'
 import type { Settings } from '../options/settings.ts'
 import type { Incoming } from '../steering/accept.ts'
 import { openListener } from '../steering/listener.ts'
@@ -21,7 +21,7 @@ export interface ProxiedListener {
 export async function listenBehindProxy(
   server: Server,
   settings: Settings,
-  proxy: ProxyProtocolSettings,
+  proxy: ProxySettings,
 ): Promise<ProxiedListener> {
   let settled = (): void => {}
   const gate = new ProxyGate(

@@ -1,8 +1,8 @@
 // The primary's listening socket: accepts, reads nothing.
 import { createServer, type Server } from 'node:net'
-import { F_DUPFD_CLOEXEC } from '../native/constants.ts'
 import type { Libc } from '../native/libc.ts'
 import { misuse, show } from '../options/reader.ts'
+import { F_DUPFD_CLOEXEC } from '../native/constants.ts'
 import type { Address } from '../ipc/messages.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction } from './accept.ts'

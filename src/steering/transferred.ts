@@ -1,7 +1,7 @@
 // A connection that a worker gave away, because a session of another process is on it.
 import type { ChildProcess } from 'node:child_process'
 import { bytesKey } from '../affinity/address.ts'
-import type { AffinitySettings } from '../affinity/address.ts'
+import type { AffinitySettings } from '../options/settings.ts'
 import { slotOfKey } from '../slots/hash.ts'
 import { unsettle } from '../transport/metadata.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { maxLoad, preferenceOrder, StickTable } from '../../src/slots/bounded-load.ts'
+import { bound, preference, StickTable } from '../../src/slots/bounded-load.ts'
 
 const workers = fc.uniqueArray(fc.nat({ max: 255 }), { minLength: 1, maxLength: 40 })
 const keys = fc.uint8Array({ minLength: 4, maxLength: 16 }).map((bytes) => Buffer.from(bytes))
@@ -14,7 +14,7 @@ t.test('while no worker exceeds the bound, at least one worker has room for one 
       fc.array(fc.nat({ max: 500 }), { minLength: 1, maxLength: 64 }),
       (factor, loads) => {
         const total = loads.reduce((sum, load) => sum + load, 0)
-        const most = maxLoad(factor, total, loads.length)
+        const most = bound(factor, total, loads.length)
         return loads.some((load) => load < most)
       },
     ),
@@ -24,16 +24,16 @@ t.test('while no worker exceeds the bound, at least one worker has room for one 
 t.test('the order contains every worker once, is stable, and does not change when another worker leaves', async () => {
   fc.assert(
     fc.property(keys, workers, fc.nat(), (key, ids, n) => {
-      const order = preferenceOrder(key, ids)
+      const order = preference(key, ids)
       const gone = ids[n % ids.length]
       const left = ids.filter((id) => id !== gone)
       const same = (a: number[], b: number[]) => a.join() === b.join()
       return (
         same(order.toSorted(ascending), ids.toSorted(ascending)) &&
-        same(order, preferenceOrder(key, ids.toReversed())) &&
+        same(order, preference(key, ids.toReversed())) &&
         same(
           order.filter((id) => id !== gone),
-          preferenceOrder(key, left),
+          preference(key, left),
         )
       )
     }),
@@ -43,7 +43,7 @@ t.test('the order contains every worker once, is stable, and does not change whe
 t.test('clients prefer different workers', async (t) => {
   const first = Array.from(
     { length: 2_000 },
-    (_, n) => preferenceOrder(Buffer.from([10, 0, n >> 8, n & 255]), [0, 1, 2, 3])[0],
+    (_, n) => preference(Buffer.from([10, 0, n >> 8, n & 255]), [0, 1, 2, 3])[0],
   )
   for (const worker of [0, 1, 2, 3]) {
     const share = first.filter((id) => id === worker).length / first.length

@@ -1,6 +1,6 @@
 // Tells of one address that has more than a worker should: nobody but the operator can do anything about it.
 import { addressText } from '../../affinity/address.ts'
-import type { Logger } from '../../logger.ts'
+import type { Logger } from '../../options/options.ts'
 
 /** Milliseconds between two log lines. */
 const QUIET = 60_000

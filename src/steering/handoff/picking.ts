@@ -1,6 +1,6 @@
 // Which worker a new connection goes to, where that is not simply the owner of its slot.
 import type { Settings } from '../../options/settings.ts'
-import { maxLoad, preferenceOrder, StickTable } from '../../slots/bounded-load.ts'
+import { bound, StickTable, preference } from '../../slots/bounded-load.ts'
 import type { Accepted } from '../../transport/transport.ts'
 
 /** A worker that new connections can go to now. */
@@ -64,7 +64,7 @@ function bounded(factor: number, stickTimeout: number, events: PickEvents): Pick
     const there = stickTable.workerOf(key, others, now)
     if (there !== undefined && candidates.some(({ worker }) => worker === there)) return there
     const total = candidates.reduce((sum, { load }) => sum + load, 0)
-    const most = maxLoad(factor, total, candidates.length)
+    const most = bound(factor, total, candidates.length)
     const home = candidates.find(({ worker }) => worker === owner)
     if (home === undefined || home.load < most) return owner
     // Who has connections stays with them; one that is too big for any worker stays too, and is told of.
@@ -72,7 +72,7 @@ function bounded(factor: number, stickTimeout: number, events: PickEvents): Pick
       if (others >= most) events.heavy(key, others / Math.max(1, total))
       return owner
     }
-    const order = preferenceOrder(
+    const order = preference(
       Buffer.from(key, 'hex'),
       candidates.map(({ worker }) => worker),
     )

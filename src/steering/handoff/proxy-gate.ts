@@ -1,8 +1,8 @@
 // The PROXY protocol at the door: what stands before us tells whom a connection is from, and only then it goes on.
 import { addressText } from '../../affinity/address.ts'
 import { parseProxyHeader } from '../../affinity/proxy-header.ts'
-import type { Logger } from '../../logger.ts'
-import type { ProxyProtocolSettings } from '../../options/proxy-protocol.ts'
+import type { Logger } from '../../options/options.ts'
+import type { ProxySettings } from '../../options/proxy.ts'
 import { encodeMetadata, decodeMetadata } from '../../transport/metadata.ts'
 import type { Incoming } from '../accept.ts'
 import { readExactly, type ReadHeader } from './read-header.ts'
@@ -19,7 +19,7 @@ const QUIET = 10_000
 
 export class ProxyGate {
   readonly #read: ReadHeader
-  readonly #settings: ProxyProtocolSettings
+  readonly #settings: ProxySettings
   readonly #logger: Logger
   readonly #events: GateEvents
   /** Who waits, and how to end that; oldest first. */
@@ -28,7 +28,7 @@ export class ProxyGate {
   readonly #logged = new Map<CloseReason, { at: number; since: number }>()
 
   /** @param read - takes the header off */
-  constructor(settings: ProxyProtocolSettings, logger: Logger, events: GateEvents, read: ReadHeader = readExactly) {
+  constructor(settings: ProxySettings, logger: Logger, events: GateEvents, read: ReadHeader = readExactly) {
     this.#read = read
     this.#settings = settings
     this.#logger = logger

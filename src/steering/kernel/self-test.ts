@@ -2,11 +2,12 @@
 // is opened: a kernel, container or filter that steers otherwise must not be trusted with clients.
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { bytesKey, rawAddress, type AffinitySettings } from '../../affinity/address.ts'
+import { bytesKey, rawAddress } from '../../affinity/address.ts'
 import { describe } from '../../errors.ts'
 import type { Instruction } from '../../native/cbpf.ts'
 import type { Libc } from '../../native/libc.ts'
 import { openGroup, type SlotGroup } from '../../native/reuseport.ts'
+import type { AffinitySettings } from '../../options/settings.ts'
 import { slotOfKey } from '../../slots/hash.ts'
 
 /** Addresses to connect from; several, because one in 256 is right by accident. */

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 const FOLDER_NAME = /^holdfast-[\w-]{12}$/
 
 /** Removes the folders of this user in which no socket has a listener. Never throws. */
-export async function removeStalePeerFolders(): Promise<void> {
+export async function removeLeftBehind(): Promise<void> {
   const parent = tmpdir()
   const names = await readdir(parent).catch(() => [])
   const folders = names.filter((name) => FOLDER_NAME.test(name)).map((name) => join(parent, name))

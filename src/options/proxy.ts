@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net'
 import { MAX_METADATA } from '../transport/metadata.ts'
 import { MAX_TIMER, type Reader } from './reader.ts'
 
-export interface ProxyProtocolSettings {
+export interface ProxySettings {
   /** The proxies: only they may connect, and they must send the header. */
   trusted: BlockList
   /** Milliseconds. */
@@ -19,7 +19,7 @@ export interface ProxyProtocolSettings {
 const LONGEST_FIXED = 232
 
 /** @returns undefined when the PROXY protocol is off */
-export function readProxyProtocol(read: Reader): Readonly<ProxyProtocolSettings> | undefined {
+export function readProxyProtocol(read: Reader): Readonly<ProxySettings> | undefined {
   const given = read.raw('proxyProtocol')
   if (given === undefined || given === false) return undefined
   return read.group('proxyProtocol', (group) => ({
