@@ -42,11 +42,18 @@ export default {
       to: { path: '^src/', pathNot: pure, dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'pure-knows-no-options',
+      comment: 'A pure part owns the type of its settings; options/ imports that type, not the other way round.',
+      severity: 'error',
+      from: { path: pure },
+      to: { path: '^src/options/' },
+    },
+    {
       name: 'pure-does-nothing',
       comment: 'No I/O, clock or process in the pure parts; module loading in hash.ts gets the native FarmHash.',
       severity: 'error',
       from: { path: pure, pathNot: '^src/slots/hash[.]ts$' },
-      to: { dependencyTypes: ['core'] },
+      to: { dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'hash-only-loads',

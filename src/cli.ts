@@ -1,22 +1,28 @@
 #!/usr/bin/env node
-// The command `holdfast`: any program that serves TCP or HTTP, clustered and sticky, without a change.
+// The command `holdfast`: runs an unchanged program that listens on a TCP port, in several processes.
+import { readFileSync } from 'node:fs'
 import { control } from './command/control.ts'
 import { readArguments, usage, UsageError } from './command/arguments.ts'
 import { run } from './command/run.ts'
-import { version } from './command/version.ts'
 import { describe } from './errors.ts'
 
-/** EX_USAGE of sysexits.h. */
+/** Exit code of an invalid command line: EX_USAGE of sysexits.h. */
 const BAD_USAGE = 64
 
 try {
-  const asked = readArguments(process.argv.slice(2))
-  if (asked.command === 'help') process.stdout.write(usage())
-  else if (asked.command === 'version') process.stdout.write(`${version()}\n`)
-  else if (asked.command === 'run') await run(asked)
-  else process.exitCode = await control(asked)
+  const commandLine = readArguments(process.argv.slice(2))
+  if (commandLine.command === 'help') process.stdout.write(usage())
+  else if (commandLine.command === 'version') process.stdout.write(`${version()}\n`)
+  else if (commandLine.command === 'run') await run(commandLine)
+  else process.exitCode = await control(commandLine)
 } catch (error) {
   process.stderr.write(`holdfast: ${describe(error)}\n`)
-  if (error instanceof UsageError) process.stderr.write('`holdfast --help` shows what there is.\n')
+  if (error instanceof UsageError) process.stderr.write('`holdfast --help` lists the options.\n')
   process.exitCode = error instanceof UsageError ? BAD_USAGE : 1
+}
+
+/** The path is relative to the compiled file. */
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }

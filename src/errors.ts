@@ -1,8 +1,13 @@
-// What can go wrong while running, as one error class with a closed table of codes. docs/errors.md has a heading per
-// code and a test compares the two.
+// The closed table of error codes, and the class of errors at run time. docs/errors.md has a heading per code; a test
+// compares the two.
 
-/** One sentence per code: what happened. What to do about it is in docs/errors.md. */
+/**
+ * One sentence per code: what happened. docs/errors.md says what to do.
+ *
+ * HOLDFAST_BAD_OPTION is the code of a `TypeError` or `RangeError`, every other code that of a {@link StickyError}.
+ */
 export const ERROR_CODES = {
+  HOLDFAST_BAD_OPTION: 'an option or an argument is invalid',
   HOLDFAST_PORT_IN_USE: 'another process listens on the port',
   HOLDFAST_PORT_DENIED: 'this user may not listen on the port',
   HOLDFAST_LISTEN_FAILED: 'the address could not be opened for listening',
@@ -22,16 +27,22 @@ export const ERROR_CODES = {
   HOLDFAST_CLOSED: 'the balancer was closed before this was done',
 } as const
 
-/** A code of {@link ERROR_CODES}; match on it rather than on a message. */
+/** A code of {@link ERROR_CODES}. Match on the code: the text of a message may change. */
 export type ErrorCode = keyof typeof ERROR_CODES
 
-/** A runtime failure. Misuse of an option is a `TypeError` or `RangeError` instead, thrown at once. */
+/**
+ * A failure at run time. A mistake in a call is a `TypeError` or `RangeError` with code HOLDFAST_BAD_OPTION instead,
+ * thrown at once.
+ */
 export class StickyError extends Error {
   override readonly name = 'StickyError'
-  /** Stable name of what went wrong. */
+  /** What went wrong. */
   readonly code: ErrorCode
 
-  /** @param hint - the particulars and what to do: the part of the message after the code's own sentence. */
+  /**
+   * @param hint - the second part of the message, after the sentence of the code: the details, and what to do
+   * @param cause - the error behind this one
+   */
   constructor(code: ErrorCode, hint?: string, cause?: unknown) {
     const message = hint === undefined ? ERROR_CODES[code] : `${ERROR_CODES[code]}: ${hint}`
     super(message, cause === undefined ? undefined : { cause })
@@ -39,12 +50,12 @@ export class StickyError extends Error {
   }
 }
 
-/** The text of anything thrown, for a log field. */
+/** The text of any thrown value, for a log field. */
 export function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The system's or Node's own code of an error (`EADDRINUSE`), if it has one. */
+/** The code of an error, such as `EADDRINUSE` or a code of {@link ERROR_CODES}; undefined when it has none. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }

@@ -1,8 +1,38 @@
-// The default loggers. A log line is an event with fields; there is one per change of state and none per connection.
+// Loggers. A log line is an event with fields. There is one per change of state, and none per connection.
 import { inspect } from 'node:util'
-import type { LogFunction, Logger } from './options/options.ts'
 
-/** One line per event on stderr: `[holdfast] worker.ready worker=0 pid=4242`. HOLDFAST_LOG=debug shows debug lines. */
+/**
+ * Receives one log event.
+ *
+ * @param event - a name such as 'worker.exit'; docs/internals.md lists them all
+ * @param fields - the details of the event, for example `{ worker: 0, pid: 4242, code: 1 }`
+ */
+export type LogFunction = (event: string, fields: Readonly<Record<string, unknown>>) => void
+
+/**
+ * Receives log events: one function per level. A function that throws does not stop anything; the event goes to stderr
+ * instead.
+ *
+ * @example
+ * const log = pino()
+ * const logger = {
+ *   debug: (event, fields) => log.debug(fields, event),
+ *   info: (event, fields) => log.info(fields, event),
+ *   warn: (event, fields) => log.warn(fields, event),
+ *   error: (event, fields) => log.error(fields, event),
+ * }
+ */
+export interface Logger {
+  debug: LogFunction
+  info: LogFunction
+  warn: LogFunction
+  error: LogFunction
+}
+
+/**
+ * Writes one line per event to stderr: `[holdfast] worker.ready worker=0 pid=4242`. Debug lines need
+ * HOLDFAST_LOG=debug.
+ */
 export const consoleLogger: Logger = {
   debug: process.env['HOLDFAST_LOG'] === 'debug' ? line('debug ') : () => {},
   info: line(''),
@@ -10,24 +40,27 @@ export const consoleLogger: Logger = {
   error: line('error '),
 }
 
-let survives = false
+let isGuarded = false
 
-/** A log pipe that was closed (`| head`), or that the primary took with it, must not end the service. */
+/**
+ * Ignores errors of stderr. A reader of the log that closes its pipe (`| head`), or a primary that ends with the pipe,
+ * must not end this process.
+ */
 export function surviveClosedStderr(): void {
-  if (survives) return
-  survives = true
+  if (isGuarded) return
+  isGuarded = true
   process.stderr.on('error', () => {})
 }
 
-/** Says nothing. */
+/** Drops every event. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** The application's logger. When it fails, the event goes to stderr: a log line must not end what it tells of. */
+/** Guards the application's logger. When it throws or rejects, the event goes to stderr, and nothing else happens. */
 export function safeLogger(logger: Logger): Logger {
   const safe = (level: keyof Logger): LogFunction => {
     const attempt = async (...event: Parameters<LogFunction>): Promise<void> => {
       try {
-        // One that sends lines away may return a promise, whatever its type says.
+        // Despite its type the function may be async.
         await (logger[level](...event) as unknown)
       } catch (error) {
         consoleLogger.error('logger.failed', { error })
@@ -52,7 +85,7 @@ function format(value: unknown): string {
   return typeof value === 'string' ? quote(value) : literal(value)
 }
 
-/** A text can neither look like another field nor end the line. */
+/** Quotes a text that would look like another field or end the line. */
 function quote(text: string): string {
   return text === '' || /[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : text
 }
@@ -62,7 +95,7 @@ function literal(value: unknown): string {
     const json: string | undefined = JSON.stringify(value)
     if (json !== undefined) return json
   } catch {
-    // It refers to itself or holds a bigint; a log line must not throw.
+    // The value refers to itself or contains a bigint. inspect() can show both.
   }
   return quote(inspect(value, { depth: 1, breakLength: Infinity, compact: true }))
 }

@@ -1,7 +1,7 @@
 // What happens to this worker, for the parts of Holdfast that an application attaches to its own servers.
 import { EventEmitter } from 'node:events'
-import { consoleLogger } from './logger.ts'
-import type { Logger, SessionRule } from './options/options.ts'
+import { consoleLogger, type Logger } from './logger.ts'
+import type { SessionRule } from './affinity/session.ts'
 import type { WorkerRoleEvents } from './sticky.ts'
 
 interface RuntimeEvents extends WorkerRoleEvents {

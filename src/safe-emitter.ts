@@ -1,18 +1,18 @@
-// An emitter for the application's listeners: what they throw is logged and ends nothing of ours.
+// An event emitter for the application's listeners. An error of a listener is logged and stops nothing.
 import { EventEmitter } from 'node:events'
-import type { Logger } from './options/options.ts'
+import type { Logger } from './logger.ts'
 
 export class SafeEmitter<Events extends Record<keyof Events, unknown[]>> extends EventEmitter<Events> {
   readonly #logger: Logger
 
   constructor(logger: Logger) {
-    // An async listener fails by a rejected promise, which ends a process as well if nobody catches it.
+    // An unhandled rejection of an async listener would end the process.
     super({ captureRejections: true })
     this.#logger = logger
   }
 
+  /** Calls the listeners of an event. Without listeners nothing happens, not even for 'error'. */
   protected tell<K extends keyof Events & string>(event: K, ...args: Events[K]): void {
-    // Without a listener an 'error' would be thrown.
     const emitter = this as EventEmitter
     if (emitter.listenerCount(event) === 0) return
     try {

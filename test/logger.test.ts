@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { consoleLogger, safeLogger, silentLogger } from '../src/logger.ts'
 
-/** What a logger writes to stderr. */
+/** The text that `run` writes to stderr. */
 function written(run: () => void): string {
   const { text, stop } = collect()
   try {
@@ -27,10 +27,10 @@ const info = (fields: Record<string, unknown>) => written(() => consoleLogger.in
 
 t.test('an event is one line: its name, then its fields', async (t) => {
   const line = written(() => consoleLogger.info('worker.exit', { worker: 0, pid: 4242, code: null, signal: 'SIGKILL' }))
-  t.equal(line, '[holdfast] worker.exit worker=0 pid=4242 signal=SIGKILL\n', 'without what there is not')
+  t.equal(line, '[holdfast] worker.exit worker=0 pid=4242 signal=SIGKILL\n', 'null and undefined fields are left out')
 })
 
-t.test('warnings and errors say so', async (t) => {
+t.test('lines of warnings and errors begin with their level', async (t) => {
   t.equal(
     written(() => consoleLogger.warn('event', {})),
     '[holdfast] warning event\n',
@@ -41,7 +41,7 @@ t.test('warnings and errors say so', async (t) => {
   )
 })
 
-t.test('a value can neither end the line nor look like another field', async (t) => {
+t.test('a value cannot end the line or look like another field', async (t) => {
   t.equal(info({ reason: 'two words' }), '[holdfast] event reason="two words"\n')
   t.equal(info({ reason: 'a=b' }), '[holdfast] event reason="a=b"\n')
   t.equal(info({ reason: 'a "quote"' }), '[holdfast] event reason="a \\"quote\\""\n')
@@ -50,7 +50,7 @@ t.test('a value can neither end the line nor look like another field', async (t)
   t.equal(info({ reason: '\u001B[31mred' }), '[holdfast] event reason="\\u001b[31mred"\n')
 })
 
-t.test('an error shows its message, an object its JSON', async (t) => {
+t.test('an error is shown as its message, an object as JSON', async (t) => {
   t.equal(info({ error: new Error('it broke') }), '[holdfast] event error="it broke"\n')
   t.equal(info({ address: { port: 1 }, slots: [1, 2] }), '[holdfast] event address={"port":1} slots=[1,2]\n')
   t.equal(info({ clean: false, hash: 0 }), '[holdfast] event clean=false hash=0\n')
@@ -64,7 +64,7 @@ t.test('no value makes a log line throw', async (t) => {
   }
 })
 
-t.test('debug lines appear where HOLDFAST_LOG is debug, and only there', async (t) => {
+t.test('debug lines appear only with HOLDFAST_LOG=debug', async (t) => {
   const program = `
     const { consoleLogger } = await import(${JSON.stringify(new URL('../src/logger.js', import.meta.url))})
     consoleLogger.debug('worker.start', { worker: 1 })`
@@ -77,7 +77,7 @@ t.test('debug lines appear where HOLDFAST_LOG is debug, and only there', async (
   t.equal(run(''), '')
 })
 
-t.test('the silent logger says nothing', async (t) => {
+t.test('the silent logger writes nothing', async (t) => {
   const text = written(() => {
     silentLogger.debug('event', {})
     silentLogger.info('event', {})
@@ -87,21 +87,24 @@ t.test('the silent logger says nothing', async (t) => {
   t.equal(text, '')
 })
 
-t.test("the application's logger is called as its own method, with the event and its fields", async (t) => {
-  const lines: unknown[] = []
-  class Mine {
-    debug = () => {}
-    warn = () => {}
-    error = () => {}
-    info(...line: unknown[]) {
-      lines.push([this instanceof Mine, ...line])
+t.test(
+  "the methods of the application's logger are called with their own `this`, the event and its fields",
+  async (t) => {
+    const lines: unknown[] = []
+    class Mine {
+      debug = () => {}
+      warn = () => {}
+      error = () => {}
+      info(...line: unknown[]) {
+        lines.push([this instanceof Mine, ...line])
+      }
     }
-  }
-  safeLogger(new Mine()).info('worker.ready', { worker: 1 })
-  t.strictSame(lines, [[true, 'worker.ready', { worker: 1 }]])
-})
+    safeLogger(new Mine()).info('worker.ready', { worker: 1 })
+    t.strictSame(lines, [[true, 'worker.ready', { worker: 1 }]])
+  },
+)
 
-t.test('what a logger throws goes to stderr together with the line, and so does a rejected promise', async (t) => {
+t.test('when a logger throws or rejects, its error and the event go to stderr', async (t) => {
   const fail = () => {
     throw new Error('disk full')
   }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { startBalancer } from './support/balancer.ts'
 import { request, until } from './support/clients.ts'
 
-t.test('listeners that throw or reject, and a logger that throws, end nothing', async (t) => {
+t.test('listeners that throw or reject, and a logger that throws, stop nothing', async (t) => {
   const balancer = await startBalancer(t, {
     fixture: 'failing-callbacks',
     options: {
@@ -17,17 +17,17 @@ t.test('listeners that throw or reject, and a logger that throws, end nothing', 
   for (let crashes = 0; crashes < 2; crashes++) {
     const pid = await balancer.pid(0)
     process.kill(pid, 'SIGKILL')
-    await until('it is replaced', async () => {
+    await until('the worker is replaced', async () => {
       const [worker] = (await balancer.status()).workers
       return worker!.state === 'ready' && worker!.pid !== pid
     })
   }
   const { pid } = await request({ port })
   await balancer.reload()
-  t.not((await request({ port })).pid, pid, 'a worker whose drain listeners failed has finished all the same')
+  t.not((await request({ port })).pid, pid, 'a worker with failing drain listeners finishes')
   for (const event of ['worker:ready', 'worker:state', 'worker:exit', 'slots:moved', 'error', 'drain']) {
     const lines = balancer.output().match(new RegExp(`error listener\\.failed event=${event} error="not my day"`, 'g'))
-    t.ok((lines?.length ?? 0) >= 2, `${event}: each failure is in the log`)
+    t.ok((lines?.length ?? 0) >= 2, `${event}: the log has each failure`)
   }
   t.match(balancer.output(), /error logger\.failed error="not my day"\n\[holdfast\] balancer\.ready /)
   t.equal(await balancer.close(), true)

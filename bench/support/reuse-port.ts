@@ -1,12 +1,8 @@
 // A socket that shares its port, made by hand: Node's option of that name came with 22.12, and the pair of plain
 // processes is what two workers are measured against on every version.
+import { AF_INET6, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET } from '../../src/native/constants.ts'
 import { loadLibc } from '../../src/native/libc.ts'
-import { AF_INET6, makeSockaddr } from '../../src/native/sockaddr.ts'
-
-const SOCK_STREAM = 1
-const SOL_SOCKET = 1
-const SO_REUSEADDR = 2
-const SO_REUSEPORT = 15
+import { makeSockaddr } from '../../src/native/sockaddr.ts'
 
 /** Exit code that says: not on this machine. */
 const NOT_AVAILABLE = 3

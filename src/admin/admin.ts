@@ -1,10 +1,9 @@
-// The primary's desk for questions: what the workers have counted, the status, and the admin interface where there is one.
+// The state behind the admin interface: its server, and the request totals of the workers.
 import { StickyError } from '../errors.ts'
 import type { Settings } from '../options/settings.ts'
 import type { Status } from '../sticky.ts'
-import { openAdmin, type AdminServer, type Administered } from './admin-server.ts'
-import { RequestTotals, type CountingProcess } from './request-totals.ts'
-import { snapshot, type Parts } from './status.ts'
+import { openAdmin, type AdminServer, type AdminTarget } from './admin-server.ts'
+import { RequestTotals, snapshot, type CountingProcess, type Parts } from './status.ts'
 
 export class Admin {
   readonly #totals = new RequestTotals()
@@ -12,13 +11,13 @@ export class Admin {
   #isClosing = false
 
   /**
-   * Where `admin` is on.
+   * Opens the admin interface, if the option `admin` is on.
    *
    * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_CLOSED
    */
-  async open({ admin, logger }: Settings, administered: Administered): Promise<void> {
+  async open({ admin, logger }: Settings, balancer: AdminTarget): Promise<void> {
     if (admin === undefined) return
-    const opened = await openAdmin(admin, administered, () => this.#isClosing, logger)
+    const opened = await openAdmin(admin, balancer, () => this.#isClosing, logger)
     if (this.#isClosing) {
       opened.close()
       throw new StickyError('HOLDFAST_CLOSED')
@@ -26,17 +25,18 @@ export class Admin {
     this.#server = opened
   }
 
+  /** The result of `sticky.status()`. */
   status(parts: Omit<Parts, 'admin' | 'requestTotals'>): Status {
-    for (const worker of parts.supervisor.processes) this.#totals.take(worker)
+    for (const worker of parts.supervisor.processes) this.#totals.update(worker)
     return snapshot({ ...parts, admin: this.#server?.address ?? null, requestTotals: this.#totals })
   }
 
-  /** The process has ended: what it told last stays. */
+  /** A process has ended: adds the counts of its last heartbeat. */
   gone(worker: CountingProcess): void {
-    this.#totals.take(worker)
+    this.#totals.update(worker)
   }
 
-  /** From now on nobody should come any more. */
+  /** The shutdown begins: from now on /healthz answers 503. */
   closing(): void {
     this.#isClosing = true
   }

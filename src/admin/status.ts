@@ -1,6 +1,6 @@
-// The snapshot that status() returns.
+// Builds the snapshot that status() returns, and adds up the requests of each worker.
 import type { BridgeStatus } from '../socket-io/primary/bridge.ts'
-import { requestStatus } from '../ipc/request-counts.ts'
+import { addDifference, noCounts, requestStatus } from '../ipc/request-counts.ts'
 import type { Settings } from '../options/settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
@@ -9,9 +9,8 @@ import type { Address, Heartbeat, Status, WorkerStatus } from '../sticky.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { TransportName } from '../transport/transport.ts'
-import type { RequestTotals } from './request-totals.ts'
 
-/** The parts of a balancer that have something to tell. */
+/** The parts of a balancer that the snapshot shows. */
 export interface Parts {
   startedAt: number
   address: Address | null
@@ -19,7 +18,7 @@ export interface Parts {
   settings: Settings
   table: SlotTable
   steering: Steering
-  /** Why that steering. */
+  /** Why this steering was chosen. */
   reason: string
   transport: TransportName
   supervisor: Supervisor
@@ -76,4 +75,38 @@ function exitStatus({ code, signal, failure, stderr }: WorkerExit): WorkerStatus
 
 function beatOf({ lag, rss, heapUsed, connections, served, cpu }: Readonly<Heartbeat>): WorkerStatus['beat'] {
   return { lag, rss, heapUsed, connections, served, ...(cpu === undefined ? {} : { cpu }) }
+}
+
+/** A process that counts its requests. */
+export interface CountingProcess {
+  /** Worker id; negative while the process is on standby. */
+  readonly id: number
+  /** The last heartbeat. */
+  readonly heartbeat: { readonly requests?: readonly number[] } | undefined
+}
+
+/** The requests of each worker, over all of its processes: a restart loses nothing. */
+export class RequestTotals {
+  /** The counts of each process that are in the totals already. */
+  readonly #added = new WeakMap<CountingProcess, readonly number[]>()
+  readonly #byWorker = new Map<number, number[]>()
+
+  /**
+   * Adds the new counts of a process. Call it for every process before reading the totals, and when a process has
+   * ended.
+   */
+  update(process: CountingProcess): void {
+    const now = process.heartbeat?.requests
+    // A process on standby has no requests.
+    if (now === undefined || process.id < 0) return
+    let total = this.#byWorker.get(process.id)
+    if (total === undefined) this.#byWorker.set(process.id, (total = noCounts()))
+    addDifference(total, this.#added.get(process) ?? [], now)
+    this.#added.set(process, now)
+  }
+
+  /** @returns undefined when the worker counts no requests */
+  totals(worker: number): readonly number[] | undefined {
+    return this.#byWorker.get(worker)
+  }
 }

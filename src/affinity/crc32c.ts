@@ -1,6 +1,7 @@
-// CRC-32C (Castagnoli), as the PROXY protocol wants it: RFC 3720, appendix B.4. Node's zlib has another polynomial.
+// CRC-32C (Castagnoli), the checksum of the PROXY protocol: RFC 3720, appendix B.4. The CRC-32 of Node's zlib uses
+// another polynomial.
 
-/** Reflected 0x1edc6f41. */
+/** 0x1edc6f41 with its bits reflected. */
 const POLYNOMIAL = 0x82f63b78
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

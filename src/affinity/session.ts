@@ -1,72 +1,105 @@
-// Whose session is a request's? Pure: what the request says, and where that leads.
-import type { SessionRequest, SessionRule } from '../options/options.ts'
+// The session of a request: which texts of the request name it, and which worker owns it. Pure.
+import type { IncomingHttpHeaders } from 'node:http'
 
-/** What a session leads to: the process that made it, a key to hash as an address is hashed, or a worker by its id. */
+/** The part of an HTTP request that a session rule sees. */
+export interface SessionRequest {
+  url?: string | undefined
+  headers: IncomingHttpHeaders
+}
+
+/**
+ * How to recognise the session of a request. All requests of one session go to one worker.
+ *
+ * - `'socket.io'`: the session of Socket.IO. Its id names the worker. `attachSocketIO` adds this rule by itself.
+ * - `{ cookie: name }`: a cookie that Holdfast sets. It names the worker that served the client's first request. With
+ *   `set: false` the application sets the cookie, and its value is hashed.
+ * - `{ header: name }`: the value of a request header is hashed.
+ * - `(request) => …`: a string is hashed, a number is a worker id, and `undefined` means that the request has no
+ *   session. The function must not throw.
+ */
+export type SessionRule =
+  | 'socket.io'
+  | { cookie: string; set?: boolean }
+  | { header: string }
+  | ((request: SessionRequest) => string | number | undefined)
+
+/** The owner of a session: the process that created it, the worker of a hashed key, or a worker by its id. */
 export type SessionOwner =
   { type: 'process'; identity: ProcessIdentity } | { type: 'key'; key: string } | { type: 'worker'; worker: number }
 
-/** Tells one process from all that ever served, also from those before it under the same id. */
+/** Identifies one process among all that ever served, including earlier processes of the same worker. */
 export interface ProcessIdentity {
   /** 0..255 */
   worker: number
-  /** Random, 24 bits. */
+  /** 24 random bits. */
   instance: number
 }
 
-/** [worker u8][instance u24], then what makes a session id unguessable. */
+/** [worker u8][instance u24]. In a session id, random bytes follow, so that the id cannot be guessed. */
 const IDENTITY_BYTES = 4
 
-/** Random bytes in a session id: with the identity 15, which is 20 characters, as Engine.IO's own ids are. */
+/**
+ * Random bytes in a session id. Together with the identity they are 15 bytes: 20 characters, as many as in Engine.IO's
+ * own ids.
+ */
 export const SID_RANDOM = 11
 
-/** Characters in base64url. */
+/** Lengths in base64url characters. */
 const SID_LENGTH = 20
 const IDENTITY_LENGTH = 6
 
-/** As a cookie's value: 6 characters. */
+/** @returns the value of the affinity cookie, 6 characters */
 export function identityText({ worker, instance }: ProcessIdentity): string {
   return identityBytes(worker, instance).toString('base64url')
 }
 
-/** @param random - {@link SID_RANDOM} bytes */
+/**
+ * A session id of Socket.IO that names its process.
+ *
+ * @param random - {@link SID_RANDOM} bytes
+ */
 export function sessionId({ worker, instance }: ProcessIdentity, random: Buffer): string {
   return Buffer.concat([identityBytes(worker, instance), random]).toString('base64url')
 }
 
-/** What the text leads to that the rule looks at: the identity in a session id, a header, a line of cookies, an answer. */
-export type Look<T, C> = (rule: SessionRule, text: string | number, context: C) => T | undefined
+/**
+ * Finds the owner of the session that a text names. Depending on the rule the text is the identity part of a session
+ * id, the value of the named header, a line of cookies, or the result of the user's function.
+ */
+export type Lookup<T, C> = (rule: SessionRule, text: string | number, context: C) => T | undefined
 
 /**
- * Whose the request is, by what its texts lead to: {@link ownerIn}, or somebody who remembers what it said.
+ * Applies the rules one after the other, until a lookup finds something.
  *
- * @param rules - the first one counts of which a text leads somewhere
- * @param context - for `look`
- * @returns undefined where it belongs to no session
+ * @param lookUp - {@link ownerIn}, or a function that remembers its results
+ * @param context - passed on to `lookUp`
+ * @returns undefined when the request has no session
  */
 export function firstFound<T, C>(
   request: SessionRequest,
   rules: readonly SessionRule[],
-  look: Look<T, C | undefined>,
+  lookUp: Lookup<T, C | undefined>,
   context?: C,
 ): T | undefined {
   for (const rule of rules) {
-    const found = foundBy(request, rule, look, context)
+    const found = applyRule(request, rule, lookUp, context)
     if (found !== undefined) return found
   }
   return undefined
 }
 
-function foundBy<T, C>(request: SessionRequest, rule: SessionRule, look: Look<T, C>, context: C): T | undefined {
-  if (typeof rule === 'object') return inHeader(request, rule, look, context)
-  const text = rule === 'socket.io' ? engineIdentity(request.url) : rule(request)
-  return text === undefined ? undefined : look(rule, text, context)
+function applyRule<T, C>(request: SessionRequest, rule: SessionRule, lookUp: Lookup<T, C>, context: C): T | undefined {
+  if (typeof rule === 'object') return lookUpHeader(request, rule, lookUp, context)
+  const text = rule === 'socket.io' ? identityInUrl(request.url) : rule(request)
+  return text === undefined ? undefined : lookUp(rule, text, context)
 }
 
+/** @returns undefined when the text names no session */
 export function ownerIn(rule: SessionRule, text: string | number): SessionOwner | undefined {
   if (typeof text === 'number') return { type: 'worker', worker: text }
   if (rule === 'socket.io') return byIdentity(text)
   if (typeof rule === 'function' || 'header' in rule) return byKey(text)
-  const value = cookie(text, rule.cookie)
+  const value = cookieIn(text, rule.cookie)
   return rule.set === false ? byKey(value) : byIdentity(value)
 }
 
@@ -91,54 +124,56 @@ function identityBytes(worker: number, instance: number): Buffer {
 }
 
 /**
- * The process identity in Engine.IO's session id. Its path can be set to anything, so the id is known by the parameter that comes
- * with it; no client encodes either of them. Not URLSearchParams nor a RegExp: they would cost more than all the rest.
+ * The process identity in the session id of an Engine.IO request. The path of Engine.IO is configurable, so the request
+ * is recognised by its parameters `sid` and `EIO`, which no client percent-encodes. URLSearchParams or a RegExp would
+ * cost more than the rest of the lookup.
  */
-function engineIdentity(url = ''): string | undefined {
-  // Most requests end here.
+function identityInUrl(url = ''): string | undefined {
+  // Most requests have no `sid=` and skip the loop.
   for (let at = url.indexOf('sid='); at > 0; at = url.indexOf('sid=', at + 1)) {
     const id = at + 'sid='.length
-    if (isParameter(url, at, id, id + SID_LENGTH)) return hasEio(url) ? url.slice(id, id + IDENTITY_LENGTH) : undefined
+    if (isParameter(url, at, id, id + SID_LENGTH))
+      return hasEioParameter(url) ? url.slice(id, id + IDENTITY_LENGTH) : undefined
   }
   return undefined
 }
 
-/** Whether one parameter of a query begins at `name` and has its value from `value` to `end`. */
+/** Whether a query parameter has its name at `name` and its value from `value` to `end`. */
 function isParameter(url: string, name: number, value: number, end: number): boolean {
   const before = url[name - 1]
   if (before !== '&' && before !== '?') return false
   return (url.length === end || url[end] === '&') && !url.slice(value, end).includes('&')
 }
 
-function hasEio(url: string): boolean {
+function hasEioParameter(url: string): boolean {
   return url.includes('?EIO=') || url.includes('&EIO=')
 }
 
 /**
- * Looks at the header's lines until one leads somewhere. Node makes the object of all headers only when somebody asks for
- * it, which costs a tenth of a small request: so this looks at the lines as they came.
+ * Looks up the lines of a header, until one names a session. It reads `rawHeaders`, because Node builds `headers` on
+ * first use, at a tenth of the cost of a small request.
  */
-function inHeader<T, C>(
+function lookUpHeader<T, C>(
   { headers, rawHeaders }: SessionRequest & { rawHeaders?: readonly string[] },
   rule: Extract<SessionRule, object>,
-  look: Look<T, C>,
+  lookUp: Lookup<T, C>,
   context: C,
 ): T | undefined {
   const wanted = 'header' in rule ? rule.header.toLowerCase() : 'cookie'
   if (rawHeaders === undefined) {
     const value = headers[wanted]
-    return look(rule, (Array.isArray(value) ? value[0] : value) ?? '', context)
+    return lookUp(rule, (Array.isArray(value) ? value[0] : value) ?? '', context)
   }
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]
     if (name?.length !== wanted.length || name.toLowerCase() !== wanted) continue
-    const found = look(rule, String(rawHeaders[i + 1]), context)
+    const found = lookUp(rule, String(rawHeaders[i + 1]), context)
     if (found !== undefined) return found
   }
   return undefined
 }
 
-function cookie(line: string, name: string): string | undefined {
+function cookieIn(line: string, name: string): string | undefined {
   for (const pair of line.split(';')) {
     const at = pair.indexOf('=')
     if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()

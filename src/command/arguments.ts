@@ -1,38 +1,40 @@
-// The command line: what is asked for, and in words what can be. What values may be is checked where all options are.
+// Reads the command line. The values of options are checked later, with all other options.
 import { parseArgs } from 'node:util'
 import { ADMIN_PORT } from '../options/admin.ts'
 import type { SessionRule, StickyOptions } from '../options/options.ts'
 
-/** A program to run. */
+/** `holdfast program.js`: run a program. */
 export interface Run {
   command: 'run'
   program: string
-  /** Its own. */
+  /** Arguments of the program. */
   args: string[]
+  /** Node flags for the workers. */
   nodeArgs: string[]
-  /** Path of a file with options, over which the flags go. */
+  /** Path of a file with options. The flags override them. */
   config: string | undefined
   flags: Flags
 }
 
-/** As the flags say; a part of the options, fit for JSON. */
+/** The options that were given as flags. Plain data, ready for JSON. */
 export type Flags = Pick<
   StickyOptions,
   'port' | 'host' | 'workers' | 'steering' | 'balance' | 'standby' | 'admin' | 'proxyProtocol'
 > & { session?: SessionRule[] }
 
-/** Something to ask one that runs. */
+/** `holdfast status`, `reload`, `scale`: a request to a running balancer. */
 export interface Control {
   command: 'status' | 'reload' | 'scale'
-  /** Of its admin interface. */
+  /** Port of its admin interface. */
   admin: number
+  /** The argument of `scale`. */
   workers: string | undefined
   json: boolean
 }
 
-export type Asked = Run | Control | { command: 'help' } | { command: 'version' }
+export type CommandLine = Run | Control | { command: 'help' } | { command: 'version' }
 
-/** The command line makes no sense. */
+/** An invalid command line. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -57,21 +59,21 @@ const OPTIONS = {
 const CONTROLS = ['status', 'reload', 'scale'] as const
 
 /** @throws UsageError */
-export function readArguments(argv: readonly string[]): Asked {
-  const [own, [first, ...more]] = divide(argv)
+export function readArguments(argv: readonly string[]): CommandLine {
+  const [own, [first, ...more]] = splitAtProgram(argv)
   const command = CONTROLS.find((name) => name === first)
   if (command !== undefined) return readControl(command, [...own, ...more])
-  // For a program that is called like one of the commands.
-  if (first === 'run') return readRun(own, divide(more))
+  // `run` allows a program that has the name of a command.
+  if (first === 'run') return readRun(own, splitAtProgram(more))
   return readRun([], [own, first === undefined ? [] : [first, ...more]])
 }
 
-function readRun(before: readonly string[], [own, [program, ...args]]: ReturnType<typeof divide>): Asked {
+function readRun(before: readonly string[], [own, [program, ...args]]: ReturnType<typeof splitAtProgram>): CommandLine {
   const { values } = parse([...before, ...own])
   if (values.help) return { command: 'help' }
   if (values.version) return { command: 'version' }
-  if (program === undefined) throw new UsageError('which program? write holdfast app.js')
-  if (values.json) throw new UsageError('--json is for holdfast status')
+  if (program === undefined) throw new UsageError('no program is named; write holdfast app.js')
+  if (values.json) throw new UsageError('--json works only with holdfast status')
   const { config, node: nodeArgs = [] } = values
   return { command: 'run', program, args, nodeArgs, config, flags: flagsOf(values) }
 }
@@ -86,8 +88,8 @@ function parse(args: readonly string[], allowPositionals = false) {
   }
 }
 
-/** What stands behind the program is the program's. */
-function divide(argv: readonly string[]): [own: string[], rest: string[]] {
+/** Splits before the first positional argument: everything behind the program belongs to the program. */
+function splitAtProgram(argv: readonly string[]): [own: string[], rest: string[]] {
   const { tokens } = parseArgs({
     args: [...argv],
     options: OPTIONS,
@@ -99,46 +101,46 @@ function divide(argv: readonly string[]): [own: string[], rest: string[]] {
   return [argv.slice(0, at).filter((text) => text !== '--'), argv.slice(at)]
 }
 
-function readControl(command: Control['command'], args: readonly string[]): Asked {
+function readControl(command: Control['command'], args: readonly string[]): CommandLine {
   const { values, positionals } = parse(args, true)
   const { admin, json = false, help, version, ...others } = values
   if (help) return { command: 'help' }
   if (version) return { command: 'version' }
-  const [stranger] = Object.keys(others)
-  if (stranger !== undefined) throw new UsageError(`--${stranger} is for programs that are started`)
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) throw new UsageError(`--${unknown} works only when a program is started`)
   if (positionals.length !== Number(command === 'scale')) {
-    throw new UsageError(`write holdfast ${command}${command === 'scale' ? ' 4' : ''}`)
+    throw new UsageError(`wrong number of arguments; write holdfast ${command}${command === 'scale' ? ' 4' : ''}`)
   }
-  return { command, admin: number('--admin', admin) ?? ADMIN_PORT, workers: positionals[0], json }
+  return { command, admin: readNumber('--admin', admin) ?? ADMIN_PORT, workers: positionals[0], json }
 }
 
 function flagsOf(values: Values): Flags {
   const { host, steering, balance, trust, session } = values
   const numbers = {
-    port: number('--port', values.port),
-    workers: number('--workers', values.workers),
-    standby: number('--standby', values.standby),
-    admin: number('--admin', values.admin),
+    port: readNumber('--port', values.port),
+    workers: readNumber('--workers', values.workers),
+    standby: readNumber('--standby', values.standby),
+    admin: readNumber('--admin', values.admin),
   }
   const all = {
     ...numbers,
     host,
     steering,
     balance,
-    session: session?.map(rule),
+    session: session?.map(readRule),
     proxyProtocol: trust === undefined ? undefined : { trust },
   }
-  // A wrong word in one of them is named where all options are read.
+  // readSettings() refuses invalid words.
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
-function number(flag: string, text: string | undefined): number | undefined {
+function readNumber(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw new UsageError(`${flag}: expected a whole number, got '${text}'`)
 }
 
-function rule(text: string): SessionRule {
+function readRule(text: string): SessionRule {
   const [, kind, name] = /^(cookie|own-cookie|header):(.+)$/.exec(text) ?? []
   if (name === undefined) {
     throw new UsageError(`--session: expected cookie:NAME, own-cookie:NAME or header:NAME, got '${text}'`)
@@ -147,29 +149,31 @@ function rule(text: string): SessionRule {
   return kind === 'cookie' ? { cookie: name } : { cookie: name, set: false }
 }
 
+/** The text of `holdfast --help`. */
 export function usage(): string {
   return `Usage: holdfast [run] [options] program.js [arguments of the program]
        holdfast status [--json] | reload | scale N    [--admin PORT]
 
-Runs a program that listens on a TCP port once per core, behind one port, and every client keeps reaching the same
-process. The program needs no change: its listen() on that port gets the connections.
+Runs a program that listens on a TCP port in several processes behind that port, by default one per CPU core. Every
+client keeps reaching the same process. The program needs no change: its call of listen() gets the connections.
 
-  -p, --port N           where to listen (default: PORT, else 3000); the program finds it in PORT
-      --host ADDRESS     address to listen on (default: all)
-  -w, --workers N        processes, 1 to 256 (default: WEB_CONCURRENCY, else one per core)
-      --standby N        standby processes; one takes a dead one's place at once
-      --steering HOW     handoff, kernel (Linux) or auto
+  -p, --port N           port to listen on (default: PORT, else 3000); the program gets it in PORT
+      --host ADDRESS     address to listen on (default: all addresses)
+  -w, --workers N        number of processes, 1 to 256 (default: WEB_CONCURRENCY, else one per core)
+      --standby N        number of standby processes; one of them takes the place of a process that dies
+      --steering HOW     handoff, kernel (on Linux) or auto
       --balance HOW      address, round-robin or least-connections
-      --session RULE     requests of one session go to one process: cookie:NAME (set for you), own-cookie:NAME or
-                         header:NAME; may be repeated. Socket.IO: call attachSocketIO(io) in the program
-      --trust NETWORK    a proxy in front speaks the PROXY protocol, from there; may be repeated
-      --admin PORT       status, metrics and a page on 127.0.0.1:PORT; what the other commands talk to (default
-                         there: ${ADMIN_PORT})
-  -c, --config FILE      more options: JSON, or a module whose default export has them; flags go over it
-      --node FLAG        a flag for the processes' Node, as in --node=--max-old-space-size=512; may be repeated
-  -h, --help             show this
+      --session RULE     all requests of one session go to one process; may be repeated. The rule is cookie:NAME for a
+                         cookie that Holdfast sets, own-cookie:NAME for one that the program sets, or header:NAME.
+                         For Socket.IO call attachSocketIO(io) in the program instead
+      --trust NETWORK    address or network of a proxy in front that sends the PROXY protocol; may be repeated
+      --admin PORT       status, metrics and a page on 127.0.0.1:PORT; the commands status, reload and scale connect
+                         to it (default there: ${ADMIN_PORT})
+  -c, --config FILE      more options: a JSON file, or a module with a default export; flags override the file
+      --node FLAG        a Node flag for the processes: --node=--max-old-space-size=512; may be repeated
+  -h, --help             show this help
   -v, --version          show the version
 
-SIGTERM and Ctrl-C end it tidily, SIGHUP and SIGUSR2 reload it.
+SIGTERM and Ctrl-C end the program when its connections are finished, SIGHUP and SIGUSR2 reload it.
 `
 }

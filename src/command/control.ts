@@ -1,4 +1,4 @@
-// `holdfast status`, `reload` and `scale`: asks one that runs, through its admin interface.
+// `holdfast status`, `reload` and `scale`: sends a request to the admin interface of a running balancer.
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -12,7 +12,7 @@ export async function control({ command, admin, workers, json }: Control): Promi
   const path = command === 'scale' ? `/scale?workers=${encodeURIComponent(workers ?? '')}` : `/${command}`
   const method = command === 'status' ? 'GET' : 'POST'
   if (command !== 'status') process.stderr.write(`${command} …\n`)
-  const { error, ...answer } = await ask(`http://127.0.0.1:${admin}${path}`, method)
+  const { error, ...answer } = await send(`http://127.0.0.1:${admin}${path}`, method)
   if (error !== undefined) {
     process.stderr.write(`holdfast ${command}: ${error.message}\n`)
     return 1
@@ -22,18 +22,18 @@ export async function control({ command, admin, workers, json }: Control): Promi
   return 0
 }
 
-/** A reload may take as long as it likes: fetch() gives up after five minutes, and knows ports that it does not ask. */
-async function ask(url: string, method: string): Promise<{ error?: { message: string } }> {
-  const asking = http.request(url, { method, agent: false }).end()
+/** Not fetch(): it gives up after five minutes, and refuses some ports. A reload may take longer. */
+async function send(url: string, method: string): Promise<{ error?: { message: string } }> {
+  const request = http.request(url, { method, agent: false }).end()
   let response: IncomingMessage
   try {
-    ;[response] = (await once(asking, 'response')) as [IncomingMessage]
+    ;[response] = (await once(request, 'response')) as [IncomingMessage]
   } catch (error) {
     const reason = describe(error) || codeOf(error)
-    const message = `nobody answers at ${url} (${reason}); start it with --admin PORT, and say the same port here`
+    const message = `no answer from ${url} (${reason}); start the program with --admin PORT and use the same port here`
     return { error: { message } }
   }
   const body = await text(response)
   if (response.headers.server === 'holdfast') return JSON.parse(body) as { error?: { message: string } }
-  return { error: { message: `what answers at ${url} is not Holdfast's admin interface` } }
+  return { error: { message: `the server at ${url} is not Holdfast's admin interface` } }
 }

@@ -1,4 +1,4 @@
-// What the command tells its workers: how it was called, through the environment.
+// The options of the command, and their way to its workers: an environment variable.
 import { pathToFileURL } from 'node:url'
 import { readFile } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
@@ -6,27 +6,37 @@ import { describe } from '../errors.ts'
 import type { StickyOptions } from '../options/options.ts'
 import type { Flags, Run } from './arguments.ts'
 
-const NAME = 'HOLDFAST_COMMAND'
+const VARIABLE = 'HOLDFAST_COMMAND'
 
 interface Launch {
+  /** Absolute path of the file with options. */
   config: string | null
   flags: Flags
 }
 
+/** The environment variable for the workers. */
 export function launchEnvironment({ config, flags }: Pick<Run, 'config' | 'flags'>): Record<string, string> {
   const launch: Launch = { config: config === undefined ? null : resolve(config), flags }
-  return { [NAME]: JSON.stringify(launch) }
+  return { [VARIABLE]: JSON.stringify(launch) }
 }
 
-/** @returns undefined where this process was not started by the command */
+/**
+ * The options, in a worker.
+ *
+ * @returns undefined when this process is not a worker of the command
+ */
 export async function launchOptions(): Promise<StickyOptions | undefined> {
-  const text = process.env[NAME]
+  const text = process.env[VARIABLE]
   if (text === undefined) return undefined
   const { config, flags } = JSON.parse(text) as Launch
   return optionsOf(config ?? undefined, flags)
 }
 
-/** @throws Error that says what is wrong with the file */
+/**
+ * The options of the file, overridden by the flags.
+ *
+ * @throws Error when the file cannot be read
+ */
 export async function optionsOf(config: string | undefined, flags: Flags): Promise<StickyOptions> {
   return { ...(config === undefined ? {} : await load(resolve(config))), ...flags }
 }

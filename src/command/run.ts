@@ -8,29 +8,34 @@ import { startSticky } from '../sticky-listen.ts'
 import { UsageError, type Run } from './arguments.ts'
 import { launchEnvironment, optionsOf } from './launch-options.ts'
 
-/** Loaded in the workers before the program. */
+/** The workers load this file before the program. */
 const PRELOAD = new URL('./preload.js', import.meta.url).href
 
-/** @throws Error that says why it can not be run */
-export async function run(asked: Run): Promise<void> {
-  const { program, args, nodeArgs, config, flags } = asked
+/**
+ * Starts the balancer. Resolves when every worker is ready.
+ *
+ * @throws UsageError for an invalid option; StickyError when the balancer cannot start
+ */
+export async function run(commandLine: Run): Promise<void> {
+  const { program, args, nodeArgs, config, flags } = commandLine
   const exec = resolve(program)
   if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`there is no program ${program}`)
   const options = await optionsOf(config, flags)
-  if ('exec' in options) throw new UsageError('--config: the program is named on the command line, so leave exec out')
-  const settings = checked({
+  if ('exec' in options) throw new UsageError('--config: leave exec out; the command line names the program')
+  const settings = readOptions({
     ...options,
     exec,
     args: args.length > 0 ? args : (options.args ?? []),
-    env: { ...options.env, ...launchEnvironment(asked) },
+    env: { ...options.env, ...launchEnvironment(commandLine) },
     execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${PRELOAD}`],
   })
-  if (settings.workers === 0) throw new UsageError('0 workers would balance nothing; write node instead of holdfast')
-  await startSticky(nobody, settings).ready
+  if (settings.workers === 0)
+    throw new UsageError('0 workers: there is nothing to balance; write node instead of holdfast')
+  await startSticky(target, settings).ready
 }
 
-/** What is wrong with the options is wrong with the command line. */
-function checked(options: object): ReturnType<typeof readSettings> {
+/** An invalid option is an error of the command line. */
+function readOptions(options: object): ReturnType<typeof readSettings> {
   try {
     return readSettings(options, 'options')
   } catch (error) {
@@ -39,7 +44,7 @@ function checked(options: object): ReturnType<typeof readSettings> {
   }
 }
 
-/** The target of the primary: never called. */
-function nobody(): never {
-  throw new Error('this is the primary')
+/** The primary never calls its target. */
+function target(): never {
+  throw new Error('the primary called its target')
 }

@@ -1,17 +1,17 @@
-// A status as a table for a terminal. Pure.
-import { placeText } from '../affinity/endpoint-text.ts'
+// A status as text for a terminal. Pure.
+import { endpointText } from '../affinity/address.ts'
 import type { Status, WorkerStatus } from '../sticky.ts'
 
 const HEAD = ['worker', 'pid', 'state', 'slots', 'open', 'taken', 'answered', '5xx', 'lag', 'memory', 'up', 'restarts']
 
 export function statusText({ pid, address, uptime, steering, workers, standby, connections }: Status): string {
-  const where = address === null ? 'not listening' : placeText(address)
+  const where = address === null ? 'not listening' : endpointText(address)
   const { accepted, pending, closed } = connections
-  const lost = Object.values(closed).reduce((sum, n) => sum + n, 0)
+  const closedCount = Object.values(closed).reduce((sum, n) => sum + n, 0)
   const standbys = standby > 0 ? `, ${standby} standby` : ''
   return [
     `${where}, pid ${pid}, up ${duration(uptime)}, ${steering.name} over ${steering.transport}${standbys}`,
-    `accepted ${accepted}, waiting ${pending}, given to no worker ${lost}`,
+    `accepted ${accepted}, waiting ${pending}, closed without a worker ${closedCount}`,
     '',
     ...table([HEAD, ...workers.map(row)]),
     '',
@@ -23,7 +23,7 @@ function row({ id, pid, state, healthy, slots, beat, requests, uptime, restarts 
   return [
     id,
     pid,
-    healthy || state !== 'ready' ? state : `${state} (not well)`,
+    healthy || state !== 'ready' ? state : `${state} (unhealthy)`,
     slots,
     beat?.connections,
     beat?.served,
@@ -36,7 +36,7 @@ function row({ id, pid, state, healthy, slots, beat, requests, uptime, restarts 
   ].map((value) => String(value ?? '-'))
 }
 
-/** Numbers to the right, words to the left. */
+/** Aligns numbers to the right, and the state to the left. */
 function table(rows: readonly string[][]): string[] {
   const widths = HEAD.map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0)))
   return rows.map((cells) =>

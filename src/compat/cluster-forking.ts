@@ -1,5 +1,5 @@
-// Workers of stickyListen that are workers of node:cluster, too: for programs that look at `cluster.worker`, at
-// `cluster.workers`, and listen to cluster's events.
+// Starts the workers of stickyListen by cluster.fork(), for programs that use `cluster.worker`, `cluster.workers` and
+// the events of node:cluster.
 import type { ChildProcess } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
 import { stdioOf, type Forking } from '../supervisor/fork.ts'
@@ -12,21 +12,24 @@ export const clusterForking: Forking = {
     const stdio = stdioOf(inherit)
     cluster.setupPrimary({ exec, args, execArgv: [...execArgv], serialization, stdio })
     try {
-      const worker = cluster.fork({ ...nothingOf(process.env), ...env })
+      const worker = cluster.fork({ ...unset(process.env), ...env })
       workers.set(worker.process, worker)
       return worker.process
     } finally {
-      // The application may fork for itself, and these descriptors are for one child.
+      // The application may fork processes of its own, and the inherited descriptors are for this child only.
       Object.assign(cluster, { settings })
     }
   },
   isShared: true,
-  // The adapter's own set-up marks each worker that it heard of, and it hears of a message first.
+  // setupPrimary() of Socket.IO's cluster adapter marks a worker at its first message, before Holdfast reads that
+  // message.
   relays: (child) =>
     Object.getOwnPropertySymbols(workers.get(child) ?? {}).some(({ description }) => description === 'uids'),
 }
 
-/** cluster.fork() adds to the environment of this process; what is undefined is left out of it. */
-function nothingOf(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/**
+ * Sets every variable to undefined: cluster.fork() adds `env` to the environment of this process, and leaves these out.
+ */
+function unset(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.keys(env).map((name) => [name, undefined]))
 }

@@ -1,33 +1,34 @@
-// Folders of peer sockets that nobody is behind any more. Whom a signal ends can not remove its own, and to listen to
-// signals in the application's primary would change what they do; so the next primary removes them.
+// Removes the folders of peer sockets that ended primaries left behind. A primary that a signal ends cannot remove its
+// own folder, and signal handlers in the application's primary would change what these signals do. So the next primary
+// does it.
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** As PeerDirectory names them. */
-const FOLDER = /^holdfast-[\w-]{12}$/
+/** The names that PeerDirectory gives to its folders. */
+const FOLDER_NAME = /^holdfast-[\w-]{12}$/
 
-/** Removes those of this user in which every door is dead, as far as that can be. */
+/** Removes the folders of this user in which no socket has a listener. Never throws. */
 export async function removeLeftBehind(): Promise<void> {
   const parent = tmpdir()
   const names = await readdir(parent).catch(() => [])
-  const folders = names.filter((name) => FOLDER.test(name)).map((name) => join(parent, name))
-  // Somebody else may remove one at the same time.
-  await Promise.allSettled(folders.map(removeIfDead))
+  const folders = names.filter((name) => FOLDER_NAME.test(name)).map((name) => join(parent, name))
+  // Another process may remove the same folder at the same time.
+  await Promise.allSettled(folders.map(removeIfStale))
 }
 
-async function removeIfDead(folder: string): Promise<void> {
+async function removeIfStale(folder: string): Promise<void> {
   if ((await lstat(folder)).uid !== process.getuid?.()) return
-  const doors = await readdir(folder)
-  const dead = await Promise.all(doors.map((name) => isDead(join(folder, name))))
-  // One without a door may be about to get its first.
-  if (doors.length > 0 && dead.every(Boolean)) await rm(folder, { recursive: true, force: true })
+  const sockets = await readdir(folder)
+  const stale = await Promise.all(sockets.map((name) => hasNoListener(join(folder, name))))
+  // An empty folder may be new.
+  if (sockets.length > 0 && stale.every(Boolean)) await rm(folder, { recursive: true, force: true })
 }
 
-function isDead(door: string): Promise<boolean> {
+function hasNoListener(path: string): Promise<boolean> {
   return new Promise((done) => {
-    const socket = connect({ path: door })
+    const socket = connect({ path })
     socket.once('connect', () => {
       socket.destroy()
       done(false)

@@ -1,4 +1,4 @@
-// What sticky-session (1.x) has: one function, a server and a port, and false in the primary.
+// The function `listen` of the package sticky-session (1.x).
 import cluster, { type ClusterSettings } from 'node:cluster'
 import { Server } from 'node:net'
 import { availableParallelism } from 'node:os'
@@ -10,20 +10,22 @@ import { clusterForking } from './cluster-forking.ts'
 
 /** Options of {@link listen}. */
 export interface ListenOptions {
-  /** Number of worker processes. @default one per core */
+  /** Number of worker processes, 1 to 256; also as text. @default os.availableParallelism() */
   workers?: number | string | undefined
-  /** Environment variables for the workers, on top of those of this process. */
+  /** Environment variables of the workers, in addition to those of this process. @default {} */
   env?: Readonly<Record<string, string | number | boolean | undefined>> | undefined
 }
 
 /**
- * `listen` of the package sticky-session, over stickyListen: each client address has its worker.
+ * Replaces `listen` of the package sticky-session. Every client address has its own worker.
  *
- * The workers are workers of node:cluster. In the primary `server` emits 'listening' when the port is bound.
+ * The workers are workers of node:cluster. In the primary, `server` emits 'listening' when the port is bound.
  *
- * @returns whether this process is a worker
- * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION when the call is wrong
- * @throws StickyError HOLDFAST_SECOND_LISTENER, HOLDFAST_IN_NODE_CLUSTER
+ * @param server - the server of the application; it must not listen itself
+ * @param port - TCP port, 0 to 65535; also as text
+ * @returns true in a worker, false in the primary
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION when an argument is invalid
+ * @throws StickyError HOLDFAST_SECOND_LISTENER or HOLDFAST_IN_NODE_CLUSTER
  * @example
  * if (!listen(server, 3000)) server.once('listening', () => console.log('ready'))
  */
@@ -36,7 +38,8 @@ export function listen(server: Server, port: number | string, options: ListenOpt
     sticky.once('listening', () => server.emit('listening'))
     return false
   }
-  // Otherwise node:cluster ends this process at once when the primary is gone. It has to finish what it serves.
+  // Without this flag node:cluster ends the process as soon as the primary is gone. It has to finish its connections
+  // first.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
   return true
 }
@@ -48,13 +51,13 @@ function read(port: unknown, options: ListenOptions): Settings {
     const write = "stickyListen(server, { port, … }) of 'holdfast', which has more"
     throw misuse(TypeError, `listen options: unknown option '${unknown}'; known are workers and env; write ${write}`)
   }
-  // Where the workers' program is another one, cluster.setupPrimary() was told so.
+  // The application may have set another program for the workers with cluster.setupPrimary().
   const { exec, args }: ClusterSettings = cluster.isPrimary ? cluster.settings : {}
   return readSettings(
     {
       port: portOf(port),
       workers: workers ? Number(workers) : Math.min(MAX_WORKERS, availableParallelism()),
-      ...(env === undefined ? {} : { env: texts(env) }),
+      ...(env === undefined ? {} : { env: toTexts(env) }),
       ...(exec === undefined ? {} : { exec }),
       ...(args === undefined ? {} : { args }),
     },
@@ -62,15 +65,15 @@ function read(port: unknown, options: ListenOptions): Settings {
   )
 }
 
-/** Also as text, as it comes from the environment. */
+/** A port from the environment is text. */
 function portOf(port: unknown): number {
   if (typeof port === 'number') return port
   if (typeof port === 'string' && /^\d{1,5}$/.test(port)) return Number(port)
   throw misuse(TypeError, `listen: expected a TCP port, got ${show(port)}; write listen(server, 3000)`)
 }
 
-function texts(env: NonNullable<ListenOptions['env']>): Record<string, string> {
-  // What is none at all is complained about where all options are read.
+function toTexts(env: NonNullable<ListenOptions['env']>): Record<string, string> {
+  // readSettings() refuses anything but an object.
   if (typeof env !== 'object') return env
   const given = Object.entries(env).filter(([, value]) => value !== undefined)
   return Object.fromEntries(given.map(([name, value]) => [name, String(value)]))

@@ -1,14 +1,12 @@
-// accept4(2) until there is nothing more: the one loop for everybody who accepts below Node.
-import { EINTR, type Libc } from './libc.ts'
+// Accepts connections with accept4(2), without a handle of Node.
+import { EINTR, SOCK_CLOEXEC, SOCK_NONBLOCK } from './constants.ts'
+import type { Libc } from './libc.ts'
 import { sockaddrReader, type SockaddrReader } from './sockaddr.ts'
 
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
-
 export interface Acceptor {
-  /** Takes a connection out of a listening socket's queue. @returns its descriptor, or minus errno: nobody waits */
+  /** Accepts one queued connection. @returns its descriptor, or minus errno: -EAGAIN when the queue is empty */
   readonly next: (listening: number) => number
-  /** Who connected last; changes with the next one. */
+  /** The peer of the connection accepted last. The next accept overwrites it. */
   readonly peer: SockaddrReader
 }
 

@@ -1,10 +1,10 @@
-// The steering program: classic BPF that computes the slot of a connection's source address inside the kernel, the same
-// as affinity/address.ts and slots/hash.ts do. Pure: settings in, instructions out.
+// The steering program: classic BPF that computes the slot of a connection from its source address in the kernel, with
+// the same result as affinity/address.ts and slots/hash.ts. Pure: settings go in, instructions come out.
 //
-// Sources: the classic BPF machine of bpf(4) and Linux Documentation/networking/filter.rst; FarmHash's fingerprint32 for
-// 4 and 8 bytes, written out straight. The machine has a 32-bit accumulator A, an index X, 16 words of scratch memory
-// and no loops. It sees the packet past the TCP header, so the addresses are loaded relative to the network header.
-import type { AffinitySettings } from '../options/settings.ts'
+// Sources: the classic BPF machine of bpf(4) and Linux Documentation/networking/filter.rst; FarmHash's fingerprint32
+// for 4 and 8 bytes, without loops. The machine has a 32-bit accumulator A, an index X, 16 words of scratch memory and
+// no loops. Its data begins behind the TCP header, so the addresses are loaded relative to the network header.
+import type { AffinitySettings } from '../affinity/address.ts'
 
 export interface Instruction {
   code: number
@@ -13,7 +13,7 @@ export interface Instruction {
   k: number
 }
 
-/** SKF_NET_OFF: offsets from here on count from the network header. */
+/** SKF_NET_OFF: offsets above this number are relative to the network header. */
 const NET = 0xfff00000
 const IPV4_SOURCE = NET + 12
 const IPV6_SOURCE = NET + 8
@@ -25,7 +25,7 @@ const C2 = 0x1b873593
 const ADD5 = 0xe6546b64
 
 const ALU = { add: 0x04, sub: 0x14, mul: 0x24, or: 0x44, and: 0x54, lsh: 0x64, rsh: 0x74, xor: 0xa4 } as const
-/** The operand is X instead of a constant. */
+/** Added to an ALU code: the operand is X instead of a constant. */
 const OPERAND_X = 0x08
 const LD_BYTE = 0x30
 const LD_IMMEDIATE = 0x00
@@ -38,19 +38,19 @@ const JUMP = 0x05
 const JUMP_IF_EQUAL = 0x15
 const RETURN_A = 0x16
 
-/** Words of scratch memory. */
+/** Indexes of the words of scratch memory. */
 const M = { tmp: 0, h: 1, w0: 2, w1: 3, b: 4, c: 5 } as const
 
 /**
- * The program for a group of 256 sockets: returns the slot, 0..255.
+ * The program for a group of 256 sockets. It returns the slot of a connection, 0..255.
  *
- * @returns the instructions, or in words why the settings can not be honoured in the kernel
+ * @returns the instructions, or a sentence that says why the kernel cannot compute these keys
  */
 export function steeringProgram({ ipv4Prefix, ipv6Prefix, seed }: AffinitySettings): Instruction[] | string {
   if (ipv6Prefix > 64) return `affinity.ipv6Prefix ${ipv6Prefix} makes a key of 16 bytes; the program hashes at most 8`
   const v4 = [...hash4(prefixMask(ipv4Prefix, 4), seed), ...slot()]
   const global = loadWords(IPV6_SOURCE, prefixMask(ipv6Prefix, 8), seed)
-  // fe80::/10 and fc00::/7: all neighbours share the prefix, so the interface identifier is the key.
+  // Neighbours in fe80::/10 and fc00::/7 share the first 64 bits, so the interface identifier is the key.
   const local = loadWords(IPV6_INTERFACE, prefixMask(64, 8), seed)
   return [
     load(NET),
@@ -74,7 +74,7 @@ export function steeringProgram({ ipv4Prefix, ipv6Prefix, seed }: AffinitySettin
   ]
 }
 
-/** The program as `struct sock_filter[]`: 8 bytes each, little-endian. */
+/** The program as `struct sock_filter[]`: 8 bytes per instruction, little-endian. */
 export function encodeProgram(program: readonly Instruction[]): Buffer {
   const bytes = Buffer.alloc(program.length * 8)
   for (const [i, { code, jt, jf, k }] of program.entries()) {
@@ -86,13 +86,13 @@ export function encodeProgram(program: readonly Instruction[]): Buffer {
   return bytes
 }
 
-/** fingerprint32 of the four bytes of the IPv4 source; the result is in A. */
+/** Puts fingerprint32 of the IPv4 source address into A. */
 function hash4(mask: readonly number[], seed: number): Instruction[] {
   const program = [constant(0), store(M.b), constant(9), store(M.c)]
   for (const [i, bits] of mask.entries()) {
     program.push(recall(M.b), alu('mul', C1), store(M.tmp))
     program.push(load(IPV4_SOURCE + i), alu('and', bits), alu('xor', seedByte(seed, i)))
-    // FarmHash takes these bytes as signed.
+    // FarmHash reads these bytes as signed: this extends the sign.
     program.push(alu('xor', 0x80), alu('sub', 0x80))
     program.push(recallX(M.tmp), aluX('add'), store(M.b), recallX(M.c), aluX('xor'), store(M.c))
   }
@@ -107,7 +107,7 @@ function hash4(mask: readonly number[], seed: number): Instruction[] {
   ]
 }
 
-/** fingerprint32 of the eight bytes in w0 and w1; the result is in A. */
+/** Puts fingerprint32 of the eight bytes in w0 and w1 into A. */
 function hash8(): Instruction[] {
   return [
     constant(40),
@@ -120,7 +120,7 @@ function hash8(): Instruction[] {
   ]
 }
 
-/** Murmur3's step, h = mur(a, h), where `value` puts a into A. */
+/** Murmur3's combining step h = mur(a, h). @param value - instructions that put a into A */
 function combine(value: Instruction[]): Instruction[] {
   return [
     ...value,
@@ -136,7 +136,7 @@ function combine(value: Instruction[]): Instruction[] {
   ]
 }
 
-/** Murmur3's finaliser of A. */
+/** Murmur3's finaliser, applied to A. */
 function finish(): Instruction[] {
   const fold = (by: number) => [op(TAX), alu('rsh', by), aluX('xor')]
   return [...fold(16), alu('mul', 0x85ebca6b), ...fold(13), alu('mul', 0xc2b2ae35), ...fold(16)]
@@ -146,7 +146,7 @@ function slot(): Instruction[] {
   return [alu('and', 0xff), op(RETURN_A)]
 }
 
-/** Eight bytes of the packet, masked and seeded, as two little-endian words into w0 and w1. */
+/** Loads eight bytes of the packet, masked and seeded, as two little-endian words into w0 and w1. */
 function loadWords(at: number, mask: readonly number[], seed: number): Instruction[] {
   const word = (from: number) => {
     const bytes = [3, 2, 1, 0].flatMap((i) => [
@@ -166,10 +166,12 @@ function rotate(by: number): Instruction[] {
   return [op(TAX), alu('rsh', by), store(M.tmp), op(TXA), alu('lsh', 32 - by), recallX(M.tmp), aluX('or')]
 }
 
+/** The bytes of a bit mask with `prefix` leading ones. */
 function prefixMask(prefix: number, bytes: number): number[] {
   return Array.from({ length: bytes }, (_, i) => (0xff00 >> Math.min(8, Math.max(0, prefix - i * 8))) & 0xff)
 }
 
+/** The byte of the seed that is XORed with byte `i` of the key. */
 function seedByte(seed: number, i: number): number {
   return (seed >>> (24 - (i & 3) * 8)) & 0xff
 }

@@ -1,31 +1,29 @@
-// One message to a Unix datagram socket, with a descriptor if need be: Node has no sockets of that kind. See unix(7).
+// Sends a message, also with descriptors, to a Unix datagram socket (unix(7)). Node does not support these sockets.
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from './constants.ts'
 import type { Libc } from './libc.ts'
 import { descriptorWriter } from './scm-rights.ts'
 
-const AF_UNIX = 1
-const SOCK_DGRAM = 2
-const SOCK_CLOEXEC = 0o2000000
-
 /** sizeof(sun_path) */
-const LONGEST = 108
+const MAX_PATH = 108
 
 /**
- * struct sockaddr_un.
+ * The bytes of a struct sockaddr_un.
  *
- * @param name - a path, or a name in the abstract namespace with an @ in place of the leading NUL
- * @returns undefined when it is neither, or too long
+ * @param name - an absolute path, or a name in the abstract namespace with an @ in place of the leading NUL
+ * @returns undefined when the name is neither, or too long
  */
 export function unixAddress(name: string): Buffer | undefined {
   const abstract = name.startsWith('@')
   if (!abstract && !name.startsWith('/')) return undefined
-  // A path ends with a NUL, an abstract name with the address.
+  // A NUL ends a path. The length of the address ends an abstract name.
   const path = Buffer.from(abstract ? `\0${name.slice(1)}` : `${name}\0`)
-  if (path.length > LONGEST) return undefined
+  if (path.length > MAX_PATH) return undefined
   return Buffer.concat([Buffer.from(Uint16Array.of(AF_UNIX).buffer), path])
 }
 
 /**
- * Sends it from a socket of its own, never waiting: who listens may have been replaced since the last message.
+ * Sends one message without waiting. Each message uses a new socket, because the receiver may have been replaced since
+ * the last one.
  *
  * @param address - from {@link unixAddress}
  * @returns bytes sent, or minus errno (EAGAIN: the receiver's queue is full)

@@ -1,9 +1,11 @@
-// System calls that Node does not offer; the only import of koffi, which is optional.
+// System calls that Node does not offer, through koffi, which is an optional package.
 import { createRequire } from 'node:module'
 import { constants, endianness } from 'node:os'
 import { describe } from '../errors.ts'
 
-/** Linux calls by their names. Each returns what the call returns, or minus errno. Buffers are read or filled in place. */
+/**
+ * System calls of Linux. Each returns the result of the call, or minus errno. The calls read and fill buffers in place.
+ */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number
   /** @param pair - two int32 */
@@ -11,7 +13,7 @@ export interface Libc {
   bind(fd: number, address: Buffer, length: number): number
   connect(fd: number, address: Buffer, length: number): number
   listen(fd: number, backlog: number): number
-  /** @param length - one uint32, in and out */
+  /** @param length - one uint32: the size of `address`, before and after the call */
   accept4(fd: number, address: Buffer, length: Buffer, flags: number): number
   getsockname(fd: number, address: Buffer, length: Buffer): number
   getpeername(fd: number, address: Buffer, length: Buffer): number
@@ -24,17 +26,14 @@ export interface Libc {
   fcntl(fd: number, command: number, argument: number): number
   shutdown(fd: number, how: number): number
   close(fd: number): number
-  /** Where the bytes of a buffer are; the buffer must outlive the use. */
-  addressOf(bytes: Buffer): bigint
+  /** The memory address of a buffer. The buffer must live as long as the address is used. */
+  pointerTo(bytes: Buffer): bigint
 }
 
-/** The calls, or why there are none. */
+/** The system calls, or the reason why they are not available. */
 export type LibcResult = { libc: Libc; reason?: never } | { libc?: never; reason: string }
 
-export const EAGAIN = constants.errno.EAGAIN
-export const EINTR = constants.errno.EINTR
-
-/** The part of koffi that is used. */
+/** The functions of koffi that are used here. */
 interface Koffi {
   load(path: null): { func(declaration: string): (...args: unknown[]) => number }
   errno(): number
@@ -43,7 +42,7 @@ interface Koffi {
 
 let result: LibcResult | undefined
 
-/** Loads the calls at the first use; asks nothing of a platform that will not use them. */
+/** Loads the system calls on the first use. */
 export function loadLibc(): LibcResult {
   result ??= load()
   return result
@@ -51,7 +50,7 @@ export function loadLibc(): LibcResult {
 
 function load(): LibcResult {
   if (process.platform !== 'linux') return { reason: `${process.platform} is not Linux` }
-  // The layouts in scm-rights.ts and reuseport.ts are those of 64-bit little-endian Linux.
+  // scm-rights.ts and reuseport.ts have the struct layouts of 64-bit little-endian Linux.
   if (!['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch) || endianness() !== 'LE') {
     return { reason: `not made for ${process.arch}` }
   }
@@ -92,6 +91,6 @@ function declare(koffi: Koffi): Libc {
     fcntl: call('int fcntl(int fd, int command, int argument)'),
     shutdown: call('int shutdown(int fd, int how)'),
     close: call('int close(int fd)'),
-    addressOf: (bytes) => koffi.address(bytes),
+    pointerTo: (bytes) => koffi.address(bytes),
   }
 }

@@ -1,22 +1,31 @@
-// Is it a listening TCP socket, and where does it listen? For descriptors that somebody else opened.
+// Inspects descriptors that another process opened: whether they are listening TCP sockets, and on which address.
 import { fstatSync } from 'node:fs'
+import { addressText } from '../affinity/address.ts'
 import type { Address } from '../ipc/messages.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  F_GETFL,
+  F_SETFD,
+  F_SETFL,
+  FD_CLOEXEC,
+  O_NONBLOCK,
+  SO_ACCEPTCONN,
+  SO_DOMAIN,
+  SO_REUSEPORT,
+  SO_TYPE,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from './constants.ts'
 import type { Libc } from './libc.ts'
-import { AF_INET, AF_INET6, sockaddrPort, sockaddrReader } from './sockaddr.ts'
+import { sockaddrPort, sockaddrReader } from './sockaddr.ts'
 
-const SOL_SOCKET = 1
-const SO_TYPE = 3
-const SO_REUSEPORT = 15
-const SO_ACCEPTCONN = 30
-const SO_DOMAIN = 39
-const SOCK_STREAM = 1
-const F_SETFD = 2
-const FD_CLOEXEC = 1
-const F_GETFL = 3
-const F_SETFL = 4
-const O_NONBLOCK = 0o4000
-
-/** @returns what is wrong with it, in words; undefined when nothing is. Without `libc` only the half is seen */
+/**
+ * Why a descriptor is not a listening TCP socket.
+ *
+ * @param libc - without system calls only part of the problems can be found
+ * @returns the second half of a sentence, such as `is not a socket`; undefined when there is no problem
+ */
 export function listeningProblem(libc: Libc | undefined, fd: number): string | undefined {
   try {
     if (!fstatSync(fd).isSocket()) return 'is not a socket'
@@ -31,28 +40,25 @@ export function listeningProblem(libc: Libc | undefined, fd: number): string | u
   return option(libc, fd, SO_ACCEPTCONN) === 1 ? undefined : 'does not listen'
 }
 
-/** Whether other sockets may share its port. */
+/** Whether other sockets may share the port of this one (SO_REUSEPORT). */
 export function sharesPort(libc: Libc, fd: number): boolean {
   return option(libc, fd, SO_REUSEPORT) === 1
 }
 
-/** As those have it that this process opens: not for its children, and never waiting. */
-export function makeOurs(libc: Libc, fd: number): void {
+/** Sets the flags that Node sets on its own sockets: child processes do not inherit the descriptor, and calls never block. */
+export function setSocketFlags(libc: Libc, fd: number): void {
   libc.fcntl(fd, F_SETFD, FD_CLOEXEC)
   libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK)
 }
 
-/** As `server.address()` tells it. */
+/** The address of a bound socket, in the form of `server.address()`. */
 export function addressOf(libc: Libc, fd: number): Address {
   const name = sockaddrReader()
   libc.getsockname(fd, name.bytes, name.length())
   const port = sockaddrPort(name.bytes)
-  if (name.bytes.readUInt16LE(0) === AF_INET) {
-    return { address: name.bytes.subarray(4, 8).join('.'), family: 'IPv4', port }
-  }
-  const groups = Array.from({ length: 8 }, (_, i) => name.bytes.readUInt16BE(8 + i * 2).toString(16))
-  // The address parser of URLs knows how to shorten it.
-  return { address: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1), family: 'IPv6', port }
+  const isIPv4 = name.bytes.readUInt16LE(0) === AF_INET
+  const bytes = isIPv4 ? name.bytes.subarray(4, 8) : name.bytes.subarray(8, 24)
+  return { address: addressText(bytes), family: isIPv4 ? 'IPv4' : 'IPv6', port }
 }
 
 function option(libc: Libc, fd: number, name: number): number {

@@ -1,26 +1,31 @@
-// The slot sockets: one listening socket per slot on one port, and the program that picks among them.
+// The group of slot sockets: one listening socket per slot on one port, and the program that picks a socket for each
+// connection.
 import { getSystemErrorName } from 'node:util'
 import { SLOTS } from '../slots/hash.ts'
 import { encodeProgram, type Instruction } from './cbpf.ts'
 import { acceptor } from './accept.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  SO_ATTACH_REUSEPORT_CBPF,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_INFO,
+} from './constants.ts'
 import type { Libc } from './libc.ts'
-import { AF_INET, AF_INET6, makeSockaddr, sockaddrPort, SOCKADDR_SIZE } from './sockaddr.ts'
+import { makeSockaddr, sockaddrPort, SOCKADDR_SIZE } from './sockaddr.ts'
 
-const SOCK_STREAM = 1
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
-const SO_REUSEADDR = 2
-const SO_REUSEPORT = 15
-const SO_ATTACH_REUSEPORT_CBPF = 51
-const IPPROTO_IPV6 = 41
-const IPV6_V6ONLY = 26
-const IPPROTO_TCP = 6
-const TCP_INFO = 11
-/** Offset of tcpi_unacked in struct tcp_info; on a listening socket it is the number of queued connections. */
+/** Offset of tcpi_unacked in struct tcp_info. On a listening socket this field is the number of queued connections. */
 const TCPI_UNACKED = 24
 
-/** A call failed; `code` is the system's name for it, such as EADDRINUSE. */
+/** A failed system call. `code` is the name of the error, such as EADDRINUSE. */
 export class SystemCallError extends Error {
   readonly code: string
 
@@ -36,17 +41,21 @@ export interface SlotGroup {
   readonly port: number
   /** Descriptors by slot. */
   readonly sockets: readonly number[]
-  /** Connections that wait in a slot's queue. */
+  /** The number of connections in the queue of a slot. */
   queued(slot: number): number
-  /** Takes one connection out of a slot's queue: its descriptor and port, or undefined when there is none. */
+  /**
+   * Accepts one connection of a slot.
+   *
+   * @returns its descriptor and the client's port; undefined when the queue is empty
+   */
   accept(slot: number): { fd: number; port: number } | undefined
   close(): void
 }
 
 export interface GroupOptions {
-  /** 4 or 16 bytes; all zero for every address, IPv4 included. */
+  /** 4 or 16 bytes; 16 zeros for every address, IPv4 included. */
   address: Buffer
-  /** 0 picks a free one. */
+  /** 0 picks a free port. */
   port: number
   /** Queued connections per slot. */
   backlog: number
@@ -56,10 +65,10 @@ export interface GroupOptions {
 /**
  * Opens the group.
  *
- * The program is attached once, to the first socket and before it is bound: then bind(2) refuses a port that anybody
- * holds already, and it never has to be replaced (which older kernels do without a grace period). A slot's index is the
- * order of listen(2), so a socket that a process of the same user adds later has index 256 and is never picked. No
- * socket may be closed while the group is in use: the last one would take its index.
+ * The program is attached once, to the first socket, before bind(2). Then bind(2) refuses a port that another process
+ * holds, and the program is never replaced, which older kernels do without a grace period. The index of a slot is the
+ * order of listen(2), so a socket that another process of the same user adds later has index 256 and gets no
+ * connection. No socket may be closed while the group is in use, because the last socket would take its index.
  *
  * @throws SystemCallError
  */
@@ -99,8 +108,10 @@ function open(libc: Libc, { address, port: wanted, backlog, program }: GroupOpti
 }
 
 /**
- * A group of sockets that another process opened with {@link openGroup}, by slot. Its program came along, and must not
- * be attached again: older kernels free the former one while it may still run.
+ * The group of sockets that another process opened with {@link openGroup}. The program is still attached, and must not
+ * be attached again: older kernels free the previous program while it may still run.
+ *
+ * @param sockets - descriptors by slot
  */
 export function adoptGroup(libc: Libc, sockets: readonly number[], port: number): SlotGroup {
   const all = [...sockets]
@@ -125,12 +136,12 @@ export function adoptGroup(libc: Libc, sockets: readonly number[], port: number)
   }
 }
 
-/** struct sock_fprog: the number of instructions and where they are. */
+/** Passes a struct sock_fprog: the number of instructions and a pointer to them. */
 function attachProgram(libc: Libc, fd: number, program: readonly Instruction[]): void {
   const instructions = encodeProgram(program)
   const fprog = Buffer.alloc(16)
   fprog.writeUInt16LE(program.length, 0)
-  fprog.writeBigUInt64LE(libc.addressOf(instructions), 8)
+  fprog.writeBigUInt64LE(libc.pointerTo(instructions), 8)
   check('SO_ATTACH_REUSEPORT_CBPF', libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, fprog, fprog.length))
 }
 

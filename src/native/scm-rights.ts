@@ -1,21 +1,16 @@
-// Descriptors in a message: sendmsg and recvmsg with SCM_RIGHTS. Layouts: struct msghdr, iovec and cmsghdr of 64-bit
-// little-endian Linux (glibc and musl agree there); see cmsg(3), unix(7). Lengths are size_t of which only the low half
-// is ever written.
+// Sends and receives descriptors in messages: sendmsg and recvmsg with SCM_RIGHTS, see cmsg(3) and unix(7). The layouts
+// are those of struct msghdr, iovec and cmsghdr on 64-bit little-endian Linux, the same in glibc and musl. Of each
+// size_t length only the low half is written.
+import { MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET } from './constants.ts'
 import type { Libc } from './libc.ts'
 
-/** The most descriptors one message can carry (SCM_MAX_FD of the kernel). */
+/** The most descriptors in one message (SCM_MAX_FD of the kernel). */
 export const MAX_DESCRIPTORS = 253
-
-const SOL_SOCKET = 1
-const SCM_RIGHTS = 1
-const MSG_DONTWAIT = 0x40
-const MSG_NOSIGNAL = 0x4000
-const MSG_CMSG_CLOEXEC = 0x40000000
 
 const CMSG_HEADER = 16
 const CONTROL_SIZE = CMSG_HEADER + MAX_DESCRIPTORS * 4 + 4
 
-// One block of memory: msghdr (56 bytes), iovec (16), control, then the body.
+// One block of memory: msghdr (56 bytes), iovec (16 bytes), control message, body.
 const IOVEC = 56
 const CONTROL = 72
 const BODY = CONTROL + CONTROL_SIZE + (-(CONTROL + CONTROL_SIZE) & 7)
@@ -27,9 +22,9 @@ interface Frame {
 }
 
 function frame(libc: Libc, bodySize: number): Frame {
-  // Not from Node's pool: the addresses inside must stay true.
+  // Not from Node's pool of buffers: the block holds pointers into itself.
   const block = Buffer.alloc(BODY + bodySize)
-  const base = libc.addressOf(block)
+  const base = libc.pointerTo(block)
   block.writeBigUInt64LE(base + BigInt(IOVEC), 16) // msg_iov
   block.writeUInt32LE(1, 24) // msg_iovlen
   block.writeBigUInt64LE(base + BigInt(CONTROL), 32) // msg_control
@@ -38,7 +33,7 @@ function frame(libc: Libc, bodySize: number): Frame {
 }
 
 export interface DescriptorWriter {
-  /** To be filled before `send`. */
+  /** The caller fills it before `send`. */
   readonly body: Buffer
   /** Sends the first `length` bytes of the body with the descriptors. @returns bytes sent, or minus errno */
   send(fd: number, length: number, descriptors: readonly number[]): number
@@ -54,7 +49,7 @@ export function descriptorWriter(libc: Libc, bodySize: number): DescriptorWriter
       const bytes = descriptors.length * 4
       block.writeUInt32LE(length, IOVEC + 8)
       block.writeUInt32LE(CMSG_HEADER + bytes, CONTROL)
-      // CMSG_SPACE: padded to eight. Without descriptors there is no control message at all.
+      // CMSG_SPACE: padded to eight bytes. Without descriptors there is no control message.
       block.writeUInt32LE(bytes === 0 ? 0 : CMSG_HEADER + bytes + (bytes & 4), 40)
       for (let i = 0; i < descriptors.length; i++) {
         block.writeInt32LE(descriptors[i] ?? -1, CONTROL + CMSG_HEADER + i * 4)
@@ -67,11 +62,14 @@ export function descriptorWriter(libc: Libc, bodySize: number): DescriptorWriter
 export interface DescriptorReader {
   /** Valid until the next `receive`. */
   readonly body: Buffer
-  /** Bytes of the body that the last message filled. */
+  /** Bytes of the last message in the body. */
   readonly length: number
-  /** What came with the last message: fewer than were sent where this process has too many open (MSG_CTRUNC). */
+  /**
+   * The descriptors of the last message. They are fewer than the sender sent when this process has too many open ones
+   * (MSG_CTRUNC).
+   */
   readonly descriptors: readonly number[]
-  /** @returns bytes in the body, 0 at the end, or minus errno (EAGAIN: nothing there) */
+  /** @returns bytes in the body; 0 when the other side has closed; or minus errno (EAGAIN: there is no message) */
   receive(fd: number): number
 }
 

@@ -1,24 +1,23 @@
-// struct sockaddr_in and sockaddr_in6 of Linux as bytes; see ip(7), ipv6(7).
+// The bytes of struct sockaddr_in and sockaddr_in6 on Linux; see ip(7), ipv6(7).
+import { isMapped } from '../affinity/address.ts'
+import { AF_INET, AF_INET6 } from './constants.ts'
 
-export const AF_INET = 2
-export const AF_INET6 = 10
-
-/** Enough for either. */
+/** Bytes of a sockaddr_in6, the larger one. */
 export const SOCKADDR_SIZE = 28
 
-/** A sockaddr for the kernel to fill, over and over. */
+/** One sockaddr that the kernel fills in each call. */
 export interface SockaddrReader {
   readonly bytes: Buffer
-  /** The length argument of a call, reset. */
+  /** The length argument for the next call. */
   length(): Buffer
-  /** 4 or 16 bytes that change with the next call; mapped IPv4 gives 4. Undefined for any other family. */
+  /** 4 or 16 bytes, which the next call overwrites; an IPv4-mapped address gives 4. Undefined for any other family. */
   address(): Buffer | undefined
 }
 
 export function sockaddrReader(): SockaddrReader {
   const bytes = Buffer.alloc(SOCKADDR_SIZE)
   const length = Buffer.alloc(4)
-  // The views are made once: this runs for each connection.
+  // The views are made once, because address() runs for each connection.
   const v4 = bytes.subarray(4, 8)
   const v6 = bytes.subarray(8, 24)
   const mapped = bytes.subarray(20, 24)
@@ -32,13 +31,12 @@ export function sockaddrReader(): SockaddrReader {
       const family = bytes.readUInt16LE(0)
       if (family === AF_INET) return v4
       if (family !== AF_INET6) return undefined
-      const isMapped = bytes.readUInt32BE(16) === 0xffff && bytes.readUInt32BE(12) === 0 && bytes.readUInt32BE(8) === 0
-      return isMapped ? mapped : v6
+      return isMapped(v6) ? mapped : v6
     },
   }
 }
 
-/** Port of a sockaddr. */
+/** The port in a sockaddr. */
 export function sockaddrPort(sockaddr: Buffer): number {
   return sockaddr.readUInt16BE(2)
 }

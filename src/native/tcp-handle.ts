@@ -1,17 +1,18 @@
-// Node's TCP handle: the object under net.Socket that owns the descriptor. node:cluster passes exactly these between
-// processes; sending the handle instead of the net.Socket keeps Node's own bookkeeping (which leaks listeners and
-// counts when a worker dies) out of the way, and lets the worker make the socket its server would have made.
+// Node's TCP handle: the object under net.Socket that owns the descriptor. node:cluster sends these handles between
+// processes too. Sending a handle instead of a net.Socket avoids Node's own bookkeeping, which leaks listeners and
+// counts when a worker dies, and the worker's server creates the socket itself.
 import { Socket, type Server } from 'node:net'
+import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from './constants.ts'
 import type { Libc } from './libc.ts'
 
-/** One end of a connection, as a handle tells it. */
+/** One end of a connection, as a handle reports it. */
 export interface SocketName {
   address?: string
   family?: string
   port?: number
 }
 
-/** The part of the interface that is used, the same in Node 20 to 26. */
+/** The part of the interface that Holdfast uses. It is the same in Node 20 to 26. */
 export interface TcpHandle {
   /** The descriptor, -1 on Windows or after close. */
   readonly fd: number
@@ -19,7 +20,7 @@ export interface TcpHandle {
   open(fd: number): number
   listen(backlog: number): number
   readStop(): number
-  /** Kept by net.Socket: whether it has begun to read. */
+  /** net.Socket keeps here whether it has begun to read. */
   reading?: boolean
   close(done?: () => void): void
   onconnection?: (this: TcpHandle, status: number, handle: TcpHandle | undefined) => void
@@ -27,21 +28,17 @@ export interface TcpHandle {
 
 type TcpConstructor = new (kind: number) => TcpHandle
 
-/** Node's constants: a handle that connects or was accepted, and one that listens. */
+/** Node's constants: `socket` for a connection, `server` for a listening handle. */
 const KIND = { socket: 0, server: 1 } as const
 
-const AF_INET = 2
-const SOCK_STREAM = 1
-const SOCK_CLOEXEC = 0o2000000
-
-/** The handle under a socket or server; undefined when it is closed already. */
+/** The handle under a socket or server; undefined when the socket or server is closed. */
 export function handleOf(socket: Socket | Server): TcpHandle | undefined {
   return (Reflect.get(socket, '_handle') as TcpHandle | null | undefined) ?? undefined
 }
 
 /**
- * @returns makes a handle over a TCP descriptor; the handle owns it then
- * @throws Error where Node's handles look different from those this was written for
+ * @returns a function that makes a handle over a TCP descriptor; the handle owns the descriptor then
+ * @throws Error when this version of Node has other handles than this file expects
  */
 export function tcpHandles(libc: Libc): (fd: number, kind?: keyof typeof KIND) => TcpHandle {
   const Tcp = constructorOf(libc)
@@ -52,7 +49,7 @@ export function tcpHandles(libc: Libc): (fd: number, kind?: keyof typeof KIND) =
   }
 }
 
-/** Node does not export the class, so it is taken from a socket that was never connected. */
+/** Node does not export the class of its handles, so this takes it from a socket that is never connected. */
 function constructorOf(libc: Libc): TcpConstructor {
   const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)
   if (fd < 0) throw new Error(`socket failed with errno ${-fd}`)

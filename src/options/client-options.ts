@@ -1,68 +1,50 @@
-// Who is the client? The options about it: addresses, what a proxy tells, sessions.
-import type { IncomingHttpHeaders } from 'node:http'
+// The options about clients: their addresses, the proxies in front of them, their sessions.
+import type { SessionRequest, SessionRule } from '../affinity/session.ts'
 
-/** How a client address becomes the key that is hashed. */
+export type { SessionRequest, SessionRule }
+
+/** How a client address becomes the key that is hashed. Clients with the same key have the same worker. */
 export interface AffinityOptions {
   /**
-   * Leading bits of an IPv4 address that tell clients apart, 1 to 32.
+   * Number of leading bits of an IPv4 address that identify a client, 1 to 32.
    * @default 32
-   * @example 24 // a whole /24 goes to one worker
+   * @example 24 // all clients of one /24 network have the same worker
    */
   ipv4Prefix?: number
   /**
-   * Leading bits of an IPv6 address, 1 to 128. One household or phone usually has a /64.
+   * Number of leading bits of an IPv6 address that identify a client, 1 to 128. A household or a phone usually has a
+   * /64 network. Values above 64 need hand-off.
    * @default 64
    */
   ipv6Prefix?: number
   /**
-   * A secret that strangers would need to aim their addresses at one worker: an unsigned 32-bit integer or any text.
-   * Hosts with the same seed agree on every client.
-   * @default 0 (none)
+   * A secret that changes which worker an address belongs to: an integer from 0 to 4294967295, or a text. Without it an
+   * attacker can choose addresses that all belong to one worker. Hosts with the same seed agree on every client.
+   * @default 0, no seed
    * @example process.env.HOLDFAST_SEED
    */
   seed?: number | string
 }
 
 /**
- * The PROXY protocol, versions 1 and 2: what stands before Holdfast (HAProxy, nginx, a cloud's balancer) sends a header
- * that tells the client's address. That address is hashed, counted, and what `socket.remoteAddress` says; `proxyOf()`
- * tells the rest.
+ * The PROXY protocol, versions 1 and 2. A proxy in front of Holdfast (HAProxy, nginx, a load balancer of a cloud) sends
+ * a header with the client's address. Holdfast hashes and counts this address, and `socket.remoteAddress` has it.
+ * `proxyOf()` returns the rest of the header.
  */
 export interface ProxyProtocolOptions {
   /**
-   * Addresses and CIDR networks of those proxies. They must send the header; connections of anybody else are closed.
+   * Addresses and CIDR networks of the proxies. They must send the header. Connections from other addresses are closed.
    * @example ['10.0.0.0/8', '::1']
    */
   trust: readonly string[]
-  /** Milliseconds from the connection to its complete header. @default 5000 */
+  /** Milliseconds from the start of a connection to its complete header. @default 5000 */
   timeout?: number
-  /** Bytes of the longest header that is taken, 232 to 59997. @default 4096 */
+  /** Bytes of the longest header that is accepted, 232 to 59997. @default 4096 */
   maxHeader?: number
   /**
-   * Connections that may wait for their header at the same time. When one more comes, the one that has waited longest is
-   * closed. @default 1024
+   * Connections that may wait for their header at the same time. For one more, the connection that has waited longest
+   * is closed.
+   * @default 1024
    */
   maxWaiting?: number
 }
-
-/** What a session rule may look at: an HTTP request. */
-export interface SessionRequest {
-  url?: string | undefined
-  headers: IncomingHttpHeaders
-}
-
-/**
- * What tells that requests belong together, whatever connection and address they come from.
- *
- * - `'socket.io'`: the session of Socket.IO (Engine.IO), whose id names its worker. `attachSocketIO` switches it on.
- * - `{ cookie }`: a cookie of that name, set by Holdfast, that names the worker which saw the client first. With
- *   `set: false` it is the application's own, and is hashed.
- * - `{ header }`: a request header, hashed.
- * - a function: the text that it returns is hashed, a number is the id of the worker itself, and `undefined` is for a
- *   request of no session. It must not throw.
- */
-export type SessionRule =
-  | 'socket.io'
-  | { cookie: string; set?: boolean }
-  | { header: string }
-  | ((request: SessionRequest) => string | number | undefined)

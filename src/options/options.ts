@@ -1,246 +1,294 @@
-// Every option, with its unit, default and an example. settings.ts checks them and fills in the defaults. Those about who
-// a client is are in client-options.ts.
+// The options of stickyListen, for its users. Those about clients are in client-options.ts; settings.ts checks them
+// all.
+import type { Logger } from '../logger.ts'
 import type { AffinityOptions, ProxyProtocolOptions, SessionRule } from './client-options.ts'
 
+export type { LogFunction, Logger } from '../logger.ts'
 export type * from './client-options.ts'
 
 /**
- * How connections get to their worker.
+ * How a connection reaches its worker.
  *
- * handoff: the primary accepts each and passes it on; everywhere. kernel: the kernel picks the worker's own socket;
- * Linux. auto: kernel where it works and nothing configured needs the primary, else handoff.
+ * - `'handoff'`: the primary accepts the connection and passes it to the worker. On every platform.
+ * - `'kernel'`: the kernel gives the connection to a socket of the worker. On Linux only.
+ * - `'auto'`: `'kernel'` if it works here and no other option needs the primary, else `'handoff'`. The log says which,
+ *   and why.
  */
 export type SteeringChoice = 'handoff' | 'kernel' | 'auto'
 
 /**
- * Who gets a new connection.
+ * Which worker gets a new connection.
  *
- * address: the worker of the client's address. round-robin: the workers in turn. least-connections: whoever has the fewest.
- * With the last two a client keeps its worker only by its session: see `session`.
+ * - `'address'`: the worker of the client's address.
+ * - `'round-robin'`: each worker in turn.
+ * - `'least-connections'`: the worker with the fewest open connections.
+ *
+ * With the last two a client stays with its worker only through the `session` option.
  */
 export type Balance = 'address' | 'round-robin' | 'least-connections'
 
-/** Bounds on what waits and what is served. */
+/**
+ * Limits on connections. The primary closes a connection above a limit, and counts it in `status()` with the reason.
+ */
 export interface LimitsOptions {
   /**
-   * Connections open at the same time, over all workers. Past it a new one is closed and counted. Needs hand-off.
-   * @default no limit
+   * Open connections of all workers together. Needs hand-off.
+   * @default Infinity
    */
   maxConnections?: number
   /**
-   * Connections open at the same time from one client address (one key: see `affinity`). Needs hand-off.
-   * @default no limit
+   * Open connections from one client address, that is, from one affinity key (see `affinity`). Needs hand-off.
+   * @default Infinity
    */
   maxPerAddress?: number
   /**
-   * How far above the average of all workers one may be before new clients go elsewhere: 1.25 is a quarter, and what
-   * `true` means. Each goes to the next in an order of its own, and stays there. Needs hand-off and `balance: 'address'`.
-   * @default off
+   * How many times the average number of connections one worker may have. Above it, the worker gets no new clients:
+   * each of them goes to another worker and stays there. `true` means 1.25, `false` means off. Needs hand-off and
+   * `balance: 'address'`.
+   * @default false
+   * @example 1.5 // at most 50% above the average
    */
   loadFactor?: number | boolean
-  /** Milliseconds that such a client keeps its place without a connection. @default 600000 */
+  /**
+   * Milliseconds for which a client that `loadFactor` sent to another worker keeps that worker after its last
+   * connection.
+   * @default 600000
+   */
   stickTimeout?: number
   /**
-   * Connections accepted but not yet taken by their worker, over all workers. Past it a new one is closed and counted.
+   * Connections that the primary has accepted and no worker has taken yet, for all workers together.
    * @default 4096
    */
   maxPending?: number
   /**
-   * Milliseconds that a connection waits for its worker while that worker is down; after it, the worker's slots are
-   * failed over to the others, and where there are none the connection is closed and counted. A worker that is there and hangs
-   * is down once it is found out: see `health`.
+   * Milliseconds for which connections wait for a worker that is down. After that its slots fail over to the other
+   * workers, and without another worker the connections are closed. A worker that hangs counts as down once it is
+   * detected: see `health`.
    * @default 5000
    */
   holdTimeout?: number
 }
 
-/** When a worker that ended is started again. */
+/** When a worker that ended is started again, and when a running worker is replaced by a new process. */
 export interface RestartOptions {
-  /** Milliseconds before the first restart; it doubles with each crash in a row. @default 100 */
+  /** Milliseconds before the first restart. The delay doubles with each further crash in a row. @default 100 */
   minDelay?: number
-  /** The longest such delay in milliseconds. @default 30000 */
+  /** Milliseconds of the longest delay before a restart. @default 30000 */
   maxDelay?: number
-  /** Milliseconds of good service after which former crashes are forgotten. @default 10000 */
+  /** Milliseconds of service after which earlier crashes of a worker no longer count. @default 10000 */
   stableAfter?: number
-  /** Starts of one worker in a row that may fail before starting stops for a while. @default 5 */
+  /** Failed starts of one worker in a row after which restarts pause for `retryDelay`. @default 5 */
   maxStartCrashes?: number
-  /** Crashes of all workers within a minute after which starting stops for a while. @default 10 */
+  /** Crashes of all workers within one minute after which restarts pause for `retryDelay`. @default 10 */
   maxCrashesPerMinute?: number
-  /** Milliseconds until starting is tried again. @default 30000 */
+  /** Milliseconds of such a pause. @default 30000 */
   retryDelay?: number
   /**
-   * What to do when starting has stopped and no worker is left that serves: end the primary with code 3, or keep
-   * trying, while connections wait for `limits.holdTimeout` and are closed then.
+   * What the primary does when restarts pause and no worker serves. `'exit'`: it ends with exit code 3. `'keep'`: it
+   * tries again after `retryDelay`; until then connections wait for `limits.holdTimeout` and are closed.
    * @default 'exit'
    */
   onGiveUp?: 'exit' | 'keep'
   /**
-   * Milliseconds after which a worker is replaced by a fresh one, up to a fifth earlier so that they do not all go at
-   * once; one at a time, the new one ready first.
-   * @default never
-   * @example 24 * 3600_000
+   * Age in milliseconds at which a worker is replaced by a new process. One worker is replaced at a time, and the new
+   * process is ready first. Each worker is up to a fifth early, so that they are not all due at once.
+   * @default Infinity
+   * @example 24 * 3600_000 // once a day
    */
   maxAge?: number
-  /** Connections after which a worker is replaced by a fresh one, in the same way. @default never */
+  /** Connections after which a worker is replaced by a new process, in the same way. @default Infinity */
   maxServed?: number
 }
 
-/** When a worker is unwell, and when it is given up. */
+/** When a worker is unhealthy, and when it is replaced. */
 export interface HealthOptions {
   /**
-   * Milliseconds that a starting worker has to get ready; then it is ended and started again.
+   * Milliseconds that a process has to get ready. A process that takes longer is killed and started again.
    * @default 30000
    */
   readyTimeout?: number
-  /** Milliseconds without an acknowledgement after which a worker is asked for a sign of life. @default 1000 */
+  /**
+   * Milliseconds after which the primary asks a worker for a sign of life, if it has not acknowledged a connection.
+   * @default 1000
+   */
   ackTimeout?: number
-  /** Milliseconds between two beats, and between two looks. @default 1000, or a third of `deadline` if that is less */
+  /**
+   * Milliseconds between two heartbeats of a worker, and between two health checks. At most half of `deadline`.
+   * @default 1000, or a third of `deadline` if that is less
+   */
   interval?: number
   /**
-   * Looks in a row with a late beat or a lag above `maxLag` that make a worker unhealthy: its slots fail over to the
-   * others, as long as half of all workers are well. As many good looks make it healthy again.
+   * Failed health checks in a row that make a worker unhealthy. A check fails when the heartbeat is late or the event
+   * loop was blocked for longer than `maxLag`. The slots of an unhealthy worker fail over to the other workers, as long
+   * as at least half of the workers remain. As many good checks in a row make the worker healthy again.
    * @default 10
    */
   unhealthyAfter?: number
-  /** Milliseconds that the event loop may be held up at once. @default 1000 */
+  /** Milliseconds for which a worker's event loop may be blocked without a failed check. @default 1000 */
   maxLag?: number
   /**
-   * Milliseconds without a sign of life after which a worker is killed and replaced, and what it had not taken goes to
-   * its replacement. Longer than the longest synchronous job in the application.
+   * Milliseconds without a sign of life after which a worker is killed and replaced. The connections that it had not
+   * taken go to the new process. Set it longer than the longest synchronous task of the application.
    * @default 30000
    */
   deadline?: number
   /**
-   * Bytes of resident memory above which a worker is replaced, the new one ready first.
-   * @default no limit
+   * Bytes of resident memory above which a worker is replaced by a new process. The new process is ready first.
+   * @default Infinity
    * @example 512 * 1024 * 1024
    */
   maxRss?: number
-  /** Bytes of V8 heap in use above which a worker is replaced, in the same way. @default no limit */
+  /** Bytes of used V8 heap above which a worker is replaced, in the same way. @default Infinity */
   maxHeap?: number
   /**
-   * Milliseconds over which a heap that only grows (by a third and 32 MB at least, what garbage collection leaves
-   * counted) is taken for a leak, and the worker replaced. 0 for never.
+   * Milliseconds of a window in which growth of the heap counts as a memory leak: if the heap after garbage collection
+   * grew all the time, by a third and by 32 MB at least, the worker is replaced in the same way. 0 means off.
    * @default 0
-   * @example 3600_000
+   * @example 3600_000 // one hour
    */
   growthWindow?: number
 }
 
-/** How workers are replaced on `reload()`, and how those that are not needed any more finish. */
+/** How `reload()` replaces workers, and how a replaced or removed worker finishes. */
 export interface ReloadOptions {
-  /** Workers replaced at a time. @default 1 */
+  /** Workers that are replaced at the same time. @default 1 */
   parallel?: number
-  /** Milliseconds that an old worker has to finish what it serves; then it is killed. @default 30000 */
+  /** Milliseconds that a replaced worker has to finish its open connections. Then it is killed. @default 30000 */
   deadline?: number
   /**
-   * Milliseconds that the application has after its 'drain' event for its own goodbyes, before WebSockets are closed
-   * with code 1012.
+   * Milliseconds between the 'drain' event of a worker and the close of its WebSockets with code 1012. In this time the
+   * application can end its long-lived connections itself.
    * @default 1000
    */
   grace?: number
-  /** Those are closed at random moments within so many milliseconds, so that not all come back at once. @default 5000 */
+  /**
+   * Milliseconds over which these WebSockets are closed, each at a random moment, so that their clients do not all
+   * reconnect at once.
+   * @default 5000
+   */
   spread?: number
-  /** Signals to the primary that start a reload; SIGHUP ends everything instead where there is a terminal. `[]` for none.
-   * @default ['SIGHUP', 'SIGUSR2'] */
+  /**
+   * Signals to the primary that start a reload; `[]` for none. On a terminal SIGHUP ends the program instead.
+   * @default ['SIGHUP', 'SIGUSR2']
+   */
   signals?: NodeJS.Signals[]
 }
 
 /** Where the admin interface listens. */
 export interface AdminOptions {
-  /** TCP port; 0 picks a free one, which the log tells. @default 9464 */
+  /** TCP port. 0 picks a free port; the log line `admin.ready` has it. @default 9464 */
   port?: number
-  /** Address to listen on. Whoever gets there can look; only this machine can do something. @default '127.0.0.1' */
+  /**
+   * Address to listen on. Every client that can connect to it may read. Only programs on this machine may reload and
+   * scale.
+   * @default '127.0.0.1'
+   */
   host?: string
   /**
-   * Names that it is asked for by, besides addresses and localhost: that of a container, for example.
+   * Host names in requests that are allowed besides IP addresses and `localhost`.
    * @default []
+   * @example ['app'] // the name of a container
    */
   names?: readonly string[]
 }
 
-/** How things end. */
+/** How the balancer ends. */
 export interface ShutdownOptions {
-  /** Milliseconds that workers have to finish what they serve; then they are killed. @default 10000 */
+  /** Milliseconds that the workers have to finish their open connections. Then they are killed. @default 10000 */
   deadline?: number
   /**
-   * Signals that start the shutdown in the primary; a second one ends everything at once. `[]` to handle them yourself.
+   * Signals to the primary that start the shutdown; a second one kills all workers at once. `[]` if the application
+   * handles signals itself.
    * @default ['SIGTERM', 'SIGINT']
    */
   signals?: NodeJS.Signals[]
 }
 
-/** Receives one event with its fields; the names are listed in docs/internals.md. */
-export type LogFunction = (event: string, fields: Readonly<Record<string, unknown>>) => void
-
-/** Where log lines go. pino, winston and console fit through a small function per level. */
-export interface Logger {
-  debug: LogFunction
-  info: LogFunction
-  warn: LogFunction
-  error: LogFunction
-}
-
-/** Options of {@link stickyListen}. All are optional. */
+/**
+ * Options of {@link stickyListen}. All are optional. They are checked at once: an invalid option throws a `TypeError`
+ * or `RangeError` with code HOLDFAST_BAD_OPTION, and the message says what was expected, what came and what to write.
+ *
+ * @example
+ * stickyListen(server, { port: 3000, workers: 4, admin: 9464 })
+ */
 export interface StickyOptions {
   /**
-   * TCP port; 0 picks a free one (see `address()`). Not looked at where a service manager passes a listening socket in.
-   * @default the PORT environment variable, else 3000
+   * TCP port, 0 to 65535. 0 picks a free port; `address()` returns it. A listening socket from a service manager
+   * replaces this option.
+   * @default the environment variable PORT, else 3000
    */
   port?: number
-  /** Address to listen on. @default '::' (IPv6 and IPv4), '0.0.0.0' where IPv6 is off */
+  /**
+   * Address or host name to listen on.
+   * @default '::' for every IPv6 and IPv4 address; '0.0.0.0' on a machine without IPv6
+   */
   host?: string
-  /** Connections the kernel queues before they are accepted; it caps this at net.core.somaxconn. @default 4096 */
+  /**
+   * Connections that the kernel queues before they are accepted, 1 to 65535. Linux limits it to net.core.somaxconn.
+   * @default 4096
+   */
   backlog?: number
   /**
-   * Number of worker processes, 1 to 256; 0 serves in this very process, without a primary: for development.
-   * @default the WEB_CONCURRENCY environment variable, else os.availableParallelism()
+   * Number of worker processes, 1 to 256. 0 serves in this process, without a primary: for development.
+   * @default the environment variable WEB_CONCURRENCY, else os.availableParallelism()
    */
   workers?: number
-  /** Program that the workers run. @default process.argv[1], this same program */
+  /**
+   * Program of the workers: a path or a file URL.
+   * @default process.argv[1], the program that calls stickyListen
+   * @example new URL('./worker.js', import.meta.url)
+   */
   exec?: string | URL
-  /** Arguments for the workers. @default those of this process */
+  /** Command line arguments of the workers. @default those of this process */
   args?: readonly string[]
-  /** Environment variables for the workers, on top of those of this process (NODE_OPTIONS without --inspect). */
+  /**
+   * Environment variables of the workers, in addition to those of this process. From NODE_OPTIONS the debugger flags
+   * (`--inspect`) are removed.
+   * @default {}
+   */
   env?: Readonly<Record<string, string>>
-  /** Flags for the workers' Node. @default those of this process, without --inspect */
+  /** Node flags of the workers. @default those of this process without the debugger flags */
   execArgv?: readonly string[]
-  /** How connections get to their worker. @default 'handoff' */
+  /** How a connection reaches its worker. @default 'handoff' */
   steering?: SteeringChoice
-  /** Who gets a new connection; all but 'address' need hand-off. @default 'address' */
+  /** Which worker gets a new connection. Every value but `'address'` needs hand-off. @default 'address' */
   balance?: Balance
-  /** What tells clients apart. */
+  /** Which parts of an address identify a client. */
   affinity?: AffinityOptions
   /**
-   * Requests of one session go to one worker, whichever worker their connection is on: for clients that share an
-   * address, or change it, and for proxies that mix clients on their connections. HTTP servers only. Of several rules
-   * the first that fits counts.
-   * @default none, and Socket.IO's own where attachSocketIO is used
+   * How to recognise sessions in HTTP requests. All requests of one session go to one worker, on whichever connection
+   * they arrive: for clients that share an address or change it, and for proxies that mix clients on their connections.
+   * With several rules the first rule that finds a session decides. For HTTP servers only.
+   * @default [], and 'socket.io' when attachSocketIO is used
    * @example ['socket.io', { cookie: 'worker' }]
    */
   session?: SessionRule | readonly SessionRule[]
-  /** For behind a proxy that speaks the PROXY protocol; needs hand-off. @default false */
+  /** For proxies in front that send the PROXY protocol. Needs hand-off. @default false */
   proxyProtocol?: ProxyProtocolOptions | false
-  /** Bounds on what waits and what is served. */
+  /** Limits on connections. */
   limits?: LimitsOptions
   /** When a worker that ended is started again. */
   restart?: RestartOptions
-  /** When a worker is unwell, and when it is given up. */
+  /** When a worker is unhealthy, and when it is replaced. */
   health?: HealthOptions
-  /** How workers are replaced by new ones of the same program. */
+  /** How `reload()` replaces workers. */
   reload?: ReloadOptions
-  /** Ready processes on top of the workers; one of them takes a dead worker's place at once. @default 0 */
+  /**
+   * Number of ready processes in addition to the workers, 0 to 256. When a worker dies, one of them takes its place at
+   * once.
+   * @default 0
+   */
   standby?: number
   /**
-   * Status, metrics for Prometheus and a page over HTTP, on a port of its own in the primary: `true` for port 9464 of
-   * 127.0.0.1, or the port. Requests are counted then, too. See docs/admin.md.
+   * Status, metrics for Prometheus and a page, over HTTP on a port of the primary. `true` means port 9464 of 127.0.0.1,
+   * a number is another port there. It also switches on the counting of requests. See docs/admin.md.
    * @default false
    */
   admin?: AdminOptions | number | boolean
-  /** How things end. */
+  /** How the balancer ends. */
   shutdown?: ShutdownOptions
-  /** Where log lines go; `false` for nowhere. @default one line per event on stderr */
+  /** Receives log events; `false` for no log. @default one line per event on stderr */
   logger?: Logger | false
-  /** Closes everything when it aborts, as `close()` does. */
+  /** Closes the balancer when it aborts, as `close()` does. */
   signal?: AbortSignal
 }

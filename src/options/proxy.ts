@@ -1,21 +1,25 @@
-// The options of the PROXY protocol, checked.
+// Reads the option `proxyProtocol`.
 import { BlockList, isIP } from 'node:net'
-import { MAX_TIMER, type Reader } from './reader.ts'
 import { MAX_METADATA } from '../transport/metadata.ts'
+import { MAX_TIMER, type Reader } from './reader.ts'
 
 export interface ProxySettings {
-  /** The peers that must send the header, and nobody else may connect. */
-  readonly trusted: BlockList
-  readonly timeout: number
-  readonly maxHeader: number
-  readonly maxWaiting: number
+  /** The proxies: only they may connect, and they must send the header. */
+  trusted: BlockList
+  /** Milliseconds. */
+  timeout: number
+  /** Bytes. */
+  maxHeader: number
+  maxWaiting: number
 }
 
-/** A version 2 header with Unix addresses, the longest that has a fixed length; also more than any of version 1. */
+/**
+ * Bytes of a version 2 header with Unix addresses and no TLVs: the longest header of fixed length in either version.
+ */
 const LONGEST_FIXED = 232
 
-/** @returns undefined where it is off */
-export function readProxyProtocol(read: Reader): ProxySettings | undefined {
+/** @returns undefined when the PROXY protocol is off */
+export function readProxyProtocol(read: Reader): Readonly<ProxySettings> | undefined {
   const given = read.raw('proxyProtocol')
   if (given === undefined || given === false) return undefined
   return read.group('proxyProtocol', (group) => ({
@@ -39,7 +43,7 @@ function readTrust(group: Reader): BlockList {
   return list
 }
 
-/** `address` or `address/prefix`. @returns false when it is neither */
+/** @returns false when `network` is neither `address` nor `address/prefix` */
 function add(list: BlockList, network: string): boolean {
   const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(network.trim()) ?? []
   const family = isIP(address)

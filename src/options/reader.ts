@@ -1,43 +1,52 @@
-// Reads one object of options: each getter checks a value, `done` complains about what nobody asked for.
+// Reads an object of options. Each method checks one option; done() refuses the options that no method has read.
 import { isIP } from 'node:net'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import type { ErrorCode } from '../errors.ts'
 
 interface IntegerRule {
   min: number
   max: number
-  /** Infinity may be given, too, where it is the default. */
+  /** The default. If it is Infinity, Infinity is a valid value too. */
   fallback: number
-  /** Environment variable to look at when the option is not given. */
+  /** Environment variable that replaces a missing option. */
   env?: string
 }
 
-/** Milliseconds of the longest timer; Node turns a longer one into 1 ms. */
+/** Milliseconds of the longest timer. Node fires a longer one after 1 ms. */
 export const MAX_TIMER = 2 ** 31 - 1
 
-/** The getters throw a TypeError or RangeError with code HOLDFAST_BAD_OPTION. */
+/** Every method throws a TypeError or RangeError with code HOLDFAST_BAD_OPTION for an invalid option. */
 export class Reader {
   readonly #path: string
   readonly #options: ReadonlyMap<string, unknown>
   readonly #known: string[] = []
 
-  /** @param path - how messages call the object: 'stickyListen options', 'limits' */
-  constructor(path: string, given: unknown) {
-    if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given))) {
-      throw misuse(TypeError, `${path}: expected an object, got ${show(given)}; write { … } or leave it out`)
+  /**
+   * @param path - the name of the object in error messages: 'stickyListen options', 'limits'
+   * @param options - undefined counts as an empty object
+   */
+  constructor(path: string, options: unknown) {
+    if (options !== undefined && (typeof options !== 'object' || options === null || Array.isArray(options))) {
+      throw misuse(TypeError, `${path}: expected an object, got ${show(options)}; write { … } or leave it out`)
     }
     this.#path = path
-    this.#options = new Map<string, unknown>(Object.entries(given ?? {}))
+    this.#options = new Map<string, unknown>(Object.entries(options ?? {}))
   }
 
-  /** The value as it came, for a rule of the caller's own. */
+  /** The unchecked value, for a check that no other method has. */
   raw(name: string): unknown {
     this.#known.push(name)
     return this.#options.get(name)
   }
 
-  /** The error for a value that does not fit. */
+  /**
+   * The error for an invalid value.
+   *
+   * @param expected - what the value should be, in words
+   * @param write - an example of a valid value, as source text
+   */
   wrong(name: string, kind: ErrorKind, expected: string, write: string, got: unknown): Error {
     return misuse(kind, `${this.#path}.${name}: expected ${expected}, got ${show(got)}; write ${name}: ${write}`)
   }
@@ -74,7 +83,7 @@ export class Reader {
     throw this.wrong(name, TypeError, 'a string', "'…'", value)
   }
 
-  /** An address or a name to listen on. */
+  /** An address or a host name to listen on; the brackets of an IPv6 address are removed. */
   host(name: string): string | undefined {
     const host = this.string(name)
     if (host === '' || host?.includes('/')) {
@@ -108,10 +117,10 @@ export class Reader {
 
   signals(name: string, fallback: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {
     const value = this.strings(name, fallback)
-    // These two end or stop a process without asking it.
-    const deaf = ['SIGKILL', 'SIGSTOP']
+    // A process cannot handle these two signals.
+    const unhandled = ['SIGKILL', 'SIGSTOP']
     const isSignal = (text: string): text is NodeJS.Signals =>
-      Object.hasOwn(constants.signals, text) && !deaf.includes(text)
+      Object.hasOwn(constants.signals, text) && !unhandled.includes(text)
     if (value.every(isSignal)) return value
     throw this.wrong(
       name,
@@ -128,6 +137,7 @@ export class Reader {
     throw this.wrong(name, TypeError, expected, 'new AbortController().signal', value)
   }
 
+  /** A nested object of options. */
   group<T extends object>(name: string, build: (group: Reader) => T): Readonly<T> {
     const group = new Reader(name, this.raw(name))
     const built = Object.freeze(build(group))
@@ -135,13 +145,13 @@ export class Reader {
     return built
   }
 
-  /** To be called last: whatever was not read is unknown. */
+  /** Refuses options that no method has read. Call it last. */
   done(): void {
     for (const name of this.#options.keys()) {
       if (this.#known.includes(name)) continue
-      const meant = this.#known.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
-      const near = meant !== undefined && distance(name, meant) <= Math.max(2, name.length / 3)
-      const fix = near ? `did you mean '${meant}'?` : `known are ${this.#known.join(', ')}`
+      const nearest = this.#known.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
+      const isNear = nearest !== undefined && distance(name, nearest) <= Math.max(2, name.length / 3)
+      const fix = isNear ? `did you mean '${nearest}'?` : `known are ${this.#known.join(', ')}`
       throw misuse(TypeError, `${this.#path}: unknown option '${name}'; ${fix}`)
     }
   }
@@ -149,19 +159,19 @@ export class Reader {
 
 type ErrorKind = TypeErrorConstructor | RangeErrorConstructor
 
-/** A programming mistake, thrown at once. */
+/** The error for a mistake in a call: the caller throws it at once. */
 export function misuse(kind: ErrorKind, message: string): Error {
-  return Object.assign(new kind(message), { code: 'HOLDFAST_BAD_OPTION' })
+  return Object.assign(new kind(message), { code: 'HOLDFAST_BAD_OPTION' satisfies ErrorCode })
 }
 
-/** A value as one would write it, cut short. */
+/** A value as source text, at most 60 characters long, for an error message. */
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   const text = inspect(value, { depth: 1, breakLength: Infinity, compact: true })
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }
 
-/** Levenshtein distance, letters' case ignored. */
+/** Levenshtein distance, ignoring letter case. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (const [i, from] of Array.from(a.toLowerCase()).entries()) {
@@ -175,7 +185,7 @@ function distance(a: string, b: string): number {
   return row.at(-1) ?? 0
 }
 
-/** No text that goes to the operating system can hold a NUL. */
+/** Whether the operating system accepts the text: it cannot contain a NUL. */
 function isText(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0')
 }

@@ -1,11 +1,11 @@
-// The session rules, checked.
+// Reads the option `session`.
+import type { SessionRule } from '../affinity/session.ts'
 import type { Reader } from './reader.ts'
-import type { SessionRule } from './options.ts'
 
-/** RFC 9110: what names of headers and cookies are made of. */
+/** The names of headers and cookies (RFC 9110, section 5.6.2). */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
-/** @returns none where it is off */
+/** @returns an empty list when the session layer is off */
 export function readSession(read: Reader): readonly SessionRule[] {
   const given = read.raw('session')
   if (given === undefined) return []

@@ -1,91 +1,66 @@
-// Options -> frozen Settings, checked once. Every complaint says what was expected, what came and what to write.
+// Options become frozen Settings, checked once. Each nested option has a reader of its own beside this file.
 import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { ADMIN_PORT, readAdmin, type AdminSettings } from './admin.ts'
-import { withoutDebugger } from './debugger-flags.ts'
+import type { AffinitySettings } from '../affinity/address.ts'
+import type { SessionRule } from '../affinity/session.ts'
 import { StickyError } from '../errors.ts'
-import { consoleLogger, safeLogger, silentLogger } from '../logger.ts'
-import { MAX_TIMER, Reader } from './reader.ts'
-import type { Balance, Logger, SessionRule, SteeringChoice, StickyOptions } from './options.ts'
-import { readProxyProtocol, type ProxySettings } from './proxy.ts'
-import { readSession } from './session.ts'
-import { fingerprint32 } from '../slots/hash.ts'
+import { consoleLogger, safeLogger, silentLogger, type Logger } from '../logger.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
+import { ADMIN_PORT, readAdmin, type AdminSettings } from './admin.ts'
+import { readAffinity } from './affinity.ts'
+import { withoutDebugger } from './debugger-flags.ts'
+import { readHealth, type HealthSettings } from './health.ts'
+import { readLimits, type LimitsSettings } from './limits.ts'
+import type { Balance, SteeringChoice, StickyOptions } from './options.ts'
+import { readProxyProtocol, type ProxySettings } from './proxy.ts'
+import { Reader } from './reader.ts'
+import { readReload, type ReloadSettings } from './reload.ts'
+import { readRestart, type RestartSettings } from './restart.ts'
+import { readSession } from './session.ts'
+import { readShutdown, type ShutdownSettings } from './shutdown.ts'
 
-/** How an address becomes a key; see AffinityOptions. */
-export interface AffinitySettings {
-  readonly ipv4Prefix: number
-  readonly ipv6Prefix: number
-  /** uint32, 0 for none. */
-  readonly seed: number
-}
+export type { AffinitySettings } from '../affinity/address.ts'
 
-/** The options after checking, with the defaults filled in. Durations in milliseconds. */
+/** The options after the check, with their defaults filled in. Times are in milliseconds. */
 export interface Settings {
   readonly port: number
-  /** undefined: '::', or '0.0.0.0' where IPv6 is off. */
+  /** undefined: '::', or '0.0.0.0' on a machine without IPv6. */
   readonly host: string | undefined
   readonly backlog: number
   readonly workers: number
+  /** Path of the workers' program; empty when node was started without a file. */
   readonly exec: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly execArgv: readonly string[]
   readonly steering: SteeringChoice
-  /** 'random' is not among the options: it is what another package has. */
+  /** Only setupPrimary() can ask for 'random'; the option `balance` does not offer it. */
   readonly balance: Balance | 'random'
-  readonly affinity: AffinitySettings
-  readonly proxyProtocol: ProxySettings | undefined
+  readonly affinity: Readonly<AffinitySettings>
+  /** undefined: off. */
+  readonly proxyProtocol: Readonly<ProxySettings> | undefined
+  /** Empty: off. */
   readonly session: readonly SessionRule[]
-  readonly limits: Readonly<{
-    maxConnections: number
-    maxPerAddress: number
-    maxPending: number
-    holdTimeout: number
-    loadFactor: number | undefined
-    stickTimeout: number
-  }>
-  readonly restart: Readonly<{
-    minDelay: number
-    maxDelay: number
-    stableAfter: number
-    maxStartCrashes: number
-    maxCrashesPerMinute: number
-    retryDelay: number
-    onGiveUp: 'exit' | 'keep'
-    maxAge: number
-    maxServed: number
-  }>
-  readonly health: Readonly<{
-    readyTimeout: number
-    ackTimeout: number
-    interval: number
-    unhealthyAfter: number
-    maxLag: number
-    deadline: number
-    maxRss: number
-    maxHeap: number
-    growthWindow: number
-  }>
-  readonly reload: Readonly<{
-    parallel: number
-    deadline: number
-    grace: number
-    spread: number
-    signals: readonly NodeJS.Signals[]
-  }>
+  readonly limits: Readonly<LimitsSettings>
+  readonly restart: Readonly<RestartSettings>
+  readonly health: Readonly<HealthSettings>
+  readonly reload: Readonly<ReloadSettings>
   readonly standby: number
-  readonly admin: AdminSettings | undefined
-  readonly shutdown: Readonly<{ deadline: number; signals: readonly NodeJS.Signals[] }>
+  /** undefined: off. */
+  readonly admin: Readonly<AdminSettings> | undefined
+  readonly shutdown: Readonly<ShutdownSettings>
   readonly logger: Logger
   readonly signal: AbortSignal | undefined
 }
 
 /**
- * @param options - as given: an object, or just the port
- * @param name - what messages call it
- * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
+ * Checks the options and fills in their defaults.
+ *
+ * @param options - the user's object, or the port alone
+ * @param name - how error messages call the object
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION; the message says what was expected, what came, and
+ *   what to write
  */
 export function readSettings(options: StickyOptions | number | undefined, name = 'stickyListen options'): Settings {
   const read = new Reader(name, typeof options === 'number' ? { port: options } : options)
@@ -105,108 +80,47 @@ export function readSettings(options: StickyOptions | number | undefined, name =
     execArgv: read.strings('execArgv', withoutDebugger(process.execArgv)),
     steering: read.oneOf('steering', ['handoff', 'kernel', 'auto'], 'handoff'),
     balance: read.oneOf('balance', ['address', 'round-robin', 'least-connections'], 'address'),
-    affinity: read.group('affinity', (group) => ({
-      ipv4Prefix: group.integer('ipv4Prefix', { min: 1, max: 32, fallback: 32 }),
-      ipv6Prefix: group.integer('ipv6Prefix', { min: 1, max: 128, fallback: 64 }),
-      seed: readSeed(group),
-    })),
+    affinity: readAffinity(read),
     proxyProtocol: readProxyProtocol(read),
     session: readSession(read),
-    limits: read.group('limits', (group) => ({
-      maxConnections: group.integer('maxConnections', { min: 1, max: 10_000_000, fallback: Infinity }),
-      maxPerAddress: group.integer('maxPerAddress', { min: 1, max: 10_000_000, fallback: Infinity }),
-      maxPending: group.integer('maxPending', { min: 1, max: 1_000_000, fallback: 4096 }),
-      holdTimeout: group.milliseconds('holdTimeout', 5_000),
-      loadFactor: readLoadFactor(group),
-      stickTimeout: group.milliseconds('stickTimeout', 600_000),
-    })),
-    restart: read.group('restart', readRestart),
-    health: read.group('health', readHealth),
-    reload: read.group('reload', (group) => ({
-      parallel: group.integer('parallel', { min: 1, max: MAX_WORKERS, fallback: 1 }),
-      deadline: group.milliseconds('deadline', 30_000),
-      grace: group.milliseconds('grace', 1_000),
-      spread: group.milliseconds('spread', 5_000),
-      signals: group.signals('signals', ['SIGHUP', 'SIGUSR2']),
-    })),
+    limits: readLimits(read),
+    restart: readRestart(read),
+    health: readHealth(read),
+    reload: readReload(read),
     standby: read.integer('standby', { min: 0, max: MAX_WORKERS, fallback: 0 }),
     admin: readAdmin(read),
-    shutdown: read.group('shutdown', (group) => ({
-      deadline: group.milliseconds('deadline', 10_000),
-      signals: group.signals('signals', ['SIGTERM', 'SIGINT']),
-    })),
+    shutdown: readShutdown(read),
     logger: readLogger(read),
     signal: read.instance('signal', AbortSignal, 'an AbortSignal'),
   }
   read.done()
-  const { admin, balance, limits, port } = settings
-  if (admin !== undefined && admin.port === port && port !== 0) {
-    throw read.wrong(
-      'admin',
-      RangeError,
-      'another port than the clients have',
-      String(port === ADMIN_PORT ? port + 1 : ADMIN_PORT),
-      port,
-    )
-  }
-  if (limits.loadFactor !== undefined && balance !== 'address') {
-    const expected = "'address', which limits.loadFactor bounds"
-    throw read.wrong('balance', RangeError, expected, "'address', or leave limits.loadFactor out", balance)
-  }
+  checkTogether(read, settings)
   return Object.freeze(settings)
 }
 
 /**
- * @param given - what close() was called with
+ * The deadline of one call of close().
+ *
+ * @param options - the argument of close()
  * @returns milliseconds
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
  */
-export function closeDeadline(given: unknown, { shutdown }: Pick<Settings, 'shutdown'>): number {
-  const read = new Reader('close options', given)
+export function closeDeadline(options: unknown, { shutdown }: Pick<Settings, 'shutdown'>): number {
+  const read = new Reader('close options', options)
   const deadline = read.milliseconds('deadline', shutdown.deadline)
   read.done()
   return deadline
 }
 
-const MAX_COUNT = Number.MAX_SAFE_INTEGER
-
-function readRestart(group: Reader): Settings['restart'] {
-  const minDelay = group.milliseconds('minDelay', 100)
-  return {
-    minDelay,
-    maxDelay: group.integer('maxDelay', { min: minDelay, max: MAX_TIMER, fallback: Math.max(30_000, minDelay) }),
-    stableAfter: group.milliseconds('stableAfter', 10_000),
-    maxStartCrashes: group.integer('maxStartCrashes', { min: 1, max: 32, fallback: 5 }),
-    maxCrashesPerMinute: group.integer('maxCrashesPerMinute', { min: 1, max: 1_000, fallback: 10 }),
-    retryDelay: group.milliseconds('retryDelay', 30_000),
-    onGiveUp: group.oneOf('onGiveUp', ['exit', 'keep'], 'exit'),
-    maxAge: group.milliseconds('maxAge', Infinity),
-    maxServed: group.integer('maxServed', { min: 1, max: MAX_COUNT, fallback: Infinity }),
+/** Options that are right one by one and wrong together. */
+function checkTogether(read: Reader, { admin, balance, limits, port }: Settings): void {
+  if (admin !== undefined && admin.port === port && port !== 0) {
+    const free = port === ADMIN_PORT ? port + 1 : ADMIN_PORT
+    throw read.wrong('admin', RangeError, 'another port than the clients have', String(free), port)
   }
-}
-
-function readHealth(group: Reader): Settings['health'] {
-  const deadline = group.integer('deadline', { min: 2, max: MAX_TIMER, fallback: 30_000 })
-  const interval = group.milliseconds('interval', Math.max(1, Math.min(1_000, Math.floor(deadline / 3))))
-  if (interval < 1 || interval * 2 > deadline) {
-    throw group.wrong(
-      'interval',
-      RangeError,
-      'from 1 to half of health.deadline',
-      String(Math.floor(deadline / 3)),
-      interval,
-    )
-  }
-  return {
-    readyTimeout: group.milliseconds('readyTimeout', 30_000),
-    ackTimeout: group.milliseconds('ackTimeout', 1_000),
-    interval,
-    unhealthyAfter: group.integer('unhealthyAfter', { min: 1, max: 1_000, fallback: 10 }),
-    maxLag: group.milliseconds('maxLag', 1_000),
-    deadline,
-    maxRss: group.integer('maxRss', { min: 1, max: MAX_COUNT, fallback: Infinity }),
-    maxHeap: group.integer('maxHeap', { min: 1, max: MAX_COUNT, fallback: Infinity }),
-    growthWindow: group.milliseconds('growthWindow', 0),
+  if (limits.loadFactor !== undefined && balance !== 'address') {
+    const expected = "'address', which limits.loadFactor bounds"
+    throw read.wrong('balance', RangeError, expected, "'address', or leave limits.loadFactor out", balance)
   }
 }
 
@@ -220,26 +134,15 @@ function readExec(read: Reader): string {
   return path
 }
 
-/** The worker program must exist before anything is started. */
+/**
+ * Checks that there is a program for the workers, before anything starts.
+ *
+ * @throws StickyError HOLDFAST_NO_ENTRY
+ */
 export function checkEntry({ exec }: Settings): void {
-  if (exec === '')
+  if (exec === '') {
     throw new StickyError('HOLDFAST_NO_ENTRY', "node was started without a file; pass `exec: './app.js'`")
-}
-
-function readLoadFactor(group: Reader): number | undefined {
-  const value = group.raw('loadFactor')
-  if (value === undefined || value === false) return undefined
-  if (value === true) return 1.25
-  if (typeof value === 'number' && value > 1 && value <= 1_000) return value
-  throw group.wrong('loadFactor', RangeError, 'a number above 1, or true', '1.25', value)
-}
-
-function readSeed(read: Reader): number {
-  const value = read.raw('seed')
-  if (value === undefined) return 0
-  if (typeof value === 'string' && value !== '') return fingerprint32(Buffer.from(value))
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffffffff) return value
-  throw read.wrong('seed', TypeError, 'an integer from 0 to 4294967295 or a text', "'any secret text'", value)
+  }
 }
 
 function readLogger(read: Reader): Logger {

@@ -1,6 +1,6 @@
 // Reloads and changes of the number of workers: one after the other, because each of them moves workers.
 import { StickyError } from '../errors.ts'
-import type { Logger } from '../options/options.ts'
+import type { Logger } from '../logger.ts'
 import type { World } from '../world.ts'
 
 export interface OperationWork {

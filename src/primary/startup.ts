@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { deferred, type Deferred } from '../async/deferred.ts'
 import { StickyError } from '../errors.ts'
-import type { Logger } from '../options/options.ts'
+import type { Logger } from '../logger.ts'
 import type { Settings } from '../options/settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
 import { howItEnded, type WorkerExit } from '../supervisor/worker-exit.ts'

@@ -5,7 +5,7 @@ import { PROTOCOL_VERSION, type Address } from '../ipc/messages.ts'
 import { workerEnvironment } from '../ipc/role.ts'
 import { withoutDebuggerText } from '../options/debugger-flags.ts'
 import type { Settings } from '../options/settings.ts'
-import { withoutManager } from '../service-manager/manager-variables.ts'
+import { withoutManagerVariables } from '../service-manager/activation.ts'
 import { countingOption } from '../steering/handoff/connection-limits.ts'
 import { leaving } from '../supervisor/drain-plans.ts'
 import { plainForking, type Fork, type Program } from '../supervisor/fork.ts'
@@ -101,7 +101,7 @@ export function workerProgram(
 
 /** The environment of the primary, without its debugger and its service manager. */
 function ownEnvironment(): NodeJS.ProcessEnv {
-  const own = withoutManager(process.env)
+  const own = withoutManagerVariables(process.env)
   const { NODE_OPTIONS } = own
   return NODE_OPTIONS === undefined ? own : { ...own, NODE_OPTIONS: withoutDebuggerText(NODE_OPTIONS) }
 }

@@ -1,55 +1,57 @@
-// Listening sockets that outlive the primary: passed in by a service manager, and given to it to keep for the next
-// primary. While nobody accepts on them, connections wait in the kernel.
+// Listening sockets that a service manager passes to the primary, and sockets that the primary gives to the manager to
+// keep for the next primary. Between two primaries connections wait in the kernel.
+import { createHash } from 'node:crypto'
 import { closeSync } from 'node:fs'
 import { StickyError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
 import type { Libc } from '../native/libc.ts'
-import { addressOf, listeningProblem, makeOurs, sharesPort } from '../native/listening.ts'
-import type { Logger } from '../options/options.ts'
+import { addressOf, listeningProblem, setSocketFlags, sharesPort } from '../native/listening.ts'
 import { SLOTS } from '../slots/hash.ts'
-import { takeActivation, type Passed } from './activation.ts'
 import type { ListenOptions } from '../steering/listen.ts'
-import { isOurs, listenerName, slotNames } from './socket-names.ts'
+import { takeActivation, type PassedDescriptor } from './activation.ts'
 
-/** Who keeps sockets while there is no primary. */
+/** Keeps sockets open from the end of one primary to the start of the next. */
 export interface SocketKeeper {
-  /** Whether it can. */
+  /** Whether it is able to keep sockets. */
   readonly keepsSockets: boolean
+  /** Keeps a copy of the descriptor under this name. */
   keep(name: string, fd: number): void
-  /** Resolves when the keeper has closed what it had under these names, or does not answer. */
+  /** Closes the kept sockets of these names. Resolves when that is done, or when the keeper does not answer in time. */
   forget(names: Iterable<string>): Promise<void>
 }
 
+/** The sockets that the service manager passed to this primary. */
 export class PassedSockets {
   readonly #log: Logger
   readonly #libc: Libc | undefined
   readonly #keeper: SocketKeeper
-  /** Opened by a former primary, and kept. */
-  readonly #kept: Passed[]
-  /** Opened by the manager. */
-  readonly #given: readonly Passed[]
+  /** Sockets of an earlier primary, which the manager kept. */
+  readonly #kept: PassedDescriptor[]
+  /** Sockets that the manager opened itself. */
+  readonly #activated: readonly PassedDescriptor[]
 
   /** @throws StickyError HOLDFAST_BAD_ACTIVATION */
   constructor(log: Logger, libc: Libc | undefined, keeper: SocketKeeper, env: NodeJS.ProcessEnv = process.env) {
     this.#log = log
     this.#libc = libc
     this.#keeper = keeper
-    const { passed, stranger } = takeActivation(env)
-    if (stranger !== undefined) {
-      const hint = `LISTEN_PID is ${stranger}, this is ${process.pid}: let the manager start node itself`
+    const { passed, otherPid } = takeActivation(env)
+    if (otherPid !== undefined) {
+      const hint = `LISTEN_PID is ${otherPid}, this process is ${process.pid}: let the service manager start node directly`
       log.warn('activation.ignored', { hint })
     }
-    this.#kept = passed.filter(({ name }) => isOurs(name))
-    this.#given = passed.filter(({ name }) => !isOurs(name))
+    this.#kept = passed.filter(({ name }) => isKeptName(name))
+    this.#activated = passed.filter(({ name }) => !isKeptName(name))
   }
 
-  /** Whether there is a listening socket for a primary that accepts itself. */
+  /** Whether a listening socket for hand-off was passed. */
   hasListener(options: ListenOptions): boolean {
-    if (this.#given.length > 0) return this.#given.length === 1
+    if (this.#activated.length > 0) return this.#activated.length === 1
     return this.#kept.some(({ name }) => name === listenerName(options))
   }
 
   /**
-   * That socket.
+   * The listening socket for hand-off; undefined if none was passed.
    *
    * @throws StickyError HOLDFAST_BAD_ACTIVATION
    */
@@ -59,52 +61,55 @@ export class PassedSockets {
   }
 
   /**
-   * The sockets of the slots, in their order, with the program that picks among them.
+   * The sockets for kernel steering, in the order of the slots; undefined if none were passed. The steering program is
+   * still attached to them.
    *
-   * @param program - its bytes
+   * @param program - the bytes of the program that these sockets must have
    * @throws StickyError HOLDFAST_BAD_ACTIVATION
    */
   group(options: ListenOptions, program: Buffer): Promise<number[] | undefined> {
     return this.#take(slotNames(options, program))
   }
 
-  /** For the next primary. */
+  /** Gives the listening socket to the manager, for the next primary. */
   keepListener(fd: number, options: ListenOptions): void {
     this.#keep([listenerName(options)], [fd])
   }
 
+  /** Gives the sockets of the slots to the manager, for the next primary. */
   keepGroup(sockets: readonly number[], options: ListenOptions, program: Buffer): void {
     this.#keep(slotNames(options, program), sockets)
   }
 
-  /** @param names - one per socket that is wanted */
+  /** @param names - the names of the sockets that are needed, one per socket */
   async #take(names: readonly string[]): Promise<number[] | undefined> {
-    const sockets = this.#given.length > 0 ? this.#givenSockets(names.length) : this.#keptSockets(names)
+    const sockets = this.#activated.length > 0 ? this.#activatedSockets(names.length) : this.#keptSockets(names)
     await this.#discard(sockets, names)
     if (sockets === undefined) return undefined
-    if (this.#libc !== undefined) for (const fd of sockets) makeOurs(this.#libc, fd)
+    if (this.#libc !== undefined) for (const fd of sockets) setSocketFlags(this.#libc, fd)
     this.#log.info('activation.inherited', { sockets: sockets.length })
     return sockets
   }
 
-  #givenSockets(wanted: number): number[] {
-    const sockets = this.#given.map(({ fd }) => fd)
-    if (sockets.length !== wanted || new Set(this.#given.map(({ name }) => name)).size > 1) {
-      const fits = `hand-off takes one listening socket, kernel steering ${SLOTS} of one name, slot by slot`
-      throw new StickyError('HOLDFAST_BAD_ACTIVATION', `${sockets.length} came; ${fits}`)
+  #activatedSockets(needed: number): number[] {
+    const sockets = this.#activated.map(({ fd }) => fd)
+    if (sockets.length !== needed || new Set(this.#activated.map(({ name }) => name)).size > 1) {
+      const needs = `hand-off needs one listening socket, kernel steering ${SLOTS} of one name in the order of the slots`
+      throw new StickyError('HOLDFAST_BAD_ACTIVATION', `${needs}; got ${sockets.length}`)
     }
     const problem = this.#problem(sockets)
     if (problem !== undefined) throw new StickyError('HOLDFAST_BAD_ACTIVATION', problem)
     return sockets
   }
 
-  /** All of them, or nothing: a group of sockets that lacks one steers wrongly. */
+  /** @returns undefined unless all sockets are there: a group with a missing socket would steer wrongly */
   #keptSockets(names: readonly string[]): number[] | undefined {
     const byName = new Map(this.#kept.map(({ name, fd }) => [name, fd]))
     const sockets = names.flatMap((name) => byName.get(name) ?? [])
     return sockets.length === names.length && this.#problem(sockets) === undefined ? sockets : undefined
   }
 
+  /** @returns why the sockets cannot be used; undefined when they can */
   #problem(sockets: readonly number[]): string | undefined {
     const libc = this.#libc
     for (const fd of sockets) {
@@ -118,12 +123,12 @@ export class PassedSockets {
     return other === undefined ? undefined : `descriptor ${other} does not share port ${port} with SO_REUSEPORT`
   }
 
-  /** Closes what was kept and is of no use, here and with the keeper: it would hold the port. */
-  async #discard(used: readonly number[] | undefined, wanted: readonly string[]): Promise<void> {
+  /** Closes the kept sockets that are not used, here and in the manager. Open, they would hold the port. */
+  async #discard(used: readonly number[] | undefined, needed: readonly string[]): Promise<void> {
     const unused = this.#kept.splice(0).filter(({ fd }) => used?.includes(fd) !== true)
     if (unused.length === 0) return
-    const some = used === undefined && unused.some(({ name }) => wanted.includes(name))
-    const reason = some ? 'they are not complete' : 'they are for other options'
+    const isIncomplete = used === undefined && unused.some(({ name }) => needed.includes(name))
+    const reason = isIncomplete ? 'some of the sockets are missing' : 'they were opened with other options'
     this.#log.warn('activation.discarded', { sockets: unused.length, reason })
     for (const { fd } of unused) closeSync(fd)
     await this.#keeper.forget(new Set(unused.map(({ name }) => name)))
@@ -134,4 +139,31 @@ export class PassedSockets {
     for (const [i, fd] of sockets.entries()) this.#keeper.keep(names[i] ?? '', fd)
     this.#log.debug('activation.stored', { sockets: sockets.length })
   }
+}
+
+/** Whether the name is one that a primary gave to a kept socket. */
+function isKeptName(name: string): boolean {
+  return /^holdfast-[0-9a-f]{8}-(?:listener|\d{1,3})$/.test(name)
+}
+
+/**
+ * The name of a kept socket contains a fingerprint of the options that it was opened with. A primary with other options
+ * has to open its own sockets.
+ */
+function listenerName(options: ListenOptions): string {
+  return `holdfast-${fingerprint(options)}-listener`
+}
+
+/** @param program - the bytes of the steering program, which stays attached to the sockets and cannot be replaced */
+function slotNames(options: ListenOptions, program: Buffer): string[] {
+  const print = fingerprint(options, program)
+  return Array.from({ length: SLOTS }, (_, slot) => `holdfast-${print}-${slot}`)
+}
+
+function fingerprint({ port, host }: ListenOptions, program: Uint8Array = Buffer.alloc(0)): string {
+  return createHash('sha256')
+    .update(JSON.stringify([port, host ?? null]))
+    .update(program)
+    .digest('hex')
+    .slice(0, 8)
 }

@@ -1,17 +1,14 @@
-// What the primary tells the service manager that started it: systemd in the words of sd_notify(3), PM2 by a message.
-import { unixAddress } from '../native/datagram.ts'
-import type { Logger } from '../options/options.ts'
-import type { SocketKeeper } from './kept-sockets.ts'
-import { loadLibc } from '../native/libc.ts'
+// Reports the state of the primary to the service manager that started it: to systemd by the protocol of sd_notify(3),
+// to PM2 by a message.
+import type { Logger } from '../logger.ts'
 import type { ManagedWorker } from '../supervisor/managed-worker.ts'
-import type { Notifier } from './notifier.ts'
-import { notifyProgram } from './notify-program.ts'
-import { notifySocket } from './notify-socket.ts'
+import type { SocketKeeper } from './kept-sockets.ts'
+import { openNotifier, type Notifier } from './notify.ts'
 
 type Workers = readonly Pick<ManagedWorker, 'isServing'>[]
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Never throws; says nothing where no manager listens. */
+/** Never throws. Without a service manager it sends nothing. */
 export class ServiceManager implements SocketKeeper {
   readonly #env: Environment
   readonly #notifier: Notifier | undefined
@@ -35,41 +32,41 @@ export class ServiceManager implements SocketKeeper {
     return this.#notifier?.canStore ?? false
   }
 
-  /** Every worker serves. */
+  /** Every worker is ready. */
   ready(): void {
     this.#started = true
     this.#send('READY=1', this.#newStatus())
-    // PM2 waits for it with wait_ready. With a callback a channel that was closed meanwhile is not an 'error' event.
+    // PM2 waits for this message with wait_ready. The callback keeps a closed channel from emitting 'error'.
     if (this.#env['pm_id'] !== undefined) process.send?.('ready', undefined, undefined, () => {})
   }
 
-  /** Something about the workers may have changed. */
+  /** Reports the state of the workers, if it has changed. */
   changed(): void {
-    // Before there are workers there is nothing to say about them.
     if (this.#stopping || this.#workers().length === 0) return
     if (this.#newStatus() !== this.#status) this.#send(this.#newStatus())
   }
 
-  /** Runs a reload. */
+  /** Reports the begin and the end of a reload, which `run` performs. */
   async reloading(run: () => Promise<void>): Promise<void> {
     this.#prefix = 'reloading, '
-    // CLOCK_MONOTONIC, by which the manager knows that it is not the end of an earlier one.
+    // By the time on CLOCK_MONOTONIC the manager tells this READY=1 from that of an earlier reload.
     this.#send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`, this.#newStatus())
     try {
       await run()
     } finally {
       this.#prefix = ''
-      // Also when it failed: the old processes serve. The log tells why, and whoever asked for it.
+      // After a failed reload the old processes serve, so the primary is ready too. The caller reports the failure.
       if (this.#started && !this.#stopping) this.#send('READY=1', this.#newStatus())
     }
   }
 
+  /** The shutdown begins. */
   stopping(): void {
     this.#stopping = true
     this.#send('STOPPING=1', 'STATUS=closing')
   }
 
-  /** The last word was said. */
+  /** Stops the watchdog messages. */
   close(): void {
     clearInterval(this.#watchdog)
   }
@@ -95,17 +92,11 @@ export class ServiceManager implements SocketKeeper {
   }
 }
 
-function openNotifier(name: string | undefined, log: Logger): Notifier | undefined {
-  if (!name) return undefined
-  const { libc, reason } = loadLibc()
-  if (libc === undefined) return notifyProgram(log, reason)
-  const address = unixAddress(name)
-  if (address !== undefined) return notifySocket(libc, address, log)
-  log.warn('notify.failed', { reason: `NOTIFY_SOCKET is ${name}`, hint: 'expected a path, or @ and a name' })
-  return undefined
-}
-
-/** Milliseconds between two signs of life: half of what the manager waits. Undefined where it wants none from us. */
+/**
+ * Milliseconds between two watchdog messages: half of the manager's timeout (sd_watchdog_enabled(3)).
+ *
+ * @returns undefined when the manager expects none of this process
+ */
 function watchdogPeriod({ WATCHDOG_USEC: usec, WATCHDOG_PID: pid }: Environment): number | undefined {
   const period = Math.floor(Number(usec) / 2000)
   if (!(period > 0) || (pid !== undefined && Number(pid) !== process.pid)) return undefined

@@ -2,9 +2,7 @@
 // the proxy's own on request.
 import type { Socket } from 'node:net'
 import { addressText } from '../affinity/address.ts'
-import { parseProxyHeader } from '../affinity/proxy-header.ts'
-import type { Endpoints, ProxyVerdict, Tlv } from '../affinity/proxy-verdict.ts'
-import { TLV } from '../affinity/proxy-v2.ts'
+import { parseProxyHeader, TLV, type Endpoints, type ProxyVerdict, type Tlv } from '../affinity/proxy-header.ts'
 import type { SocketName, TcpHandle } from '../native/tcp-handle.ts'
 
 /** What the PROXY protocol told of a connection. */

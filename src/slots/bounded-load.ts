@@ -1,20 +1,22 @@
-// Bounded load: how much one worker may have, and who is next for a client whose worker has that much. Pure.
+// Consistent hashing with bounded loads: how many connections one worker may have, and where the next client goes when
+// its own worker has that many. Pure.
 import { fingerprint32 } from './hash.ts'
 
 /**
- * The most connections a worker may have while a new client still goes there (consistent hashing with bounded loads).
+ * The number of connections at which a worker takes no new clients.
  *
- * @param factor - above 1: how far above the average
- * @param total - connections open over all workers, without the new one
+ * @param factor - above 1: how far above the average load a worker may be
+ * @param total - open connections of all workers, without the new one
  */
 export function bound(factor: number, total: number, workers: number): number {
   return Math.ceil((factor * (total + 1)) / workers)
 }
 
 /**
- * Workers in the order in which a client would try them: its own order, which does not change when others come or go.
+ * The workers in the order in which one client tries them (rendezvous hashing). The order depends on the client, and
+ * does not change when another worker joins or leaves.
  *
- * @param key - of the client
+ * @param key - the client's affinity key
  */
 export function preference(key: Buffer, workers: readonly number[]): number[] {
   return workers
@@ -24,39 +26,47 @@ export function preference(key: Buffer, workers: readonly number[]): number[] {
     .map(({ worker }) => worker)
 }
 
-/** Clients that are away from their own worker, and until when; of too many the oldest are forgotten. Times in ms. */
+/**
+ * The clients that go to another worker than the owner of their slot. An entry expires some time after the client's
+ * last connection. A full table drops its oldest entry. Times are milliseconds.
+ */
 export class StickTable {
-  readonly #places = new Map<string, { worker: number; until: number }>()
-  readonly #cap: number
-  readonly #stay: number
+  readonly #entries = new Map<string, { worker: number; until: number }>()
+  readonly #timeout: number
+  readonly #maxEntries: number
 
-  /** @param stay - how long a client without connections keeps its place */
-  constructor(stay: number, cap = 10_000) {
-    this.#stay = stay
-    this.#cap = cap
+  /** @param timeout - how long a client without connections keeps its entry */
+  constructor(timeout: number, maxEntries = 10_000) {
+    this.#timeout = timeout
+    this.#maxEntries = maxEntries
   }
 
   get size(): number {
-    return this.#places.size
+    return this.#entries.size
   }
 
-  /** Where the client is a guest. @param open - connections it has */
-  placeOf(key: string, open: number, now: number): number | undefined {
-    const place = this.#places.get(key)
-    if (place === undefined) return undefined
-    if (open === 0 && now >= place.until) {
-      this.#places.delete(key)
+  /**
+   * Returns the worker in the client's entry, and renews the entry.
+   *
+   * @param open - open connections of the client
+   * @returns undefined when the client has no entry
+   */
+  workerOf(key: string, open: number, now: number): number | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    if (open === 0 && now >= entry.until) {
+      this.#entries.delete(key)
       return undefined
     }
-    this.put(key, place.worker, now)
-    return place.worker
+    this.put(key, entry.worker, now)
+    return entry.worker
   }
 
-  /** It goes there from now on; also: it was there just now. */
+  /** Adds or renews an entry; the map keeps the order of the last use. */
   put(key: string, worker: number, now: number): void {
-    this.#places.delete(key)
-    this.#places.set(key, { worker, until: now + this.#stay })
-    const [oldest] = this.#places.keys()
-    if (this.#places.size > this.#cap && oldest !== undefined) this.#places.delete(oldest)
+    this.#entries.delete(key)
+    this.#entries.set(key, { worker, until: now + this.#timeout })
+    const [oldest] = this.#entries.keys()
+    if (this.#entries.size > this.#maxEntries && oldest !== undefined) this.#entries.delete(oldest)
   }
 }

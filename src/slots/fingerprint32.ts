@@ -1,10 +1,10 @@
-// FarmHash fingerprint32 in plain JavaScript: the fallback where the native addon has no build, and the reference
-// that the kernel program is tested against. Source of the algorithm: farmhash.cc, namespace farmhashmk (Google, MIT).
+// FarmHash fingerprint32 in plain JavaScript: the fallback on platforms without a build of the native addon. Source of
+// the algorithm: farmhash.cc, namespace farmhashmk (Google, MIT).
 
 const C1 = 0xcc9e2d51
 const C2 = 0x1b873593
 
-/** uint32 fingerprint of the bytes, the same as the native `farmhash.fingerprint32`. */
+/** @returns uint32, the same as the native `farmhash.fingerprint32` */
 export function fingerprint32(key: Buffer): number {
   const length = key.length
   if (length <= 4) return upTo4(key, length)

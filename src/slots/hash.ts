@@ -1,17 +1,17 @@
-// Which worker is theirs, first half: key bytes -> uint32 -> slot.
+// From an affinity key to its slot: key bytes -> uint32 -> slot.
 import { createRequire } from 'node:module'
 import type * as FarmHash from 'farmhash'
 import { fingerprint32 as portable } from './fingerprint32.ts'
 
-/** The number of slots. Fixed: it is part of the mapping that several hosts and a restart must agree on. */
+/** The number of slots. It never changes: several hosts, and a host before and after a restart, must agree on it. */
 export const SLOTS = 256
 
-/** Why the native FarmHash is not in use, for the one log line at start; undefined where it is. */
+/** Why the native FarmHash is not in use, for the log line at the start; undefined while it is in use. */
 export let fallbackReason: string | undefined
 
 const native = load()
 
-/** FarmHash `fingerprint32` of the key: stable over versions, platforms and byte orders. */
+/** FarmHash `fingerprint32` of a key as uint32: the same in all versions, on all platforms and byte orders. */
 export const fingerprint32: (key: Buffer) => number = native ?? portable
 
 /** The slot of a hash, 0..255. */
@@ -25,8 +25,10 @@ export function slotOfKey(key: Buffer, seed: number): number {
 }
 
 /**
- * The key XOR the seed, whose four bytes (big-endian) repeat over the key. A seed keeps strangers from aiming their
- * addresses at one worker; hosts with the same seed agree.
+ * The key XOR the seed. The four bytes of the seed (big-endian) repeat over the key. With a secret seed an attacker
+ * cannot choose addresses that all reach one worker. Hosts with the same seed agree on every client.
+ *
+ * @returns the key itself without a seed, else a copy
  */
 export function seeded(key: Buffer, seed: number): Buffer {
   if (seed === 0) return key
@@ -37,7 +39,7 @@ export function seeded(key: Buffer, seed: number): Buffer {
 
 function load(): ((key: Buffer) => number) | undefined {
   try {
-    // Required, not imported: a platform without a prebuilt addon must fall back instead of failing to start.
+    // An import of the package would fail the start of the whole program on a platform without a prebuilt addon.
     return (createRequire(import.meta.url)('farmhash') as typeof FarmHash).fingerprint32
   } catch (error) {
     fallbackReason = String(error)

@@ -1,10 +1,11 @@
-// Who owns the slots now: workers lend theirs while they are away or unwell, and get them back.
+// The current owners of the slots. The slots of a worker that is down or unhealthy fail over to the others; it gets the
+// same slots back later.
 import { slotTable, type SlotTable } from './slot-table.ts'
 
 export interface OwnershipEvents {
-  /** Whether a process serves as this worker. */
+  /** Whether a process is ready to serve as this worker. */
   serves(worker: number): boolean
-  /** The owners have changed. @param moved - how many slots have another one now */
+  /** @param moved - the number of slots with a new owner */
   moved(table: SlotTable, moved: number, reason: string): void
 }
 
@@ -23,38 +24,46 @@ export class Ownership {
     return this.#table
   }
 
-  /** How many workers there are meant to be. */
+  /** The configured number of workers. */
   get workers(): number {
     return this.#workers
   }
 
-  /** The worker is away: others serve its slots, if there is another one that serves at all. */
+  /** Gives the slots of a worker that is down to the others. It keeps them when no other worker serves. */
   failOver(worker: number): void {
-    this.#withdraw(worker, 1, 'is away')
+    this.#withdraw(worker, 1, 'is down')
   }
 
-  /** The worker is not well. Where most are not it is the load, and what one sheds falls on the next: all keep theirs. */
+  /**
+   * Gives the slots of an unhealthy worker to the others. It keeps them when fewer than half of the workers remain:
+   * then the load is the cause, and each ejected worker would overload the next one.
+   */
   ejectUnhealthy(worker: number): void {
-    this.#withdraw(worker, this.#workers / 2, 'is not healthy')
+    this.#withdraw(worker, this.#workers / 2, 'is unhealthy')
   }
 
+  /** Gives a worker its slots back. */
   restore(worker: number): void {
     if (this.#table.workers.includes(worker)) return
-    this.#change(this.#table.with(worker), `worker ${worker} is back`)
+    this.#change(this.#table.with(worker), `worker ${worker} is ready`)
   }
 
-  /** Fewer workers: the slots of those that go are spread now. More: each gets its own when it is ready. */
+  /**
+   * Changes the number of workers. Removed workers lose their slots at once. An added worker gets its slots by
+   * {@link restore}, when it is ready.
+   */
   resize(workers: number): void {
     this.#workers = workers
-    const leavers = this.#table.workers.filter((id) => id >= workers)
-    if (leavers.length === 0) return
-    // Also those whose slots are lent to one that goes.
+    const removed = this.#table.workers.filter((id) => id >= workers)
+    if (removed.length === 0) return
+    // Slots that failed over to a removed worker return to their own worker first.
     let table = this.#table
     for (let id = 0; id < workers; id++) table = table.with(id)
-    for (const id of leavers) table = table.without(id)
-    this.#change(table, `${workers} workers are left`)
+    for (const id of removed) table = table.without(id)
+    this.#change(table, `${workers} workers remain`)
   }
 
+  /** @param least - how many other workers must serve */
   #withdraw(worker: number, least: number, why: string): void {
     const others = this.#table.workers.filter((id) => id !== worker && this.#events.serves(id))
     if (others.length < least || !this.#table.workers.includes(worker)) return

@@ -1,4 +1,4 @@
-// Which worker is theirs, second half: slot -> worker. A table is a value; a change returns a new one.
+// From a slot to its worker. A table is a value; a change returns a new one.
 import { SLOTS } from './hash.ts'
 
 /** The most workers a table can hold: one per slot. */
@@ -8,19 +8,19 @@ export const MAX_WORKERS = SLOTS
  * The owners of the 256 slots.
  *
  * Three promises, tested as properties: *even* (any two workers own the same number of slots or differ by one),
- * *minimal* (a change moves only the slots that have to move: to the newcomer, or from the one that left) and
- * *repeatable* (workers 0..n-1 always have the same table, so a restart moves no client). Where several workers left
- * and come back in another order, even and repeatable win over minimal; whoever left last and comes back undoes its
- * step, whatever it had moved.
+ * *minimal* (a change moves only the slots that have to move: to the worker that joined, or from the worker that left)
+ * and *repeatable* (workers 0..n-1 always have the same table, so a restart moves no client). When several workers
+ * leave and come back in another order, even and repeatable win over minimal. The return of the worker that left last
+ * restores the table from before it left.
  */
 export interface SlotTable {
   /** Ids of the workers that own slots, ascending. */
   readonly workers: readonly number[]
   /** Worker id by slot, 256 entries. */
   readonly owners: Readonly<Uint8Array>
-  /** The table after this worker joined; this table if it is a member already. */
+  /** The table after this worker joined; the same table if it already owns slots. */
   with(worker: number): SlotTable
-  /** The table after this worker left, its slots spread over the others; this table if it is not a member. */
+  /** The table after this worker left, its slots spread over the others; the same table if it owns no slots. */
   without(worker: number): SlotTable
 }
 
@@ -37,7 +37,7 @@ export function slotTable(workers: number): SlotTable {
   return fresh
 }
 
-/** The tables of workers 0..n-1, by n. */
+/** The tables of workers 0..n-1 that were built before, by n. */
 const complete = new Map<number, SlotTable>()
 
 function joined(smaller: SlotTable, ids: readonly number[]): SlotTable {
@@ -45,21 +45,21 @@ function joined(smaller: SlotTable, ids: readonly number[]): SlotTable {
   return table(ids, grow(smaller, newcomer), { worker: newcomer, table: smaller, depth: 0 })
 }
 
-/** The one step that led to a table, so that the opposite step gives exactly the former one back. */
+/** The last change of a table, so that the opposite change gives exactly the previous table back. */
 interface Step {
   readonly worker: number
   readonly table: SlotTable
-  /** Steps remembered behind this one. */
+  /** How many earlier steps this one refers to. */
   readonly depth: number
 }
 
-/** Steps to remember, so that a process that runs for years with one worker missing does not grow. */
-const MEMORY = 64
+/** Bounds the memory of a primary that runs for years with one worker missing. */
+const MAX_STEPS = 64
 
 function table(workers: readonly number[], owners: Readonly<Uint8Array>, last?: Step): SlotTable {
-  /** The step from here to a table that is being made. */
+  /** The step from `from` to a table that is being built. */
   const step = (worker: number, from: SlotTable): Step =>
-    last === undefined || last.depth < MEMORY
+    last === undefined || last.depth < MAX_STEPS
       ? { worker, table: from, depth: (last?.depth ?? 0) + 1 }
       : { worker, table: table(workers, owners), depth: 1 }
   return Object.freeze({
@@ -72,7 +72,7 @@ function table(workers: readonly number[], owners: Readonly<Uint8Array>, last?: 
       if (workers.includes(worker)) return this
       if (last?.worker === worker) return last.table
       const all = [...workers, worker].sort((a, b) => a - b)
-      // Everybody is home: the table of n workers itself, whose own history leads to n - 1.
+      // No worker is missing: the one table of n workers. Its last step leads to n - 1.
       if (gapless(all)) return slotTable(all.length)
       return table(all, grow(this, worker, slotTable(Math.max(...all) + 1)), step(worker, this))
     },
@@ -87,31 +87,31 @@ function table(workers: readonly number[], owners: Readonly<Uint8Array>, last?: 
   })
 }
 
-/** Workers 0..n-1 without a gap have the one table of n workers, whichever way they got there. */
+/** Whether the workers are 0..n-1 without a gap: those always have the same table, whatever happened before. */
 function gapless(workers: readonly number[]): boolean {
   return workers.at(-1) === workers.length - 1
 }
 
 /**
- * Gives the newcomer floor(256 / n) slots, one at a time from whoever owns the most then.
+ * Gives the newcomer floor(256 / n) slots, each from the worker that owns the most slots at that moment.
  *
- * @param home - the table in which everybody is there. Where there is a choice, the slots that are the newcomer's in it
- *   go first: they are its clients from before it left.
+ * @param full - the table without missing workers. Given the choice, the newcomer takes slots that it owns in this
+ *   table: their clients are its own from before it left.
  */
-function grow(from: SlotTable, newcomer: number, home?: SlotTable): Uint8Array {
+function grow(from: SlotTable, newcomer: number, full?: SlotTable): Uint8Array {
   const owners = from.owners.slice()
   const shares = sharesOf(from)
-  const isItsOwn = (slot: number) => home?.owners[slot] === newcomer
+  const isItsOwn = (slot: number) => full?.owners[slot] === newcomer
   const rank = ({ slots }: Share) => 2 * slots.length + Number(slots.some(isItsOwn))
   for (let i = Math.floor(SLOTS / (shares.length + 1)); i > 0; i--) {
     const { slots } = shares.reduce((a, b) => (rank(b) > rank(a) ? b : a))
-    // -1, so the last one, where none of them is its own.
+    // Without a slot of its own findLastIndex() gives -1, which splice() takes as the last one.
     for (const slot of slots.splice(slots.findLastIndex(isItsOwn), 1)) owners[slot] = newcomer
   }
   return owners
 }
 
-/** Gives each slot of the leaver to whoever owns the fewest then. */
+/** Gives each slot of the leaver to the worker that owns the fewest slots at that moment. */
 function shrink(from: SlotTable, leaver: number): Uint8Array {
   const owners = from.owners.slice()
   const heirs = sharesOf(from).filter(({ worker }) => worker !== leaver)
@@ -129,7 +129,7 @@ interface Share {
   readonly slots: number[]
 }
 
-/** What each worker owns, in the order of their ids. */
+/** The slots of each worker, in the order of the worker ids. */
 function sharesOf({ workers, owners }: SlotTable): Share[] {
   const shares = new Map(workers.map((worker): [number, Share] => [worker, { worker, slots: [] }]))
   for (const [slot, worker] of owners.entries()) shares.get(worker)?.slots.push(slot)

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:net'
 import type { Libc } from '../native/libc.ts'
 import { misuse, show } from '../options/reader.ts'
+import { F_DUPFD_CLOEXEC } from '../native/constants.ts'
 import type { Address } from '../ipc/messages.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction } from './accept.ts'
@@ -21,8 +22,6 @@ export interface Listener {
 
 /** Opens one that gives its connections to that function. */
 export type Listen = (accept: AcceptFunction) => Promise<Listener>
-
-const F_DUPFD_CLOEXEC = 1030
 
 /**
  * A listening socket of our own, see {@link openListener}.

@@ -1,5 +1,5 @@
 // When a worker whose process has ended starts again: after a delay that grows, or much later when starts keep failing.
-import type { Logger } from '../options/options.ts'
+import type { Logger } from '../logger.ts'
 import type { World } from '../world.ts'
 import { RestartHistory, type RestartPolicy } from './restart-policy.ts'
 import { tellingLine } from './stderr-relay.ts'

@@ -1,6 +1,6 @@
 // Signals to the primary: the first one closes tidily, the second one ends everything at once; others reload and scale.
 import { isatty } from 'node:tty'
-import type { Logger } from '../options/options.ts'
+import type { Logger } from '../logger.ts'
 import type { Settings } from '../options/settings.ts'
 import type { World } from '../world.ts'
 

@@ -3,7 +3,17 @@
 // Descriptors travel on a SOCK_SEQPACKET pair, many per message. Node can not wait for such messages itself (libuv drops
 // the descriptors on what it reads), so a byte on a second pair, the doorbell, wakes the other side; what the worker has
 // received comes back on the doorbell.
-import { EAGAIN, type Libc } from '../native/libc.ts'
+import {
+  AF_UNIX,
+  EAGAIN,
+  ETOOMANYREFS,
+  SHUT_WR,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+} from '../native/constants.ts'
+import type { Libc } from '../native/libc.ts'
 import {
   descriptorReader,
   descriptorWriter,
@@ -31,14 +41,6 @@ export const MORE_SIZE = BODY_SIZE - HEADER
  * frames until there are none.
  */
 const MANY = 64
-
-const AF_UNIX = 1
-const SOCK_STREAM = 1
-const SOCK_SEQPACKET = 5
-const SOCK_CLOEXEC = 0o2000000
-const SOCK_NONBLOCK = 0o4000
-const SHUT_WR = 1
-const ETOOMANYREFS = 109
 
 /** Descriptors of both ends; data before doorbell, in the order in which a worker inherits them. */
 export interface LinkPair {

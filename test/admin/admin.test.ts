@@ -1,4 +1,4 @@
-// The admin interface of a real balancer, as whoever asks it sees it.
+// The admin interface of a real balancer, over HTTP.
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import net from 'node:net'
@@ -19,10 +19,10 @@ const interval = 50
 
 const exec = new URL('../fixtures/app.js', import.meta.url)
 
-t.test('it tells how everything is, in JSON and for Prometheus', async (t) => {
+t.test('it reports the state of the balancer in JSON and for Prometheus', async (t) => {
   const { balancer, ask } = await start(t, { workers: 2, session: { header: 'x-user' }, health: { interval } })
   const { port } = balancer
-  // From both workers' addresses: one of them is sent on, and counts where it is answered.
+  // From addresses of both workers: one worker forwards its requests, which count in the worker that answers them.
   const pids = new Set<number>()
   for (let n = 1; n <= 10; n++) pids.add((await request({ port, from: loopback(n), headers: { 'x-user': 'u1' } })).pid)
   t.equal(pids.size, 1)
@@ -31,7 +31,10 @@ t.test('it tells how everything is, in JSON and for Prometheus', async (t) => {
   await request({ port })
   aborting.destroy()
 
-  await until('the beats have told', async () => sumOf(await metrics(), 'holdfast_requests_aborted_total') === 1)
+  await until(
+    'the heartbeats have arrived',
+    async () => sumOf(await metrics(), 'holdfast_requests_aborted_total') === 1,
+  )
   const found = await metrics()
   t.equal(sumOf(found, 'holdfast_requests_total', 'code="2xx"'), 11)
   t.equal(sumOf(found, 'holdfast_request_duration_seconds_count'), 11)
@@ -40,7 +43,11 @@ t.test('it tells how everything is, in JSON and for Prometheus', async (t) => {
   t.equal(sumOf(found, 'holdfast_worker_slots'), 256)
   t.equal(sumOf(found, 'holdfast_connections_accepted_total'), 12)
   t.ok(sumOf(found, 'holdfast_worker_cpu_seconds_total') > 0)
-  t.equal(sumOf(found, 'holdfast_connections_closed_total', 'reason="pending-full"'), 0, 'also what never was')
+  t.equal(
+    sumOf(found, 'holdfast_connections_closed_total', 'reason="pending-full"'),
+    0,
+    'a counter exists before its first event',
+  )
 
   const status = JSON.parse((await ask('/status')).text) as Status
   t.match(status, { address: { port }, workers: [{ state: 'ready' }, { state: 'ready' }] })
@@ -57,22 +64,22 @@ t.test('it tells how everything is, in JSON and for Prometheus', async (t) => {
   }
 })
 
-t.test('what a worker has counted outlives it', async (t) => {
+t.test('the counts of a worker outlive its process', async (t) => {
   const { balancer, ask } = await start(t, { workers: 1, health: { interval }, reload: { grace: 0, spread: 0 } })
   const { port } = balancer
   const answered = async () => sumOf(parse(t, (await ask('/metrics')).text), 'holdfast_requests_total')
   for (let n = 0; n < 5; n++) await request({ port })
   await balancer.reload()
-  t.equal(await answered(), 5, 'the last beat comes when a worker has finished')
+  t.equal(await answered(), 5, 'a worker that has finished sends a last heartbeat')
   await request({ port })
-  await until('the sixth is told', async () => (await answered()) === 6)
+  await until('the sixth request is reported', async () => (await answered()) === 6)
   const back = balancer.event('worker:ready')
   process.kill(await balancer.pid(0), 'SIGKILL')
   await back
   t.equal(await answered(), 6)
 })
 
-t.test('it reloads and scales, and says what was wrong', async (t) => {
+t.test('it reloads and scales, and explains a refused request', async (t) => {
   const { balancer, ask } = await start(t, { workers: 1 })
   const pid = await balancer.pid(0)
   const post = { method: 'POST' }
@@ -83,7 +90,7 @@ t.test('it reloads and scales, and says what was wrong', async (t) => {
   for (const workers of ['0', '257', 'x', '']) {
     t.match(await ask(`/scale?workers=${workers}`, post), { status: 400, text: /HOLDFAST_BAD_OPTION.*from 1 to 256/ })
   }
-  t.match(await ask('/explain?address=nobody'), { status: 400, text: /nobody/ })
+  t.match(await ask('/explain?address=nowhere'), { status: 400, text: /nowhere/ })
   t.match(await ask('/reload'), { status: 405, headers: { allow: 'POST' } })
   t.match(await ask('/status', post), { status: 405, headers: { allow: 'GET, HEAD' } })
   t.match(await ask('/nothing'), { status: 404, text: /\/metrics/ })
@@ -94,10 +101,14 @@ t.test('it reloads and scales, and says what was wrong', async (t) => {
   }
 })
 
-t.test('a page of another site can neither look nor act', async (t) => {
+t.test('a page of another site can neither read nor change anything', async (t) => {
   const { ask } = await start(t, { workers: 1 })
   for (const path of ['/status', '/metrics', '/']) {
-    t.match(await ask(path, { headers: { host: 'evil.example:80' } }), { status: 403 }, 'a name that points here')
+    t.match(
+      await ask(path, { headers: { host: 'evil.example:80' } }),
+      { status: 403 },
+      'a foreign name for this address',
+    )
   }
   const strangers = [{ origin: 'https://evil.example' }, { origin: 'null' }, { host: 'evil.example' }]
   for (const headers of [...strangers, { 'x-forwarded-for': '192.0.2.1' }, { via: '1.1 proxy' }]) {
@@ -105,7 +116,7 @@ t.test('a page of another site can neither look nor act', async (t) => {
   }
 })
 
-t.test('a check that names no host is answered', async (t) => {
+t.test('a health check without a Host header is answered', async (t) => {
   const { port } = await start(t, { workers: 1 })
   const socket = await dial(port, undefined, '127.0.0.1')
   // As HAProxy's `option httpchk GET /healthz` asks.
@@ -113,7 +124,7 @@ t.test('a check that names no host is answered', async (t) => {
   t.match(String(Buffer.concat(await socket.toArray())), /^HTTP\/1\.1 200 OK/)
 })
 
-t.test('names that it may be asked for by can be given', async (t) => {
+t.test('the option names allows further host names', async (t) => {
   const { ask } = await start(t, { workers: 1, admin: { port: 0, host: '0.0.0.0', names: ['Metrics.internal'] } })
   for (const host of ['metrics.internal', 'metrics.internal:80', 'localhost', '192.0.2.1:9464', '[::1]:9464']) {
     t.match(await ask('/metrics', { headers: { host } }), { status: 200 }, host)
@@ -123,7 +134,7 @@ t.test('names that it may be asked for by can be given', async (t) => {
   }
 })
 
-t.test('each request counts once, whoever asks for its body', async (t) => {
+t.test('a request with Expect: 100-continue counts once', async (t) => {
   const { balancer, ask } = await start(t, { workers: 1, health: { interval } }, { FIXTURE_CONTINUE: 'again' })
   const headers = { expect: '100-continue', 'content-length': 4 }
   const sending = http.request({ port: balancer.port, host: '127.0.0.1', agent: false, method: 'POST', headers })
@@ -131,9 +142,9 @@ t.test('each request counts once, whoever asks for its body', async (t) => {
   sending.flushHeaders()
   const [answer] = (await once(sending, 'response')) as [IncomingMessage]
   await answer.toArray()
-  await until('it is told', async () => answered(await ask('/metrics')) > 0)
+  await until('the request is reported', async () => answered(await ask('/metrics')) > 0)
   await request({ port: balancer.port })
-  await until('the next is told', async () => answered(await ask('/metrics')) > 1)
+  await until('the next one is reported', async () => answered(await ask('/metrics')) > 1)
   t.equal(answered(await ask('/metrics')), 2)
 
   function answered({ text }: Reply): number {
@@ -141,15 +152,18 @@ t.test('each request counts once, whoever asks for its body', async (t) => {
   }
 })
 
-t.test('who connects and says nothing takes nothing from the clients', async (t) => {
+t.test('idle connections to the admin interface leave enough descriptors for the clients', async (t) => {
   const { balancer, port } = await start(t, { workers: 1 })
   const silent = Array.from({ length: 200 }, () => net.connect(port, '127.0.0.1').on('error', () => {}))
   t.teardown(() => silent.forEach((socket) => socket.destroy()))
-  await until('most are turned away', () => silent.filter(({ readyState }) => readyState === 'closed').length >= 130)
+  await until(
+    'most of them are refused',
+    () => silent.filter(({ readyState }) => readyState === 'closed').length >= 130,
+  )
   t.match(await request({ port: balancer.port }), { worker: 0 })
 })
 
-t.test('the page brings all that it needs, and lets nobody else in', async (t) => {
+t.test('the page loads its own files only', async (t) => {
   const { ask } = await start(t, { workers: 1 })
   const page = await ask('/')
   t.match(page, {
@@ -161,20 +175,20 @@ t.test('the page brings all that it needs, and lets nobody else in', async (t) =
   }
 })
 
-t.test('it is the last to go: while workers finish it says that nobody should come', async (t) => {
+t.test('while workers finish at a shutdown, the health check fails', async (t) => {
   const { balancer, ask } = await start(t, { workers: 1 })
   const events = await dial(balancer.port)
   events.write('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
   await once(events, 'data')
   const closed = balancer.close({ deadline: 60_000 })
-  await until('it is told', async () => (await ask('/healthz')).status === 503)
+  await until('the health check fails', async () => (await ask('/healthz')).status === 503)
   t.match(await ask('/healthz'), { text: /"closing":true/ })
   events.destroy()
   await closed
   await t.rejects(ask('/healthz'))
 })
 
-t.test('a port that is taken leaves nothing open', async (t) => {
+t.test('a port in use leaves nothing open', async (t) => {
   const other = net.createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   t.teardown(() => void other.close())
@@ -182,7 +196,7 @@ t.test('a port that is taken leaves nothing open', async (t) => {
   await t.rejects(startBalancer(t, { options: { workers: 1, admin: port } }), { code: 'HOLDFAST_PORT_IN_USE' })
 })
 
-t.test('closing while everything starts leaves nothing open', async () => {
+t.test('a close during the start leaves nothing open', async () => {
   for (let turns = 0; turns < 12; turns++) {
     const admin = await freePort()
     const sticky = stickyListen(() => net.createServer(), { port: 0, workers: 1, admin, logger: false, exec })
@@ -207,7 +221,7 @@ async function start(t: Test, options: StickyOptions, env: Record<string, string
 
 type Samples = Map<string, number>
 
-/** By name and labels. Each line has to be as the format says, and each series is there once. */
+/** The samples by name and labels. Fails if a line breaks the format, or a series appears twice. */
 function parse(t: Test, text: string): Samples {
   const samples: Samples = new Map()
   const types = new Map<string, string>()

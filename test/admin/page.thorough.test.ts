@@ -10,7 +10,7 @@ const skip = missing(CHROMIUM)
 
 t.test('the page shows the workers, and reloads and scales them', { skip }, async (t) => {
   const { balancer, page } = await open(t, {})
-  await until('the requests of a second are there', async () => {
+  await until('the page shows the requests of a second', async () => {
     await pool(
       Array.from({ length: 20 }, (_, n) => () => request({ port: balancer.port, from: loopback(n) })),
       10,
@@ -27,26 +27,26 @@ t.test('the page shows the workers, and reloads and scales them', { skip }, asyn
   const { worker } = await balancer.explain('203.0.113.7')
   for (const [address, answer] of [
     ['203.0.113.7', new RegExp(`^worker ${worker} \\(slot \\d+\\)`)],
-    ['nobody', /'nobody'/],
+    ['nowhere', /'nowhere'/],
   ] as const) {
     await page.fill('#address', address)
     await page.press('#address', 'Enter')
     await until('it is explained', async () => answer.test(await textOf(page, '#explained')))
   }
   await balancer.close()
-  await until('it is told', async () => /no answer/.test(await textOf(page, '#state')))
+  await until('the page reports it', async () => /no answer/.test(await textOf(page, '#state')))
 })
 
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [360, 1280]) {
-    t.test(`nothing sticks out at ${width} pixels, in ${colorScheme}`, { skip }, async (t) => {
+    t.test(`the page fits into ${width} pixels, in ${colorScheme}`, { skip }, async (t) => {
       const { balancer, page } = await open(t, { colorScheme, viewport: { width, height: 900 } })
       const back = balancer.event('worker:ready')
       process.kill(await balancer.pid(1), 'SIGKILL')
       await back
-      await until('its end is there', async () => /SIGKILL/.test(await textOf(page, '#ends')))
+      await until('the page shows its end', async () => /SIGKILL/.test(await textOf(page, '#ends')))
       t.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width)
-      // To look at: SHOTS=folder
+      // SHOTS=folder saves screenshots.
       const folder = process.env['SHOTS']
       if (folder) await page.screenshot({ path: join(folder, `admin-${width}-${colorScheme}.png`), fullPage: true })
     })
@@ -60,7 +60,7 @@ async function open(t: Test, how: object): Promise<{ balancer: Balancer; page: P
   const page = await browser.newPage(how)
   page.on('pageerror', ({ message }) => t.fail(message))
   await page.goto(url)
-  await until('it shows something', async () => (await page.locator('#workers tr').count()) === 2)
+  await until('the page shows the workers', async () => (await page.locator('#workers tr').count()) === 2)
   return { balancer, page }
 }
 

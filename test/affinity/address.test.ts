@@ -1,7 +1,16 @@
 import * as fc from 'fast-check'
 import { isIP } from 'node:net'
 import t from 'tap'
-import { addressKey, addressText, bytesKey, parseAddress, rawAddress } from '../../src/affinity/address.ts'
+import {
+  addressKey,
+  addressText,
+  bytesKey,
+  endpointText,
+  foldMapped,
+  isLoopback,
+  parseAddress,
+  rawAddress,
+} from '../../src/affinity/address.ts'
 import { addressTexts, ipv4Bytes, ipv6Bytes, nearlyAddresses } from '../support/addresses.ts'
 
 const whole = { ipv4Prefix: 32, ipv6Prefix: 64, seed: 0 }
@@ -24,7 +33,7 @@ t.test('every way to write an address gives the same key', async () => {
   )
 })
 
-t.test('written addresses come back byte for byte', async (t) => {
+t.test('an address in text gives its bytes, mapped addresses unfolded', async (t) => {
   fc.assert(
     fc.property(ipv6Bytes, fc.infiniteStream(fc.nat()), (bytes, choices) =>
       addressTexts(bytes, choices).every((text) => rawAddress(text).equals(bytes)),
@@ -34,7 +43,7 @@ t.test('written addresses come back byte for byte', async (t) => {
   t.throws(() => rawAddress('localhost'), { message: 'not an IP address: localhost' })
 })
 
-t.test('bytes become the text that everybody else writes', async (t) => {
+t.test('an IPv6 address is written in canonical form, an IPv4 address with dots', async (t) => {
   fc.assert(
     fc.property(ipv6Bytes, (bytes) => {
       const text = addressText(bytes)
@@ -49,7 +58,7 @@ t.test('bytes become the text that everybody else writes', async (t) => {
   }
 })
 
-t.test('an address is exactly what node:net calls one', async (t) => {
+t.test('the parser accepts exactly the addresses that node:net accepts', async (t) => {
   const agree = (text: string) => (parseAddress(text) === undefined) === (isIP(text) === 0)
   fc.assert(fc.property(fc.string(), agree))
   fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...Array.from('0123456789abfF:.%x ')) }), agree), {
@@ -64,7 +73,7 @@ t.test('an address is exactly what node:net calls one', async (t) => {
   }
 })
 
-t.test('a zone id is dropped, whatever the interface is called', async (t) => {
+t.test('a zone id is dropped, with any interface name', async (t) => {
   for (const zone of ['eth0', '2', 'br_lan', 'veth1.2', 'wg-a', 'ü']) {
     t.equal(hex(addressKey(`fe80::a1%${zone}`, whole)), '00000000000000a1', zone)
   }
@@ -73,7 +82,7 @@ t.test('a zone id is dropped, whatever the interface is called', async (t) => {
   }
 })
 
-t.test('IPv4 has 4 bytes, also where it is mapped into IPv6', async (t) => {
+t.test('an IPv4 address has 4 bytes, also when it is mapped into IPv6', async (t) => {
   t.equal(hex(addressKey('192.0.2.7', whole)), 'c0000207')
   t.equal(hex(addressKey('::ffff:192.0.2.7', whole)), 'c0000207')
   t.equal(hex(addressKey('::FFFF:c000:0207', whole)), 'c0000207')
@@ -83,10 +92,37 @@ t.test('IPv4 has 4 bytes, also where it is mapped into IPv6', async (t) => {
   t.not(hex(addressKey('0:0:0:1::ffff:192.0.2.7', whole)), 'c0000207', 'only ::ffff:0:0/96 is mapped')
 })
 
-t.test('addresses that agree up to the prefix have one key, and no others', async () => {
+t.test('only an IPv4-mapped address is folded, in the same memory', async (t) => {
+  const mapped = rawAddress('::ffff:192.0.2.7')
+  const folded = foldMapped(mapped)
+  t.strictSame([...folded], [192, 0, 2, 7])
+  mapped[15] = 8
+  t.equal(folded[3], 8)
+  for (const text of ['192.0.2.7', '::1', '::fffe:192.0.2.7']) {
+    const address = rawAddress(text)
+    t.equal(foldMapped(address), address, text)
+  }
+})
+
+t.test('loopback addresses are 127.0.0.0/8, also mapped, and ::1', async (t) => {
+  for (const text of ['127.0.0.1', '127.255.0.3', '::ffff:127.0.0.1', '::1', '0:0:0:0:0:0:0:1']) {
+    t.equal(isLoopback(text), true, text)
+  }
+  for (const text of ['128.0.0.1', '0.0.0.0', '::', '::2', '::127.0.0.1', 'localhost', '']) {
+    t.equal(isLoopback(text), false, text)
+  }
+  t.equal(isLoopback(undefined), false)
+})
+
+t.test('an endpoint is written as in a URL', async (t) => {
+  t.equal(endpointText({ address: '127.0.0.1', port: 3000 }), '127.0.0.1:3000')
+  t.equal(endpointText({ address: '::1', port: 80 }), '[::1]:80')
+})
+
+t.test('two addresses have the same key if and only if they agree up to the prefix', async () => {
   const pair = <T>(bytes: fc.Arbitrary<T>) => fc.tuple(bytes, bytes)
   const keyOf = (bytes: Buffer, affinity: typeof whole) => hex(bytesKey(Buffer.from(bytes), affinity))
-  /** b with the first `bits` bits of a, and with the next bit of a turned over. */
+  /** Two copies of b: one with the first `bits` bits of a, one that differs from it in the last of these bits. */
   const graft = (a: Buffer, b: Buffer, bits: number): [Buffer, Buffer] => {
     const [near, far] = [Buffer.from(b), Buffer.from(b)]
     for (const [copy, last] of [
@@ -123,7 +159,7 @@ t.test('an IPv6 key is the first 64 bits, or all 128 where the prefix is longer'
   t.equal(hex(addressKey(text, { ...whole, ipv6Prefix: 128 })), '20010db8000100020003000400050006')
 })
 
-t.test('neighbours with a link-local or unique-local prefix are told apart by the low 64 bits', async (t) => {
+t.test('link-local and unique-local addresses are distinguished by their low 64 bits', async (t) => {
   const low = (text: string) => hex(addressKey(text, { ...whole, ipv6Prefix: 48 }))
   for (const prefix of ['fe80', 'fe81', 'febf', 'fc00', 'fc12', 'fd00', 'fdff']) {
     t.equal(low(`${prefix}::1:2:3:4`), '0001000200030004', prefix)

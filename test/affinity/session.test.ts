@@ -1,28 +1,32 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { firstFound, identityText, ownerIn, sessionId, SID_RANDOM } from '../../src/affinity/session.ts'
-import type { SessionRequest, SessionRule } from '../../src/options/options.ts'
+import {
+  firstFound,
+  identityText,
+  ownerIn,
+  sessionId,
+  SID_RANDOM,
+  type SessionRequest,
+  type SessionRule,
+} from '../../src/affinity/session.ts'
 
-const marks = fc.record({ worker: fc.nat({ max: 255 }), instance: fc.nat({ max: 0xffffff }) })
+const identities = fc.record({ worker: fc.nat({ max: 255 }), instance: fc.nat({ max: 0xffffff }) })
 const randoms = fc.uint8Array({ minLength: SID_RANDOM, maxLength: SID_RANDOM }).map((bytes) => Buffer.from(bytes))
 
-t.test(
-  'a session id is like those of Engine.IO, and leads to its process wherever it stands in the query',
-  async () => {
-    fc.assert(
-      fc.property(marks, randoms, fc.boolean(), (identity, random, first) => {
-        const sid = sessionId(identity, random)
-        const url = first ? `/socket.io/?sid=${sid}&EIO=4` : `/any/path?EIO=4&usersid=a&sid=b&t=x&sid=${sid}`
-        const owner = sessionOwner({ url, headers: {} }, ['socket.io'])
-        return /^[\w-]{20}$/.test(sid) && owner?.type === 'process' && same(owner.identity, identity)
-      }),
-    )
-  },
-)
-
-t.test('a cookie leads to its process, among others and in any of several lines', async () => {
+t.test('a session id has the form of Engine.IO and names its process, anywhere in the query', async () => {
   fc.assert(
-    fc.property(marks, (identity) => {
+    fc.property(identities, randoms, fc.boolean(), (identity, random, first) => {
+      const sid = sessionId(identity, random)
+      const url = first ? `/socket.io/?sid=${sid}&EIO=4` : `/any/path?EIO=4&usersid=a&sid=b&t=x&sid=${sid}`
+      const owner = sessionOwner({ url, headers: {} }, ['socket.io'])
+      return /^[\w-]{20}$/.test(sid) && owner?.type === 'process' && same(owner.identity, identity)
+    }),
+  )
+})
+
+t.test('a cookie names its process, among other cookies and in any of several lines', async () => {
+  fc.assert(
+    fc.property(identities, (identity) => {
       const value = identityText(identity)
       const owners = [
         sessionOwner({ headers: { cookie: `a=b; seat=${value}` } }, [{ cookie: 'seat' }]),
@@ -33,7 +37,7 @@ t.test('a cookie leads to its process, among others and in any of several lines'
   )
 })
 
-t.test('headers are found as they came or as Node has sorted them, whatever their case', async (t) => {
+t.test('a header is found in rawHeaders and in headers, in any letter case', async (t) => {
   const key = { type: 'key', key: 'u1' }
   t.strictSame(sessionOwner({ headers: { 'x-user': 'u1' } }, [{ header: 'X-User' }]), key)
   t.strictSame(sessionOwner({ headers: { 'x-user': ['u1', 'u2'] } }, [{ header: 'x-user' }]), key)
@@ -43,11 +47,11 @@ t.test('headers are found as they came or as Node has sorted them, whatever thei
   t.strictSame(
     sessionOwner(lines('x-user', '', 'x-user', 'u1'), [{ header: 'x-user' }]),
     key,
-    'the first that leads somewhere',
+    'the first line that names a session',
   )
 })
 
-t.test('of several rules the first that finds anything counts', async (t) => {
+t.test('the first rule that finds an owner decides', async (t) => {
   const sid = sessionId({ worker: 3, instance: 7 }, Buffer.alloc(SID_RANDOM))
   const request = { url: `/?EIO=4&sid=${sid}`, headers: { 'x-user': 'u1' } }
   t.match(sessionOwner(request, ['socket.io', { header: 'x-user' }]), { type: 'process' })
@@ -57,7 +61,7 @@ t.test('of several rules the first that finds anything counts', async (t) => {
   t.equal(sessionOwner(request, []), undefined)
 })
 
-t.test('what is not of our making leads nowhere, and nothing throws', async (t) => {
+t.test('foreign session ids and cookies have no owner, and nothing throws', async (t) => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (url, cookie) => {
       sessionOwner({ url, headers: { cookie } }, ['socket.io', { cookie: 'seat' }, { cookie: 'id', set: false }])
@@ -75,7 +79,7 @@ t.test('what is not of our making leads nowhere, and nothing throws', async (t) 
   ]) {
     t.equal(sessionOwner({ url, headers: {} }, ['socket.io']), undefined, url ?? 'none')
   }
-  t.equal(sessionOwner({ headers: { cookie: 'seat=a' } }, [{ cookie: 'seat' }]), undefined, 'too short for a identity')
+  t.equal(sessionOwner({ headers: { cookie: 'seat=a' } }, [{ cookie: 'seat' }]), undefined, 'too short for an identity')
 })
 
 function sessionOwner(request: SessionRequest, rules: readonly SessionRule[]) {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readArguments, usage, UsageError } from '../../src/command/arguments.ts'
 
-t.test('what stands before the program is ours, what stands behind it is its own', async (t) => {
+t.test('options before the program belong to the command, everything behind it belongs to the program', async (t) => {
   t.strictSame(
     readArguments(
       (
@@ -37,7 +37,7 @@ t.test('what stands before the program is ours, what stands behind it is its own
   t.match(readArguments(['run', '-w', '2', 'app.js', '-w', '3']), { args: ['-w', '3'], flags: { workers: 2 } })
 })
 
-t.test('one that runs is asked at its admin interface', async (t) => {
+t.test('status, reload and scale connect to the admin interface', async (t) => {
   const admin = 9464
   t.strictSame(readArguments(['status']), { command: 'status', admin, workers: undefined, json: false })
   for (const args of [
@@ -55,7 +55,7 @@ t.test('one that runs is asked at its admin interface', async (t) => {
   }
 })
 
-t.test('what makes no sense is refused, and says what to write', async (t) => {
+t.test('an invalid command line is refused with what to write', async (t) => {
   for (const [args, message] of [
     [[], /write holdfast app\.js/],
     [['--prot', '1', 'app.js'], /--prot/],
@@ -67,7 +67,7 @@ t.test('what makes no sense is refused, and says what to write', async (t) => {
     [['scale'], /write holdfast scale 4/],
     [['scale', '4', '5'], /write holdfast scale 4/],
     [['status', '4'], /write holdfast status/],
-    [['reload', '--workers', '2'], /--workers is for programs/],
+    [['reload', '--workers', '2'], /--workers works only/],
     [['status', '--admin', 'x'], /--admin/],
   ] as const) {
     t.throws(() => readArguments(args), { name: 'UsageError', message }, args.join(' '))
@@ -75,7 +75,7 @@ t.test('what makes no sense is refused, and says what to write', async (t) => {
   t.ok(new UsageError('x') instanceof Error)
 })
 
-t.test('help and version come before all else', async (t) => {
+t.test('help and version win over everything else', async (t) => {
   t.strictSame(readArguments(['--help']), { command: 'help' })
   t.strictSame(readArguments(['-h', '--workers', '0', 'app.js']), { command: 'help' })
   t.strictSame(readArguments(['-v']), { command: 'version' })

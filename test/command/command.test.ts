@@ -1,4 +1,4 @@
-// The command as it is installed, with programs that know nothing of Holdfast.
+// The command, with programs that do not use Holdfast themselves.
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -11,7 +11,7 @@ import { startProgram, type Program } from '../support/program.ts'
 const app = fileURLToPath(new URL('../fixtures/plain-app.js', import.meta.url))
 const express = fileURLToPath(new URL('../fixtures/express-plain.js', import.meta.url))
 
-t.test('a program that listens by itself is served by several processes, each client by one', async (t) => {
+t.test('a program runs in several processes, and each client reaches one of them', async (t) => {
   const { port, child, exited, stderr } = await start(t, ['--workers', '2', app, '--its-own', 'argument'])
   const homes = new Map<number, Set<string>>()
   for (let n = 1; n <= 40; n++) {
@@ -24,7 +24,7 @@ t.test('a program that listens by itself is served by several processes, each cl
   t.equal(homes.size, 2)
   const [some, others] = [...homes.values()]
   t.notOk([...some!].some((address) => others!.has(address)))
-  // Its other server is its own, in each process; and so is what it starts.
+  // A server on another port stays outside of the balancer, and so do processes that the program starts.
   const { second } = await request({ port })
   t.not(second, port)
   t.match(await request({ port, path: '/child' }), { listens: /^\d+$/ })
@@ -33,7 +33,7 @@ t.test('a program that listens by itself is served by several processes, each cl
   t.match(stderr(), /balancer\.closed clean=true/)
 })
 
-t.test('a running one is asked by the command, reloads and scales', async (t) => {
+t.test('the command shows, reloads and scales a running program', async (t) => {
   const admin = String(await freePort())
   const { port } = await start(t, ['--workers', '1', '--admin', admin, '--session', 'cookie:seat', app])
   const before = await request({ port })
@@ -47,11 +47,11 @@ t.test('a running one is asked by the command, reloads and scales', async (t) =>
   t.match(await ask(t, 'status', '--admin', String(port)), { code: 1, stderr: /is not Holdfast's admin/ })
   t.match(await ask(t, 'status', '--admin', String(await freePort())), {
     code: 1,
-    stderr: /nobody answers.*ECONNREFUSED/,
+    stderr: /no answer from .*ECONNREFUSED/,
   })
 })
 
-t.test('more options come from a file, in both roles, and flags go over them', async (t) => {
+t.test('a file has further options for primary and workers, and flags override it', async (t) => {
   const file = join(t.testdir({}), 'holdfast.mjs')
   const text = "({ url }) => (url === '/0' ? 0 : url === '/1' ? 1 : undefined)"
   const more = "args: ['x'], execArgv: ['--max-http-header-size=9000']"
@@ -60,17 +60,17 @@ t.test('more options come from a file, in both roles, and flags go over them', a
   t.match(stderr(), /balancer\.ready address=127\.0\.0\.1 .* workers=2/)
   const pids = new Set<number>()
   for (let n = 1; n <= 8; n++) pids.add((await request({ port, from: loopback(n), path: '/1' })).pid)
-  t.equal(pids.size, 1, 'the rule is known to the workers')
+  t.equal(pids.size, 1, 'the workers know the session rule')
   t.match(await request({ port }), { args: ['x'], maxHeader: 9_000 })
 })
 
-t.test('a program is not found where it would not be found by itself', async (t) => {
+t.test('a program does not become reachable on more addresses than it listens on', async (t) => {
   const options = ['--workers', '1', '--port', '0']
   const exposed = startProgram(t, 'src/cli.js', [...options, app], { FIXTURE_HOST: '127.0.0.1' })
   t.match(await exposed.exited, { code: 3 })
   t.match(
     exposed.stderr(),
-    /expected the program to listen where the balancer does, on ::, .*; write --host 127\.0\.0\.1/,
+    /expected the program to listen on the address of the balancer, ::, .*; write --host 127\.0\.0\.1/,
   )
   const { port, stdout, stderr } = await start(t, ['--workers', '2', '--host', '127.0.0.1', app], {
     FIXTURE_HOST: 'localhost',
@@ -82,34 +82,34 @@ t.test('a program is not found where it would not be found by itself', async (t)
   await t.rejects(request({ port, from: '::1' }), { code: 'ECONNREFUSED' })
 })
 
-t.test('a program with another port, or none, is told of', async (t) => {
+t.test('a program that listens on another port, or not at all, causes a warning', async (t) => {
   const other = String(await freePort())
-  const stranger = startProgram(t, 'src/cli.js', ['--workers', '1', '--port', '0', app], { FIXTURE_PORT: other })
-  await until('it says so', () => stranger.stderr().includes('command.other-port'))
+  const otherPort = startProgram(t, 'src/cli.js', ['--workers', '1', '--port', '0', app], { FIXTURE_PORT: other })
+  await until('the warning comes', () => otherPort.stderr().includes('command.other-port'))
   t.match(
-    stranger.stderr(),
-    new RegExp(`port=${other} balanced=\\d+ hint="not balanced; for that write --port ${other},`),
+    otherPort.stderr(),
+    new RegExp(`port=${other} balanced=\\d+ hint="this port is not balanced; write --port ${other},`),
   )
   const file = join(t.testdir({}), 'holdfast.json')
   writeFileSync(file, JSON.stringify({ health: { readyTimeout: 700 } }))
   const silent = startProgram(t, 'src/cli.js', ['-w', '1', '--port', '0', '-c', file, app], { FIXTURE_SILENT: '1' })
-  await until('it says so', () => silent.stderr().includes('command.no-listen'))
-  t.match(silent.stderr(), /hint="it has to listen on process\.env\.PORT, which is \d+"/)
+  await until('the warning comes', () => silent.stderr().includes('command.no-listen'))
+  t.match(silent.stderr(), /hint="the program must listen on process\.env\.PORT, which is \d+"/)
 })
 
-t.test('a program does its last things on SIGTERM, once', async (t) => {
+t.test('the SIGTERM handlers of a program run once', async (t) => {
   const { port, child, exited, stdout, stderr } = await start(t, ['--workers', '2', app], { FIXTURE_GOODBYE: '1' })
   const flushed = () => [/goodbye/g, /flushed/g].map((word) => stdout().match(word)?.length)
-  // Who is told directly by somebody has heard of it already.
+  // A worker that gets a real SIGTERM does not get a second one when it leaves.
   process.kill((await request({ port })).pid, 'SIGTERM')
-  await until('it is back', () => stderr().match(/worker\.ready/g)?.length === 3)
+  await until('the worker is replaced', () => stderr().match(/worker\.ready/g)?.length === 3)
   t.strictSame(flushed(), [1, 1])
   child.kill('SIGTERM')
   t.strictSame(await exited, { code: 0, signal: null })
   t.strictSame(flushed(), [3, 3])
 })
 
-t.test('what can not be run ends with a reason and a code', async (t) => {
+t.test('a failed start ends with a reason and an exit code', async (t) => {
   const taken = net.createServer().listen(0, '::')
   await once(taken, 'listening')
   t.teardown(() => void taken.close())
@@ -118,17 +118,17 @@ t.test('what can not be run ends with a reason and a code', async (t) => {
     t.testdir({ 'bad.json': '{', 'list.json': '[]', 'zero.json': '{"workers":0}', 'exec.json': '{"exec":"a"}' }),
   )
   for (const [args, code, message] of [
-    [[], 64, /which program\? write holdfast app\.js\n.*--help/],
+    [[], 64, /no program is named; write holdfast app\.js\n.*--help/],
     [['nowhere.js'], 64, /there is no program nowhere\.js/],
     [['--steering', 'magic', app], 64, /options\.steering: expected 'handoff' or 'kernel' or 'auto', got 'magic'/],
     [['--port', '70000', app], 64, /options\.port: expected an integer from 0 to 65535/],
-    [['--trust', 'nobody', app], 64, /proxyProtocol\.trust: expected addresses/],
+    [['--trust', 'somewhere', app], 64, /proxyProtocol\.trust: expected addresses/],
     [['-c', join(config, 'none.json'), app], 1, /--config .*none\.json: ENOENT/],
     [['-c', join(config, 'bad.json'), app], 1, /--config .*bad\.json: .*JSON/],
     [['-c', join(config, 'list.json'), app], 1, /expected an object of options/],
     [['--port', String(port), app], 1, /another process listens on the port/],
-    [['-w', '0', app], 64, /0 workers would balance nothing/],
-    [['-c', join(config, 'zero.json'), app], 64, /0 workers would balance nothing/],
+    [['-w', '0', app], 64, /0 workers: there is nothing to balance/],
+    [['-c', join(config, 'zero.json'), app], 64, /0 workers: there is nothing to balance/],
     [['-c', join(config, 'exec.json'), app], 64, /leave exec out/],
   ] as const) {
     const { code: ended, stderr } = await ask(t, ...args)

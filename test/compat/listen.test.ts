@@ -13,25 +13,25 @@ const addresses = Array.from({ length: 60 }, (_, n) => loopback(n))
 for (const native of ['1', '0']) {
   const over = native === '1' ? 'the best transport' : 'node-ipc'
 
-  t.test(`each address has its worker, and a crash moves nobody else, over ${over}`, async (t) => {
+  t.test(`each address has its worker, and a crash moves no client of another worker, over ${over}`, async (t) => {
     const { port, output } = await start(t, { options: { workers: 3 }, env: { HOLDFAST_NATIVE: native } })
-    const first = await everybody(port)
-    t.strictSame(await everybody(port), first)
+    const first = await pidsByAddress(port)
+    t.strictSame(await pidsByAddress(port), first)
     const pids = [...new Set(first.values())]
     t.equal(pids.length, 3, 'all workers are used')
     process.kill(pids[0]!, 'SIGKILL')
-    await until('node:cluster tells of it', () => output().includes(`gone ${pids[0]} null SIGKILL`))
-    await until('there is another one', () => output().match(/worker\.ready/g)?.length === 4)
-    const after = await everybody(port)
+    await until('node:cluster reports the exit', () => output().includes(`gone ${pids[0]} null SIGKILL`))
+    await until('the worker is replaced', () => output().match(/worker\.ready/g)?.length === 4)
+    const after = await pidsByAddress(port)
     for (const [address, pid] of first) {
       if (pid === pids[0]) t.not(after.get(address), pid)
       else t.equal(after.get(address), pid)
     }
-    t.equal(new Set(after.values()).size, 3, 'another process has the place of the one that is gone')
+    t.equal(new Set(after.values()).size, 3, 'a new process has the place of the old one')
   })
 }
 
-t.test("node:cluster's own connections over the same channel confuse nobody", async (t) => {
+t.test('connections of node:cluster over the same channel do no harm', async (t) => {
   const side = await freePort()
   const env = { HOLDFAST_NATIVE: '0', FIXTURE_SIDE_PORT: String(side) }
   const { port } = await start(t, { options: { workers: 2 }, env })
@@ -42,43 +42,46 @@ t.test("node:cluster's own connections over the same channel confuse nobody", as
   t.equal(replies.length, 300)
 })
 
-t.test('the workers are those of node:cluster, with its settings, and the program may fork others', async (t) => {
-  const { port, output, tell } = await start(t, { options: { workers: 2 } })
-  const { pid, worker, args } = await request({ port })
-  t.ok([1, 2].includes(worker), "an id as node:cluster's")
-  t.strictSame(args, ['from', 'setupPrimary'])
-  tell('workers')
-  await until('it told', () => new RegExp(`workers .*\\b${pid}\\b`).test(output()))
-  tell('fork')
-  await until('it runs', () => output().includes('another one runs'))
-  await until('and ends', () => /gone \d+ 0 null/.test(output()))
-  t.match(await request({ port }), { pid })
-})
+t.test(
+  'the workers are workers of node:cluster with its settings, and the program may fork further processes',
+  async (t) => {
+    const { port, output, tell } = await start(t, { options: { workers: 2 } })
+    const { pid, worker, args } = await request({ port })
+    t.ok([1, 2].includes(worker), 'an id of node:cluster')
+    t.strictSame(args, ['from', 'setupPrimary'])
+    tell('workers')
+    await until('it reports the workers', () => new RegExp(`workers .*\\b${pid}\\b`).test(output()))
+    tell('fork')
+    await until('it runs', () => output().includes('another one runs'))
+    await until('and ends', () => /gone \d+ 0 null/.test(output()))
+    t.match(await request({ port }), { pid })
+  },
+)
 
-t.test('when the primary is killed its workers finish what they serve, and end', async (t) => {
+t.test('when the primary is killed, its workers finish their requests and end', async (t) => {
   const { child, port, output } = await start(t, { options: { workers: 1 } })
   const slow = request({ port, path: '/slow' })
-  await until('it is in service', () => output().includes('busy'))
+  await until('the request has arrived', () => output().includes('busy'))
   child.kill('SIGKILL')
   const { pid } = await slow
   await until('it has ended', () => !isAlive(pid))
 })
 
 for (const adapter of ['own', 'attachSocketIO']) {
-  t.test(`what one worker's client says reaches those of the others once, with ${adapter}`, async (t) => {
+  t.test(`a broadcast reaches the clients of all workers once, with ${adapter}`, async (t) => {
     const env = { FIXTURE_ADAPTER: adapter, REDIS_URL: '' }
     const { port } = await start(t, { options: { workers: 3 }, env })
     const clients = await Promise.all(addresses.slice(0, 12).map((localAddress) => connect(t, port, localAddress)))
-    t.equal(new Set(clients.map(({ pid }) => pid)).size, 3, 'on all workers')
+    t.equal(new Set(clients.map(({ pid }) => pid)).size, 3, 'the clients are on all workers')
     for (const [i, text] of ['first', 'second'].entries()) {
       clients[i]!.socket.emit('say', text)
-      await until('all have heard it', () => clients.every(({ heard }) => heard.includes(text)))
+      await until('all clients have received it', () => clients.every(({ heard }) => heard.includes(text)))
     }
     for (const { heard } of clients) t.strictSame(heard, ['first', 'second'])
   })
 }
 
-t.test('a port in use ends the program, and says so', async (t) => {
+t.test('a port in use ends the program with an error', async (t) => {
   const taken = net.createServer().listen(0)
   await once(taken, 'listening')
   t.teardown(() => taken.close())
@@ -87,13 +90,13 @@ t.test('a port in use ends the program, and says so', async (t) => {
   t.match((failure as Error).message, /HOLDFAST_PORT_IN_USE/)
 })
 
-t.test('in a worker that the program forked itself it is refused', async (t) => {
+t.test('a call in a worker that the program forked is refused', async (t) => {
   const env = { FIXTURE_TARGET: 'listen in a worker' }
   const failure = await startBalancer(t, { fixture: 'careless-app', env }).catch((error: unknown) => error)
   t.match((failure as Error).message, /HOLDFAST_IN_NODE_CLUSTER/)
 })
 
-t.test('what can not be kept is refused with what to write instead', async (t) => {
+t.test('an invalid call is refused with what to write instead', async (t) => {
   const server = http.createServer()
   const call = (...args: unknown[]) => listen(...(args as [net.Server, number, ListenOptions]))
   const bad: [args: unknown[], message: RegExp][] = [
@@ -117,13 +120,13 @@ async function start(t: Test, { options, env = {} }: { options: ListenOptions; e
     options,
     env: { ...env, FIXTURE_PORT: String(port) },
   })
-  // The port is open before; but where a machine is slow, clients of a worker that is not there yet go elsewhere.
+  // The port is open earlier, but on a slow machine clients of a missing worker would reach another one.
   await until('all workers are ready', () => cluster.output().includes('balancer.ready'))
   return cluster
 }
 
-/** Pid of the worker, by address. */
-async function everybody(port: number): Promise<Map<string, number>> {
+/** The pid of each address's worker. */
+async function pidsByAddress(port: number): Promise<Map<string, number>> {
   const visits = addresses.map((from) => async () => [from, await request({ port, from })] as [string, Reply])
   return new Map((await pool(visits, 16)).map(([from, { pid }]) => [from, pid]))
 }

@@ -1,5 +1,5 @@
 // What has to hold for every input, whatever it is.
-import type { ProxyVerdict } from '../../src/affinity/proxy-verdict.ts'
+import type { ProxyVerdict } from '../../src/affinity/proxy-header.ts'
 import type { Random } from '../support/random.ts'
 import { MAX } from './inputs.ts'
 import { headerLength } from './reference.ts'

@@ -15,7 +15,7 @@ const settings = [
 
 for (const affinity of settings) {
   t.test(
-    `10,000 random sources of each kind get the slot that the balancer computes: ${JSON.stringify(affinity)}`,
+    `10,000 random sources of each kind get the slot that the primary computes: ${JSON.stringify(affinity)}`,
     (t) => {
       const program = steeringProgram(affinity) as Instruction[]
       const kinds = {
@@ -43,18 +43,18 @@ for (const affinity of settings) {
   )
 }
 
-t.test('the program fits into what the kernel takes', (t) => {
+t.test('the program is within the limits of the kernel', (t) => {
   const program = steeringProgram(settings[2]!) as Instruction[]
   t.ok(program.length < 400, `${program.length} instructions`)
   t.notOk(program.some(({ jt, jf }) => jt > 255 || jf > 255))
   const bytes = encodeProgram(program)
   t.equal(bytes.length, program.length * 8)
-  // The first loads the version: ldb [net + 0].
+  // The first instruction loads the IP version: ldb [net + 0].
   t.equal(bytes.subarray(0, 8).toString('hex'), '300000000000f0ff')
   t.end()
 })
 
-t.test('settings that the program can not honour are refused in words', (t) => {
+t.test('settings that the program cannot honour are refused with a reason', (t) => {
   t.match(steeringProgram({ ipv4Prefix: 32, ipv6Prefix: 65, seed: 0 }), /ipv6Prefix 65 .* 16 bytes/)
   t.end()
 })

@@ -3,12 +3,12 @@ import { readSettings } from '../../src/options/settings.ts'
 
 const read = (admin: unknown, port = 3000) => readSettings({ workers: 1, port, admin } as never).admin
 
-t.test('the admin interface is at a port, an address, or nowhere', async (t) => {
-  const here = { port: 9464, host: '127.0.0.1', names: [] }
+t.test('the admin interface is off, on a port, or on an address', async (t) => {
+  const local = { port: 9464, host: '127.0.0.1', names: [] }
   t.equal(read(false), undefined)
-  t.strictSame(read(true), here)
-  t.strictSame(read({}), here)
-  t.strictSame(read(80), { ...here, port: 80 })
+  t.strictSame(read(true), local)
+  t.strictSame(read({}), local)
+  t.strictSame(read(80), { ...local, port: 80 })
   t.strictSame(read({ port: 0, host: '[::1]', names: ['App'] }), { port: 0, host: '::1', names: ['app'] })
   for (const admin of ['80', null, [80], 70_000, -1, { port: '80' }, { host: '' }, { names: 'app' }, { prot: 1 }]) {
     t.throws(() => read(admin), { code: 'HOLDFAST_BAD_OPTION', message: /admin/ })

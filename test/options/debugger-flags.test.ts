@@ -1,7 +1,7 @@
 import t from 'tap'
 import { withoutDebugger, withoutDebuggerText } from '../../src/options/debugger-flags.ts'
 
-t.test('flags that open a debugger or name its port are left out, with their value', async (t) => {
+t.test('flags that open a debugger or set its port are removed, with their value', async (t) => {
   const flags = [
     '--inspect',
     '--inspect-brk=0.0.0.0:9229',
@@ -17,7 +17,7 @@ t.test('flags that open a debugger or name its port are left out, with their val
   ])
 })
 
-t.test('from NODE_OPTIONS too, and what is quoted stays quoted', async (t) => {
+t.test('they are removed from NODE_OPTIONS too, and quotes are kept', async (t) => {
   for (const [text, left] of [
     ['--inspect', ''],
     ['--max-old-space-size=512', '--max-old-space-size=512'],

@@ -3,12 +3,12 @@ import { readSettings } from '../../src/options/settings.ts'
 
 const read = (proxyProtocol: unknown) => readSettings({ workers: 1, proxyProtocol } as never).proxyProtocol
 
-t.test('the PROXY protocol is off unless it is asked for', async (t) => {
+t.test('the PROXY protocol is off by default', async (t) => {
   t.equal(readSettings({}).proxyProtocol, undefined)
   t.equal(read(false), undefined)
 })
 
-t.test('whom to trust is an address or a network, of either family', async (t) => {
+t.test('trust takes addresses and networks of both families', async (t) => {
   const settings = read({ trust: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1'] })
   const trusts = (address: string) => settings?.trusted.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
   for (const address of ['10.9.8.7', '192.0.2.7', '2001:db8:1::1', '::1']) t.equal(trusts(address), true, address)
@@ -16,7 +16,7 @@ t.test('whom to trust is an address or a network, of either family', async (t) =
   t.match(settings, { timeout: 5_000, maxHeader: 4_096, maxWaiting: 1_024 })
 })
 
-t.test('what is wrong is named, with what to write instead', async (t) => {
+t.test('an invalid option is refused with an example of a valid one', async (t) => {
   const cases: [unknown, RegExp][] = [
     [true, /proxyProtocol: expected an object, got true/],
     [

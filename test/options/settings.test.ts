@@ -7,11 +7,11 @@ import { consoleLogger, silentLogger } from '../../src/logger.ts'
 import { checkEntry, readSettings } from '../../src/options/settings.ts'
 import { fingerprint32 } from '../../src/slots/hash.ts'
 
-// Whoever runs the tests may have these set.
+// The defaults below hold without these variables.
 delete process.env['PORT']
 delete process.env['WEB_CONCURRENCY']
 
-/** Types say what may be given; these tests are about what is given all the same. */
+/** Takes any value: these tests pass values that the types do not allow. */
 const read = (options?: unknown) => readSettings(options as Parameters<typeof readSettings>[0])
 
 function complaint(options: unknown): Error & { code?: string } {
@@ -23,7 +23,7 @@ function complaint(options: unknown): Error & { code?: string } {
   throw new Error('no complaint')
 }
 
-t.test('without options the defaults hold', async (t) => {
+t.test('missing options get their defaults', async (t) => {
   t.match(read(), {
     port: 3000,
     host: undefined,
@@ -58,10 +58,10 @@ t.test('settings are frozen, down to the lists', async (t) => {
   given.args.push('later')
   given.env.A = '2'
   t.match(read(given).args, ['a', 'later'])
-  t.strictSame([settings.args, settings.env], [['a'], { A: '1' }], 'what the caller changes later changes nothing')
+  t.strictSame([settings.args, settings.env], [['a'], { A: '1' }], 'a later change of the options has no effect')
 })
 
-t.test('an unknown option is refused, with the one that was probably meant', async (t) => {
+t.test('an unknown option is refused, with the most similar known one', async (t) => {
   const cases: [object, RegExp][] = [
     [{ prot: 1 }, /^stickyListen options: unknown option 'prot'; did you mean 'port'\?$/],
     [{ worker: 1 }, /did you mean 'workers'\?/],
@@ -75,7 +75,7 @@ t.test('an unknown option is refused, with the one that was probably meant', asy
   }
 })
 
-t.test('whatever is wrong, the message says where, what was expected, what came and what to write', async (t) => {
+t.test('the message says which option is invalid, what was expected, what came and what to write', async (t) => {
   const wrong = [undefined, null, true, 'x', '', 1.5, -1, 1e12, Number.NaN, 10n, Symbol('s'), () => {}, [], [1], {}]
   const names = [
     'port',
@@ -111,7 +111,7 @@ t.test('whatever is wrong, the message says where, what was expected, what came 
   }
   for (const name of names) {
     const refused = wrong.filter((value) => check(t, `options.${name}`, { [name]: value }))
-    t.ok(refused.length >= 8, `${name} refuses most of it`)
+    t.ok(refused.length >= 8, `${name} refuses most of them`)
   }
   for (const [group, members] of Object.entries(groups)) {
     for (const value of [null, 1, 'x', [], () => {}]) {
@@ -119,12 +119,12 @@ t.test('whatever is wrong, the message says where, what was expected, what came 
     }
     for (const name of members) {
       const refused = wrong.filter((value) => check(t, `${group}.${name}`, { [group]: { [name]: value } }))
-      t.ok(refused.length >= 8, `${group}.${name} refuses most of it`)
+      t.ok(refused.length >= 8, `${group}.${name} refuses most of them`)
     }
   }
 })
 
-t.test('the bound on what a worker gets goes with addresses only', async (t) => {
+t.test("loadFactor needs balance 'address'", async (t) => {
   for (const balance of ['round-robin', 'least-connections'] as const) {
     t.match(complaint({ balance, limits: { loadFactor: true } }), {
       code: 'HOLDFAST_BAD_OPTION',
@@ -134,7 +134,7 @@ t.test('the bound on what a worker gets goes with addresses only', async (t) => 
   t.doesNotThrow(() => read({ balance: 'round-robin', limits: { loadFactor: false } }))
 })
 
-t.test('what a message tells to write is taken', async (t) => {
+t.test('the examples in the messages are valid', async (t) => {
   for (const options of [
     { port: 3000 },
     { limits: { maxConnections: Infinity } },
@@ -152,7 +152,7 @@ t.test('what a message tells to write is taken', async (t) => {
   }
 })
 
-t.test('every integer in its range is taken, and none outside', async () => {
+t.test('every integer in the range is accepted, and no other', async () => {
   const bounded = (name: string, min: number, max: number, wrap = (value: unknown): unknown => value) => {
     const taken = (value: number) => {
       try {
@@ -173,7 +173,7 @@ t.test('every integer in its range is taken, and none outside', async () => {
   bounded('ipv6Prefix', 1, 128, (affinity) => ({ affinity }))
 })
 
-t.test('beats come at least twice before a worker is given up', async (t) => {
+t.test('at least two heartbeats fit into health.deadline', async (t) => {
   t.equal(read({}).health.interval, 1_000)
   t.equal(read({ health: { deadline: 300 } }).health.interval, 100)
   t.match(complaint({ health: { deadline: 1 } }), { message: /^health\.deadline: expected an integer from 2 / })
@@ -183,39 +183,39 @@ t.test('beats come at least twice before a worker is given up', async (t) => {
   })
 })
 
-t.test('a program may be named by path or file URL, and has to be there', async (t) => {
+t.test('exec is the path or file URL of an existing file', async (t) => {
   const here = import.meta.filename
   t.equal(read({ exec: here }).exec, here)
   t.equal(read({ exec: pathToFileURL(here) }).exec, here)
   t.match(complaint({ exec: './nowhere.js' }), { name: 'RangeError', message: /exec: .* got '\.\/nowhere\.js'/ })
   t.match(complaint({ exec: new URL('https://127.0.0.1/') }), { name: 'TypeError', message: /exec: expected a string/ })
-  t.match(complaint({ exec: import.meta.dirname }), { name: 'RangeError' }, 'a folder is no program')
+  t.match(complaint({ exec: import.meta.dirname }), { name: 'RangeError' }, 'a folder is not a program')
 })
 
-t.test('where there is no program file, the error says so before anything starts', async (t) => {
+t.test('a missing program file is an error before anything starts', async (t) => {
   t.throws(() => checkEntry({ ...read(), exec: '' }), new StickyError('HOLDFAST_NO_ENTRY'))
   t.doesNotThrow(() => checkEntry(read()))
 })
 
-t.test('an IPv6 host may stand in brackets', async (t) => {
+t.test('an IPv6 host may have brackets', async (t) => {
   t.equal(read({ host: '[::1]' }).host, '::1')
   t.equal(read({ host: '[localhost]' }).host, '[localhost]')
   t.match(complaint({ host: 'http://localhost' }), { message: /host: expected an address or a name/ })
 })
 
-t.test('a seed is a number, or a text of which all hosts make the same number', async (t) => {
+t.test('a seed is a number, or a text that gives the same number on all hosts', async (t) => {
   t.equal(read({ affinity: { seed: 0xffffffff } }).affinity.seed, 0xffffffff)
   t.equal(read({ affinity: { seed: 'secret' } }).affinity.seed, fingerprint32(Buffer.from('secret')))
   t.match(complaint({ affinity: { seed: 2 ** 32 } }), { message: /affinity\.seed: .* got 4294967296/ })
 })
 
-t.test('a logger is false or has all four levels', async (t) => {
+t.test('a logger is false or has a function for each of the four levels', async (t) => {
   t.equal(read({ logger: false }).logger, silentLogger)
   t.doesNotThrow(() => read({ logger: console }))
   t.match(complaint({ logger: { info() {} } }), { message: /logger: expected false or an object with debug, info/ })
 })
 
-t.test('only signals that a process can handle are taken', async (t) => {
+t.test('only signals that a process can handle are accepted', async (t) => {
   t.strictSame(read({ shutdown: { signals: [] } }).shutdown.signals, [])
   t.strictSame(read({ shutdown: { signals: ['SIGHUP'] } }).shutdown.signals, ['SIGHUP'])
   for (const signal of ['SIGKILL', 'SIGSTOP', 'SIGNONE', 'toString', 'sigterm']) {
@@ -223,17 +223,21 @@ t.test('only signals that a process can handle are taken', async (t) => {
   }
 })
 
-t.test("a worker does not fight the primary for its debugger's port", async (t) => {
+t.test('by default a worker gets no debugger flags', async (t) => {
   const before = process.execArgv
   t.teardown(() => (process.execArgv = before))
   process.execArgv = ['--inspect=9229', '--inspect-brk', '--no-warnings']
   t.strictSame(read().execArgv, ['--no-warnings'])
-  t.strictSame(read({ execArgv: ['--inspect=0'] }).execArgv, ['--inspect=0'], 'unless it is told to')
+  t.strictSame(read({ execArgv: ['--inspect=0'] }).execArgv, ['--inspect=0'], 'an explicit flag stays')
 })
 
-t.test('an option that refers to itself is shown all the same', async (t) => {
+t.test('an option that refers to itself is shown in the message', async (t) => {
   const circle: Record<string, unknown> = {}
   circle['self'] = circle
   t.match(complaint({ port: circle }), { message: /port: expected an integer .* got <ref \*1> \{/ })
-  t.match(complaint({ port: 'x'.repeat(100) }), { message: /got 'x{50,60}\.\.\.; write port: 3000$/ }, 'and cut short')
+  t.match(
+    complaint({ port: 'x'.repeat(100) }),
+    { message: /got 'x{50,60}\.\.\.; write port: 3000$/ },
+    'long values are cut',
+  )
 })

@@ -9,7 +9,7 @@ t.test('a number of workers is an integer from 1 to 256', async (t) => {
   }
 })
 
-t.test('one more and one less end where there is no such number', async (t) => {
+t.test('one more and one less stay within 1 and 256', async (t) => {
   t.strictSame([changedBy(1, 2), changedBy(-1, 2)], [3, 1])
   t.strictSame([changedBy(1, 256), changedBy(-1, 1)], [256, 1])
 })

@@ -4,11 +4,11 @@ import { dial, freePort, loopback, request } from '../support/clients.ts'
 import { notifyName, startManaged, type Managed } from '../support/manager.ts'
 
 const { libc, reason } = loadLibc()
-if (libc === undefined) t.test('sockets passed by a manager', { skip: reason }, () => {})
+if (libc === undefined) t.test('sockets passed by a service manager', { skip: reason }, () => {})
 else onLinux(t)
 
 function onLinux(t: Test): void {
-  t.test('the one socket that is passed in is used as it is: the port option does not count', async (t) => {
+  t.test('a passed socket is used, and the port option is ignored', async (t) => {
     const other = await freePort()
     const primary = await startManaged(t, { give: 'listener' }, { options: { workers: 1, port: other } })
     t.not(primary.port, other)
@@ -17,7 +17,7 @@ function onLinux(t: Test): void {
     await t.rejects(dial(other), { code: 'ECONNREFUSED' })
   })
 
-  t.test("'auto' takes the steering that fits what is passed in", async (t) => {
+  t.test("'auto' takes the steering that fits the passed sockets", async (t) => {
     const options = { workers: 1, steering: 'auto' } as const
     const one = await startManaged(t, { give: 'listener' }, { options })
     t.match((await one.status()).steering, { name: 'handoff', reason: 'one listening socket was passed in' })
@@ -30,42 +30,43 @@ function onLinux(t: Test): void {
     ['handoff', { host: '127.0.0.1' }],
     ['kernel', { affinity: { seed: 7 } }],
   ] as const) {
-    t.test(`sockets for other options are given up and new ones stored, on the same port: ${steering}`, async (t) => {
+    t.test(`sockets that were opened with other options are replaced, on the same port: ${steering}`, async (t) => {
       const options = { workers: 1, steering, port: await freePort() }
       const primary = await startManaged(t, { notify: notifyName() }, { options })
       await primary.restart({ env: { FIXTURE_OPTIONS: JSON.stringify({ ...options, ...change }) } })
       const sockets = steering === 'handoff' ? 1 : 256
-      const given = `activation.discarded sockets=${sockets} reason="they are for other options"`
-      t.equal(await landsWhereExplained(primary), true)
+      const given = `activation.discarded sockets=${sockets} reason="they were opened with other options"`
+      t.equal(await reachesExplainedWorker(primary), true)
       await primary.restart()
       t.match(primary.output(), `activation.inherited sockets=${sockets}`)
-      t.equal(await landsWhereExplained(primary), true)
-      t.equal(primary.output().split(given).length, 2, 'it is said once')
+      t.equal(await reachesExplainedWorker(primary), true)
+      t.equal(primary.output().split(given).length, 2, 'it is logged once')
     })
   }
 
-  t.test('slot sockets that are not complete are given up', async (t) => {
+  t.test('slot sockets are replaced when some of them are missing', async (t) => {
     const options = { workers: 2, steering: 'kernel' as const, port: await freePort() }
     const primary = await startManaged(t, { notify: notifyName() }, { options })
     await primary.restart({ lose: 3 })
-    t.match(primary.output(), 'activation.discarded sockets=253 reason="they are not complete"')
-    t.equal(await landsWhereExplained(primary), true)
+    t.match(primary.output(), 'activation.discarded sockets=253 reason="some of the sockets are missing"')
+    t.equal(await reachesExplainedWorker(primary), true)
   })
 
-  t.test('a manager that keeps only some is no worse than one that keeps none', async (t) => {
+  t.test('a manager that keeps only some of the sockets does no harm', async (t) => {
     const options = { workers: 2, steering: 'kernel' as const, port: await freePort() }
     const primary = await startManaged(t, { notify: notifyName(), keeps: 100 }, { options })
     await primary.restart({ signal: 'SIGTERM' })
-    t.match(primary.output(), 'activation.discarded sockets=100 reason="they are not complete"')
-    t.equal(await landsWhereExplained(primary), true)
+    t.match(primary.output(), 'activation.discarded sockets=100 reason="some of the sockets are missing"')
+    t.equal(await reachesExplainedWorker(primary), true)
   })
 
-  t.test('what does not fit is an error that says what would', async (t) => {
-    const fits = /: 2 came; hand-off takes one listening socket, kernel steering 256 of one name, slot by slot$/
+  t.test('sockets that cannot be used are an error, which names the sockets that can', async (t) => {
+    const fits =
+      /: hand-off needs one listening socket, kernel steering 256 of one name in the order of the slots; got 2$/
     const cases = [
       ['two', 'auto', '1', fits],
-      ['group', 'handoff', '1', /: 256 came; hand-off takes one/],
-      ['listener', 'kernel', '1', /: 1 came; hand-off takes one/],
+      ['group', 'handoff', '1', /: hand-off needs one .*; got 256$/],
+      ['listener', 'kernel', '1', /: hand-off needs one .*; got 1$/],
       ['file', 'handoff', '1', /: descriptor 3 is not a socket$/],
       ['udp', 'handoff', '0', /: descriptor 3 is not a listening TCP socket: /],
       ['unix', 'handoff', '0', /: descriptor 3 is not a listening TCP socket: it has no port$/],
@@ -77,19 +78,19 @@ function onLinux(t: Test): void {
     }
   })
 
-  t.test('descriptors that are for another process are left alone, and it is mentioned', async (t) => {
+  t.test('descriptors for another process are ignored, with a warning', async (t) => {
     const env = { LISTEN_PID: '1' }
     const primary = await startManaged(t, { give: 'listener', env }, { options: { workers: 1 } })
     t.match(
       primary.output(),
-      /warning activation\.ignored hint="LISTEN_PID is 1, this is \d+: let the manager start node/,
+      /warning activation\.ignored hint="LISTEN_PID is 1, this process is \d+: let the service manager start node/,
     )
     t.match(await request({ port: primary.port }), { worker: 0 })
   })
 }
 
-/** Whether new clients do. */
-async function landsWhereExplained({ port, explain }: Managed): Promise<boolean> {
+/** Whether new clients reach the worker that explain() names. */
+async function reachesExplainedWorker({ port, explain }: Managed): Promise<boolean> {
   for (let n = 0; n < 20; n++) {
     const from = loopback(n * 977)
     if ((await request({ port, from })).worker !== (await explain(from)).worker) return false

@@ -15,7 +15,7 @@ if (libc === undefined) t.test('the notify protocol', { skip: reason }, () => {}
 else onLinux(t)
 
 function onLinux(t: Test): void {
-  t.test('the manager hears when it is ready, of workers that come and go, and of the end', async (t) => {
+  t.test('the manager is told of readiness, of workers that end and start, and of the shutdown', async (t) => {
     const primary = await startManaged(t, { notify: notifyName() }, { options: { workers: 2 } })
     await primary.hears('READY=1')
     const texts = primary.notified.filter((text) => !text.includes('FDSTORE'))
@@ -29,17 +29,17 @@ function onLinux(t: Test): void {
     await primary.hears('STATUS=3 of 3 workers ready')
     t.notOk(
       primary.notified.some((text) => text.includes('READY=1')),
-      'ready is said once',
+      'READY=1 is sent once',
     )
     await primary.close()
     await primary.hears('STOPPING=1')
-    t.equal(primary.notified.at(-1), 'STOPPING=1\nSTATUS=closing', 'and nothing after it')
+    t.equal(primary.notified.at(-1), 'STOPPING=1\nSTATUS=closing', 'the last message')
   })
 
-  t.test('a reload begins and ends in its words, also one that fails', async (t) => {
+  t.test('the begin and the end of a reload are reported, also when it fails', async (t) => {
     const exec = join(t.testdir({}), 'app.mjs')
     writeFileSync(exec, program)
-    // A path this time; it has to be short.
+    // The path of a Unix socket has to be short.
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
     t.teardown(() => rmSync(folder, { recursive: true }))
     const primary = await startManaged(t, { notify: join(folder, 'notify') }, { options: { workers: 1, exec } })
@@ -48,7 +48,7 @@ function onLinux(t: Test): void {
     await primary.hears('READY=1')
     const before = process.hrtime.bigint() / 1000n
     await primary.reload()
-    await until('both were said', () => words().length === 3)
+    await until('both were sent', () => words().length === 3)
     t.strictSame(words(), ['READY=1', 'RELOADING=1', 'READY=1'])
     const begun = primary.notified.find((text) => text.startsWith('RELOADING=1\n'))!
     const at = BigInt(/^MONOTONIC_USEC=(\d+)$/m.exec(begun)![1]!)
@@ -56,11 +56,11 @@ function onLinux(t: Test): void {
     t.match(begun, /^STATUS=reloading, 1 of 1 workers ready$/m)
     writeFileSync(exec, 'const = 2\n')
     await t.rejects(primary.reload(), { code: 'HOLDFAST_RELOAD_FAILED' })
-    await until('both were said', () => words().length === 5)
+    await until('both were sent', () => words().length === 5)
     t.strictSame(words().slice(3), ['RELOADING=1', 'READY=1'])
   })
 
-  t.test('a watchdog gets its sign of life, unless it waits for another process', async (t) => {
+  t.test('the watchdog gets its messages, unless it watches another process', async (t) => {
     const watched = { WATCHDOG_USEC: '40000', WATCHDOG_PID: '$$' }
     const primary = await startManaged(t, { notify: notifyName(), env: watched }, { options: { workers: 1 } })
     await primary.hears('WATCHDOG=1')
@@ -76,7 +76,7 @@ function onLinux(t: Test): void {
     t.notOk(other.notified.includes('WATCHDOG=1'))
   })
 
-  t.test('nothing of it reaches the workers', async (t) => {
+  t.test('the workers inherit none of the variables', async (t) => {
     const env = { WATCHDOG_USEC: '1000000', WATCHDOG_PID: '$$', FDSTORE: '512', LISTEN_PIDFDID: '1', OTHER: 'kept' }
     const primary = await startManaged(
       t,
@@ -93,7 +93,7 @@ function onLinux(t: Test): void {
     )
   })
 
-  t.test('a manager that is not there any more is mentioned once and changes nothing', async (t) => {
+  t.test('a manager that no longer listens is logged once and changes nothing', async (t) => {
     const balancer = await startBalancer(t, {
       options: { workers: 1 },
       env: { NOTIFY_SOCKET: notifyName(), WATCHDOG_USEC: '20000' },
@@ -103,24 +103,33 @@ function onLinux(t: Test): void {
     t.equal(balancer.output().split('notify.failed reason=ECONNREFUSED').length, 2)
   })
 
-  t.test('so is a socket of a kind that it does not know', async (t) => {
+  t.test('an unknown kind of socket is logged and changes nothing', async (t) => {
     const balancer = await startBalancer(t, { options: { workers: 1 }, env: { NOTIFY_SOCKET: 'vsock:2:1234' } })
     t.match(balancer.output(), /warning notify\.failed reason="NOTIFY_SOCKET is vsock:2:1234"/)
   })
 
-  t.test('without system calls the program systemd-notify speaks', { skip: missing('systemd-notify') }, async (t) => {
-    const env = { HOLDFAST_NATIVE: '0' }
-    const primary = await startManaged(t, { notify: notifyName(), env }, { options: { workers: 1 } })
-    await primary.hears('READY=1')
-    t.match(primary.output(), /notify\.fallback program=systemd-notify .*NotifyAccess=all/)
-    await primary.reload()
-    await until('the reload has ended', () => primary.notified.filter((text) => text.includes('READY=1')).length === 2)
-    const words = primary.notified.flatMap((text) => text.split('\n')).filter((line) => /^(READY|RELOADING)/.test(line))
-    t.strictSame(words, ['READY=1', 'RELOADING=1', 'READY=1'])
-    await primary.hears(/^MONOTONIC_USEC=\d+$/)
-  })
+  t.test(
+    'without system calls the messages go through systemd-notify',
+    { skip: missing('systemd-notify') },
+    async (t) => {
+      const env = { HOLDFAST_NATIVE: '0' }
+      const primary = await startManaged(t, { notify: notifyName(), env }, { options: { workers: 1 } })
+      await primary.hears('READY=1')
+      t.match(primary.output(), /notify\.fallback program=systemd-notify .*NotifyAccess=all/)
+      await primary.reload()
+      await until(
+        'the reload has ended',
+        () => primary.notified.filter((text) => text.includes('READY=1')).length === 2,
+      )
+      const words = primary.notified
+        .flatMap((text) => text.split('\n'))
+        .filter((line) => /^(READY|RELOADING)/.test(line))
+      t.strictSame(words, ['READY=1', 'RELOADING=1', 'READY=1'])
+      await primary.hears(/^MONOTONIC_USEC=\d+$/)
+    },
+  )
 
-  t.test('and where there is no such program either, one line says so', async (t) => {
+  t.test('without systemd-notify too, one log line says so', async (t) => {
     const balancer = await startBalancer(t, {
       options: { workers: 1 },
       env: { HOLDFAST_NATIVE: '0', NOTIFY_SOCKET: notifyName(), PATH: '/nowhere' },
@@ -131,7 +140,7 @@ function onLinux(t: Test): void {
   })
 }
 
-t.test('PM2 is told when it is ready, and the workers are not mistaken for it', async (t) => {
+t.test('PM2 gets one ready message, from the primary', async (t) => {
   const fixture = new URL('../fixtures/careless-app.js', import.meta.url)
   const env = { ...process.env, pm_id: '0', FIXTURE_OPTIONS: JSON.stringify({ port: 0, workers: 1 }) }
   const child = fork(fixture, [], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })

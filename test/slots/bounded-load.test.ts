@@ -1,13 +1,13 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { bound, StickTable, preference } from '../../src/slots/bounded-load.ts'
+import { bound, preference, StickTable } from '../../src/slots/bounded-load.ts'
 
 const workers = fc.uniqueArray(fc.nat({ max: 255 }), { minLength: 1, maxLength: 40 })
 const keys = fc.uint8Array({ minLength: 4, maxLength: 16 }).map((bytes) => Buffer.from(bytes))
 
 const ascending = (a: number, b: number) => a - b
 
-t.test('while everybody keeps to the bound there is always room for one more', async () => {
+t.test('while no worker exceeds the bound, at least one worker has room for one more connection', async () => {
   fc.assert(
     fc.property(
       fc.double({ min: 1.01, max: 10, noNaN: true }),
@@ -21,7 +21,7 @@ t.test('while everybody keeps to the bound there is always room for one more', a
   )
 })
 
-t.test('the order has every worker once, is always the same, and does not change when another one leaves', async () => {
+t.test('the order contains every worker once, is stable, and does not change when another worker leaves', async () => {
   fc.assert(
     fc.property(keys, workers, fc.nat(), (key, ids, n) => {
       const order = preference(key, ids)
@@ -51,25 +51,25 @@ t.test('clients prefer different workers', async (t) => {
   }
 })
 
-t.test('a guest stays while it has connections, and for a time after', async (t) => {
+t.test('an entry lasts while its client has connections, and for a time after', async (t) => {
   const stickTable = new StickTable(1_000)
-  t.equal(stickTable.placeOf('a', 0, 0), undefined)
+  t.equal(stickTable.workerOf('a', 0, 0), undefined)
   stickTable.put('a', 3, 0)
-  t.equal(stickTable.placeOf('a', 0, 999), 3)
-  t.equal(stickTable.placeOf('a', 0, 1_998), 3, 'each visit counts')
-  t.equal(stickTable.placeOf('a', 2, 50_000), 3, 'it has connections')
-  t.equal(stickTable.placeOf('a', 0, 51_000), undefined, 'it has gone home')
+  t.equal(stickTable.workerOf('a', 0, 999), 3)
+  t.equal(stickTable.workerOf('a', 0, 1_998), 3, 'each use renews it')
+  t.equal(stickTable.workerOf('a', 2, 50_000), 3, 'open connections keep it')
+  t.equal(stickTable.workerOf('a', 0, 51_000), undefined, 'it has expired')
   t.equal(stickTable.size, 0)
 })
 
-t.test('of too many stickTable those that were not here for the longest time are forgotten', async (t) => {
+t.test('a full table drops the entry that was not used for the longest time', async (t) => {
   const stickTable = new StickTable(1_000, 3)
   for (const key of ['a', 'b', 'c']) stickTable.put(key, 1, 0)
-  stickTable.placeOf('a', 1, 1)
+  stickTable.workerOf('a', 1, 1)
   stickTable.put('d', 1, 2)
   t.equal(stickTable.size, 3)
   t.strictSame(
-    ['a', 'b', 'c', 'd'].map((key) => stickTable.placeOf(key, 0, 3)),
+    ['a', 'b', 'c', 'd'].map((key) => stickTable.workerOf(key, 0, 3)),
     [1, undefined, 1, 1],
   )
 })

@@ -5,7 +5,7 @@ import { fingerprint32 } from '../../src/slots/fingerprint32.ts'
 
 const native = farmhash.fingerprint32
 
-t.test('the portable fingerprint is the native one, for every length from 0 to 200', async () => {
+t.test('the portable and the native fingerprint agree for every length from 0 to 200', async () => {
   for (let length = 0; length <= 200; length++) {
     const bytes = fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Buffer.from(array))
     fc.assert(
@@ -15,14 +15,14 @@ t.test('the portable fingerprint is the native one, for every length from 0 to 2
   }
 })
 
-t.test('bytes above 127 count as FarmHash counts them, as signed', async (t) => {
+t.test('bytes above 127 count as signed, as in FarmHash', async (t) => {
   for (let length = 0; length <= 40; length++) {
     const key = Buffer.alloc(length, 0xff)
     t.equal(fingerprint32(key), native(key), `${length} bytes`)
   }
 })
 
-t.test('a key within a larger buffer hashes as if it stood alone', async () => {
+t.test('a key inside a larger buffer has the same hash as a copy of it', async () => {
   const bytes = fc.uint8Array({ maxLength: 64 })
   fc.assert(
     fc.property(bytes, bytes, bytes, (before, key, after) => {

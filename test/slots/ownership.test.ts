@@ -12,7 +12,7 @@ function start(workers: number) {
   return { ownership, down, told }
 }
 
-t.test('a worker that is away lends its slots and gets the same ones back', async (t) => {
+t.test('the slots of a worker that is down fail over, and it gets the same slots back', async (t) => {
   const { ownership, told } = start(4)
   ownership.failOver(2)
   t.strictSame(ownership.table.workers, [0, 1, 3])
@@ -21,42 +21,43 @@ t.test('a worker that is away lends its slots and gets the same ones back', asyn
   ownership.restore(2)
   t.equal(ownership.table, slotTable(4))
   t.strictSame(told, [
-    [64, 'worker 2 is away'],
-    [64, 'worker 2 is back'],
+    [64, 'worker 2 is down'],
+    [64, 'worker 2 is ready'],
   ])
 })
 
-t.test('where nobody else serves, nobody is given its slots', async (t) => {
+t.test('a worker keeps its slots while no other worker serves', async (t) => {
   const { ownership, down, told } = start(2)
   down.add(1)
   ownership.failOver(0)
   t.strictSame(told, [])
 })
 
-t.test('an unhealthy worker keeps its slots when fewer than half of the others are well', async (t) => {
+t.test('an unhealthy worker keeps its slots when fewer than half of the workers would remain', async (t) => {
   const { ownership, down, told } = start(4)
   down.add(0)
   ownership.ejectUnhealthy(0)
   t.strictSame(ownership.table.workers, [1, 2, 3])
   down.add(1).add(2)
   ownership.ejectUnhealthy(1)
-  t.strictSame(ownership.table.workers, [1, 2, 3], 'one would carry it all')
+  t.strictSame(ownership.table.workers, [1, 2, 3], 'one worker would take all the load')
   t.equal(told.length, 1)
 })
 
-t.test('fewer workers: only the clients of those that go move', async (t) => {
+t.test('with fewer workers only the clients of the removed workers move', async (t) => {
   const { ownership, told } = start(4)
   ownership.resize(3)
   t.equal(ownership.table, slotTable(3))
-  t.strictSame(told, [[64, '3 workers are left']])
+  t.equal(ownership.workers, 3)
+  t.strictSame(told, [[64, '3 workers remain']])
   ownership.resize(5)
-  t.equal(ownership.table, slotTable(3), 'more: nothing moves before they are ready')
+  t.equal(ownership.table, slotTable(3), 'with more workers nothing moves before they are ready')
   ownership.restore(3)
   ownership.restore(4)
   t.equal(ownership.table, slotTable(5))
 })
 
-t.test('slots that are lent to a worker that goes find another owner', async (t) => {
+t.test('slots that failed over to a removed worker get another owner', async (t) => {
   const { ownership } = start(2)
   ownership.failOver(0)
   t.strictSame(ownership.table.workers, [1])

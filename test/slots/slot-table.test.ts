@@ -12,7 +12,7 @@ function shares({ owners }: SlotTable): Map<number, number> {
   return counts
 }
 
-/** The slots whose owner differs. */
+/** The slots that have another owner. */
 function moved(from: SlotTable, to: SlotTable): number[] {
   return [...from.owners.keys()].filter((slot) => from.owners[slot] !== to.owners[slot])
 }
@@ -29,7 +29,7 @@ function isGapless(workers: readonly number[]): boolean {
 
 const same = (a: SlotTable, b: SlotTable) => moved(a, b).length === 0 && a.workers.join() === b.workers.join()
 
-/** A number of workers, and ids that come (or go, where they are there) one after the other. */
+/** A number of workers, and the ids of workers that leave or come back, one after the other. */
 const walk = fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 40 })).chain((workers) =>
   fc.record({
     workers: fc.constant(workers),
@@ -42,20 +42,20 @@ function step(table: SlotTable, worker: number): SlotTable {
   return table.workers.length === 1 ? table : table.without(worker)
 }
 
-t.test('one worker more moves exactly floor(256 / n) slots, all of them to the newcomer', async (t) => {
+t.test('one more worker moves exactly floor(256 / n) slots, all of them to the new worker', async (t) => {
   for (let n = 1; n < MAX_WORKERS; n++) {
     const [before, after] = [slotTable(n), slotTable(n + 1)]
     const slots = moved(before, after)
     t.equal(slots.length, Math.floor(SLOTS / (n + 1)), `${n} to ${n + 1}`)
     t.ok(
       slots.every((slot) => after.owners[slot] === n),
-      'all to the newcomer',
+      'all to the new worker',
     )
-    t.equal(before.with(n), after, 'also when it joins')
+    t.equal(before.with(n), after, 'the same when it joins')
   }
 })
 
-t.test('any number of workers own the same number of slots, give or take one', async (t) => {
+t.test('any two workers own the same number of slots, or differ by one', async (t) => {
   for (let n = 1; n <= MAX_WORKERS; n++) {
     const table = slotTable(n)
     t.ok(isEven(table), `${n} workers`)
@@ -64,21 +64,24 @@ t.test('any number of workers own the same number of slots, give or take one', a
   }
 })
 
-t.test('after any coming and going the slots are spread evenly over those who are there', async () => {
-  fc.assert(
-    fc.property(walk, ({ workers, steps }) => {
-      let table = slotTable(workers)
-      for (const worker of steps) {
-        table = step(table, worker)
-        if (!isEven(table)) return false
-        if ([...shares(table).keys()].some((owner) => !table.workers.includes(owner))) return false
-      }
-      return true
-    }),
-  )
-})
+t.test(
+  'after workers leave and come back in any order, the slots are spread evenly over the workers in the table',
+  async () => {
+    fc.assert(
+      fc.property(walk, ({ workers, steps }) => {
+        let table = slotTable(workers)
+        for (const worker of steps) {
+          table = step(table, worker)
+          if (!isEven(table)) return false
+          if ([...shares(table).keys()].some((owner) => !table.workers.includes(owner))) return false
+        }
+        return true
+      }),
+    )
+  },
+)
 
-t.test('whoever leaves takes nobody along: only its own slots move', async () => {
+t.test('when a worker leaves, only its own slots move', async () => {
   fc.assert(
     fc.property(walk, fc.nat(), ({ workers, steps }, which) => {
       const table = steps.reduce(step, slotTable(workers))
@@ -91,7 +94,7 @@ t.test('whoever leaves takes nobody along: only its own slots move', async () =>
   )
 })
 
-t.test('whoever joins gets its share, and nothing else moves', async () => {
+t.test('when a worker joins, it gets its share and no other slot moves', async () => {
   fc.assert(
     fc.property(walk, fc.nat({ max: MAX_WORKERS - 1 }), ({ workers, steps }, newcomer) => {
       const tables = [slotTable(workers)]
@@ -100,7 +103,7 @@ t.test('whoever joins gets its share, and nothing else moves', async () => {
       if (table.workers.includes(newcomer)) return true
       const after = table.with(newcomer)
       if (isGapless(after.workers)) return same(after, slotTable(after.workers.length))
-      // Leaving made it the table of n workers, which moves more than the leaver's slots: coming back undoes all of it.
+      // The leave led to the table of n workers and moved other slots too: the return undoes all of it.
       if (isGapless(table.workers) && tables.some((former) => same(former, after))) return true
       const slots = moved(table, after)
       return slots.length === shares(after).get(newcomer) && slots.every((slot) => after.owners[slot] === newcomer)
@@ -109,7 +112,7 @@ t.test('whoever joins gets its share, and nothing else moves', async () => {
   )
 })
 
-t.test('a worker that leaves and comes back finds its slots as they were', async () => {
+t.test('a worker that leaves and comes back has the same slots again', async () => {
   fc.assert(
     fc.property(walk, fc.nat(), ({ workers, steps }, which) => {
       const table = steps.reduce(step, slotTable(workers))
@@ -119,14 +122,14 @@ t.test('a worker that leaves and comes back finds its slots as they were', async
   )
 })
 
-t.test('a worker that comes back while another one is away gets at least nine tenths of its slots', async (t) => {
+t.test('a worker that comes back while another one is missing gets at least nine tenths of its slots', async (t) => {
   for (const workers of [3, 4, 6, 8, 16, 32]) {
-    const everybody = slotTable(workers)
-    for (const first of everybody.workers) {
-      for (const second of everybody.workers) {
+    const full = slotTable(workers)
+    for (const first of full.workers) {
+      for (const second of full.workers) {
         if (first === second) continue
-        const table = everybody.without(first).without(second).with(first)
-        const before = [...everybody.owners.keys()].filter((slot) => everybody.owners[slot] === first)
+        const table = full.without(first).without(second).with(first)
+        const before = [...full.owners.keys()].filter((slot) => full.owners[slot] === first)
         const again = before.filter((slot) => table.owners[slot] === first)
         if (again.length < before.length * 0.9)
           t.fail(`${again.length} of ${before.length}: ${workers}, ${first}, ${second}`)
@@ -135,7 +138,7 @@ t.test('a worker that comes back while another one is away gets at least nine te
   }
 })
 
-t.test('workers that leave one after the other and come back in reverse undo it step by step', async () => {
+t.test('workers that come back in the reverse order in which they left restore each earlier table', async () => {
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 32 }), fc.nat(), (workers, seed) => {
       const leavers = [...slotTable(workers).workers].sort((a, b) => hashOf(a, seed) - hashOf(b, seed)).slice(1)
@@ -151,7 +154,7 @@ t.test('workers that leave one after the other and come back in reverse undo it 
   )
 })
 
-t.test('workers 0 to n-1 have the one table of n workers, whichever way they got there', async () => {
+t.test('workers 0 to n-1 always have the same table, whatever happened before', async () => {
   fc.assert(
     fc.property(walk, ({ workers, steps }) => {
       const table = steps.reduce(step, slotTable(workers))
@@ -169,8 +172,8 @@ t.test('workers 0 to n-1 have the one table of n workers, whichever way they got
   )
 })
 
-t.test('a table is what its steps say, not what else was asked before', async (t) => {
-  // A module of its own, in which no table was built yet.
+t.test('a table depends on its own steps only, not on tables that were built before', async (t) => {
+  // A second copy of the module, in which no table was built yet.
   const fresh = (await import(`../../src/slots/slot-table.js?fresh=${process.pid}`)) as {
     slotTable: typeof slotTable
   }
@@ -182,8 +185,8 @@ t.test('a table is what its steps say, not what else was asked before', async (t
   }
 })
 
-t.test('a table forgets where it came from long ago, and still undoes its last step', async (t) => {
-  // Worker 0 stays away, so that the table of all eight, which is kept for good, never comes back.
+t.test('a table forgets its oldest steps, and still undoes the last one', async (t) => {
+  // Worker 0 stays out, so that the table of all eight workers, which is never freed, does not come back.
   const nth = (i: number) => 1 + ((i * 5) % 7)
   let table = slotTable(8).without(0)
   const first = new WeakRef(table)
@@ -192,14 +195,14 @@ t.test('a table forgets where it came from long ago, and still undoes its last s
     if (!same(step(after, nth(i)), table)) t.fail(`step ${i} cannot be undone`)
     table = after
   }
-  // A WeakRef holds on until the turn of the loop is over.
+  // A WeakRef keeps its target until the end of this turn of the event loop.
   await new Promise(setImmediate)
   collectGarbage()
   t.equal(first.deref(), undefined)
   t.ok(isEven(table))
 })
 
-t.test('a table is a value: a change leaves the former one alone', async () => {
+t.test('a table is a value: a change does not alter the previous table', async () => {
   fc.assert(
     fc.property(walk, ({ workers, steps }) => {
       let table = slotTable(workers)
@@ -214,14 +217,14 @@ t.test('a table is a value: a change leaves the former one alone', async () => {
   )
 })
 
-t.test('what changes nothing gives the same table back', async (t) => {
+t.test('a change without effect returns the same table', async (t) => {
   const table = slotTable(3)
   t.equal(table.with(2), table)
   t.equal(table.without(3), table)
   t.equal(slotTable(3), table)
 })
 
-t.test('a table that cannot be is refused', async (t) => {
+t.test('an impossible table is refused', async (t) => {
   for (const n of [0, -1, 1.5, 257, Number.NaN]) t.throws(() => slotTable(n), RangeError, String(n))
   for (const id of [-1, 256, 0.5]) t.throws(() => slotTable(2).with(id), { message: /0 to 255, got/ }, String(id))
   t.throws(() => slotTable(1).without(0), { message: /the last one/ })

@@ -1,4 +1,4 @@
-// Key, hash and table together: how evenly clients fall on workers.
+// Key, hash and table together: how evenly clients are spread over workers.
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { addressKey } from '../../src/affinity/address.ts'
@@ -6,8 +6,9 @@ import { fingerprint32, seeded, slotOf } from '../../src/slots/hash.ts'
 import { slotTable } from '../../src/slots/slot-table.ts'
 
 t.test('clients spread over the workers as evenly as chance allows', async (t) => {
-  // Each of m clients falls on one of n workers with probability 1/n: a binomial count with mean m/n and variance
-  // m/n (1 - 1/n). Five standard deviations are passed in one of 1.7 million counts; the addresses are fixed.
+  // Each of m clients reaches a given one of n workers with probability 1/n: a binomial count with mean m/n and
+  // variance m/n (1 - 1/n). One of 1.7 million such counts differs by more than five standard deviations; the addresses
+  // are fixed.
   const [clients, workers] = [1000, 4]
   const bound = 5 * Math.sqrt((clients / workers) * (1 - 1 / workers))
   const { owners } = slotTable(workers)

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import t, { type Test } from 'tap'
+import { IPPROTO_TCP, TCP_INFO } from '../../src/native/constants.ts'
 import { loadLibc, type Libc } from '../../src/native/libc.ts'
 import { addressOf, listeningProblem } from '../../src/native/listening.ts'
 import { acceptHandles, acceptSockets, type AcceptFunction, type Incoming } from '../../src/steering/accept.ts'
@@ -132,7 +133,7 @@ function backlogOf(libc: Libc, port: number): number {
     .map(Number)
     .find((fd) => listeningProblem(libc, fd) === undefined && addressOf(libc, fd).port === port)
   const info = Buffer.alloc(32)
-  const [IPPROTO_TCP, TCP_INFO, TCPI_SACKED] = [6, 11, 28]
+  const TCPI_SACKED = 28
   libc.getsockopt(fd ?? -1, IPPROTO_TCP, TCP_INFO, info, Buffer.from([info.length, 0, 0, 0]))
   return info.readUInt32LE(TCPI_SACKED)
 }

@@ -4,14 +4,9 @@
 const PURE =
   /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|breaker|health|health-history|recycling|restart-policy|rolling|worker-phases|worker-state))\.test\.js$/
 
-/** What is tested together. */
-const TOGETHER: Record<string, readonly string[]> = {
-  'affinity/proxy-header': ['affinity/proxy-header', 'affinity/proxy-verdict'],
-}
-
 /** @returns null: nothing. An empty array: whatever it loads. */
 export default function coverageMap(testFile: string): string[] | null {
   if (process.env['COVERAGE'] === 'all') return []
   const [, name] = PURE.exec(testFile) ?? []
-  return name === undefined ? null : (TOGETHER[name] ?? [name]).map((one) => `build/src/${one}.js`)
+  return name === undefined ? null : [`build/src/${name}.js`]
 }

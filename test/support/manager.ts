@@ -1,13 +1,13 @@
-// A primary that a service manager starts, stops and starts again: test/fixtures/manager.ts between it and the test.
+// A primary that a service manager starts and restarts. test/fixtures/manager.ts is the manager.
 import type { Test } from 'tap'
 import type { ManagerCommand, ManagerSetup } from '../fixtures/manager.ts'
 import { startBalancer, type Balancer, type BalancerOptions } from './balancer.ts'
 import { until } from './clients.ts'
 
 export interface Managed extends Balancer {
-  /** What the primary notified so far, one text per message. */
+  /** The notifications of the primary so far, one text per message. */
   notified: string[]
-  /** Resolves when a message with that line has come. */
+  /** Resolves when a notification with that line has arrived. */
   hears(line: string | RegExp): Promise<void>
   /** Ends the primary with the signal and starts it again; resolves when it is ready again. */
   restart(how?: Partial<ManagerCommand>): Promise<void>
@@ -15,7 +15,7 @@ export interface Managed extends Balancer {
 
 let count = 0
 
-/** A name for $NOTIFY_SOCKET that nobody else has. */
+/** A unique name for $NOTIFY_SOCKET. */
 export function notifyName(): string {
   return `@holdfast-test-notify-${process.pid}-${++count}`
 }
@@ -43,7 +43,7 @@ export async function startManaged(t: Test, setup: ManagerSetup, options: Balanc
     notified,
     hears,
     async restart(how = {}) {
-      // Before that it may not have all sockets yet that it is to keep.
+      // Before READY=1 the manager may not have all sockets yet.
       if (setup.notify !== undefined) await until('the manager heard of it', () => says('READY=1') >= starts)
       starts++
       const ready = balancer.event('ready')

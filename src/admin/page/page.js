@@ -1,49 +1,50 @@
-// Shows the status, again every second, and asks for changes.
+// Shows the status of the balancer, refreshes it every second, and sends changes.
 
-const PERIOD = 1_000
+/** Milliseconds. */
+const REFRESH_INTERVAL = 1_000
 
-const by = (id) => document.getElementById(id)
+const byId = (id) => document.getElementById(id)
 
-/** The status before the present one: rates are differences. */
-let before
-let now
+/** The last two statuses, each with its time: rates are differences between them. */
+let previous
+let current
 
-async function look() {
+async function refresh() {
   try {
     const response = await fetch('status', { cache: 'no-store' })
     if (!response.ok) throw new Error(`${response.status}`)
-    before = now
-    now = { at: performance.now(), status: await response.json() }
-    show(now.status)
+    previous = current
+    current = { at: performance.now(), status: await response.json() }
+    show(current.status)
   } catch {
-    tell(by('state'), 'no answer: the balancer is closed, or this page is not allowed to look', 'danger')
+    setText(byId('state'), 'no answer: the balancer has ended, or this page may not read from it', 'danger')
   }
-  setTimeout(() => void look(), PERIOD)
+  setTimeout(() => void refresh(), REFRESH_INTERVAL)
 }
 
 function show({ pid, address, uptime, steering, workers, standby, connections, bus, bridge }) {
   const ready = workers.filter(({ state }) => state === 'ready').length
-  const all = ready === workers.length
-  tell(by('state'), `${ready} of ${workers.length} workers ready`, all ? 'muted' : 'warning')
+  const isComplete = ready === workers.length
+  setText(byId('state'), `${ready} of ${workers.length} workers ready`, isComplete ? 'muted' : 'warning')
   const place = address === null ? 'not listening' : addressText(address)
-  by('where').textContent = `${place} · pid ${pid} · ${steering.name} over ${steering.transport}`
+  byId('where').textContent = `${place} · pid ${pid} · ${steering.name} over ${steering.transport}`
   document.title = `Holdfast ${ready}/${workers.length}`
   const closed = Object.entries(connections.closed).filter(([, n]) => n > 0)
-  figures(by('figures'), [
-    ['up', duration(uptime)],
-    ['accepted', count(connections.accepted)],
-    ['pending', count(connections.pending)],
-    ['moved for sessions', count(connections.moved)],
+  figures(byId('figures'), [
+    ['uptime', duration(uptime)],
+    ['accepted connections', count(connections.accepted)],
+    ['waiting for a worker', count(connections.pending)],
+    ['moved for a session', count(connections.moved)],
     ['sent again', count(connections.redispatched)],
     ['bus messages', count(bus.relayed)],
-    ...(standby > 0 ? [['standby', String(standby)]] : []),
-    ...(bridge === undefined ? [] : [['other hosts', bridge.connected ? String(bridge.hosts) : 'not reached']]),
+    ...(standby > 0 ? [['standby processes', String(standby)]] : []),
+    ...(bridge === undefined ? [] : [['other hosts', bridge.connected ? String(bridge.hosts) : 'not connected']]),
   ])
-  by('workers').replaceChildren(...workers.map(workerRow))
+  byId('workers').replaceChildren(...workers.map(workerRow))
   const ends = workers.filter(({ lastExit }) => lastExit !== null)
-  by('ends').replaceChildren(...(ends.length === 0 ? [item('none ended')] : ends.map(endItem)))
+  byId('ends').replaceChildren(...(ends.length === 0 ? [item('no process has ended')] : ends.map(endItem)))
   figures(
-    by('closed'),
+    byId('closed'),
     closed.length === 0 ? [['', 'none']] : closed.map(([reason, n]) => [reason, count(n)]),
     'reason',
   )
@@ -51,8 +52,8 @@ function show({ pid, address, uptime, steering, workers, standby, connections, b
 
 function workerRow(worker) {
   const { id, pid, state, healthy, slots, pending, restarts, uptime, beat, requests } = worker
-  const last = earlier(id)
-  const seconds = before === undefined ? 0 : (now.at - before.at) / 1_000
+  const last = previousWorker(id)
+  const seconds = previous === undefined ? 0 : (current.at - previous.at) / 1_000
   const since = requests === undefined || last?.requests === undefined ? undefined : difference(requests, last.requests)
   const cpu =
     beat?.cpu === undefined || last?.beat?.cpu === undefined || last.pid !== pid || seconds === 0
@@ -61,7 +62,7 @@ function workerRow(worker) {
   const row = document.createElement('tr')
   const cells = [
     [`${id} · ${pid ?? 'no process'}`],
-    [state === 'ready' || healthy ? state : `${state}, not well`, state === 'ready' ? '' : 'warning'],
+    [state === 'ready' || healthy ? state : `${state}, unhealthy`, state === 'ready' ? '' : 'warning'],
     [slots],
     [beat === null ? '–' : count(beat.connections) + (pending > 0 ? ` (+${pending})` : '')],
     [beat === null ? '–' : count(beat.served)],
@@ -85,8 +86,8 @@ function workerRow(worker) {
   return row
 }
 
-function earlier(id) {
-  return before?.status.workers.find((worker) => worker.id === id)
+function previousWorker(id) {
+  return previous?.status.workers.find((worker) => worker.id === id)
 }
 
 function difference(requests, former) {
@@ -96,19 +97,19 @@ function difference(requests, former) {
 
 function endItem({ id, lastExit: { code, signal, failure, stderr } }) {
   const how = signal === null ? `code ${code}` : `signal ${signal}`
-  const one = item(`worker ${id}: ${how}${failure === undefined ? '' : `, ${failure}`}`)
+  const entry = item(`worker ${id}: ${how}${failure === undefined ? '' : `, ${failure}`}`)
   if (stderr.length > 0) {
     const text = document.createElement('pre')
     text.textContent = stderr.join('\n')
-    one.append(text)
+    entry.append(text)
   }
-  return one
+  return entry
 }
 
 function item(text) {
-  const one = document.createElement('li')
-  one.textContent = text
-  return one
+  const entry = document.createElement('li')
+  entry.textContent = text
+  return entry
 }
 
 function figures(list, pairs, kind = '') {
@@ -125,51 +126,51 @@ function figures(list, pairs, kind = '') {
   )
 }
 
-function tell(element, text, tone) {
+function setText(element, text, tone) {
   element.hidden = false
   element.className = tone
-  // Nothing new is not said again to who listens.
+  // An unchanged text is not written again, so that a screen reader does not repeat it.
   if (element.textContent !== text) element.textContent = text
 }
 
-/** One change at a time. */
-async function change(what, path) {
-  for (const id of ['fewer', 'more', 'reload']) by(id).disabled = true
-  tell(by('outcome'), `${what} …`, 'muted')
+/** Sends a change. The buttons are disabled until it is done, because only one change can run at a time. */
+async function change(name, path) {
+  for (const id of ['fewer', 'more', 'reload']) byId(id).disabled = true
+  setText(byId('outcome'), `${name} …`, 'muted')
   try {
     const response = await fetch(path, { method: 'POST' })
     const { error } = await response.json()
-    if (error === undefined) tell(by('outcome'), `${what}: done`, 'muted')
-    else tell(by('outcome'), `${what}: ${error.message}`, 'danger')
+    if (error === undefined) setText(byId('outcome'), `${name}: done`, 'muted')
+    else setText(byId('outcome'), `${name}: ${error.message}`, 'danger')
   } catch {
-    tell(by('outcome'), `${what}: no answer`, 'danger')
+    setText(byId('outcome'), `${name}: no answer`, 'danger')
   }
-  for (const id of ['fewer', 'more', 'reload']) by(id).disabled = false
+  for (const id of ['fewer', 'more', 'reload']) byId(id).disabled = false
 }
 
 function scaleBy(step) {
-  if (now === undefined) return
-  const workers = now.status.workers.length + step
+  if (current === undefined) return
+  const workers = current.status.workers.length + step
   void change(`${workers} workers`, `scale?workers=${workers}`)
 }
 
-by('more').addEventListener('click', () => scaleBy(1))
-by('fewer').addEventListener('click', () => scaleBy(-1))
-by('reload').addEventListener('click', () => void change('reload', 'reload'))
-by('ask').addEventListener('submit', (event) => {
+byId('more').addEventListener('click', () => scaleBy(1))
+byId('fewer').addEventListener('click', () => scaleBy(-1))
+byId('reload').addEventListener('click', () => void change('reload', 'reload'))
+byId('ask').addEventListener('submit', (event) => {
   event.preventDefault()
   void explain()
 })
 
 async function explain() {
-  const address = by('address').value.trim()
+  const address = byId('address').value.trim()
   try {
     const response = await fetch(`explain?${new URLSearchParams({ address })}`)
     const { error, worker, slot, reason } = await response.json()
-    if (error === undefined) tell(by('explained'), `worker ${worker} (slot ${slot}): ${reason}`, '')
-    else tell(by('explained'), error.message, 'danger')
+    if (error === undefined) setText(byId('explained'), `worker ${worker} (slot ${slot}): ${reason}`, '')
+    else setText(byId('explained'), error.message, 'danger')
   } catch {
-    tell(by('explained'), 'no answer', 'danger')
+    setText(byId('explained'), 'no answer', 'danger')
   }
 }
 
@@ -193,4 +194,4 @@ function duration(ms) {
   return `${Math.floor(seconds / 86_400)} days`
 }
 
-void look()
+void refresh()

@@ -61,7 +61,7 @@ function bounded(factor: number, stickTimeout: number, events: PickEvents): Pick
   return ({ key }, owner, candidates) => {
     const now = performance.now()
     const others = events.openOf(key) - 1
-    const there = stickTable.placeOf(key, others, now)
+    const there = stickTable.workerOf(key, others, now)
     if (there !== undefined && candidates.some(({ worker }) => worker === there)) return there
     const total = candidates.reduce((sum, { load }) => sum + load, 0)
     const most = bound(factor, total, candidates.length)

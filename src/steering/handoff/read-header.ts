@@ -1,7 +1,6 @@
 // Takes the PROXY protocol's header off a connection, and leaves the handle to whoever comes next.
 import { Socket } from 'node:net'
-import { parseProxyHeader } from '../../affinity/proxy-header.ts'
-import type { ProxyVerdict } from '../../affinity/proxy-verdict.ts'
+import { parseProxyHeader, type ProxyVerdict } from '../../affinity/proxy-header.ts'
 import type { TcpHandle } from '../../native/tcp-handle.ts'
 
 type Header = Extract<ProxyVerdict, { type: 'header' }>

@@ -1,5 +1,14 @@
 import t, { type Test } from 'tap'
 import { steeringProgram, type Instruction } from '../../../src/native/cbpf.ts'
+import {
+  AF_INET6,
+  IPPROTO_TCP,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_INFO,
+} from '../../../src/native/constants.ts'
 import { loadLibc, type Libc } from '../../../src/native/libc.ts'
 import { openGroup } from '../../../src/native/reuseport.ts'
 import { selfTest } from '../../../src/steering/kernel/self-test.ts'
@@ -142,7 +151,6 @@ function onLinux(t: Test, libc: Libc): void {
 
 /** A listening socket that shares the port, as another program of the same user could open it. */
 function listenShared(libc: Libc, port: number): { fd: number; queued: () => number } {
-  const [SOL_SOCKET, SO_REUSEPORT, AF_INET6, SOCK_STREAM, SOCK_CLOEXEC] = [1, 15, 10, 1, 0o2000000]
   const fd = libc.socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)
   const on = Buffer.from([1, 0, 0, 0])
   libc.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, on, 4)
@@ -155,7 +163,7 @@ function listenShared(libc: Libc, port: number): { fd: number; queued: () => num
     queued() {
       const info = Buffer.alloc(28)
       const length = Buffer.from([28, 0, 0, 0])
-      libc.getsockopt(fd, 6, 11, info, length)
+      libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, length)
       return info.readUInt32LE(24)
     },
   }

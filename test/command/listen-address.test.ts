@@ -1,7 +1,7 @@
 import t from 'tap'
-import { isWithin, listenPlace } from '../../src/command/listen-place.ts'
+import { includesAddress, listenAddress } from '../../src/command/listen-address.ts'
 
-t.test('it is found in all that net.Server.listen takes', async (t) => {
+t.test('port and host are found in all forms of arguments of net.Server.listen', async (t) => {
   const all = { port: 80, host: undefined }
   for (const args of [
     [80],
@@ -15,17 +15,17 @@ t.test('it is found in all that net.Server.listen takes', async (t) => {
     [{ port: 80, path: null, fd: null }],
     [{ port: 80, fd: -1 }],
   ]) {
-    t.strictSame(listenPlace(args), all)
+    t.strictSame(listenAddress(args), all)
   }
   for (const args of [[80, 'a'], [80, 'a', 511, () => {}], [{ port: '80', host: 'a' }]]) {
-    t.strictSame(listenPlace(args), { port: 80, host: 'a' })
+    t.strictSame(listenAddress(args), { port: 80, host: 'a' })
   }
-  t.strictSame(listenPlace([0]), { port: 0, host: undefined })
+  t.strictSame(listenAddress([0]), { port: 0, host: undefined })
   const others = [[], [undefined], [null], ['/tmp/socket'], [() => {}], [{ path: '/a' }], [{ fd: 3, port: 80 }], [{}]]
-  for (const args of [...others, [{ _handle: {} }], [{ handle: {}, port: 80 }]]) t.equal(listenPlace(args), undefined)
+  for (const args of [...others, [{ _handle: {} }], [{ handle: {}, port: 80 }]]) t.equal(listenAddress(args), undefined)
 })
 
-t.test('nobody may come in who could not come to the program itself', async (t) => {
+t.test('the balancer may be reachable only where the program would be reachable', async (t) => {
   for (const [host, balancer] of [
     [undefined, '::'],
     ['::', '0.0.0.0'],
@@ -34,7 +34,7 @@ t.test('nobody may come in who could not come to the program itself', async (t) 
     ['localhost', '::1'],
     ['localhost', '127.0.0.1'],
   ] as const) {
-    t.ok(isWithin(host, balancer), `${host} ${balancer}`)
+    t.ok(includesAddress(host, balancer), `${host} ${balancer}`)
   }
   for (const [host, balancer] of [
     ['127.0.0.1', '::'],
@@ -43,6 +43,6 @@ t.test('nobody may come in who could not come to the program itself', async (t) 
     ['::1', '127.0.0.1'],
     ['app.internal', '127.0.0.1'],
   ] as const) {
-    t.notOk(isWithin(host, balancer), `${host} ${balancer}`)
+    t.notOk(includesAddress(host, balancer), `${host} ${balancer}`)
   }
 })

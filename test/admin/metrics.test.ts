@@ -1,7 +1,7 @@
 import t from 'tap'
-import { exposition, histogram } from '../../src/admin/exposition.ts'
+import { exposition, histogram } from '../../src/admin/metrics.ts'
 
-t.test('a metric is its help, its type and a line per sample', async (t) => {
+t.test('a metric has a help line, a type line and a line per sample', async (t) => {
   t.equal(
     exposition([
       { name: 'a_total', type: 'counter', help: 'All of them.', samples: [{ value: 3 }] },
@@ -20,12 +20,12 @@ t.test('a metric is its help, its type and a line per sample', async (t) => {
   )
 })
 
-t.test('what would end a label is escaped', async (t) => {
+t.test('characters that would end a label are escaped', async (t) => {
   const samples = [{ labels: { text: 'a "b"\\\n' }, value: 1 }]
   t.match(exposition([{ name: 'a', type: 'gauge', help: 'A.', samples }]), '\na{text="a \\"b\\"\\\\\\n"} 1\n')
 })
 
-t.test("a histogram's buckets hold all that is below them", async (t) => {
+t.test('the buckets of a histogram are cumulative', async (t) => {
   const samples = histogram({ worker: 1 }, [0.1, 1], [2, 0, 3], 9.5)
   t.equal(
     exposition([{ name: 'h', type: 'histogram', help: 'H.', samples }]),
