@@ -5,7 +5,6 @@ import { sendToPrimary } from '../ipc/send.ts'
 import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { ReceiverEvents } from '../transport/transport.ts'
-import { endReporter, whenClosed } from '../worker/connection-ends.ts'
 import { attach, type TakeFunction } from './attach.ts'
 
 export interface Intake {
@@ -74,5 +73,32 @@ export function intake(
       for (const connection of early.splice(0)) give(...connection)
     },
     stop: () => stop(),
+  }
+}
+
+/** Calls back when the descriptor is given up: whatever kind of server has it, this is what all of them end with. */
+function whenClosed(handle: TcpHandle, ended: () => void): void {
+  const close = handle.close.bind(handle)
+  handle.close = (done) => {
+    handle.close = close
+    ended()
+    close(done)
+  }
+}
+
+/** Collects what ends in one turn of the loop into one message. */
+function endReporter(report: (numbers: number[]) => void): { add(seq: number): void } {
+  let numbers: number[] = []
+  return {
+    add(seq) {
+      if (numbers.length === 0) {
+        setImmediate(() => {
+          const some = numbers
+          numbers = []
+          report(some)
+        })
+      }
+      numbers.push(seq)
+    },
   }
 }
