@@ -5,9 +5,9 @@ import type { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { StickyError } from '../errors.ts'
 import { openForWorker, type Drain, type Registration } from '../ipc/messages.ts'
+import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
-import { guarded } from './guarded-rule.ts'
 import { processRuntime } from '../runtime.ts'
 import { affinityCookie } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
@@ -117,4 +117,32 @@ function isHttp(server: Server): boolean {
 /** They are plain or TLS servers that know sessions. */
 function isHttp2(server: Server): boolean {
   return 'updateSettings' in server
+}
+
+/**
+ * A session rule of the application's own, which strangers reach with whatever they send: what it throws, or returns by
+ * mistake, ends nothing.
+ *
+ * @returns the same rule; where it fails, the request is of no session, and the first time that is told
+ */
+function guarded(rule: SessionRule): SessionRule {
+  if (typeof rule !== 'function') return rule
+  let told = false
+  const complain = (fields: Record<string, unknown>): undefined => {
+    if (!told) processRuntime.logger.warn('session.bad-rule', fields)
+    told = true
+  }
+  return (request: SessionRequest) => {
+    try {
+      const answer: unknown = rule(request)
+      if (answer === undefined || typeof answer === 'string' || isId(answer)) return answer
+      return complain({ returned: typeof answer, hint: "return a text, a worker's id or undefined; not a promise" })
+    } catch (error) {
+      return complain({ error })
+    }
+  }
+}
+
+function isId(answer: unknown): answer is number {
+  return Number.isInteger(answer) && (answer as number) >= 0
 }
