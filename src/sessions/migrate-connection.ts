@@ -3,7 +3,7 @@
 import http, { type IncomingMessage, type Server as HttpServer } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Peer } from '../ipc/messages.ts'
-import { isCut } from './peer/cut-headers.ts'
+import { isCut } from './peer/forward-headers.ts'
 import { processRuntime } from '../runtime.ts'
 import { isMovable, transferSocket, movedOf, requestHead } from './transfer-socket.ts'
 import type { Peers } from './peers.ts'

@@ -2,6 +2,9 @@
 import type { Socket } from 'node:net'
 import { proxyHeaderOf, proxyOf, retell, type ProxyInfo } from '../../serving/proxy-info.ts'
 
+/** The header that tells of the client. It is looked at only at a peer socket, where no client can reach. */
+export const CLIENT_INFO = 'x-holdfast-client'
+
 /** What is told as the socket tells it; `encrypted` is what frameworks know https by. */
 const NAMES = [
   'remoteAddress',

@@ -3,8 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
-import { CLIENT_INFO } from './peer-socket.ts'
-import { encodeClientInfo } from './client-info.ts'
+import { CLIENT_INFO, encodeClientInfo } from './client-info.ts'
 
 /** Of one connection, not of the message (RFC 9110, 7.6.1). */
 export const HOP_BY_HOP = new Set([
@@ -64,4 +63,17 @@ function withoutName(rawHeaders: readonly string[], unwanted: string): string[] 
 
 export function pairs<T>(raw: readonly T[]): [T, T][] {
   return Array.from({ length: raw.length >> 1 }, (_, i) => [raw[2 * i] as T, raw[2 * i + 1] as T])
+}
+
+/** Whether some of its headers may be missing: of very many Node before 26 drops the last ones, and says nothing. */
+export function isCut({ rawHeaders, socket }: IncomingMessage): boolean {
+  // Of names and values.
+  const most: unknown = Reflect.get(Object(Reflect.get(socket, 'parser')), 'maxHeaderPairs')
+  return typeof most === 'number' && most > 0 && rawHeaders.length >= most
+}
+
+/** Whether a body follows, as far as its headers tell; where some may be missing, one may. */
+export function mayHaveBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  return length !== undefined || encoding !== undefined || isCut(request)
 }

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StickyError } from '../../errors.ts'
 import type { Peer } from '../../ipc/messages.ts'
-import { mayHaveBody } from './cut-headers.ts'
+import { mayHaveBody } from './forward-headers.ts'
 import { processRuntime } from '../../runtime.ts'
 
 export interface Forwarding {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { StreamTable } from './stream-table.ts'
-import { mayHaveBody } from './cut-headers.ts'
+import { mayHaveBody } from './forward-headers.ts'
 import { FRAME, Mux, MUX_PROTOCOL, WINDOW } from './mux.ts'
 import { encodeClientInfo } from './client-info.ts'
 

@@ -6,10 +6,7 @@ import { join } from 'node:path'
 import { IncomingStreams } from './incoming-streams.ts'
 import type { Emit, SetAffinityCookie } from '../../serving/target.ts'
 import { MUX_PROTOCOL } from './mux.ts'
-import { applyClientInfo } from './client-info.ts'
-
-/** The header that tells of the client. It is looked at only here, where no client can reach. */
-export const CLIENT_INFO = 'x-holdfast-client'
+import { CLIENT_INFO, applyClientInfo } from './client-info.ts'
 
 /** Bytes of a head, at both ends of a peer socket: the application's own server has looked at sizes, and our header comes on top. */
 export const MAX_HEAD = 16 * 1024 * 1024
