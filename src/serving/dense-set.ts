@@ -21,6 +21,10 @@ export class DenseSet<T extends object> implements Iterable<T> {
     ;(item as Placed)[index] = this.#items.push(item) - 1
   }
 
+  has(item: T): boolean {
+    return (item as Placed)[this.#index] !== undefined
+  }
+
   /** @returns whether it was there */
   delete(item: T): boolean {
     const index = this.#index

@@ -5,8 +5,7 @@ import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import { DenseSet } from './dense-set.ts'
 import type { Drain } from '../ipc/messages.ts'
-import { StreamSocket } from '../sessions/peer/stream-socket.ts'
-import { movedOf } from '../sessions/transfer-socket.ts'
+import { movedOf } from './attach.ts'
 import { webSockets } from './websockets.ts'
 
 /**
@@ -51,8 +50,8 @@ function finisherHttp1(server: HttpServer | HttpsServer): Finish {
     closeWebSockets(how)
     for (const socket of open) closeAfter(inService(socket))
     server.prependListener('request', ({ socket }, response) => {
-      // What was sent here came on a connection of another worker, which stays.
-      if (!(socket instanceof StreamSocket)) closeAfter(response)
+      // A request that another worker forwarded came on a connection of that worker, which stays open.
+      if (open.has(socket)) closeAfter(response)
     })
     const idle = Math.min(IDLE, how.deadline / 4)
     let rounds = 0
@@ -77,7 +76,7 @@ function closeAfter(response: ServerResponse | undefined): void {
 }
 
 /** With TLS each connection is there twice: as it came, and as the one that the parser is on. */
-export function openSockets(server: Server): Iterable<Socket> {
+export function openSockets(server: Server): DenseSet<Socket> {
   const open = new DenseSet<Socket>()
   // One function for all.
   const forget = function (this: Socket): void {

@@ -5,7 +5,8 @@ import type { Server, Socket } from 'node:net'
 import type { Peer } from '../ipc/messages.ts'
 import { isCut } from './peer/forward-headers.ts'
 import { processRuntime } from '../runtime.ts'
-import { isMovable, transferSocket, movedOf, requestHead } from './transfer-socket.ts'
+import { movedOf } from '../serving/attach.ts'
+import { isMovable, transferSocket, requestHead } from './transfer-socket.ts'
 import type { Peers } from './peers.ts'
 
 /**

@@ -8,20 +8,6 @@ import { sendSocket } from '../ipc/send.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import { proxyHeaderOf } from '../serving/proxy-info.ts'
 
-const MOVED: unique symbol = Symbol('holdfast.moved')
-
-/** Asked of each request, and a property costs a tenth of what Reflect.get() does. */
-type Movable = Socket & { [MOVED]?: Moved }
-
-/** How it came from another worker; undefined where it came from the client. */
-export function movedOf(socket: Movable): Moved | undefined {
-  return socket[MOVED]
-}
-
-export function setMoved(socket: Movable, moved: Moved): void {
-  socket[MOVED] = moved
-}
-
 /** Whether its descriptor can be given away. */
 export function isMovable(socket: Socket): boolean {
   // A TLS socket's handle is not the connection's; that of a Unix socket can be sent, but is not what workers expect.

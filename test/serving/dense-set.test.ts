@@ -20,7 +20,8 @@ t.test('has what a set has', async (t) => {
         }
       }
       const ids = (some: Iterable<{ id: number }>) => Array.from(some, ({ id }) => id).sort((a, b) => a - b)
-      return bag.size === set.size && ids(bag).join() === ids(set).join()
+      const agree = items.every((item) => bag.has(item) === set.has(item))
+      return agree && bag.size === set.size && ids(bag).join() === ids(set).join()
     }),
   )
   t.pass('after any steps')

@@ -47,5 +47,5 @@ t.test('one that never ends is in nobody’s way', async (t) => {
   for (let i = 0; i < 1_000; i++) t.ok(table.delete(table.add({})))
   t.equal(table.get(id), first)
   t.equal(table.size, 1)
-  t.throws(() => table.set(id, {}), { message: `call ${id} is there already` })
+  t.throws(() => table.set(id, {}), { message: `stream ${id} is there already` })
 })
