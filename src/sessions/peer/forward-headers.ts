@@ -77,3 +77,8 @@ export function mayHaveBody(request: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
   return length !== undefined || encoding !== undefined || isCut(request)
 }
+
+/** Whether the request can be sent twice: it only reads, and has no body of which a part was sent already. */
+export function isRepeatable(request: IncomingMessage): boolean {
+  return (request.method === 'GET' || request.method === 'HEAD') && !mayHaveBody(request)
+}

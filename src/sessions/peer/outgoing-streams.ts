@@ -22,24 +22,26 @@ export interface StreamHead {
   free: boolean
 }
 
-export interface StreamEvents {
-  /** The other worker was never reached: nothing was sent. */
-  absent(): void
+/** Why a forwarded request got no answer, or no complete one. */
+export interface ForwardFailures {
+  /** The other worker could not be reached: nothing was sent, and the request is as it came. */
+  unreachable(): void
   /**
-   * It was, and it ended before it answered.
+   * The other worker was reached, and ended before it answered.
    *
-   * @param unread - it has certainly not read the request; else that may have had an effect
+   * @param reason - for a log line
+   * @param isUnread - the other worker has certainly not read the request; otherwise the request may have had an effect
    */
-  gone(reason: string, unread: boolean): void
-  /** It ended in the middle of the answer. */
-  broken(): void
+  ended(reason: string, isUnread: boolean): void
+  /** The other worker ended in the middle of the answer. */
+  truncated(): void
 }
 
 interface StreamState {
   id: number
   request: IncomingMessage
   response: ServerResponse
-  events: StreamEvents
+  failures: ForwardFailures
   /** Whether it has a body. */
   body: boolean
   /** Bytes of the body that may still be sent. */
@@ -85,14 +87,20 @@ export class OutgoingStreams {
     })
   }
 
-  make(request: IncomingMessage, response: ServerResponse, event: string, free: boolean, events: StreamEvents): void {
-    if (this.#isClosed) return events.absent()
+  open(
+    request: IncomingMessage,
+    response: ServerResponse,
+    event: string,
+    free: boolean,
+    failures: ForwardFailures,
+  ): void {
+    if (this.#isClosed) return failures.unreachable()
     const body = mayHaveBody(request)
     const stream: StreamState = {
       id: 0,
       request,
       response,
-      events,
+      failures,
       body,
       window: WINDOW,
       frame: 0,
@@ -190,15 +198,15 @@ export class OutgoingStreams {
     stream.unsent = 0
   }
 
-  #lost({ frame, answered, response, events }: StreamState): void {
+  #lost({ frame, answered, response, failures }: StreamState): void {
     if (response.destroyed) return
     if (answered) {
-      events.broken()
+      failures.truncated()
       response.destroy()
     } else if (this.#connected) {
-      events.gone(this.#reason, this.#mux.isUnread(frame))
+      failures.ended(this.#reason, this.#mux.isUnread(frame))
     } else {
-      events.absent()
+      failures.unreachable()
     }
   }
 }
