@@ -8,6 +8,7 @@ import { misuse, show } from './options/reader.ts'
 import type { StickyOptions } from './options/options.ts'
 import { workerSetup } from './ipc/role.ts'
 import { readSettings, type Settings } from './options/settings.ts'
+import { processRuntime } from './runtime.ts'
 import type { Sticky } from './sticky.ts'
 import type { Forking } from './supervisor/fork.ts'
 import type { Target } from './serving/target.ts'
@@ -58,8 +59,10 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
     const instead = pm2 ? "under PM2 set exec_mode: 'fork' and instances: 1" : 'take cluster.fork() out'
     throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', `${instead}; stickyListen starts the workers itself`)
   }
-  if (setup !== undefined) return (current = new Worker(target, setup, settings))
-  if (settings.workers === 0) return (current = new Standalone(target, settings, () => (current = undefined)))
+  if (setup !== undefined) return (current = new Worker(target, setup, settings, processRuntime))
+  if (settings.workers === 0) {
+    return (current = new Standalone(target, settings, processRuntime, () => (current = undefined)))
+  }
   return (current = new Balancer(settings, () => (current = undefined), forking))
 }
 

@@ -46,16 +46,18 @@ let isSetUp = false
 
 /** A session's id names this process. */
 function keepSessions({ engine }: SocketIOServer): void {
-  processRuntime.keep('socket.io')
+  processRuntime.addSessionRule('socket.io')
   const generateId = engine.generateId.bind(engine)
-  engine.generateId = (request) => processRuntime.sid?.() ?? generateId(request)
+  engine.generateId = (request) => processRuntime.createSessionId?.() ?? generateId(request)
 }
 
 async function serve(server: Server): Promise<void> {
   const registration = await register()
   const incoming = intake(registration)
   // A session of Socket.IO waits for nobody: its worker is there, or it is no more.
-  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration).open(server)
+  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration, processRuntime).open(
+    server,
+  )
   incoming.attach(server, () => {
     processRuntime.isDraining = true
     sendToPrimary({ type: 'leave', reason: 'server.close()' })

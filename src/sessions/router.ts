@@ -2,10 +2,10 @@
 // because browsers and proxies put many sessions on one connection.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import { processRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import { movedOf } from '../serving/attach.ts'
 import type { Emit, SetAffinityCookie } from '../serving/target.ts'
-import { migrate, migrateWithNext } from './migrate-connection.ts'
+import { ConnectionMigrator } from './migrate-connection.ts'
 import { Forwarder, type ForwardCounters } from './peer/forwarding.ts'
 import type { Owner, Peers } from './peers.ts'
 import { transferSocket } from './transfer-socket.ts'
@@ -22,6 +22,7 @@ export interface RouterOptions {
   emit: Emit
   setAffinityCookie: SetAffinityCookie
   counters: RouterCounters
+  runtime: Pick<Runtime, 'isDraining' | 'logger'>
 }
 
 export interface RouterCounters extends ForwardCounters {
@@ -31,8 +32,9 @@ export interface RouterCounters extends ForwardCounters {
 
 /** Replaces the server's `emit`, so that requests are routed before any listener of the application hears of them. */
 export function routeRequests(server: Server, options: RouterOptions): void {
-  const { emit, peers, me, byAddress, folder, setAffinityCookie, counters } = options
-  const forwarder = new Forwarder({ server, folder, counters })
+  const { emit, peers, me, byAddress, folder, setAffinityCookie, counters, runtime } = options
+  const forwarder = new Forwarder({ server, folder, counters, runtime })
+  const migrator = new ConnectionMigrator({ server, peers, me, counters, runtime })
 
   /** The worker that the client's address leads to, where that is not this one. */
   const addressWorker = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
@@ -45,7 +47,7 @@ export function routeRequests(server: Server, options: RouterOptions): void {
       setAffinityCookie(request, response)
       return emit(event, request, response)
     }
-    migrateWithNext(server, request, owner, peers)
+    migrator.migrateWithNext(request, owner)
     const hasNoSession = addressWorker(request.socket) !== undefined && peers.ownerOf(request) === 'free'
     forwarder.request(request, response, event, owner, hasNoSession, () => {
       peers.lost(owner)
@@ -58,7 +60,7 @@ export function routeRequests(server: Server, options: RouterOptions): void {
     if (owner === 'away') return wait(request, (late) => routeUpgrade(request, socket, head, late))
     if (typeof owner === 'string') return emit('upgrade', request, socket, head)
     const moved = { settled: true, from: addressWorker(socket) ?? me.worker }
-    const canMove = !owner.draining && !processRuntime.isDraining
+    const canMove = !owner.draining && !runtime.isDraining
     if (canMove && transferSocket(request, socket, head, owner, moved)) {
       counters.moved++
       return true
@@ -91,7 +93,7 @@ export function routeRequests(server: Server, options: RouterOptions): void {
     }
     if (event !== 'upgrade') return emit(event, ...args)
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer]
-    if (migrate(server, request, socket, head, me.worker, counters)) return true
+    if (migrator.migrate(request, socket, head)) return true
     // The worker that transferred this socket has routed its first request already.
     if (movedOf(socket)?.settled === true) return emit('upgrade', request, socket, head)
     return routeUpgrade(request, socket, head, ownerOf(request))

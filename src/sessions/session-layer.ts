@@ -8,7 +8,7 @@ import { openForWorker, type Drain, type Registration } from '../ipc/messages.ts
 import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
-import { processRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import { affinityCookie } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
 import { openPeerSocket } from './peer/peer-socket.ts'
@@ -45,8 +45,12 @@ export interface SessionLayer {
 }
 
 /** What the application keeps by itself comes before the rules of the options. */
-export function sessionLayer({ session, balance, limits }: SessionSettings, registration: Registration): SessionLayer {
-  const rules = [...processRuntime.rules, ...session.map(guarded)]
+export function sessionLayer(
+  { session, balance, limits }: SessionSettings,
+  registration: Registration,
+  runtime: Runtime,
+): SessionLayer {
+  const rules = [...runtime.sessionRules, ...session.map((rule) => guarded(rule, runtime))]
   const me = { worker: registration.id, instance: registration.instance }
   const peers = new Peers(rules, me, limits.holdTimeout)
   const counters = { forwarded: 0, moved: 0, failed: 0 }
@@ -56,8 +60,8 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
   let opened: Promise<void> | undefined
   let target: Server | undefined
 
-  processRuntime.on('become', ({ id }) => (me.worker = id))
-  processRuntime.on('session', (rule) => {
+  runtime.on('become', ({ id }) => (me.worker = id))
+  runtime.on('session-rule', (rule) => {
     if (!rules.includes(rule)) rules.unshift(rule)
     // The server may be listening already: who keeps sessions from now on is looked up from now on.
     if (target !== undefined) opened ??= start(target)
@@ -80,10 +84,11 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
       sendToPrimary({ type: 'unreachable' })
       await peerSocket.close()
     }
-    processRuntime.sid = () => peers.sid()
+    runtime.createSessionId = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
-    routeRequests(server, { peers, me, byAddress, folder: registration.folder, emit, setAffinityCookie, counters })
+    const { folder } = registration
+    routeRequests(server, { peers, me, byAddress, folder, emit, setAffinityCookie, counters, runtime })
     sendToPrimary({ type: 'reachable' })
     // Without the primary there is nobody else either.
     if (process.connected) await knows
@@ -96,7 +101,7 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
       if (rules.length > 0) opened ??= start(server)
       await opened
     },
-    end: sessionsEnd,
+    end: (how) => sessionsEnd(how, runtime),
     close: () => close(),
   }
 }
@@ -105,9 +110,9 @@ export function sessionLayer({ session, balance, limits }: SessionSettings, regi
  * Requests of sessions that live here may come on connections to any worker, until their clients are told to come back.
  * How many have not been is known of those that parts of the application keep; of the rest nobody knows an end.
  */
-async function sessionsEnd({ grace, spread, deadline }: Drain): Promise<void> {
+async function sessionsEnd({ grace, spread, deadline }: Drain, runtime: Runtime): Promise<void> {
   const end = performance.now() + grace + spread + Math.min(GOODBYE, deadline / 4)
-  while (performance.now() < end && processRuntime.counts.some((count) => count() > 0)) await setTimeout(LOOK)
+  while (performance.now() < end && runtime.openSessions > 0) await setTimeout(LOOK)
 }
 
 function isHttp(server: Server): boolean {
@@ -125,11 +130,11 @@ function isHttp2(server: Server): boolean {
  *
  * @returns the same rule; where it fails, the request is of no session, and the first time that is told
  */
-function guarded(rule: SessionRule): SessionRule {
+function guarded(rule: SessionRule, runtime: Runtime): SessionRule {
   if (typeof rule !== 'function') return rule
   let told = false
   const complain = (fields: Record<string, unknown>): undefined => {
-    if (!told) processRuntime.logger.warn('session.bad-rule', fields)
+    if (!told) runtime.logger.warn('session.bad-rule', fields)
     told = true
   }
   return (request: SessionRequest) => {

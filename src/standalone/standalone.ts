@@ -1,5 +1,4 @@
 // `workers: 0`: the application in this one process, for development. Same code, same events, nothing is forked.
-import type { EventEmitter } from 'node:events'
 import type { Server, Socket } from 'node:net'
 import { listenBehindProxy, type ProxiedListener } from './proxied.ts'
 import { StickyError } from '../errors.ts'
@@ -11,7 +10,7 @@ import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
 import { handleSignals } from '../supervisor/signals.ts'
 import { finisher, openSockets } from '../serving/drain.ts'
-import { processRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 
 /** Milliseconds that the application has after 'leave' to end by itself, as in a worker. */
@@ -24,6 +23,7 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   readonly restarts = 0
   readonly ready: Promise<void>
   readonly #settings: Settings
+  readonly #runtime: Runtime
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   #server: Server | undefined
@@ -33,13 +33,14 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   #closing: Promise<boolean> | undefined
 
   /** @param onclosed - called once, when everything is served */
-  constructor(target: Target, settings: Settings, onclosed: () => void) {
+  constructor(target: Target, settings: Settings, runtime: Runtime, onclosed: () => void) {
     super(settings.logger)
     this.#settings = settings
     this.#onclosed = onclosed
-    processRuntime.logger = settings.logger
-    processRuntime.isStandalone = true
-    processRuntime.emit('standalone')
+    this.#runtime = runtime
+    runtime.logger = settings.logger
+    runtime.isStandalone = true
+    runtime.emit('standalone')
     if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
     const nothing = async () =>
       settings.logger.warn('standalone.no-workers', { hint: 'nothing to do with `workers: 0`' })
@@ -121,11 +122,11 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
 
   #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
     this.tell(event, ...args)
-    ;(processRuntime as EventEmitter).emit(event, ...args)
+    this.#runtime.announce(event, ...args)
   }
 
   #release(): void {
-    processRuntime.isStandalone = false
+    this.#runtime.isStandalone = false
     this.#stopSignals()
     this.#onclosed()
   }

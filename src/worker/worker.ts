@@ -1,10 +1,9 @@
 // What stickyListen returns in a worker.
-import type { EventEmitter } from 'node:events'
 import type { Address, WorkerSetup } from '../ipc/messages.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
-import { processRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import { join, type Joined } from './join.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import type { Target } from '../serving/target.ts'
@@ -18,18 +17,20 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
   #workers: number
   readonly #joined: Joined
   readonly #settings: Settings
+  readonly #runtime: Runtime
 
-  constructor(target: Target, setup: WorkerSetup, settings: Settings) {
+  constructor(target: Target, setup: WorkerSetup, settings: Settings, runtime: Runtime) {
     super(settings.logger)
     this.#id = setup.id
     this.#workers = setup.workers
     this.restarts = setup.restarts
     this.#address = setup.address
     this.#settings = settings
-    processRuntime.logger = settings.logger
-    this.#joined = join(target, setup, sessionLayer(settings, setup), {
+    this.#runtime = runtime
+    runtime.logger = settings.logger
+    this.#joined = join(target, setup, sessionLayer(settings, setup, runtime), {
       drain: (how) => {
-        processRuntime.isDraining = true
+        runtime.isDraining = true
         this.#tell('drain', how)
       },
       leave: () => this.#tell('leave'),
@@ -65,7 +66,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
 
   #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
     this.tell(event, ...args)
-    ;(processRuntime as EventEmitter).emit(event, ...args)
+    this.#runtime.announce(event, ...args)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

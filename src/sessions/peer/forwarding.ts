@@ -4,7 +4,7 @@ import { Http2ServerRequest } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { StickyError } from '../../errors.ts'
 import type { Peer } from '../../ipc/messages.ts'
-import { processRuntime } from '../../runtime.ts'
+import type { Runtime } from '../../runtime.ts'
 import { isRepeatable } from './forward-headers.ts'
 import { forwardHttp2Request, forwardUpgrade } from './forward-http.ts'
 import { OutgoingStreams, type ForwardFailures } from './outgoing-streams.ts'
@@ -23,6 +23,7 @@ export interface ForwarderOptions {
   /** The folder of the peer sockets. */
   folder: string
   counters: ForwardCounters
+  runtime: Pick<Runtime, 'isDraining' | 'logger'>
 }
 
 /** Forwards requests and upgrades to other workers; has a mux to each process that it forwarded a request to. */
@@ -53,9 +54,9 @@ export class Forwarder {
     hasNoSession: boolean,
     retry: () => void,
   ): void {
-    const { counters, folder } = this.options
+    const { counters, folder, runtime } = this.options
     counters.forwarded++
-    if (processRuntime.isDraining) response.shouldKeepAlive = false
+    if (runtime.isDraining) response.shouldKeepAlive = false
     const failures = new RequestFailures(this, request, response, owner, retry)
     const path = peerSocketPath(folder, owner.instance)
     // The answer to an HTTP/2 request is not made of bytes that can be passed on.
@@ -84,7 +85,7 @@ export class Forwarder {
   /** Counts and logs a request whose owner ended before it answered. */
   failed({ worker }: Peer, reason: string): void {
     this.options.counters.failed++
-    processRuntime.logger.warn('forward.failed', { worker, reason })
+    this.options.runtime.logger.warn('forward.failed', { worker, reason })
   }
 
   /** @returns false the second time for the same request */
