@@ -1,6 +1,5 @@
 // What @socket.io/sticky (2.x) has for workers.
 import cluster from 'node:cluster'
-import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
 import { misuse, show } from '../options/reader.ts'
@@ -9,10 +8,11 @@ import { sendToPrimary } from '../ipc/send.ts'
 import { intake } from '../serving/intake.ts'
 import { processRuntime } from '../runtime.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
+import { nameProcessInIds, type EngineServer } from '../socket-io/engine-ids.ts'
 
 /** What is used of Socket.IO's Server, version 4. */
 export interface SocketIOServer {
-  engine: { generateId(request: IncomingMessage): string | PromiseLike<string> }
+  engine: EngineServer
 }
 
 /**
@@ -38,18 +38,12 @@ export function setupWorker(io: SocketIOServer): void {
   if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; the primary listens')
   if (isSetUp) throw misuse(TypeError, 'setupWorker: called before; one server of Socket.IO gets the connections')
   isSetUp = true
-  keepSessions(io)
+  processRuntime.addSessionRule('socket.io')
+  nameProcessInIds(io.engine, processRuntime)
   void serve(server)
 }
 
 let isSetUp = false
-
-/** A session's id names this process. */
-function keepSessions({ engine }: SocketIOServer): void {
-  processRuntime.addSessionRule('socket.io')
-  const generateId = engine.generateId.bind(engine)
-  engine.generateId = (request) => processRuntime.createSessionId?.() ?? generateId(request)
-}
 
 async function serve(server: Server): Promise<void> {
   const registration = await register()

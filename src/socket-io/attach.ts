@@ -14,6 +14,7 @@ import {
   type AdapterSetup,
 } from './backplane.ts'
 import { beforeClose } from '../bus/before-close.ts'
+import { nameProcessInIds } from './engine-ids.ts'
 
 /**
  * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
@@ -93,8 +94,7 @@ function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
 function keepSessions(io: Server): void {
   processRuntime.addSessionRule('socket.io')
   const nameSessions = (engine: Server['engine']): void => {
-    const generateId = engine.generateId.bind(engine)
-    engine.generateId = (request) => processRuntime.createSessionId?.() ?? generateId(request)
+    nameProcessInIds(engine, processRuntime)
     processRuntime.addSessionCount(() => engine.clientsCount)
   }
   // Absent until the application attaches it to a server.
