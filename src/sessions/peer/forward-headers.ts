@@ -1,7 +1,7 @@
 // The headers of a request or an answer on their way between two workers: what is of one connection stays behind, and a
 // request tells of its client.
 import type { IncomingMessage } from 'node:http'
-import { Http2ServerRequest } from 'node:http2'
+import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import { CLIENT_INFO, encodeClientInfo } from './client-info.ts'
 
@@ -15,16 +15,20 @@ export const HOP_BY_HOP = new Set([
   'te',
 ])
 
-/** Names and values in turns. */
-export function requestHeaders(request: IncomingMessage, expects: boolean): string[] {
-  const { headers, rawHeaders, socket } = request
-  const kept =
-    request instanceof Http2ServerRequest
-      ? fromHttp2(request)
-      : [...endToEnd(rawHeaders, headers.connection), ...chunked(headers['transfer-encoding'] !== undefined)]
-  // Without a listener for it Node has told the client to go on.
-  const sent = expects ? kept : withoutName(kept, 'expect')
-  return introduced(sent, socket)
+/**
+ * The headers of an HTTP/2 request as HTTP/1.1 has them, with those of the client.
+ *
+ * @param expects - whether the application decides about `Expect: 100-continue`; otherwise Node has answered it
+ * @returns names and values in turns
+ */
+export function http2RequestHeaders(request: IncomingMessage, expects: boolean): string[] {
+  const { headers, rawHeaders, stream } = request as IncomingMessage & Pick<Http2ServerRequest, 'stream'>
+  const fields = rawHeaders.filter((_, i) => !rawHeaders[i - (i % 2)]?.startsWith(':'))
+  const host = headers.host === undefined ? ['host', String(headers[':authority'] ?? '')] : []
+  const hasUnknownLength = headers['content-length'] === undefined && !stream.endAfterHeaders
+  const encoding = hasUnknownLength ? ['transfer-encoding', 'chunked'] : []
+  const all = [...fields, ...host, ...encoding]
+  return introduced(expects ? all : withoutName(all, 'expect'), request.socket)
 }
 
 /** Of an upgrade: what is of its connection goes along. */
@@ -35,17 +39,6 @@ export function upgradeHeaders({ rawHeaders }: IncomingMessage, socket: Socket):
 /** A client that sends our header too would speak for itself at the door. Header values are Latin-1. */
 function introduced(rawHeaders: readonly string[], socket: Socket): string[] {
   return [...withoutName(rawHeaders, CLIENT_INFO), CLIENT_INFO, encodeURIComponent(encodeClientInfo(socket))]
-}
-
-function fromHttp2(request: Http2ServerRequest): string[] {
-  const { headers, rawHeaders, stream } = request
-  const fields = rawHeaders.filter((_, i) => !rawHeaders[i - (i % 2)]?.startsWith(':'))
-  const host = headers.host === undefined ? ['host', headers[':authority'] ?? ''] : []
-  return [...fields, ...host, ...chunked(headers['content-length'] === undefined && !stream.endAfterHeaders)]
-}
-
-function chunked(is: boolean): string[] {
-  return is ? ['transfer-encoding', 'chunked'] : []
 }
 
 export function endToEnd(rawHeaders: readonly string[], connection = ''): string[] {

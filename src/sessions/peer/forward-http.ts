@@ -1,11 +1,10 @@
 // What goes to another worker over HTTP through its peer socket: HTTP/2 requests, whose answers are not bytes that can be
 // passed on, and upgrades whose socket cannot be transferred.
 import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
-import { Http2ServerResponse } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import { noteWebSocket } from '../../serving/websockets.ts'
-import { endToEnd, HOP_BY_HOP, isRepeatable, pairs, requestHeaders, upgradeHeaders } from './forward-headers.ts'
+import { endToEnd, HOP_BY_HOP, isRepeatable, http2RequestHeaders, pairs, upgradeHeaders } from './forward-headers.ts'
 import type { ForwardFailures } from './outgoing-streams.ts'
 import { MAX_HEAD } from './peer-socket.ts'
 import { FrameStream } from './websocket-frames.ts'
@@ -37,7 +36,7 @@ export function forwardHttp2Request(
       socketPath,
       method: request.method,
       path: request.url,
-      headers: requestHeaders(request, event === 'checkContinue'),
+      headers: http2RequestHeaders(request, event === 'checkContinue'),
       setHost: false,
       maxHeaderSize: MAX_HEAD,
     })
@@ -76,12 +75,8 @@ function sendBody(request: IncomingMessage, upstream: ClientRequest): void {
 
 function sendAnswer(answer: IncomingMessage, response: ServerResponse, failures: ForwardFailures): void {
   const status = answer.statusCode ?? 502
-  if (response instanceof Http2ServerResponse) {
-    const kept = Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.has(name))
-    response.writeHead(status, Object.fromEntries(kept))
-  } else {
-    response.writeHead(status, answer.statusMessage ?? '', endToEnd(answer.rawHeaders, answer.headers.connection))
-  }
+  const headers = Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.has(name))
+  response.writeHead(status, Object.fromEntries(headers))
   response.flushHeaders()
   answer.once('end', () => {
     if (answer.rawTrailers.length > 0) response.addTrailers(pairs(answer.rawTrailers))

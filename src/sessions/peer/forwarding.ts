@@ -1,6 +1,5 @@
 // A request goes on to the worker that owns it: over the mux to that process, or over HTTP where the mux cannot carry it.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Http2ServerRequest } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { StickyError } from '../../errors.ts'
 import type { Peer } from '../../ipc/messages.ts'
@@ -60,7 +59,7 @@ export class Forwarder {
     const failures = new RequestFailures(this, request, response, owner, retry)
     const path = peerSocketPath(folder, owner.instance)
     // The answer to an HTTP/2 request is not made of bytes that can be passed on.
-    if (request instanceof Http2ServerRequest) forwardHttp2Request(request, response, event, path, failures)
+    if (request.httpVersionMajor === 2) forwardHttp2Request(request, response, event, path, failures)
     else this.#muxTo(owner.instance, path).open(request, response, event, hasNoSession, failures)
   }
 
