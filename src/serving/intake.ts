@@ -1,5 +1,7 @@
 // What comes from the primary becomes connections of the application's server: also what came before the server was there.
 import type { Server } from 'node:net'
+import { deferred } from '../async/deferred.ts'
+import { EndOfTurn } from '../async/end-of-turn.ts'
 import type { Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { receive } from '../transport/receive.ts'
@@ -34,8 +36,7 @@ export function intake(
   let take: TakeFunction = (...connection) => void early.push(connection)
   let served = 0
   const ends = endReporter((numbers) => sendToPrimary({ type: 'ended', numbers }))
-  let stop = (): void => {}
-  const end = new Promise<void>((done) => (stop = done))
+  const end = deferred()
 
   function accept(handle: TcpHandle, metadata?: Buffer): void {
     served++
@@ -59,20 +60,20 @@ export function intake(
       accept(handle, metadata)
     },
     listeners,
-    end: () => stop(),
+    end: end.resolve,
   })
 
   return {
     get served() {
       return served
     },
-    end,
+    end: end.promise,
     accept,
     attach(server, onclose) {
       take = attach(server, address, onclose)
       for (const connection of early.splice(0)) give(...connection)
     },
-    stop: () => stop(),
+    stop: end.resolve,
   }
 }
 
@@ -89,16 +90,15 @@ function whenClosed(handle: TcpHandle, ended: () => void): void {
 /** Collects what ends in one turn of the loop into one message. */
 function endReporter(report: (numbers: number[]) => void): { add(seq: number): void } {
   let numbers: number[] = []
+  const endOfTurn = new EndOfTurn(() => {
+    const some = numbers
+    numbers = []
+    report(some)
+  })
   return {
     add(seq) {
-      if (numbers.length === 0) {
-        setImmediate(() => {
-          const some = numbers
-          numbers = []
-          report(some)
-        })
-      }
       numbers.push(seq)
+      endOfTurn.schedule()
     },
   }
 }

@@ -1,5 +1,6 @@
 // `workers: 0` behind a proxy: the same gate as a balancer has, but what passes it stays in this process.
 import type { Server } from 'node:net'
+import { UntilEmpty } from '../async/waiting.ts'
 import type { ProxySettings } from '../options/proxy.ts'
 import type { Settings } from '../options/settings.ts'
 import type { Incoming } from '../steering/accept.ts'
@@ -23,19 +24,19 @@ export async function listenBehindProxy(
   settings: Settings,
   proxy: ProxySettings,
 ): Promise<ProxiedListener> {
-  let settled = (): void => {}
   const gate = new ProxyGate(
     proxy,
     settings.logger,
     {
       passed({ handle, metadata }) {
         if (handle !== undefined) take(handle, metadata)
-        settle()
+        untilEmpty.check()
       },
       refused: refuse,
     },
     readAhead,
   )
+  const untilEmpty = new UntilEmpty(() => gate.waiting)
   // Without system calls: then each connection has a handle, which is needed here.
   const listener = await openListener(settings, undefined, (incoming, address) => {
     if (address === undefined) incoming.close()
@@ -47,24 +48,13 @@ export async function listenBehindProxy(
 
   function refuse(incoming: Incoming): void {
     incoming.close()
-    settle()
-  }
-
-  function settle(): void {
-    if (gate.waiting === 0) settled()
+    untilEmpty.check()
   }
 
   return {
-    close(deadline) {
+    async close(deadline) {
       stop()
-      if (gate.waiting === 0) return Promise.resolve()
-      return new Promise((done) => {
-        const timer = setTimeout(() => gate.close(), deadline)
-        settled = () => {
-          clearTimeout(timer)
-          done()
-        }
-      })
+      if (!(await untilEmpty.wait(deadline))) gate.close()
     },
   }
 }

@@ -1,5 +1,7 @@
 // `workers: 0`: the application in this one process, for development. Same code, same events, nothing is forked.
+import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
+import { Deadline } from '../async/waiting.ts'
 import { listenBehindProxy, type ProxiedListener } from './proxied.ts'
 import { StickyError } from '../errors.ts'
 import type { Address, Drain } from '../ipc/messages.ts'
@@ -106,14 +108,13 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   async #close(deadline: number): Promise<boolean> {
     const how = closing(this.#settings, deadline)
     this.#tell('drain', how)
-    const expired = new Promise<false>((late) => setTimeout(late, deadline, false).unref())
+    const latest = new Deadline(deadline)
     const served = async () => {
       // As a balancer does it: those that still wait for their header have half of the time.
       await this.#proxied?.close(deadline / 2)
       if (this.#server !== undefined) await this.#finish(how)
-      return true
     }
-    const clean = await Promise.race([served(), expired])
+    const clean = await latest.wait(served())
     for (const socket of this.#open) socket.destroy()
     this.#tell('leave')
     this.#settings.logger.info('standalone.closed', { clean })
@@ -133,9 +134,6 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
 }
 
 /** Resolves when there is nothing left to do in this process: databases are closed and the like. */
-function lastWords(): Promise<void> {
-  return new Promise((done) => {
-    process.once('beforeExit', () => done())
-    setTimeout(done, LAST_WORDS).unref()
-  })
+async function lastWords(): Promise<void> {
+  await new Deadline(LAST_WORDS).wait(once(process, 'beforeExit'))
 }

@@ -1,4 +1,5 @@
 // Inside a worker: attach the application's server, say ready, drain, leave.
+import { Deadline } from '../async/waiting.ts'
 import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { isOurs, openForWorker, PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
@@ -121,11 +122,11 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
   }
 
   async function finish(how: Drain): Promise<void> {
-    const expired = new Promise<void>((done) => setTimeout(done, how.deadline).unref())
+    const deadline = new Deadline(how.deadline)
     events.drain(how)
     // What the primary sent before it heard of the leave is still on its way, and is served.
-    if (isReady && !isSpare) await Promise.race([incoming.end, expired])
-    await Promise.race([close(how).then(socketsSent), expired])
+    if (isReady && !isSpare) await deadline.wait(incoming.end)
+    await deadline.wait(close(how).then(socketsSent))
     lastHeartbeat()
     events.leave()
     // In a turn of its own: disconnecting while early messages are being delivered crashes Node.
