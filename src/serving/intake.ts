@@ -60,7 +60,7 @@ export function intake(
       accept(handle, metadata)
     },
     listeners,
-    end: end.resolve,
+    end: () => end.resolve(),
   })
 
   return {
@@ -73,7 +73,7 @@ export function intake(
       take = attach(server, address, onclose)
       for (const connection of early.splice(0)) give(...connection)
     },
-    stop: end.resolve,
+    stop: () => end.resolve(),
   }
 }
 
