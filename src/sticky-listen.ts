@@ -13,6 +13,7 @@ import type { Sticky } from './sticky.ts'
 import type { Forking } from './supervisor/fork.ts'
 import type { Target } from './serving/target.ts'
 import { Worker } from './worker/worker.ts'
+import { realWorld } from './world.ts'
 
 let current: Sticky | undefined
 
@@ -59,7 +60,7 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
     const instead = pm2 ? "under PM2 set exec_mode: 'fork' and instances: 1" : 'take cluster.fork() out'
     throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', `${instead}; stickyListen starts the workers itself`)
   }
-  if (setup !== undefined) return (current = new Worker(target, setup, settings, processRuntime))
+  if (setup !== undefined) return (current = new Worker(target, setup, settings, processRuntime, realWorld))
   if (settings.workers === 0) {
     return (current = new Standalone(target, settings, processRuntime, () => (current = undefined)))
   }

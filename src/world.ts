@@ -1,5 +1,6 @@
 // What the state machines take from outside: the clock, chance and timers. Steering, supervision, the primary and the
 // session layer use nothing else of the kind, so a simulator runs them unchanged on a clock of its own.
+import { randomBytes } from 'node:crypto'
 
 /** Timers have the meaning and the types of Node's own. Times are milliseconds. */
 export interface World {
@@ -7,6 +8,8 @@ export interface World {
   now(): number
   /** A number from 0 to 1, not 1 itself. */
   random(): number
+  /** Random bytes that cannot be guessed. */
+  randomBytes(size: number): Buffer
   setTimeout(callback: () => void, milliseconds: number): NodeJS.Timeout
   clearTimeout(timer: NodeJS.Timeout | undefined): void
   setInterval(callback: () => void, milliseconds: number): NodeJS.Timeout
@@ -20,6 +23,7 @@ export interface World {
 export const realWorld: World = Object.freeze({
   now: () => performance.now(),
   random: () => Math.random(),
+  randomBytes: (size: number) => randomBytes(size),
   setTimeout: (callback: () => void, milliseconds: number) => setTimeout(callback, milliseconds),
   clearTimeout,
   setInterval: (callback: () => void, milliseconds: number) => setInterval(callback, milliseconds),

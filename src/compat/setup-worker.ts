@@ -8,6 +8,7 @@ import { sendToPrimary } from '../ipc/send.ts'
 import { intake } from '../serving/intake.ts'
 import { processRuntime } from '../runtime.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
+import { realWorld } from '../world.ts'
 import { nameProcessInIds, type EngineServer } from '../socket-io/engine-ids.ts'
 
 /** What is used of Socket.IO's Server, version 4. */
@@ -49,9 +50,8 @@ async function serve(server: Server): Promise<void> {
   const registration = await register()
   const incoming = intake(registration)
   // A session of Socket.IO waits for nobody: its worker is there, or it is no more.
-  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration, processRuntime).open(
-    server,
-  )
+  const settings = { session: [], balance: 'random', limits: { holdTimeout: 0 } } as const
+  await sessionLayer(settings, registration, processRuntime, realWorld).open(server)
   incoming.attach(server, () => {
     processRuntime.isDraining = true
     sendToPrimary({ type: 'leave', reason: 'server.close()' })

@@ -1,9 +1,9 @@
 // The other workers, as far as a request may have to go to one of them.
-import { randomBytes } from 'node:crypto'
 import { firstFound, identityText, ownerIn, SID_RANDOM, sessionId, type ProcessIdentity } from '../affinity/session.ts'
 import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Peer } from '../ipc/messages.ts'
 import { fingerprint32, slotOf } from '../slots/hash.ts'
+import type { World } from '../world.ts'
 import { LastText, type Connection } from './lookup-cache.ts'
 
 /** Whose a request is: this process's, that peer's, nobody's in particular, or of a worker that is away just now. */
@@ -25,6 +25,7 @@ export class Peers {
   readonly #rules: readonly SessionRule[]
   readonly #me: ProcessIdentity
   readonly #patience: number
+  readonly #world: World
   readonly #waiting = new Set<Waiting>()
   #peers = new Map<number, Peer>()
   /** Process by worker: of several the one that is not draining. */
@@ -37,10 +38,11 @@ export class Peers {
    * @param me - the object stays the caller's: a standby changes its worker
    * @param patience - milliseconds that a request waits for a worker that is away
    */
-  constructor(rules: readonly SessionRule[], me: ProcessIdentity, patience: number) {
+  constructor(rules: readonly SessionRule[], me: ProcessIdentity, patience: number, world: World) {
     this.#rules = rules
     this.#me = me
     this.#patience = patience
+    this.#world = world
   }
 
   /** @param owners - worker by slot */
@@ -87,13 +89,13 @@ export class Peers {
       request,
       from,
       done: (owner) => {
-        clearTimeout(timer)
+        this.#world.clearTimeout(timer)
         this.#waiting.delete(waiting)
         done(owner)
       },
     }
     this.#waiting.add(waiting)
-    const timer = setTimeout(() => waiting.done('free'), this.#patience)
+    const timer = this.#world.setTimeout(() => waiting.done('free'), this.#patience)
   }
 
   #retry({ request, from, done }: Waiting): void {
@@ -130,7 +132,7 @@ export class Peers {
 
   /** A Socket.IO session id that leads here. */
   sid(): string {
-    return sessionId(this.#me, randomBytes(SID_RANDOM))
+    return sessionId(this.#me, this.#world.randomBytes(SID_RANDOM))
   }
 
   /** The same as the value of a cookie. */

@@ -5,6 +5,7 @@ import type { Server, Socket } from 'node:net'
 import type { Runtime } from '../runtime.ts'
 import { movedOf } from '../serving/attach.ts'
 import type { Emit, SetAffinityCookie } from '../serving/target.ts'
+import type { World } from '../world.ts'
 import { ConnectionMigrator } from './migrate-connection.ts'
 import { Forwarder, type ForwardCounters } from './peer/forwarding.ts'
 import type { Owner, Peers } from './peers.ts'
@@ -23,6 +24,7 @@ export interface RouterOptions {
   setAffinityCookie: SetAffinityCookie
   counters: RouterCounters
   runtime: Pick<Runtime, 'isDraining' | 'logger'>
+  world: World
 }
 
 export interface RouterCounters extends ForwardCounters {
@@ -32,8 +34,8 @@ export interface RouterCounters extends ForwardCounters {
 
 /** Replaces the server's `emit`, so that requests are routed before any listener of the application hears of them. */
 export function routeRequests(server: Server, options: RouterOptions): void {
-  const { emit, peers, me, byAddress, folder, setAffinityCookie, counters, runtime } = options
-  const forwarder = new Forwarder({ server, folder, counters, runtime })
+  const { emit, peers, me, byAddress, folder, setAffinityCookie, counters, runtime, world } = options
+  const forwarder = new Forwarder({ server, folder, counters, runtime, world })
   const migrator = new ConnectionMigrator({ server, peers, me, counters, runtime })
 
   /** The worker that the client's address leads to, where that is not this one. */

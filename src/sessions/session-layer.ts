@@ -2,13 +2,15 @@
 import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { deferred } from '../async/deferred.ts'
+import { sleep } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import { openForWorker, type Drain, type Registration } from '../ipc/messages.ts'
 import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import type { Runtime } from '../runtime.ts'
+import type { World } from '../world.ts'
 import { affinityCookie } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
 import { openPeerSocket } from './peer/peer-socket.ts'
@@ -49,13 +51,14 @@ export function sessionLayer(
   { session, balance, limits }: SessionSettings,
   registration: Registration,
   runtime: Runtime,
+  world: World,
 ): SessionLayer {
   const rules = [...runtime.sessionRules, ...session.map((rule) => guarded(rule, runtime))]
   const me = { worker: registration.id, instance: registration.instance }
-  const peers = new Peers(rules, me, limits.holdTimeout)
+  const peers = new Peers(rules, me, limits.holdTimeout, world)
   const counters = { forwarded: 0, moved: 0, failed: 0 }
-  let informed = (): void => {}
-  const knows = new Promise<void>((done) => (informed = done))
+  const peersKnown = deferred()
+  const informed = (): void => peersKnown.resolve()
   let close = (): Promise<void> => Promise.resolve()
   let opened: Promise<void> | undefined
   let target: Server | undefined
@@ -79,7 +82,8 @@ export function sessionLayer(
     }
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
     const setAffinityCookie = affinityCookie(rules, () => peers.identity())
-    const peerSocket = await openPeerSocket(registration.folder, me.instance, server, emit, setAffinityCookie)
+    const { folder, instance } = registration
+    const peerSocket = await openPeerSocket(folder, instance, { server, emit, setAffinityCookie, world })
     close = async () => {
       sendToPrimary({ type: 'unreachable' })
       await peerSocket.close()
@@ -87,11 +91,10 @@ export function sessionLayer(
     runtime.createSessionId = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
-    const { folder } = registration
-    routeRequests(server, { peers, me, byAddress, folder, emit, setAffinityCookie, counters, runtime })
+    routeRequests(server, { peers, me, byAddress, folder, emit, setAffinityCookie, counters, runtime, world })
     sendToPrimary({ type: 'reachable' })
-    // Without the primary there is nobody else either.
-    if (process.connected) await knows
+    // Without the primary there are no other workers either.
+    if (process.connected) await peersKnown.promise
   }
 
   return {
@@ -101,7 +104,7 @@ export function sessionLayer(
       if (rules.length > 0) opened ??= start(server)
       await opened
     },
-    end: (how) => sessionsEnd(how, runtime),
+    end: (how) => sessionsEnd(how, runtime, world),
     close: () => close(),
   }
 }
@@ -110,9 +113,9 @@ export function sessionLayer(
  * Requests of sessions that live here may come on connections to any worker, until their clients are told to come back.
  * How many have not been is known of those that parts of the application keep; of the rest nobody knows an end.
  */
-async function sessionsEnd({ grace, spread, deadline }: Drain, runtime: Runtime): Promise<void> {
-  const end = performance.now() + grace + spread + Math.min(GOODBYE, deadline / 4)
-  while (performance.now() < end && runtime.openSessions > 0) await setTimeout(LOOK)
+async function sessionsEnd({ grace, spread, deadline }: Drain, runtime: Runtime, world: World): Promise<void> {
+  const end = world.now() + grace + spread + Math.min(GOODBYE, deadline / 4)
+  while (world.now() < end && runtime.openSessions > 0) await sleep(LOOK, world)
 }
 
 function isHttp(server: Server): boolean {

@@ -5,6 +5,7 @@ import { closeDeadline, type Settings } from '../options/settings.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import type { Runtime } from '../runtime.ts'
 import { join, type Joined } from './join.ts'
+import type { World } from '../world.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import type { Target } from '../serving/target.ts'
 
@@ -19,7 +20,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
   readonly #settings: Settings
   readonly #runtime: Runtime
 
-  constructor(target: Target, setup: WorkerSetup, settings: Settings, runtime: Runtime) {
+  constructor(target: Target, setup: WorkerSetup, settings: Settings, runtime: Runtime, world: World) {
     super(settings.logger)
     this.#id = setup.id
     this.#workers = setup.workers
@@ -28,7 +29,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#settings = settings
     this.#runtime = runtime
     runtime.logger = settings.logger
-    this.#joined = join(target, setup, sessionLayer(settings, setup, runtime), {
+    this.#joined = join(target, setup, sessionLayer(settings, setup, runtime, world), {
       drain: (how) => {
         runtime.isDraining = true
         this.#tell('drain', how)

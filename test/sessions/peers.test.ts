@@ -3,6 +3,7 @@ import { identityText } from '../../src/affinity/session.ts'
 import type { SessionRequest } from '../../src/options/options.ts'
 import type { Peer } from '../../src/ipc/messages.ts'
 import { Peers } from '../../src/sessions/peers.ts'
+import { realWorld } from '../../src/world.ts'
 
 const me = { worker: 0, instance: 7 }
 const other: Peer = { worker: 1, instance: 8, draining: false }
@@ -12,7 +13,7 @@ const self: Peer = { ...me, draining: false }
 const all = (worker: number): number[] => Array.from({ length: 256 }, () => worker)
 
 function setUp() {
-  const peers = new Peers([{ header: 'x-user' }], me, 1_000)
+  const peers = new Peers([{ header: 'x-user' }], me, 1_000, realWorld)
   peers.update([self, other], all(1))
   return peers
 }
@@ -60,7 +61,7 @@ t.test('on one connection each request is of its own session', async (t) => {
 })
 
 t.test('a session that nobody has any more is nobody in particular', async (t) => {
-  const peers = new Peers([{ cookie: 'seat' }], me, 1_000)
+  const peers = new Peers([{ cookie: 'seat' }], me, 1_000, realWorld)
   peers.update([self, other], all(1))
   for (const seat of ['', '%', 'garbage', identityText({ worker: 1, instance: 10 })]) {
     const one = request({ rawHeaders: ['Cookie', `seat=${seat}`] })

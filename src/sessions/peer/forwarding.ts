@@ -4,6 +4,7 @@ import type { Server, Socket } from 'node:net'
 import { StickyError } from '../../errors.ts'
 import type { Peer } from '../../ipc/messages.ts'
 import type { Runtime } from '../../runtime.ts'
+import type { World } from '../../world.ts'
 import { isRepeatable } from './forward-headers.ts'
 import { forwardHttp2Request, forwardUpgrade } from './forward-http.ts'
 import { OutgoingStreams, type ForwardFailures } from './outgoing-streams.ts'
@@ -23,6 +24,7 @@ export interface ForwarderOptions {
   folder: string
   counters: ForwardCounters
   runtime: Pick<Runtime, 'isDraining' | 'logger'>
+  world: World
 }
 
 /** Forwards requests and upgrades to other workers; has a mux to each process that it forwarded a request to. */
@@ -97,7 +99,7 @@ export class Forwarder {
   #muxTo(instance: number, path: string): OutgoingStreams {
     let mux = this.#muxes.get(instance)
     if (mux === undefined) {
-      mux = new OutgoingStreams(path, () => this.#muxes.delete(instance))
+      mux = new OutgoingStreams(path, this.options.world, () => this.#muxes.delete(instance))
       this.#muxes.set(instance, mux)
     }
     return mux

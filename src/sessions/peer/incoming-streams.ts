@@ -2,6 +2,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
+import type { World } from '../../world.ts'
 import type { StreamHead } from './outgoing-streams.ts'
 import { StreamTable } from './stream-table.ts'
 import type { Emit, SetAffinityCookie } from '../../serving/target.ts'
@@ -20,6 +21,7 @@ export interface StreamTarget {
   /** Tells the application's server of a request, as it is. */
   emit: Emit
   setAffinityCookie: SetAffinityCookie
+  world: World
 }
 
 /** The streams of one other process. */
@@ -30,14 +32,15 @@ export class IncomingStreams {
   readonly #setAffinityCookie: SetAffinityCookie
   #streams = new StreamTable<StreamState>()
 
-  constructor(socket: Socket, head: Buffer, { server, emit, setAffinityCookie }: StreamTarget, onclose: () => void) {
+  constructor(socket: Socket, head: Buffer, target: StreamTarget, onclose: () => void) {
+    const { server, emit, setAffinityCookie, world } = target
     this.#server = server
     this.#emit = emit
     this.#setAffinityCookie = setAffinityCookie
     socket.unref()
     // Read in a turn of its own: the application may throw.
     if (head.length > 0) socket.unshift(head)
-    this.#mux = new Mux(socket, {
+    this.#mux = new Mux(socket, world, {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
         onclose()
@@ -202,14 +205,15 @@ class StreamSocket extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    clearTimeout(this.#timer)
+    this.#mux.world.clearTimeout(this.#timer)
     done(error)
   }
 
   /** As that of a net.Socket: 'timeout' after so many idle milliseconds, 0 for never. */
   setTimeout(milliseconds: number, heard?: () => void): this {
-    clearTimeout(this.#timer)
-    this.#timer = milliseconds > 0 ? setTimeout(() => this.emit('timeout'), milliseconds).unref() : undefined
+    const { world } = this.#mux
+    world.clearTimeout(this.#timer)
+    this.#timer = milliseconds > 0 ? world.setTimeout(() => this.emit('timeout'), milliseconds).unref() : undefined
     if (heard !== undefined) this.once('timeout', heard)
     return this
   }

@@ -1,7 +1,9 @@
 // The line between two workers for requests of each other's sessions: many at a time, over one connection, so that what
 // one turn of the loop brings travels in one write. HTTP again, with a client and a server, would cost three times as much.
 import type { Socket } from 'node:net'
+import { EndOfTurn } from '../../async/end-of-turn.ts'
 import { codeOf } from '../../errors.ts'
+import type { World } from '../../world.ts'
 
 /** What the protocol of the peer socket is upgraded to. */
 export const MUX_PROTOCOL = 'holdfast-mux'
@@ -38,10 +40,12 @@ export interface MuxEvents {
 }
 
 export class Mux {
+  /** The timers of everything on this line. */
+  readonly world: World
   readonly #socket: Socket
   readonly #events: MuxEvents
   #rest: Buffer | undefined
-  #flushing: NodeJS.Immediate | undefined
+  readonly #endOfTurn: EndOfTurn
   #outbox: Uint8Array[] = []
   #size = 0
   #sent = 0
@@ -49,7 +53,9 @@ export class Mux {
   #before = 0
   #errorCode: string | undefined
 
-  constructor(socket: Socket, events: MuxEvents) {
+  constructor(socket: Socket, world: World, events: MuxEvents) {
+    this.world = world
+    this.#endOfTurn = new EndOfTurn(() => this.#flush(), world)
     this.#socket = socket
     this.#events = events
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
@@ -67,7 +73,7 @@ export class Mux {
   send(kind: number, stream: number, payload: Uint8Array = NOTHING): number {
     if (!this.#socket.writable) return Infinity
     // At the end of this turn, when everything that came in was looked at.
-    this.#flushing ??= setImmediate(() => this.#flush())
+    this.#endOfTurn.schedule()
     // What is JSON is read as a whole.
     const most = kind === FRAME.data ? MAX_PAYLOAD : Infinity
     for (let at = 0; at === 0 || at < payload.length; at += most) {
@@ -101,7 +107,6 @@ export class Mux {
   }
 
   #flush(): void {
-    this.#flushing = undefined
     if (this.#socket.destroyed) return
     this.#before = this.#written
     if (this.#size <= MAX_PAYLOAD) {
@@ -123,7 +128,7 @@ export class Mux {
 
   /** After what was sent. */
   end(): void {
-    clearImmediate(this.#flushing)
+    this.#endOfTurn.cancel()
     if (this.#outbox.length > 0) this.#flush()
     this.#socket.end()
   }
@@ -146,7 +151,7 @@ export class Mux {
     } finally {
       this.#rest = at < bytes.length ? bytes.subarray(at) : undefined
       // What came along belongs to other requests, and need not wait for the next bytes.
-      if (!isDone) setImmediate(() => this.#socket.destroyed || this.#take(NOTHING))
+      if (!isDone) this.world.setImmediate(() => this.#socket.destroyed || this.#take(NOTHING))
     }
   }
 }

@@ -1,6 +1,7 @@
 // Requests that go to another worker, over its mux, and the bytes of the answer on their way to the client.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import type { World } from '../../world.ts'
 import { StreamTable } from './stream-table.ts'
 import { mayHaveBody } from './forward-headers.ts'
 import { FRAME, Mux, MUX_PROTOCOL, WINDOW } from './mux.ts'
@@ -64,7 +65,7 @@ export class OutgoingStreams {
   #reason = 'the connection was closed'
 
   /** @param onclose - no stream can be made any more */
-  constructor(path: string, onclose: () => void) {
+  constructor(path: string, world: World, onclose: () => void) {
     this.#onclose = onclose
     const socket = connect({ path })
     socket.once('connect', () => {
@@ -75,14 +76,14 @@ export class OutgoingStreams {
     socket.write(`GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ${MUX_PROTOCOL}\r\n\r\n`)
     // What keeps this process running is its own work.
     socket.unref()
-    this.#mux = new Mux(socket, {
+    this.#mux = new Mux(socket, world, {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
         this.#close()
         const lost = this.#streams
         this.#streams = new StreamTable()
         // Each in a turn of its own: what is served here then is the application's, which may throw.
-        for (const stream of lost) setImmediate(() => this.#lost(stream))
+        for (const stream of lost) world.setImmediate(() => this.#lost(stream))
       },
     })
   }

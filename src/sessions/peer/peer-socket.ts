@@ -1,10 +1,10 @@
 // The peer socket of a worker: a Unix socket for requests that came in at another worker and belong to this one.
 import { lstatSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { IncomingStreams } from './incoming-streams.ts'
-import type { Emit, SetAffinityCookie } from '../../serving/target.ts'
+import { sleep } from '../../async/waiting.ts'
+import { IncomingStreams, type StreamTarget } from './incoming-streams.ts'
 import { MUX_PROTOCOL } from './mux.ts'
 import { CLIENT_INFO, applyClientInfo } from './client-info.ts'
 
@@ -31,17 +31,11 @@ export function peerSocketPath(folder: string, instance: number): string {
 /**
  * Opens it.
  *
- * @param server - the application's, which gets the requests as if they had come in there
- * @param setAffinityCookie - for the answers to those of no session
+ * @param target - gets the requests
  * @throws Error when the folder can not be made, or is not ours
  */
-export async function openPeerSocket(
-  folder: string,
-  instance: number,
-  server: Server,
-  emit: Emit,
-  setAffinityCookie: SetAffinityCookie,
-): Promise<PeerSocket> {
+export async function openPeerSocket(folder: string, instance: number, target: StreamTarget): Promise<PeerSocket> {
+  const { server, emit, world } = target
   const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   const muxes = new Set<IncomingStreams>()
@@ -66,7 +60,7 @@ export async function openPeerSocket(
   })
   listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isMux(request)) {
-      const mux = new IncomingStreams(socket, head, { server, emit, setAffinityCookie }, () => muxes.delete(mux))
+      const mux = new IncomingStreams(socket, head, target, () => muxes.delete(mux))
       muxes.add(mux)
       // It was on its way here before the peer socket was closed.
       if (isClosing) mux.finish()
@@ -87,12 +81,12 @@ export async function openPeerSocket(
       isClosing = true
       // Whoever connects from now on finds nobody, and whoever has done so is let in before the peer socket closes.
       rmSync(path, { force: true })
-      await new Promise((done) => setTimeout(done, LOOK))
+      await sleep(LOOK, world)
       const closed = new Promise((done) => listener.close(done))
       for (const mux of muxes) mux.finish()
-      const timer = setInterval(() => listener.closeIdleConnections(), LOOK).unref()
+      const timer = world.setInterval(() => listener.closeIdleConnections(), LOOK).unref()
       await closed
-      clearInterval(timer)
+      world.clearInterval(timer)
     },
   }
 }
