@@ -31,8 +31,8 @@ export interface MigratorOptions {
   /** The application's server. */
   server: Server
   peers: Pick<Peers, 'ownerOf'>
-  /** This process as a worker; a standby becomes another one. */
-  me: { readonly worker: number }
+  /** This process; its worker id changes when a standby becomes a worker. */
+  self: { readonly worker: number }
   counters: { moved: number }
   runtime: Pick<Runtime, 'isDraining'>
 }
@@ -66,7 +66,7 @@ export class ConnectionMigrator {
       parser.onIncoming = onIncoming
       if (this.#shared.has(socket) || runtime.isDraining || !process.connected) return onIncoming(next, keepAlive)
       const nextOwner = peers.ownerOf(next)
-      if (nextOwner === 'mine' || (typeof nextOwner === 'object' && nextOwner.instance !== owner.instance)) {
+      if (nextOwner === 'self' || (typeof nextOwner === 'object' && nextOwner.instance !== owner.instance)) {
         this.#shared.add(socket)
       } else if (typeof nextOwner === 'object' && !nextOwner.draining && keepAlive && isAlone(next)) {
         this.#migrating.set(next, nextOwner)
@@ -87,9 +87,9 @@ export class ConnectionMigrator {
   migrate(request: IncomingMessage, socket: Socket, head: Buffer): boolean {
     const owner = this.#migrating.get(request)
     if (owner === undefined) return false
-    const { server, me, counters } = this.#options
+    const { server, self, counters } = this.#options
     server.off('upgrade', ignore)
-    if (transferSocket(request, socket, head, owner, { settled: false, from: me.worker })) counters.moved++
+    if (transferSocket(request, socket, head, owner, { settled: false, from: self.worker })) counters.moved++
     else this.#keep(request, socket, head)
     return true
   }

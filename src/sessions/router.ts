@@ -1,4 +1,4 @@
-// A request whose session another worker has goes to that worker. The decision is made per request, not per connection,
+// A request whose session another process has goes to that process. The decision is made per request, not per connection,
 // because browsers and proxies put many sessions on one connection.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
@@ -12,15 +12,17 @@ import type { Owner, Peers } from './peers.ts'
 import { transferSocket } from './transfer-socket.ts'
 
 export interface RouterOptions {
-  peers: Peers
-  /** This process as a worker; a standby becomes another one. */
-  me: { readonly worker: number }
-  /** Whether the client's address decides where a request of no session goes. */
-  byAddress: boolean
-  /** Of the peer sockets. */
-  folder: string
-  /** The application server's own. */
+  /** The application's server. */
+  server: Server
+  /** The server's own `emit`, to which {@link routeRequests} gives the requests of this process. */
   emit: Emit
+  peers: Peers
+  /** This process; its worker id changes when a standby becomes a worker. */
+  self: { readonly worker: number }
+  /** Whether the client's address decides which worker serves the requests of no session. */
+  byAddress: boolean
+  /** The folder of the peer sockets. */
+  folder: string
   setAffinityCookie: SetAffinityCookie
   counters: RouterCounters
   runtime: Pick<Runtime, 'isDraining' | 'logger'>
@@ -28,58 +30,58 @@ export interface RouterOptions {
 }
 
 export interface RouterCounters extends ForwardCounters {
-  /** Connections that were handed to another worker: upgrades, and those that bring requests of its sessions only. */
+  /** Connections that were transferred to another worker: upgrades, and connections with requests of its sessions. */
   moved: number
 }
 
-/** Replaces the server's `emit`, so that requests are routed before any listener of the application hears of them. */
-export function routeRequests(server: Server, options: RouterOptions): void {
-  const { emit, peers, me, byAddress, folder, setAffinityCookie, counters, runtime, world } = options
-  const forwarder = new Forwarder({ server, folder, counters, runtime, world })
-  const migrator = new ConnectionMigrator({ server, peers, me, counters, runtime })
+/** Replaces the server's `emit`, so that requests are routed before any listener of the application is called. */
+export function routeRequests(options: RouterOptions): void {
+  const { server, emit, peers, self, byAddress, setAffinityCookie, counters, runtime } = options
+  const forwarder = new Forwarder(options)
+  const migrator = new ConnectionMigrator(options)
 
-  /** The worker that the client's address leads to, where that is not this one. */
-  const addressWorker = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
-  const ownerOf = (request: IncomingMessage): Owner => peers.ownerOf(request, addressWorker(request.socket))
+  /** Where another worker transferred the connection: the id of the worker that the client's address leads to. */
+  const addressWorkerOf = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
+  const ownerOf = (request: IncomingMessage): Owner => peers.ownerOf(request, addressWorkerOf(request.socket))
 
   const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse, owner: Owner): boolean => {
-    if (owner === 'mine') return emit(event, request, response)
-    if (owner === 'away') return wait(request, (late) => routeRequest(event, request, response, late))
-    if (owner === 'free') {
+    if (owner === 'self') return emit(event, request, response)
+    if (owner === 'unavailable') return hold(request, (found) => routeRequest(event, request, response, found))
+    if (owner === 'none') {
       setAffinityCookie(request, response)
       return emit(event, request, response)
     }
     migrator.migrateWithNext(request, owner)
-    const hasNoSession = addressWorker(request.socket) !== undefined && peers.ownerOf(request) === 'free'
+    const hasNoSession = addressWorkerOf(request.socket) !== undefined && peers.ownerOf(request) === 'none'
     forwarder.request(request, response, event, owner, hasNoSession, () => {
-      peers.lost(owner)
+      peers.remove(owner)
       routeRequest(event, request, response, ownerOf(request))
     })
     return true
   }
 
   const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): boolean => {
-    if (owner === 'away') return wait(request, (late) => routeUpgrade(request, socket, head, late))
-    if (typeof owner === 'string') return emit('upgrade', request, socket, head)
-    const moved = { settled: true, from: addressWorker(socket) ?? me.worker }
+    if (owner === 'unavailable') return hold(request, (found) => routeUpgrade(request, socket, head, found))
+    if (owner === 'self' || owner === 'none') return emit('upgrade', request, socket, head)
     const canMove = !owner.draining && !runtime.isDraining
+    const moved = { settled: true, from: addressWorkerOf(socket) ?? self.worker }
     if (canMove && transferSocket(request, socket, head, owner, moved)) {
       counters.moved++
       return true
     }
     forwarder.upgrade(request, socket, head, owner, () => {
-      peers.lost(owner)
+      peers.remove(owner)
       routeUpgrade(request, socket, head, ownerOf(request))
     })
     return true
   }
 
-  /** Routes a request when its worker is back or has another owner, or when it has waited for too long. */
-  const wait = (request: IncomingMessage, route: (owner: Exclude<Owner, 'away'>) => void): true => {
+  /** Keeps a request until its owner is known. */
+  const hold = (request: IncomingMessage, route: (owner: Exclude<Owner, 'unavailable'>) => void): true => {
     const { socket } = request
     // The socket of an upgrade has no other listener for errors yet.
     socket.on('error', ignore)
-    peers.wait(request, addressWorker(socket), (owner) => {
+    peers.waitForOwner(request, addressWorkerOf(socket), (owner) => {
       socket.off('error', ignore)
       // A client that has left meanwhile needs no answer.
       if (!socket.destroyed) route(owner)

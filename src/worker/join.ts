@@ -91,7 +91,7 @@ export function join(target: Target, setup: WorkerSetup, sessions: SessionLayer,
     const server = await resolveTarget(target)
     const closeServer = finisher(server)
     close = async (how) => {
-      const ended = sessions.end(how)
+      const ended = sessions.sessionsEnded(how)
       await Promise.all([closeServer(how, ended), ended.then(() => sessions.close())])
     }
     await sessions.open(server)
