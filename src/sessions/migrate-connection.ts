@@ -33,7 +33,6 @@ export interface MigratorOptions {
   peers: Pick<Peers, 'ownerOf'>
   /** This process; its worker id changes when a standby becomes a worker. */
   self: { readonly worker: number }
-  counters: { moved: number }
   runtime: Pick<Runtime, 'isDraining'>
 }
 
@@ -87,10 +86,10 @@ export class ConnectionMigrator {
   migrate(request: IncomingMessage, socket: Socket, head: Buffer): boolean {
     const owner = this.#migrating.get(request)
     if (owner === undefined) return false
-    const { server, self, counters } = this.#options
+    const { server, self } = this.#options
     server.off('upgrade', ignore)
-    if (transferSocket(request, socket, head, owner, { settled: false, from: self.worker })) counters.moved++
-    else this.#keep(request, socket, head)
+    const moved = { settled: false, from: self.worker }
+    if (!transferSocket(request, socket, head, owner, moved)) this.#keep(request, socket, head)
     return true
   }
 

@@ -7,7 +7,7 @@ import { movedOf } from '../serving/attach.ts'
 import type { Emit, SetAffinityCookie } from '../serving/target.ts'
 import type { World } from '../world.ts'
 import { ConnectionMigrator } from './migrate-connection.ts'
-import { Forwarder, type ForwardCounters } from './peer/forwarding.ts'
+import { Forwarder } from './peer/forwarding.ts'
 import type { Owner, Peers } from './peers.ts'
 import { transferSocket } from './transfer-socket.ts'
 
@@ -24,19 +24,13 @@ export interface RouterOptions {
   /** The folder of the peer sockets. */
   folder: string
   setAffinityCookie: SetAffinityCookie
-  counters: RouterCounters
   runtime: Pick<Runtime, 'isDraining' | 'logger'>
   world: World
 }
 
-export interface RouterCounters extends ForwardCounters {
-  /** Connections that were transferred to another worker: upgrades, and connections with requests of its sessions. */
-  moved: number
-}
-
 /** Replaces the server's `emit`, so that requests are routed before any listener of the application is called. */
 export function routeRequests(options: RouterOptions): void {
-  const { server, emit, peers, self, byAddress, setAffinityCookie, counters, runtime } = options
+  const { server, emit, peers, self, byAddress, setAffinityCookie, runtime } = options
   const forwarder = new Forwarder(options)
   const migrator = new ConnectionMigrator(options)
 
@@ -65,10 +59,7 @@ export function routeRequests(options: RouterOptions): void {
     if (owner === 'self' || owner === 'none') return emit('upgrade', request, socket, head)
     const canMove = !owner.draining && !runtime.isDraining
     const moved = { settled: true, from: addressWorkerOf(socket) ?? self.worker }
-    if (canMove && transferSocket(request, socket, head, owner, moved)) {
-      counters.moved++
-      return true
-    }
+    if (canMove && transferSocket(request, socket, head, owner, moved)) return true
     forwarder.upgrade(request, socket, head, owner, () => {
       peers.remove(owner)
       routeUpgrade(request, socket, head, ownerOf(request))

@@ -14,7 +14,7 @@ import type { World } from '../world.ts'
 import { affinityCookieSetter } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
 import { openPeerSocket } from './peer/peer-socket.ts'
-import { routeRequests, type RouterCounters } from './router.ts'
+import { routeRequests } from './router.ts'
 
 /** Milliseconds between two looks at the number of open sessions while this worker drains. */
 const SESSION_CHECK = 50
@@ -32,7 +32,6 @@ export interface SessionSettings {
 }
 
 export interface SessionLayer {
-  readonly counters: Readonly<RouterCounters>
   /**
    * Routes the server's requests from now on, where there is a session rule; otherwise from when a part of the application
    * adds one. Resolves when the primary has reported the other processes.
@@ -63,7 +62,6 @@ export function sessionLayer(
   const rules = [...runtime.sessionRules, ...session.map((rule) => guarded(rule, runtime))]
   const self = { worker: registration.id, instance: registration.instance }
   const peers = new Peers(rules, self, limits.holdTimeout, world)
-  const counters = { forwarded: 0, moved: 0, failed: 0 }
   const peersKnown = deferred()
   const informed = (): void => peersKnown.resolve()
   let close = (): Promise<void> => Promise.resolve()
@@ -106,7 +104,6 @@ export function sessionLayer(
       byAddress,
       folder,
       setAffinityCookie,
-      counters,
       runtime,
       world,
     })
@@ -116,7 +113,6 @@ export function sessionLayer(
   }
 
   return {
-    counters,
     async open(server) {
       applicationServer = server
       if (rules.length > 0) started ??= start(server)

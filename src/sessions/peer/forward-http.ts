@@ -50,7 +50,7 @@ export function forwardHttp2Request(
       else start()
     })
     upstream.on('continue', () => response.writeContinue())
-    upstream.on('response', (answer) => sendAnswer(answer, response, failures))
+    upstream.on('response', (answer) => sendAnswer(answer, response))
     upstream.on('error', (error) => {
       request.unpipe(upstream)
       if (response.destroyed || response.headersSent) response.destroy()
@@ -73,7 +73,7 @@ function sendBody(request: IncomingMessage, upstream: ClientRequest): void {
   request.pipe(upstream)
 }
 
-function sendAnswer(answer: IncomingMessage, response: ServerResponse, failures: ForwardFailures): void {
+function sendAnswer(answer: IncomingMessage, response: ServerResponse): void {
   const status = answer.statusCode ?? 502
   const headers = Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.has(name))
   response.writeHead(status, Object.fromEntries(headers))
@@ -82,10 +82,8 @@ function sendAnswer(answer: IncomingMessage, response: ServerResponse, failures:
     if (answer.rawTrailers.length > 0) response.addTrailers(pairs(answer.rawTrailers))
   })
   pipeline(answer, response, (error) => {
-    if (error === undefined || error === null || response.writableFinished) return
     // The client has left, or the other worker ended in the middle of the answer, which must not look complete then.
-    if (!response.destroyed) failures.truncated()
-    response.destroy()
+    if (error !== undefined && error !== null && !response.writableFinished) response.destroy()
   })
 }
 
@@ -102,7 +100,7 @@ export function forwardUpgrade(
   socket: Socket,
   head: Buffer,
   socketPath: string,
-  failures: Pick<ForwardFailures, 'unreachable' | 'ended'>,
+  failures: ForwardFailures,
 ): void {
   const upstream = http.request({
     agent: false,

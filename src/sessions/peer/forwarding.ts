@@ -10,33 +10,25 @@ import { forwardHttp2Request, forwardUpgrade } from './forward-http.ts'
 import { OutgoingStreams, type ForwardFailures } from './outgoing-streams.ts'
 import { peerSocketPath } from './peer-socket.ts'
 
-export interface ForwardCounters {
-  /** Requests and upgrades that went to the peer socket of another worker. */
-  forwarded: number
-  /** Of these, the ones whose worker ended before the answer was complete. */
-  failed: number
-}
-
 export interface ForwarderOptions {
   /** The application's server, at which requests come in. */
   server: Server
   /** The folder of the peer sockets. */
   folder: string
-  counters: ForwardCounters
   runtime: Pick<Runtime, 'isDraining' | 'logger'>
   world: World
 }
 
 /** Forwards requests and upgrades to other workers; has a mux to each process that it forwarded a request to. */
 export class Forwarder {
-  readonly options: ForwarderOptions
+  readonly #options: ForwarderOptions
   /** The muxes that take new requests, by the instance of the process at their other end. */
   readonly #muxes = new Map<number, OutgoingStreams>()
   /** Requests that were forwarded a second time, because the first worker ended before it read them. */
   readonly #repeated = new WeakSet<IncomingMessage>()
 
   constructor(options: ForwarderOptions) {
-    this.options = options
+    this.#options = options
   }
 
   /**
@@ -55,14 +47,11 @@ export class Forwarder {
     hasNoSession: boolean,
     retry: () => void,
   ): void {
-    const { counters, folder, runtime } = this.options
-    counters.forwarded++
-    if (runtime.isDraining) response.shouldKeepAlive = false
+    if (this.#options.runtime.isDraining) response.shouldKeepAlive = false
     const failures = new RequestFailures(this, request, response, owner, retry)
-    const path = peerSocketPath(folder, owner.instance)
     // The answer to an HTTP/2 request is not made of bytes that can be passed on.
-    if (request.httpVersionMajor === 2) forwardHttp2Request(request, response, event, path, failures)
-    else this.#muxTo(owner.instance, path).open(request, response, event, hasNoSession, failures)
+    if (request.httpVersionMajor === 2) forwardHttp2Request(request, response, event, this.#pathOf(owner), failures)
+    else this.#muxTo(owner).open(request, response, event, hasNoSession, failures)
   }
 
   /**
@@ -72,21 +61,18 @@ export class Forwarder {
    * @param retry - called where the owner cannot be reached; nothing was sent
    */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer, owner: Peer, retry: () => void): void {
-    const { counters, folder, server } = this.options
-    counters.forwarded++
-    forwardUpgrade(server, request, socket, head, peerSocketPath(folder, owner.instance), {
+    forwardUpgrade(this.#options.server, request, socket, head, this.#pathOf(owner), {
       unreachable: retry,
       ended: (reason) => {
-        this.failed(owner, reason)
+        this.logFailure(owner, reason)
         socket.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
       },
     })
   }
 
-  /** Counts and logs a request whose owner ended before it answered. */
-  failed({ worker }: Peer, reason: string): void {
-    this.options.counters.failed++
-    this.options.runtime.logger.warn('forward.failed', { worker, reason })
+  /** Logs a request or upgrade whose owner ended before it answered. */
+  logFailure({ worker }: Peer, reason: string): void {
+    this.#options.runtime.logger.warn('forward.failed', { worker, reason })
   }
 
   /** @returns false the second time for the same request */
@@ -96,13 +82,18 @@ export class Forwarder {
     return true
   }
 
-  #muxTo(instance: number, path: string): OutgoingStreams {
+  #muxTo(owner: Peer): OutgoingStreams {
+    const { instance } = owner
     let mux = this.#muxes.get(instance)
     if (mux === undefined) {
-      mux = new OutgoingStreams(path, this.options.world, () => this.#muxes.delete(instance))
+      mux = new OutgoingStreams(this.#pathOf(owner), this.#options.world, () => this.#muxes.delete(instance))
       this.#muxes.set(instance, mux)
     }
     return mux
+  }
+
+  #pathOf({ instance }: Peer): string {
+    return peerSocketPath(this.#options.folder, instance)
   }
 }
 
@@ -130,14 +121,10 @@ class RequestFailures implements ForwardFailures {
 
   ended(reason: string, isUnread: boolean): void {
     if (isUnread && this.#forwarder.mayRepeat(this.#request)) return this.unreachable()
-    this.#forwarder.failed(this.#owner, reason)
+    this.#forwarder.logFailure(this.#owner, reason)
     const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
     this.#response.writeHead(502, headers)
     const { code, message } = new StickyError('HOLDFAST_OWNER_GONE')
     this.#response.end(`${code}: ${message}\n`)
-  }
-
-  truncated(): void {
-    this.#forwarder.options.counters.failed++
   }
 }

@@ -34,8 +34,6 @@ export interface ForwardFailures {
    * @param isUnread - the other worker has certainly not read the request; otherwise the request may have had an effect
    */
   ended(reason: string, isUnread: boolean): void
-  /** The other worker ended in the middle of the answer. */
-  truncated(): void
 }
 
 interface StreamState {
@@ -202,7 +200,6 @@ export class OutgoingStreams {
   #lost({ frame, answered, response, failures }: StreamState): void {
     if (response.destroyed) return
     if (answered) {
-      failures.truncated()
       response.destroy()
     } else if (this.#connected) {
       failures.ended(this.#reason, this.#mux.isUnread(frame))
