@@ -1,52 +1,53 @@
-// What comes from the primary becomes connections of the application's server: also what came before the server was there.
+// Connections that the primary sends become connections of the application's server. Those that arrive before the server
+// is attached wait for it.
 import type { Server } from 'node:net'
 import { deferred } from '../async/deferred.ts'
 import { EndOfTurn } from '../async/end-of-turn.ts'
 import type { Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
-import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
+import { receive } from '../transport/receive.ts'
 import type { ReceiverEvents } from '../transport/transport.ts'
-import { attach, type TakeFunction } from './attach.ts'
+import { attach, type ServeConnection } from './attach.ts'
 
 export interface Intake {
-  /** Connections taken so far. */
+  /** Connections that this worker got so far. */
   readonly served: number
-  /** Resolves when nothing will follow. */
-  readonly end: Promise<void>
-  /** For what comes in by another way. */
+  /** Resolves when the primary sends no more connections, or {@link stopWaiting} was called. */
+  readonly complete: Promise<void>
+  /** Serves a connection that did not come from the primary. */
   accept(handle: TcpHandle, metadata?: Buffer): void
   /**
-   * The server gets what came, and what comes.
+   * Attaches the server, which gets the connections that arrived and those that will.
    *
-   * @param onclose - the application called `server.close()`
+   * @param onClose - called when the application calls `server.close()`
    * @throws StickyError HOLDFAST_TARGET_LISTENS
    */
-  attach(server: Server, onclose: () => void): void
-  /** Nothing is waited for any more. */
-  stop(): void
+  attach(server: Server, onClose: () => void): void
+  /** Resolves {@link complete}, because the primary is gone or time is up. */
+  stopWaiting(): void
 }
 
-/** @param listeners - takes listening sockets, in kernel steering */
+/** @param listeners - called with listening sockets of slots, in kernel steering */
 export function intake(
   { transport, countEnds, address }: Registration,
   listeners: NonNullable<ReceiverEvents['listeners']> = () => {},
 ): Intake {
-  const early: Parameters<TakeFunction>[] = []
-  let take: TakeFunction = (...connection) => void early.push(connection)
+  const early: Parameters<ServeConnection>[] = []
+  let serveConnection: ServeConnection = (...connection) => void early.push(connection)
   let served = 0
-  const ends = endReporter((numbers) => sendToPrimary({ type: 'ended', numbers }))
-  const end = deferred()
+  const complete = deferred()
+  const reportEnd = endReporter()
 
   function accept(handle: TcpHandle, metadata?: Buffer): void {
     served++
-    give(handle, metadata)
+    serve(handle, metadata)
   }
 
-  /** What a listener of the application throws is not to lose the connections that came with this one. */
-  function give(...connection: Parameters<TakeFunction>): void {
+  /** An error of the application's listener must not lose the connections that arrived together with this one. */
+  function serve(...connection: Parameters<ServeConnection>): void {
     try {
-      take(...connection)
+      serveConnection(...connection)
     } catch (error) {
       process.nextTick(() => {
         throw error
@@ -56,49 +57,52 @@ export function intake(
 
   receive(transport, {
     connection(handle, seq, metadata) {
-      if (countEnds) whenClosed(handle, () => ends.add(seq))
+      if (countEnds) callWhenClosed(handle, () => reportEnd(seq))
       accept(handle, metadata)
     },
     listeners,
-    end: () => end.resolve(),
+    end: () => complete.resolve(),
   })
 
   return {
     get served() {
       return served
     },
-    end: end.promise,
+    complete: complete.promise,
     accept,
-    attach(server, onclose) {
-      take = attach(server, address, onclose)
-      for (const connection of early.splice(0)) give(...connection)
+    attach(server, onClose) {
+      serveConnection = attach(server, address, onClose)
+      for (const connection of early.splice(0)) serve(...connection)
     },
-    stop: () => end.resolve(),
+    stopWaiting: () => complete.resolve(),
   }
 }
 
-/** Calls back when the descriptor is given up: whatever kind of server has it, this is what all of them end with. */
-function whenClosed(handle: TcpHandle, ended: () => void): void {
+/** Every kind of server closes the handle in the end, so the handle's `close()` tells when a connection has ended. */
+function callWhenClosed(handle: TcpHandle, onClose: () => void): void {
   const close = handle.close.bind(handle)
   handle.close = (done) => {
     handle.close = close
-    ended()
+    onClose()
     close(done)
   }
 }
 
-/** Collects what ends in one turn of the loop into one message. */
-function endReporter(report: (numbers: number[]) => void): { add(seq: number): void } {
-  let numbers: number[] = []
+/**
+ * The primary limits the open connections, so it is told of their ends, of those in one turn of the event loop by one
+ * message.
+ *
+ * @returns to be called with the number of each connection that has ended
+ */
+function endReporter(): (seq: number) => void {
+  let ended: number[] = []
   const endOfTurn = new EndOfTurn(() => {
-    const some = numbers
-    numbers = []
-    report(some)
+    const numbers = ended
+    ended = []
+    sendToPrimary({ type: 'ended', numbers })
   })
-  return {
-    add(seq) {
-      numbers.push(seq)
-      endOfTurn.schedule()
-    },
+  return (seq) => {
+    ended.push(seq)
+    endOfTurn.schedule()
   }
 }

@@ -1,13 +1,13 @@
 // What stickyListen returns in a worker.
 import type { Address, WorkerSetup } from '../ipc/messages.ts'
-import { SafeEmitter } from '../safe-emitter.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
-import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import type { Runtime } from '../runtime.ts'
-import { join, type Joined } from './join.ts'
-import type { World } from '../world.ts'
-import { sessionLayer } from '../sessions/session-layer.ts'
+import { SafeEmitter } from '../safe-emitter.ts'
 import type { Target } from '../serving/target.ts'
+import { sessionLayer } from '../sessions/session-layer.ts'
+import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
+import type { World } from '../world.ts'
+import { join, type Joined } from './join.ts'
 
 export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
@@ -20,6 +20,11 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
   readonly #settings: Settings
   readonly #runtime: Runtime
 
+  /**
+   * @param setup - from the primary
+   * @param runtime - gets the logger, and the events of this worker
+   * @param world - for the session layer
+   */
   constructor(target: Target, setup: WorkerSetup, settings: Settings, runtime: Runtime, world: World) {
     super(settings.logger)
     this.#id = setup.id
@@ -30,11 +35,11 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#runtime = runtime
     runtime.logger = settings.logger
     this.#joined = join(target, setup, sessionLayer(settings, setup, runtime, world), {
-      drain: (how) => {
+      drain: (plan) => {
         runtime.isDraining = true
-        this.#tell('drain', how)
+        this.#announce('drain', plan)
       },
-      leave: () => this.#tell('leave'),
+      leave: () => this.#announce('leave'),
       become: (id, workers) => this.#become(id, workers),
       workers: (workers) => (this.#workers = workers),
       unknown: () => settings.logger.warn('primary.unknown-message', { worker: this.#id }),
@@ -62,10 +67,10 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#id = id
     this.#workers = workers
     process.env['HOLDFAST_WORKER'] = String(id)
-    this.#tell('become', { id, workers })
+    this.#announce('become', { id, workers })
   }
 
-  #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
+  #announce<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
     this.tell(event, ...args)
     this.#runtime.announce(event, ...args)
   }

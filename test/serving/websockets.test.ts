@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { webSockets } from '../../src/serving/websockets.ts'
+import { prepareWebSockets } from '../../src/serving/websockets.ts'
 
 const drainPlan = { deadline: 60_000, grace: 0, spread: 0, code: 1012 }
 
 async function serve(t: Test) {
   const server = http.createServer((_request, response) => response.end('plain'))
-  const closeAll = webSockets(server)
+  const closeAll = prepareWebSockets(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

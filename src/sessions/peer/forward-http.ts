@@ -1,9 +1,9 @@
-// What goes to another worker over HTTP through its peer socket: HTTP/2 requests, whose answers are not bytes that can be
-// passed on, and upgrades whose socket cannot be transferred.
+// What goes to another worker over HTTP through its peer socket: HTTP/2 requests, because their answers are not bytes that
+// can be passed on, and upgrades where the socket cannot be transferred.
 import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { pipeline } from 'node:stream'
-import { noteWebSocket } from '../../serving/websockets.ts'
+import { addWebSocket } from '../../serving/websockets.ts'
 import { endToEnd, HOP_BY_HOP, isRepeatable, http2RequestHeaders, pairs, upgradeHeaders } from './forward-headers.ts'
 import type { ForwardFailures } from './outgoing-streams.ts'
 import { MAX_HEAD } from './peer-socket.ts'
@@ -142,7 +142,7 @@ export function forwardUpgrade(
 /** When this process drains, a close frame goes to the client between two frames of the other worker. */
 function frameStream(socket: Socket, server: Server): FrameStream {
   const frames = new FrameStream()
-  noteWebSocket(server, socket, (frame) => frames.insert(frame))
+  addWebSocket(server, socket, (frame) => frames.insert(frame))
   return frames
 }
 

@@ -55,7 +55,7 @@ export class Forwarder {
   }
 
   /**
-   * Forwards an upgrade whose socket cannot be transferred: the bytes of both directions pass through this process.
+   * Forwards an upgrade where the socket cannot be transferred: the bytes of both directions pass through this process.
    *
    * @param head - what was read behind the request's head
    * @param retry - called where the owner cannot be reached; nothing was sent
@@ -70,7 +70,7 @@ export class Forwarder {
     })
   }
 
-  /** Logs a request or upgrade whose owner ended before it answered. */
+  /** Logs that the owner of a request or upgrade ended before it answered. */
   logFailure({ worker }: Peer, reason: string): void {
     this.#options.runtime.logger.warn('forward.failed', { worker, reason })
   }

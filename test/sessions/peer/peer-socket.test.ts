@@ -14,7 +14,7 @@ import { away, openSession, openWebSocket, send, sessionOf, visit, type Away } f
 const CLIENT_INFO = 'x-holdfast-client'
 
 /** What can be no introduction: no URI component, no JSON, not what is meant. */
-const nonsense = ['%', 'x', 'null', '{}', '%7B%22told%22%3A1%7D, x']
+const nonsense = ['%', 'x', 'null', '{}', '%7B%22socket%22%3A1%7D, x']
 
 t.test('a client that sends the header of the doors is told from one that is sent on, over HTTP/2', async (t) => {
   const there = await away(t, { kind: 'http2' })
@@ -28,7 +28,7 @@ t.test('a client that sends the header of the doors is told from one that is sen
 t.test('and over a WebSocket that passes through', async (t) => {
   const there = await away(t, { kind: 'wss' })
   for (const value of nonsense) {
-    const socket = await openWebSocket(there, { 'X-Holdfast-Visitor': value })
+    const socket = await openWebSocket(there, { 'X-Holdfast-Client': value })
     socket.send('who?')
     const [answer] = (await once(socket, 'message')) as [Buffer]
     t.match(JSON.parse(answer.toString()), { pid: there.owner, address: new RegExp(`${there.from}$`) }, value)
