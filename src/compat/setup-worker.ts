@@ -1,4 +1,4 @@
-// What @socket.io/sticky (2.x) has for workers.
+// setupWorker of @socket.io/sticky (2.x): a worker of node:cluster gets connections, and its sessions their requests.
 import cluster from 'node:cluster'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
@@ -11,20 +11,20 @@ import { sessionLayer } from '../sessions/session-layer.ts'
 import { realWorld } from '../world.ts'
 import { nameProcessInIds, type EngineServer } from '../socket-io/engine-ids.ts'
 
-/** What is used of Socket.IO's Server, version 4. */
+/** The part of Socket.IO's Server, version 4, that is used. */
 export interface SocketIOServer {
   engine: EngineServer
 }
 
 /**
- * `setupWorker` of the package \@socket.io/sticky: the server under `io` gets connections from the primary, and requests of
- * a Socket.IO session go to the worker that has it, whichever one their connection is on.
+ * `setupWorker` of the package \@socket.io/sticky: the HTTP server of `io` gets connections from the primary. Requests of a
+ * Socket.IO session go to the worker that has the session, whichever worker has their connection.
  *
  * To be called once, in a worker of node:cluster. The server must not listen.
  *
  * @param io - a Server of Socket.IO, attached to an HTTP server: `new Server(httpServer)`
- * @throws TypeError with code HOLDFAST_BAD_OPTION when the call is wrong
- * @throws StickyError HOLDFAST_TARGET_LISTENS
+ * @throws TypeError with code HOLDFAST_BAD_OPTION where the call is wrong
+ * @throws StickyError HOLDFAST_TARGET_LISTENS where the HTTP server listens
  */
 export function setupWorker(io: SocketIOServer): void {
   if (!cluster.isWorker) {
@@ -49,7 +49,7 @@ let isSetUp = false
 async function serve(server: Server): Promise<void> {
   const registration = await register()
   const incoming = intake(registration)
-  // A session of Socket.IO waits for nobody: its worker is there, or it is no more.
+  // No request waits for its worker: a Socket.IO session ends with its process.
   const settings = { session: [], balance: 'random', limits: { holdTimeout: 0 } } as const
   await sessionLayer(settings, registration, processRuntime, realWorld).open(server)
   incoming.attach(server, () => {
@@ -59,22 +59,22 @@ async function serve(server: Server): Promise<void> {
   sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
 }
 
-/** Milliseconds between two times that it is said: nobody hears it as long as the primary is not set up. */
-const AGAIN = 500
+/** Milliseconds between two 'register' messages. They get no answer until the primary is set up. */
+const REGISTER_INTERVAL = 500
 
-/** After so many times somebody should know. */
-const PATIENCE = 10
+/** Messages without an answer after which a warning is logged. */
+const WARN_AFTER = 10
 
 function register(): Promise<Registration> {
   return new Promise((done) => {
-    let said = 0
-    const say = (): void => {
+    let sent = 0
+    const send = (): void => {
       sendToPrimary({ type: 'register', version: PROTOCOL_VERSION })
-      if (++said !== PATIENCE) return
+      if (++sent !== WARN_AFTER) return
       const hint = "in the primary call setupPrimary(httpServer) of 'holdfast/compat', and httpServer.listen()"
       processRuntime.logger.warn('cluster.no-answer', { hint })
     }
-    const timer = setInterval(say, AGAIN).unref()
+    const timer = setInterval(send, REGISTER_INTERVAL).unref()
     const receive = (raw: unknown): void => {
       const message = openForWorker(raw)
       if (message?.type !== 'registered') return
@@ -83,6 +83,6 @@ function register(): Promise<Registration> {
       done(message.registration)
     }
     process.on('message', receive)
-    say()
+    send()
   })
 }

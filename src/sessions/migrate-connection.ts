@@ -1,5 +1,5 @@
-// A connection whose requests are all of another worker's sessions moves to that worker, so that only the first of these
-// requests goes through two processes.
+// A connection with requests of another worker's sessions moves to that worker, so that only the first of these requests
+// goes through two processes.
 import http, { type IncomingMessage, type Server as HttpServer } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Peer } from '../ipc/messages.ts'

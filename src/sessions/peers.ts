@@ -16,14 +16,14 @@ import { LookupCache, type Connection } from './lookup-cache.ts'
  */
 export type Owner = Peer | 'self' | 'none' | 'unavailable'
 
-/** A request whose owner is unavailable. */
+/** A request that waits until its owner is available. */
 interface WaitingRequest {
   request: SessionRequest
   addressWorker: number | undefined
   resolve: (owner: Exclude<Owner, 'unavailable'>) => void
 }
 
-/** Session keys whose owner is remembered. */
+/** Session keys for which the owner is remembered. */
 const MAX_KEYS = 4_096
 
 /** Characters. Longer keys are not remembered, because clients choose them. */
@@ -61,7 +61,7 @@ export class Peers {
   }
 
   /**
-   * Replaces everything that is known, and routes the waiting requests whose worker is back.
+   * Replaces everything that is known. Waiting requests are routed where their worker is back.
    *
    * @param peers - the processes with a peer socket, this one among them
    * @param slotOwners - the worker id of each of the 256 slots

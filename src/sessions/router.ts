@@ -1,5 +1,5 @@
-// A request whose session another process has goes to that process. The decision is made per request, not per connection,
-// because browsers and proxies put many sessions on one connection.
+// Each request goes to the process that has its session. The decision is made per request, not per connection, because
+// browsers and proxies put many sessions on one connection.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Runtime } from '../runtime.ts'
