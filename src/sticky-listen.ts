@@ -1,4 +1,4 @@
-// One call, two roles.
+// stickyListen: the one call of an application. It decides which role this process has.
 import cluster from 'node:cluster'
 import { Server } from 'node:net'
 import { Standalone } from './standalone/standalone.ts'
@@ -8,6 +8,7 @@ import { misuse, show } from './options/reader.ts'
 import type { StickyOptions } from './options/options.ts'
 import { workerSetup } from './ipc/role.ts'
 import { readSettings, type Settings } from './options/settings.ts'
+import { processRuntime } from './runtime.ts'
 import type { Sticky } from './sticky.ts'
 import type { Forking } from './supervisor/fork.ts'
 import type { Target } from './serving/target.ts'
@@ -23,11 +24,12 @@ let current: Sticky | undefined
  * passes every connection to the worker of its client's address. In a worker, the same call attaches `target`, which
  * then behaves as if it listened. Never call `server.listen()` yourself.
  *
- * @param target - an http, https, http2, tls or net server, or a function that returns one (or a promise of one); the
- *   function is called in workers only, so the primary never builds the application
+ * @param target - an http, https, http2, tls or net server, or a function that returns one or a promise of one. The
+ *   function is called in workers only, so the primary never builds the application.
  * @param options - options, or just the port
- * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION when the call is wrong
- * @throws StickyError HOLDFAST_SECOND_LISTENER when this process has one already
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION where the target or an option is wrong
+ * @throws StickyError HOLDFAST_SECOND_LISTENER where this process has called it already; HOLDFAST_IN_NODE_CLUSTER in a
+ *   worker of node:cluster
  * @example
  * stickyListen(http.createServer(app), 3000)
  */
@@ -44,9 +46,9 @@ export function stickyListen(target: Target, options?: StickyOptions | number): 
 }
 
 /**
- * The same with settings that are checked already.
+ * stickyListen with settings that are checked already.
  *
- * @param forking - how workers come about, where it is not in the ordinary way
+ * @param forking - how the primary starts workers; by default this same program
  * @throws StickyError HOLDFAST_SECOND_LISTENER, HOLDFAST_IN_NODE_CLUSTER
  */
 export function startSticky(target: Target, settings: Settings, forking?: Forking): Sticky {
@@ -59,12 +61,14 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
     const instead = pm2 ? "under PM2 set exec_mode: 'fork' and instances: 1" : 'take cluster.fork() out'
     throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', `${instead}; stickyListen starts the workers itself`)
   }
-  if (setup !== undefined) return (current = new Worker(target, setup, settings))
-  if (settings.workers === 0) return (current = new Standalone(target, settings, () => (current = undefined)))
+  if (setup !== undefined) return (current = new Worker(target, setup, settings, processRuntime, realWorld))
+  if (settings.workers === 0) {
+    return (current = new Standalone(target, settings, processRuntime, () => (current = undefined)))
+  }
   return (current = new Balancer(settings, realWorld, () => (current = undefined), forking))
 }
 
-/** An Express application is a function too, and so is a plain request handler: not the ones that are meant here. */
+/** An Express application and a plain request handler are functions too, but do not return a server. */
 function isRequestHandler(target: unknown): boolean {
   return typeof target === 'function' && (target.length >= 2 || typeof Reflect.get(target, 'listen') === 'function')
 }

@@ -5,7 +5,7 @@ import { stickyListen } from '../src/index.ts'
 import { startBalancer, type Balancer } from './support/balancer.ts'
 import { dial, isAlive, loopback, request, until, type Reply } from './support/clients.ts'
 
-t.test('a mapped IPv4 client is the same client as without the mapping', async (t) => {
+t.test('an IPv4-mapped IPv6 address leads to the same worker as the IPv4 address', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 4 } })
   for (let n = 0; n < 20; n++) {
     const plain = await request({ port: balancer.port, from: loopback(n) })
@@ -18,13 +18,17 @@ t.test('in a worker the server behaves as if it listened', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 } })
   const reply = await request({ port: balancer.port, path: '/server' })
   t.match(reply, { listening: true, bound: { port: balancer.port, address: balancer.address.address } })
-  t.equal((await request({ port: balancer.port, path: '/connections' }))['count'], 1, 'it counts the connection itself')
+  t.equal(
+    (await request({ port: balancer.port, path: '/connections' }))['count'],
+    1,
+    'the connection of this request is counted',
+  )
 })
 
-t.test('a connection speaks both ways at once, half-closed too', async (t) => {
+t.test('both sides of a connection can send at once, also after the client has ended its side', async (t) => {
   const balancer = await startBalancer(t, { kind: 'net', options: { workers: 2 } })
   const socket = await dial(balancer.port)
-  // Everything is sent and the client's side closed before the worker may have seen the connection.
+  // The client has sent everything and ended its side before the worker may have the connection.
   socket.end('to be echoed')
   let text = ''
   socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
@@ -56,7 +60,7 @@ t.test('an application that ignores `ready` ends with exit code 1 when the port 
   t.match((failure as Error).message, /HOLDFAST_PORT_IN_USE/)
 })
 
-t.test('close() lets requests finish, then everything is gone', async (t) => {
+t.test('close() answers the requests in service, and then no process is left', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 2 } })
   const pids = [await balancer.pid(0), await balancer.pid(1)]
   const slow = request({ port: balancer.port, path: '/block?ms=300' })
@@ -69,20 +73,20 @@ t.test('close() lets requests finish, then everything is gone', async (t) => {
 })
 
 for (const kind of ['http', 'https'] as const) {
-  t.test(`connections that say nothing, or stop in the middle, do not hold up the end of ${kind}`, async (t) => {
+  t.test(`connections without a complete request do not delay the end of a worker, over ${kind}`, async (t) => {
     const balancer = await startBalancer(t, { kind, options: { workers: 1, shutdown: { deadline: 60_000 } } })
     const silent = await dial(balancer.port)
     const partial = await dial(balancer.port)
-    // To TLS it makes no sense at all, and is answered at once.
+    // For TLS these bytes are an error, and the server answers at once.
     partial.write('GET / HT')
     const gone = [silent, partial].map((socket) => once(socket.on('error', () => {}).resume(), 'close'))
     await until('the worker has them', async () => (await balancer.status()).connections.handedOff === 2)
-    t.equal(await balancer.close(), true, 'nothing had to be killed')
+    t.equal(await balancer.close(), true, 'no worker had to be killed')
     await Promise.all(gone)
   })
 }
 
-t.test('a log that nobody reads any more does not end the service', async (t) => {
+t.test('a closed log pipe does not end the service', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 } })
   balancer.child.stderr!.destroy()
   balancer.child.stdout!.destroy()
@@ -90,10 +94,14 @@ t.test('a log that nobody reads any more does not end the service', async (t) =>
   process.kill(await balancer.pid(0), 'SIGKILL')
   await back
   t.match(await request({ port: balancer.port }), { worker: 0 })
-  t.match(await request({ port: balancer.port, path: '/block?ms=1' }), { worker: 0 }, 'a worker may write too')
+  t.match(
+    await request({ port: balancer.port, path: '/block?ms=1' }),
+    { worker: 0 },
+    'a worker can still write to the log',
+  )
 })
 
-t.test('in a worker of node:cluster it is refused, before it forks', async (t) => {
+t.test('stickyListen in a worker of node:cluster is refused before it forks', async (t) => {
   const failure = await startBalancer(t, { fixture: 'careless-app', env: { FIXTURE_TARGET: 'cluster' } }).catch(
     (error: unknown) => error,
   )
@@ -101,7 +109,7 @@ t.test('in a worker of node:cluster it is refused, before it forks', async (t) =
   t.match((failure as Error).message, /take cluster\.fork\(\) out; stickyListen starts the workers itself/)
 })
 
-t.test("under PM2's cluster mode it says what to write into the ecosystem file", async (t) => {
+t.test("under PM2's cluster mode the error says what to write into the ecosystem file", async (t) => {
   const env = { FIXTURE_TARGET: 'cluster', pm_id: '0' }
   const failure = await startBalancer(t, { fixture: 'careless-app', env }).catch((error: unknown) => error)
   t.match((failure as Error).message, /HOLDFAST_IN_NODE_CLUSTER/)
@@ -111,14 +119,14 @@ t.test("under PM2's cluster mode it says what to write into the ecosystem file",
   )
 })
 
-t.test('an Express application in place of a server is refused with the fix', async (t) => {
+t.test('an Express application in place of a server is refused, and the error says what to write', async (t) => {
   const express = Object.assign(() => {}, { listen() {} })
   for (const target of [express, (_request: unknown, _response: unknown) => {}]) {
     t.throws(() => stickyListen(target as never), { code: 'HOLDFAST_BAD_OPTION', message: /http\.createServer\(app\)/ })
   }
 })
 
-t.test('what close() can not read is refused, and closes nothing', async (t) => {
+t.test('close() refuses wrong options, and closes nothing', async (t) => {
   for (const workers of [1, 0]) {
     const balancer = await startBalancer(t, { options: { workers } })
     for (const [options, message] of [
@@ -133,7 +141,7 @@ t.test('what close() can not read is refused, and closes nothing', async (t) => 
   }
 })
 
-t.test('a worker that does not finish is killed at the deadline, and close() says so', async (t) => {
+t.test('a worker that does not end is killed at the deadline, and close() returns false', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 } })
   const hanging = request({ port: balancer.port, path: '/wait' })
   await until('the request is in service', async () => (await balancer.status()).connections.handedOff === 1)
@@ -143,7 +151,7 @@ t.test('a worker that does not finish is killed at the deadline, and close() say
 })
 
 t.test(
-  'server.close() in a worker leaves the balancer; a successor serves as the same worker and knows of it',
+  'a worker leaves by server.close(), and its successor has the same id and knows that it is not the first',
   async (t) => {
     const balancer = await startBalancer(t, { options: { workers: 2 } })
     const { worker, pid } = await request({ port: balancer.port, path: '/close' })
@@ -156,7 +164,7 @@ t.test(
   },
 )
 
-t.test('a target function that returns no server is named', async (t) => {
+t.test('a target function that returns no server is refused', async (t) => {
   const failure = await startBalancer(t, { fixture: 'careless-app', env: { FIXTURE_TARGET: 'none' } }).catch(
     (error: unknown) => error,
   )

@@ -1,5 +1,5 @@
-// What @socket.io/sticky (2.x) has for the primary: the application's own server listens, and workers of its own cluster
-// get the connections.
+// setupPrimary of @socket.io/sticky (2.x): the application's own server listens, and the workers of its own cluster get
+// the connections.
 import cluster from 'node:cluster'
 import { Server } from 'node:net'
 import { misuse, Reader, show } from '../options/reader.ts'
@@ -9,21 +9,25 @@ import { ClusterPrimary } from './cluster-primary.ts'
 
 /** Options of {@link setupPrimary}. */
 export interface SetupOptions {
-  /** Who gets a new connection. Requests of a session find its worker from any of them. @default 'least-connection' */
+  /**
+   * Which worker gets a new connection. Requests of a session reach its worker from every other one.
+   * @default 'least-connection'
+   */
   loadBalancingMethod?: 'random' | 'round-robin' | 'least-connection'
-  /** Bounds on what waits and what is served, as stickyListen has them; without `loadFactor`. */
+  /** Limits on waiting and open connections, as stickyListen has them, without `loadFactor` and `stickTimeout`. */
   limits?: Omit<LimitsOptions, 'loadFactor' | 'stickTimeout'>
-  /** Where log lines go; `false` for nowhere. @default one line per event on stderr */
+  /** Gets the log lines; `false`: there are none. @default one line per event on stderr */
   logger?: Logger | false
 }
 
 /**
- * `setupPrimary` of the package \@socket.io/sticky: from when `httpServer` listens on, workers of node:cluster that called
- * {@link setupWorker} get its connections. Nothing is read from them here.
+ * `setupPrimary` of the package \@socket.io/sticky: the connections of `httpServer` go to the workers of node:cluster that
+ * have called {@link setupWorker}. The primary reads nothing from them.
  *
- * To be called once, in the primary. When workers are forked is the application's business, before or after.
+ * To be called once, in the primary. The application forks its workers, before or after this call.
  *
- * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION when the call is wrong
+ * @param httpServer - the server on which the application calls `listen()`
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION where the call or an option is wrong
  * @example
  * const httpServer = http.createServer()
  * setupPrimary(httpServer, { loadBalancingMethod: 'round-robin' })
@@ -38,7 +42,7 @@ export function setupPrimary(httpServer: Server, options?: SetupOptions): void {
     const expected = 'the server that listens'
     throw misuse(TypeError, `setupPrimary: expected ${expected}, got ${show(httpServer)}; write http.createServer()`)
   }
-  const settings = read(options)
+  const settings = readSetupOptions(options)
   if (isSetUp) throw misuse(TypeError, 'setupPrimary: called before; a second port needs a program of its own')
   isSetUp = true
   new ClusterPrimary(httpServer, settings).open()
@@ -52,13 +56,13 @@ const METHODS = {
   'least-connection': 'least-connections',
 } as const satisfies Record<string, Settings['balance']>
 
-function read(options: SetupOptions | undefined): Settings {
+function readSetupOptions(options: SetupOptions | undefined): Settings {
   const group = new Reader('setupPrimary options', options)
   const methods = Object.keys(METHODS) as (keyof typeof METHODS)[]
   const balance = METHODS[group.oneOf('loadBalancingMethod', methods, 'least-connection')]
   const limits = group.raw('limits') as LimitsOptions
   const logger = group.raw('logger') as Logger
   group.done()
-  // Port and workers are the application's; not looked up in the environment.
+  // The application decides about port and workers. Any values do, so that none are read from the environment.
   return { ...readSettings({ port: 0, workers: 1, limits, logger }, 'setupPrimary options'), balance }
 }

@@ -1,6 +1,5 @@
-// What @socket.io/sticky (2.x) has for workers.
+// setupWorker of @socket.io/sticky (2.x): a worker of node:cluster gets connections, and its sessions their requests.
 import cluster from 'node:cluster'
-import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
 import { misuse, show } from '../options/reader.ts'
@@ -10,21 +9,23 @@ import { sendToPrimary } from '../ipc/send.ts'
 import { intake } from '../serving/intake.ts'
 import { processRuntime } from '../runtime.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
+import { realWorld } from '../world.ts'
+import { nameProcessInIds, type EngineServer } from '../socket-io/engine-ids.ts'
 
-/** What is used of Socket.IO's Server, version 4. */
+/** The part of Socket.IO's Server, version 4, that is used. */
 export interface SocketIOServer {
-  engine: { generateId(request: IncomingMessage): string | PromiseLike<string> }
+  engine: EngineServer
 }
 
 /**
- * `setupWorker` of the package \@socket.io/sticky: the server under `io` gets connections from the primary, and requests of
- * a Socket.IO session go to the worker that has it, whichever one their connection is on.
+ * `setupWorker` of the package \@socket.io/sticky: the HTTP server of `io` gets connections from the primary. Requests of a
+ * Socket.IO session go to the worker that has the session, whichever worker has their connection.
  *
  * To be called once, in a worker of node:cluster. The server must not listen.
  *
  * @param io - a Server of Socket.IO, attached to an HTTP server: `new Server(httpServer)`
- * @throws TypeError with code HOLDFAST_BAD_OPTION when the call is wrong
- * @throws StickyError HOLDFAST_TARGET_LISTENS
+ * @throws TypeError with code HOLDFAST_BAD_OPTION where the call is wrong
+ * @throws StickyError HOLDFAST_TARGET_LISTENS where the HTTP server listens
  */
 export function setupWorker(io: SocketIOServer): void {
   if (!cluster.isWorker) {
@@ -39,25 +40,20 @@ export function setupWorker(io: SocketIOServer): void {
   if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; the primary listens')
   if (isSetUp) throw misuse(TypeError, 'setupWorker: called before; one server of Socket.IO gets the connections')
   isSetUp = true
-  keepSessions(io)
+  processRuntime.addSessionRule('socket.io')
+  nameProcessInIds(io.engine, processRuntime)
   void serve(server)
 }
 
 let isSetUp = false
 
-/** A session's id names this process. */
-function keepSessions({ engine }: SocketIOServer): void {
-  processRuntime.keep('socket.io')
-  const generateId = engine.generateId.bind(engine)
-  engine.generateId = (request) => processRuntime.sid?.() ?? generateId(request)
-}
-
 async function serve(server: Server): Promise<void> {
   const registration = await register()
   const channel = primaryChannel()
   const incoming = intake(registration, channel)
-  // A session of Socket.IO waits for nobody: its worker is there, or it is no more.
-  await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration, channel).open(server)
+  // No request waits for its worker: a Socket.IO session ends with its process.
+  const settings = { session: [], balance: 'random', limits: { holdTimeout: 0 } } as const
+  await sessionLayer(settings, registration, channel, processRuntime, realWorld).open(server)
   incoming.attach(server, () => {
     processRuntime.isDraining = true
     sendToPrimary({ type: 'leave', reason: 'server.close()' })
@@ -65,27 +61,27 @@ async function serve(server: Server): Promise<void> {
   sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
 }
 
-/** Milliseconds between two times that it is said: nobody hears it as long as the primary is not set up. */
-const AGAIN = 500
+/** Milliseconds between two 'register' messages. They get no answer until the primary is set up. */
+const REGISTER_INTERVAL = 500
 
-/** After so many times somebody should know. */
-const PATIENCE = 10
+/** Messages without an answer after which a warning is logged. */
+const WARN_AFTER = 10
 
 function register(): Promise<Registration> {
   return new Promise((done) => {
-    let said = 0
-    const say = (): void => {
+    let sent = 0
+    const send = (): void => {
       sendToPrimary({ type: 'register', version: PROTOCOL_VERSION })
-      if (++said !== PATIENCE) return
+      if (++sent !== WARN_AFTER) return
       const hint = "in the primary call setupPrimary(httpServer) of 'holdfast/compat', and httpServer.listen()"
       processRuntime.logger.warn('cluster.no-answer', { hint })
     }
-    const timer = setInterval(say, AGAIN).unref()
+    const timer = setInterval(send, REGISTER_INTERVAL).unref()
     const removeHandler = primaryChannel().on('registered', ({ registration }) => {
       clearInterval(timer)
       removeHandler()
       done(registration)
     })
-    say()
+    send()
   })
 }

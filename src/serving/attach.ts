@@ -2,101 +2,122 @@
 import { Server, Socket } from 'node:net'
 import { StickyError } from '../errors.ts'
 import type { Address } from '../ipc/messages.ts'
-import { decodeMetadata } from '../transport/metadata.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
-import { setMoved } from '../sessions/transfer-socket.ts'
-import { pretend } from './proxy-info.ts'
+import { decodeMetadata, type Moved } from '../transport/metadata.ts'
+import { applyProxyHeader } from './proxy-info.ts'
 
-/** What stands where a listening server keeps its socket: says the public address, and hears of close(). */
+/** Takes the place of a server's listening socket: returns the public address, and is told of `close()`. */
 interface ListeningHandle {
   listen(): number
   getsockname(out: object): number
   close(done?: () => void): void
   ref(): void
   unref(): void
-  /** Set by Node; makes the server's socket out of a handle and emits 'connection'. */
+  /** Set by Node: makes the server's socket over a handle and emits 'connection'. */
   onconnection?: (this: ListeningHandle, status: number, handle: TcpHandle) => void
 }
 
-/** The parts of net.Server that a listening one has and the types do not tell. */
+/** Properties of a listening net.Server that its type does not have. */
 interface ServerInside {
   _handle: ListeningHandle | null
   _listen2?: (address: string | null, port: number, family: number, backlog: number) => void
   _connections: number
 }
 
-/** @param metadata - what came along with the connection, packed */
-export type TakeFunction = (handle: TcpHandle, metadata?: Buffer) => void
+/**
+ * Gives a connection to the server.
+ *
+ * @param metadata - what travelled with the connection, see transport/metadata.ts
+ */
+export type ServeConnection = (handle: TcpHandle, metadata?: Buffer) => void
 
 /**
- * Makes the server listen to what comes in through the returned function.
+ * Makes the server listen to the connections that the returned function is called with.
  *
- * Done the way node:cluster does it: the server gets a handle that is no socket, and Node's own accept code runs for
- * each connection. So `listening`, `address()`, `close()`, `getConnections()`, `maxConnections` with its 'drop' event,
- * `noDelay`, `keepAlive` and half-open connections are the server's own, in every kind of server.
+ * As in node:cluster, the server gets a handle that is no socket, and Node's own accept code runs for each connection. So
+ * `listening`, `address()`, `close()`, `getConnections()`, `maxConnections` with its 'drop' event, `noDelay`, `keepAlive`
+ * and half-open connections are the server's own, in every kind of server.
  *
- * @param onclose - the application called `server.close()`
+ * @param address - what `server.address()` returns
+ * @param onClose - called when the application calls `server.close()`
  * @throws StickyError HOLDFAST_TARGET_LISTENS
  */
-export function attach(server: Server, address: Address, onclose: () => void): TakeFunction {
+export function attach(server: Server, address: Address, onClose: () => void): ServeConnection {
   if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
-  const handle: ListeningHandle = {
+  const listening: ListeningHandle = {
     listen: () => 0,
     getsockname: (out) => {
       Object.assign(out, address)
       return 0
     },
     close: (done) => {
-      onclose()
-      if (done !== undefined) process.nextTick(() => done.call(handle))
+      onClose()
+      if (done !== undefined) process.nextTick(() => done.call(listening))
     },
     ref() {},
     unref() {},
   }
   const inside = server as Server & ServerInside
-  inside._handle = handle
+  inside._handle = listening
   if (typeof inside._listen2 === 'function') inside._listen2(null, 0, 4, 0)
   else process.nextTick(() => server.emit('listening'))
-  const take = (connection: TcpHandle): void => {
-    if (handle.onconnection !== undefined && inside._handle === handle) handle.onconnection(0, connection)
-    else emitConnection(inside, connection)
+  const serve = (handle: TcpHandle): void => {
+    if (listening.onconnection !== undefined && inside._handle === listening) listening.onconnection(0, handle)
+    else emitConnection(inside, handle)
   }
-  const takeWith = withMetadata(server, take)
-  return (connection, metadata) => (metadata === undefined ? take(connection) : takeWith(connection, metadata))
+  const serveWithMetadata = withMetadata(server, serve)
+  return (handle, metadata) => (metadata === undefined ? serve(handle) : serveWithMetadata(handle, metadata))
 }
 
-/** The server's own code makes the socket and tells nobody but its listeners, so the first of them is ours. */
+/** Node's accept code makes the socket and emits 'connection', so a listener before the application's gets the socket. */
 function withMetadata(
   server: Server,
-  take: (handle: TcpHandle) => void,
+  serve: (handle: TcpHandle) => void,
 ): (handle: TcpHandle, metadata: Buffer) => void {
-  let arriving: ((socket: Socket) => void) | undefined
+  let onSocket: ((socket: Socket) => void) | undefined
   let isListening = false
-  return (connection, metadata) => {
-    if (!isListening) server.prependListener('connection', (socket: Socket) => arriving?.(socket))
+  return (handle, metadata) => {
+    if (!isListening) server.prependListener('connection', (socket: Socket) => onSocket?.(socket))
     isListening = true
     const { header, head, moved } = decodeMetadata(metadata)
-    const tell = header === undefined ? undefined : pretend(connection, header)
-    arriving = (socket) => {
-      tell?.(socket)
+    const setHeader = header === undefined ? undefined : applyProxyHeader(handle, header)
+    onSocket = (socket) => {
+      setHeader?.(socket)
       if (moved !== undefined) setMoved(socket, moved)
       if (head !== undefined) socket.unshift(head)
     }
     try {
-      take(connection)
+      serve(handle)
     } finally {
-      // Also where a listener of the application throws: it is not the next one's.
-      arriving = undefined
+      // Also where a listener of the application throws: the metadata is not the next connection's.
+      onSocket = undefined
     }
   }
 }
 
-/** For a Node that has no such code any more, and for what comes in after `server.close()`: it was accepted, so it is served. */
+/**
+ * Emits 'connection' where Node's accept code cannot: after `server.close()`, because a connection that was accepted is
+ * served, and in a Node without this code.
+ */
 export function emitConnection(server: Server & Pick<ServerInside, '_connections'>, handle: TcpHandle): void {
   const allowHalfOpen = Reflect.get(server, 'allowHalfOpen') === true
   const socket = new Socket({ handle, allowHalfOpen } as object)
-  // Node takes the socket off the count at its end only if `_server` is set, and `server.close()` waits for the count.
+  // `server.close()` waits for this count. Node takes an ended socket off the count only where `_server` is set.
   server._connections++
   Object.assign(socket, { server, _server: server })
   server.emit('connection', socket)
+}
+
+const MOVED: unique symbol = Symbol('holdfast.moved')
+
+/** Read for every request; a property costs a tenth of what Reflect.get() does. */
+type MaybeMoved = Socket & { [MOVED]?: Moved }
+
+/** @returns how another worker transferred the connection; undefined where it came from the client */
+export function movedOf(socket: MaybeMoved): Moved | undefined {
+  return socket[MOVED]
+}
+
+function setMoved(socket: MaybeMoved, moved: Moved): void {
+  socket[MOVED] = moved
 }

@@ -1,12 +1,12 @@
-// Objects that come and go with connections, of which all are wanted now and then. A Set would do, but each time it fills
-// up it moves to a new table, and the former one points to it: once one of them is old enough to be out of reach of the
-// quick garbage collection, all that follow are kept with what was in them, and copied. That doubled the memory which
-// lived on, and made up a tenth of the cost of a short connection.
+// A set of objects that come and go with connections. A Set would do, but each time it is full it moves to a new table,
+// and the old table points to the new one. Once an old table is out of reach of the quick garbage collection, all tables
+// after it and what was in them stay in memory too. That doubled the memory that lived on, and to copy the tables was a
+// tenth of the cost of a short connection.
 
-/** Each object of a bag has its index there as a property. */
-type Placed = Record<symbol, number | undefined>
+/** Each object has its index in the set's array as a property. */
+type Indexed = Record<symbol, number | undefined>
 
-/** An unordered collection. */
+/** A set in no order. */
 export class DenseSet<T extends object> implements Iterable<T> {
   readonly #items: T[] = []
   readonly #index = Symbol('index')
@@ -17,25 +17,29 @@ export class DenseSet<T extends object> implements Iterable<T> {
 
   add(item: T): void {
     const index = this.#index
-    if ((item as Placed)[index] !== undefined) return
-    ;(item as Placed)[index] = this.#items.push(item) - 1
+    if ((item as Indexed)[index] !== undefined) return
+    ;(item as Indexed)[index] = this.#items.push(item) - 1
   }
 
-  /** @returns whether it was there */
+  has(item: T): boolean {
+    return (item as Indexed)[this.#index] !== undefined
+  }
+
+  /** @returns whether the item was in the set */
   delete(item: T): boolean {
     const index = this.#index
-    const at = (item as Placed)[index]
+    const at = (item as Indexed)[index]
     if (at === undefined) return false
-    ;(item as Placed)[index] = undefined
+    ;(item as Indexed)[index] = undefined
     const last = this.#items.pop() as T
     if (last !== item) {
       this.#items[at] = last
-      ;(last as Placed)[index] = at
+      ;(last as Indexed)[index] = at
     }
     return true
   }
 
-  /** Over what is there when it begins. */
+  /** Iterates over the items that are in the set when the iteration begins. */
   [Symbol.iterator](): Iterator<T> {
     return [...this.#items][Symbol.iterator]()
   }

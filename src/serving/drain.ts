@@ -1,132 +1,138 @@
-// How a server finishes what it serves: the last requests are answered, then the connections are closed.
+// Drains a server: the requests in service are answered, then their connections are closed.
 import { Server as HttpServer, type ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
-import { DenseSet } from './dense-set.ts'
 import type { Drain } from '../ipc/messages.ts'
-import { StreamSocket } from '../sessions/peer/stream-socket.ts'
-import { movedOf } from '../sessions/transfer-socket.ts'
-import { webSockets } from './websockets.ts'
+import { movedOf } from './attach.ts'
+import { DenseSet } from './dense-set.ts'
+import { prepareWebSockets } from './websockets.ts'
 
 /**
- * Milliseconds that a connection without a request is left open, and how often it is looked at from then on. A request
- * that the client sent before it heard of the end is on its way meanwhile, and would be lost with the connection.
+ * Milliseconds between two looks for connections without a request. A connection that is open for less may bring a
+ * request that the client sent before it learned of the end, and that would be lost with the connection.
  */
-const GRACE = 250
+const IDLE_CHECK = 250
 
 /**
- * Milliseconds, or a quarter of all the time there is, that a connection is left open that had a request before. Whose next
- * one comes sooner is told by its answer, and can not send one more into a connection that is just closing.
+ * Milliseconds, at most a quarter of the deadline, for which a connection stays open after its last answer. A client that
+ * sends its next request sooner learns of the end by the answer, and sends no request into a connection that closes.
  */
-const IDLE = 1_000
+const KEEP_IDLE = 1_000
 
-/** After so many looks a first request that is still not complete is given up. */
-const PATIENCE = 8
+/** Idle checks after which a connection is closed where its first request is still not complete. */
+const FIRST_REQUEST_CHECKS = 8
 
-/** GOAWAY with this stream id says: no new streams soon, and none of those on their way is refused (RFC 9113, 6.8). */
+/** Milliseconds before an HTTP/2 session is told of the end, and from then until it closes. */
+const GOAWAY_DELAY = 250
+
+/** GOAWAY with this stream id announces that no new streams are taken soon, and refuses none (RFC 9113, 6.8). */
 const ANY_STREAM = 2 ** 31 - 1
 
 /**
  * Closes the server; resolves when its last connection has ended.
  *
- * @param sessions - until then the server itself is not closed: Socket.IO ends all its sessions when that happens
+ * @param sessionsEnded - the server is not closed before, because Socket.IO ends all sessions when its server closes
  */
-export type Finish = (how: Drain, sessions?: Promise<void>) => Promise<void>
+export type DrainServer = (plan: Drain, sessionsEnded?: Promise<void>) => Promise<void>
 
-/** To be called before the first connection comes in. */
-export function finisher(server: Server): Finish {
-  return isHttp1(server) ? finisherHttp1(server) : finisherHttp2(server)
+/** @param server - has had no connection yet */
+export function prepareDrain(server: Server): DrainServer {
+  return isHttp1(server) ? prepareHttp1(server) : prepareHttp2(server)
 }
 
 function isHttp1(server: Server): server is HttpServer | HttpsServer {
   return server instanceof HttpServer || server instanceof HttpsServer
 }
 
-/** Answers from now on say `Connection: close`, and what stays without a request is closed. */
-function finisherHttp1(server: HttpServer | HttpsServer): Finish {
-  const open = openSockets(server)
-  const closeWebSockets = webSockets(server)
-  return async (how, sessions) => {
-    closeWebSockets(how)
-    for (const socket of open) closeAfter(inService(socket))
+/** While the server drains, answers say `Connection: close`, and connections without a request are closed. */
+function prepareHttp1(server: HttpServer | HttpsServer): DrainServer {
+  const sockets = openSockets(server)
+  const closeWebSockets = prepareWebSockets(server)
+  return async (plan, sessionsEnded) => {
+    closeWebSockets(plan)
+    for (const socket of sockets) closeAfter(responseOn(socket))
     server.prependListener('request', ({ socket }, response) => {
-      // What was sent here came on a connection of another worker, which stays.
-      if (!(socket instanceof StreamSocket)) closeAfter(response)
+      // A request that another worker forwarded came on a connection of that worker, which stays open.
+      if (sockets.has(socket)) closeAfter(response)
     })
-    const idle = Math.min(IDLE, how.deadline / 4)
-    let rounds = 0
-    // Again and again: an answer may be on its way that still says keep-alive.
+    const keepIdle = Math.min(KEEP_IDLE, plan.deadline / 4)
+    let checks = 0
+    // Repeated, because an answer that still says keep-alive may be on its way.
     const timer = setInterval(() => {
-      rounds++
-      if (rounds * GRACE >= idle) server.closeIdleConnections()
-      // Node counts a connection as idle only after its first request. One that said nothing goes now (browsers open
-      // some in advance), one that is in the middle of its first request gets a little longer.
-      const patient = rounds < PATIENCE
-      for (const socket of open) if (isSilent(socket) || (!patient && isWaiting(socket))) socket.destroy()
-    }, GRACE).unref()
-    await sessions
+      checks++
+      if (checks * IDLE_CHECK >= keepIdle) server.closeIdleConnections()
+      // For Node a connection is idle only after its first request. A connection without a byte is closed now (browsers
+      // open some in advance); one in the middle of its first request has some time more.
+      const isLate = checks >= FIRST_REQUEST_CHECKS
+      for (const socket of sockets) if (isUnused(socket) || (isLate && hasNoResponse(socket))) socket.destroy()
+    }, IDLE_CHECK).unref()
+    await sessionsEnded
     await closed(server)
     clearInterval(timer)
   }
 }
 
-/** Without effect where the headers are out already. */
+/** Has no effect where the headers are sent already. */
 function closeAfter(response: ServerResponse | undefined): void {
   if (response !== undefined) response.shouldKeepAlive = false
 }
 
-/** With TLS each connection is there twice: as it came, and as the one that the parser is on. */
-export function openSockets(server: Server): Iterable<Socket> {
-  const open = new DenseSet<Socket>()
-  // One function for all.
-  const forget = function (this: Socket): void {
-    open.delete(this)
+/**
+ * The open connections of a server. A TLS connection is in it twice: as the TCP socket, and as the TLS socket.
+ *
+ * @param server - has had no connection yet
+ */
+export function openSockets(server: Server): DenseSet<Socket> {
+  const sockets = new DenseSet<Socket>()
+  // One function for all sockets.
+  const remove = function (this: Socket): void {
+    sockets.delete(this)
   }
   const add = (socket: Socket): void => {
-    open.add(socket)
-    socket.on('close', forget)
+    sockets.add(socket)
+    socket.on('close', remove)
   }
   server.on('connection', add)
   if (server instanceof HttpsServer) server.on('secureConnection', add)
-  return open
+  return sockets
 }
 
-/** What one said that came from another worker was read there. */
-function isSilent(socket: Socket): boolean {
+/** Whether no byte was read. The bytes of a connection that another worker transferred were read there. */
+function isUnused(socket: Socket): boolean {
   return socket.bytesRead === 0 && movedOf(socket) === undefined
 }
 
-function inService(socket: Socket): ServerResponse | undefined {
+function responseOn(socket: Socket): ServerResponse | undefined {
   return (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined) ?? undefined
 }
 
-/** Node sets the parser while the connection speaks HTTP: not after an upgrade. */
-function isWaiting(socket: Socket): boolean {
-  return !socket.destroyed && Boolean(Reflect.get(socket, 'parser')) && inService(socket) === undefined
+/** Whether the connection speaks HTTP, which Node's parser on it shows, and has no request that is being answered. */
+function hasNoResponse(socket: Socket): boolean {
+  return !socket.destroyed && Boolean(Reflect.get(socket, 'parser')) && responseOn(socket) === undefined
 }
 
-/** The streams that are open finish, then the session closes. Any other server has no sessions and is just closed. */
-function finisherHttp2(server: Server): Finish {
+/** An HTTP/2 session closes when its open streams have ended. A server without sessions is just closed. */
+function prepareHttp2(server: Server): DrainServer {
   const sessions = new DenseSet<Http2Session>()
-  let end: (session: Http2Session) => void = () => {}
+  let closeSession: (session: Http2Session) => void = () => {}
   server.on('session', (session: Http2Session) => {
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
-    end(session)
+    closeSession(session)
   })
-  return async (_how, ended) => {
-    end = (session) => {
-      setTimeout(() => session.destroyed || session.goaway(0, ANY_STREAM), GRACE)
-      setTimeout(() => session.close(), 2 * GRACE)
+  return async (_plan, sessionsEnded) => {
+    closeSession = (session) => {
+      setTimeout(() => session.destroyed || session.goaway(0, ANY_STREAM), GOAWAY_DELAY)
+      setTimeout(() => session.close(), 2 * GOAWAY_DELAY)
     }
-    for (const session of sessions) end(session)
-    await ended
+    for (const session of sessions) closeSession(session)
+    await sessionsEnded
     await closed(server)
   }
 }
 
-/** Also after the application itself called `server.close()`, and after late connections came in all the same. */
+/** Closes the server where the application has not. Connections that arrive after that are waited for too. */
 function closed(server: Server): Promise<void> {
   return new Promise((done) => {
     if (server.listening) {

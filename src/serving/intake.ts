@@ -1,54 +1,55 @@
-// What comes from the primary becomes connections of the application's server: also what came before the server was there.
+// Connections that the primary sends become connections of the application's server. Those that arrive before the server
+// is attached wait for it.
 import type { Server } from 'node:net'
+import { deferred } from '../async/deferred.ts'
+import { EndOfTurn } from '../async/end-of-turn.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
 import type { Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
-import { receive } from '../transport/receive.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
+import { receive } from '../transport/receive.ts'
 import type { ReceiverEvents } from '../transport/transport.ts'
-import { endReporter, whenClosed } from '../worker/connection-ends.ts'
-import { attach, type TakeFunction } from './attach.ts'
+import { attach, type ServeConnection } from './attach.ts'
 
 export interface Intake {
-  /** Connections taken so far. */
+  /** Connections that this worker got so far. */
   readonly served: number
-  /** Resolves when nothing will follow. */
-  readonly end: Promise<void>
-  /** For what comes in by another way. */
+  /** Resolves when the primary sends no more connections, or {@link stopWaiting} was called. */
+  readonly complete: Promise<void>
+  /** Serves a connection that did not come from the primary. */
   accept(handle: TcpHandle, metadata?: Buffer): void
   /**
-   * The server gets what came, and what comes.
+   * Attaches the server, which gets the connections that arrived and those that will.
    *
-   * @param onclose - the application called `server.close()`
+   * @param onClose - called when the application calls `server.close()`
    * @throws StickyError HOLDFAST_TARGET_LISTENS
    */
-  attach(server: Server, onclose: () => void): void
-  /** Nothing is waited for any more. */
-  stop(): void
+  attach(server: Server, onClose: () => void): void
+  /** Resolves {@link complete}, because the primary is gone or time is up. */
+  stopWaiting(): void
 }
 
-/** @param listeners - takes listening sockets, in kernel steering */
+/** @param listeners - called with listening sockets of slots, in kernel steering */
 export function intake(
   { transport, countEnds, address }: Registration,
   channel: PrimaryChannel,
   listeners: NonNullable<ReceiverEvents['listeners']> = () => {},
 ): Intake {
-  const early: Parameters<TakeFunction>[] = []
-  let take: TakeFunction = (...connection) => void early.push(connection)
+  const early: Parameters<ServeConnection>[] = []
+  let serveConnection: ServeConnection = (...connection) => void early.push(connection)
   let served = 0
-  const ends = endReporter((numbers) => sendToPrimary({ type: 'ended', numbers }))
-  let stop = (): void => {}
-  const end = new Promise<void>((done) => (stop = done))
+  const complete = deferred()
+  const reportEnd = endReporter()
 
   function accept(handle: TcpHandle, metadata?: Buffer): void {
     served++
-    give(handle, metadata)
+    serve(handle, metadata)
   }
 
-  /** What a listener of the application throws is not to lose the connections that came with this one. */
-  function give(...connection: Parameters<TakeFunction>): void {
+  /** An error of the application's listener must not lose the connections that arrived together with this one. */
+  function serve(...connection: Parameters<ServeConnection>): void {
     try {
-      take(...connection)
+      serveConnection(...connection)
     } catch (error) {
       process.nextTick(() => {
         throw error
@@ -58,23 +59,52 @@ export function intake(
 
   receive(transport, channel, {
     connection(handle, seq, metadata) {
-      if (countEnds) whenClosed(handle, () => ends.add(seq))
+      if (countEnds) callWhenClosed(handle, () => reportEnd(seq))
       accept(handle, metadata)
     },
     listeners,
-    end: () => stop(),
+    end: () => complete.resolve(),
   })
 
   return {
     get served() {
       return served
     },
-    end,
+    complete: complete.promise,
     accept,
-    attach(server, onclose) {
-      take = attach(server, address, onclose)
-      for (const connection of early.splice(0)) give(...connection)
+    attach(server, onClose) {
+      serveConnection = attach(server, address, onClose)
+      for (const connection of early.splice(0)) serve(...connection)
     },
-    stop: () => stop(),
+    stopWaiting: () => complete.resolve(),
+  }
+}
+
+/** Every kind of server closes the handle in the end, so the handle's `close()` tells when a connection has ended. */
+function callWhenClosed(handle: TcpHandle, onClose: () => void): void {
+  const close = handle.close.bind(handle)
+  handle.close = (done) => {
+    handle.close = close
+    onClose()
+    close(done)
+  }
+}
+
+/**
+ * The primary limits the open connections, so it is told of their ends, of those in one turn of the event loop by one
+ * message.
+ *
+ * @returns to be called with the number of each connection that has ended
+ */
+function endReporter(): (seq: number) => void {
+  let ended: number[] = []
+  const endOfTurn = new EndOfTurn(() => {
+    const numbers = ended
+    ended = []
+    sendToPrimary({ type: 'ended', numbers })
+  })
+  return (seq) => {
+    ended.push(seq)
+    endOfTurn.schedule()
   }
 }

@@ -1,4 +1,4 @@
-// What the application gives: a server, or a function that makes one.
+// What the application gives to stickyListen: a server, or a function that makes one.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
@@ -6,10 +6,7 @@ import { StickyError } from '../errors.ts'
 /** A server, or a function that makes one; the function runs in workers only. */
 export type Target = Server | (() => Server | Promise<Server>)
 
-/** The server's own `emit`, under which its listeners hear of requests and upgrades. */
-export type Emit = (event: string, ...args: unknown[]) => boolean
-
-/** @throws StickyError HOLDFAST_BAD_TARGET */
+/** @throws StickyError HOLDFAST_BAD_TARGET where the function returns something else than a server */
 export async function resolveTarget(target: Target): Promise<Server> {
   if (typeof target !== 'function') return target
   const server = await target()
@@ -17,5 +14,8 @@ export async function resolveTarget(target: Target): Promise<Server> {
   throw new StickyError('HOLDFAST_BAD_TARGET', 'return the http, https, http2, tls or net server from it')
 }
 
-/** Marks the answer to a request of no session, so that the next one comes here. */
+/** A server's own `emit`, which calls the application's listeners for requests and upgrades. */
+export type Emit = (event: string, ...args: unknown[]) => boolean
+
+/** Adds the affinity cookie to the response to a request of no session. */
 export type SetAffinityCookie = (request: IncomingMessage, response: ServerResponse) => void

@@ -1,87 +1,93 @@
-// WebSockets at the end: whoever answers them, their clients are told to come back, by a close frame.
+// Closes WebSockets when a server drains, whichever library answers them: a close frame tells the client to come back.
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Server, Socket } from 'node:net'
-import { DenseSet } from './dense-set.ts'
 import type { Drain } from '../ipc/messages.ts'
+import { DenseSet } from './dense-set.ts'
 
-/** Milliseconds between the close frame and the end of a connection whose client does not answer it. */
-const PATIENCE = 2_000
+/** Milliseconds in which a client can answer the close frame before its connection is ended. */
+const CLOSE_TIMEOUT = 2_000
 
 /** Sends a frame to the client. */
-type Say = (frame: Buffer, socket: Socket) => void
+type SendFrame = (frame: Buffer, socket: Socket) => void
 
-/** By server: adds a connection to those that are closed at the end. */
-const adders = new WeakMap<Server, (socket: Socket, say: Say) => void>()
+/** Functions that add a WebSocket to those that are closed, by server. */
+const adders = new WeakMap<Server, (socket: Socket, sendFrame: SendFrame) => void>()
 
-/** Notes a WebSocket that the server's listeners have not heard of, because another worker answers it. */
-export function noteWebSocket(server: Server, socket: Socket, say: Say): void {
-  adders.get(server)?.(socket, say)
+/**
+ * Adds a WebSocket of which the server's listeners do not know, because another worker answers it.
+ *
+ * @param sendFrame - sends a frame to the client between two frames of the other worker
+ */
+export function addWebSocket(server: Server, socket: Socket, sendFrame: SendFrame): void {
+  adders.get(server)?.(socket, sendFrame)
 }
 
 /**
- * Notes which connections become WebSockets. To be called before the first one comes in.
+ * Collects the connections that become WebSockets.
  *
- * @returns closes them, also those that are still to come, each at a random moment after `grace` and within `spread`
- *   milliseconds; with the `code` that the object has then
+ * @param server - has had no connection yet
+ * @returns closes the WebSockets, and those that open later, each at a random moment of the `spread` that follows the
+ *   `grace` of the plan. The code is the one that the plan has at that moment.
  */
-export function webSockets(server: HttpServer | HttpsServer): (how: Drain) => void {
+export function prepareWebSockets(server: HttpServer | HttpsServer): (plan: Drain) => void {
   const open = new DenseSet<Socket>()
-  /** How those are spoken to that are not spoken to directly. */
-  const others = new Map<Socket, Say>()
-  let goodbye = (_socket: Socket): void => {}
-  const forget = function (this: Socket): void {
+  /** How frames are sent on WebSockets that another worker answers. */
+  const senders = new Map<Socket, SendFrame>()
+  let closeLater = (_socket: Socket): void => {}
+  const remove = function (this: Socket): void {
     open.delete(this)
-    others.delete(this)
+    senders.delete(this)
   }
-  const add = (socket: Socket, say?: Say): void => {
+  const add = (socket: Socket, sendFrame?: SendFrame): void => {
     open.add(socket)
-    if (say !== undefined) others.set(socket, say)
-    socket.on('close', forget)
-    goodbye(socket)
+    if (sendFrame !== undefined) senders.set(socket, sendFrame)
+    socket.on('close', remove)
+    closeLater(socket)
   }
   adders.set(server, add)
-  const note = ({ headers }: IncomingMessage, socket: Socket): void => {
-    // Another protocol would not know what to do with a close frame.
-    if (headers.upgrade?.toLowerCase() !== 'websocket') return
-    add(socket)
+  const onUpgrade = ({ headers }: IncomingMessage, socket: Socket): void => {
+    // Other protocols have no close frames.
+    if (headers.upgrade?.toLowerCase() === 'websocket') add(socket)
   }
-  // With any listener at all Node takes upgrades seriously, so ours is there only as long as the application's is.
+  // Node takes an upgrade for a plain request where the server has no listener for upgrades. So the listener here is there
+  // only as long as one of the application is.
   const update = (event: string | symbol): void => {
     if (event !== 'upgrade') return
-    const own = server.listeners('upgrade').includes(note)
-    const more = server.listenerCount('upgrade') - Number(own)
-    if (own && more === 0) server.off('upgrade', note)
-    if (!own && more > 0) server.prependListener('upgrade', note)
+    const isAdded = server.listeners('upgrade').includes(onUpgrade)
+    const others = server.listenerCount('upgrade') - Number(isAdded)
+    if (isAdded && others === 0) server.off('upgrade', onUpgrade)
+    if (!isAdded && others > 0) server.prependListener('upgrade', onUpgrade)
   }
   server.on('newListener', (event, listener) => {
-    // It is added only after this event.
-    if (listener !== note) process.nextTick(update, event)
+    // The listener is added after this event.
+    if (listener !== onUpgrade) process.nextTick(update, event)
   })
   server.on('removeListener', update)
   update('upgrade')
-  return (how) => {
-    goodbye = (socket) => {
-      const say = others.get(socket) ?? sayAtOnce
-      setTimeout(() => close(socket, say, how.code), how.grace + Math.random() * how.spread).unref()
+  return (plan) => {
+    closeLater = (socket) => {
+      const sendFrame = senders.get(socket) ?? writeFrame
+      const delay = plan.grace + Math.random() * plan.spread
+      setTimeout(() => close(socket, sendFrame, plan.code), delay).unref()
     }
-    for (const socket of open) goodbye(socket)
+    for (const socket of open) closeLater(socket)
   }
 }
 
-/** Close frames may stand between any two frames (RFC 6455, 5.4), and libraries write whole frames. */
-function sayAtOnce(frame: Buffer, socket: Socket): void {
+/** A close frame may stand between any two frames (RFC 6455, 5.4), and libraries write whole frames. */
+function writeFrame(frame: Buffer, socket: Socket): void {
   socket.write(frame)
 }
 
-function close(socket: Socket, say: Say, code: number): void {
+function close(socket: Socket, sendFrame: SendFrame, code: number): void {
   if (socket.destroyed || !socket.writable) return
   const frame = Buffer.from([0x88, 2, 0, 0])
   frame.writeUInt16BE(code, 2)
-  say(frame, socket)
+  sendFrame(frame, socket)
   setTimeout(() => {
     if (socket.destroyed) return
     socket.end()
-    setTimeout(() => socket.destroy(), PATIENCE).unref()
-  }, PATIENCE).unref()
+    setTimeout(() => socket.destroy(), CLOSE_TIMEOUT).unref()
+  }, CLOSE_TIMEOUT).unref()
 }

@@ -1,42 +1,51 @@
-// The cookie that names the worker which saw a client first.
+// The affinity cookie names the process that first answered a client, so that the client's next requests go there.
 import type { ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { SessionRule } from '../options/options.ts'
-import { pairs } from './peer/forward-headers.ts'
 import type { SetAffinityCookie } from '../serving/target.ts'
+import { pairs } from './peer/forward-headers.ts'
 
-/** @returns does nothing where no rule asks for it */
-export function affinityCookie(rules: readonly SessionRule[], value: () => string): SetAffinityCookie {
-  const rule = rules.find((one) => typeof one === 'object' && 'cookie' in one && one.set !== false)
+/**
+ * @param rules - the first `{ cookie }` rule without `set: false` names the cookie
+ * @param createValue - returns the cookie's value, see `identityText`
+ * @returns a function that adds the cookie to a response; it does nothing where no rule names a cookie
+ */
+export function affinityCookieSetter(rules: readonly SessionRule[], createValue: () => string): SetAffinityCookie {
+  const rule = rules.find((each) => typeof each === 'object' && 'cookie' in each && each.set !== false)
   if (typeof rule !== 'object' || !('cookie' in rule)) return () => {}
   const { cookie } = rule
   return ({ socket }, response) => {
     const secure = (socket as Partial<TLSSocket>).encrypted === true ? '; Secure' : ''
-    addCookie(response, `${cookie}=${value()}; Path=/; HttpOnly; SameSite=Lax${secure}`)
+    addCookie(response, `${cookie}=${createValue()}; Path=/; HttpOnly; SameSite=Lax${secure}`)
   }
 }
 
-/** Beside whatever cookies the application sets, which would take its place otherwise. */
+/** Adds a cookie to those that the application sets later, which would replace it otherwise. */
 function addCookie(response: ServerResponse, cookie: string): void {
   const setHeader = response.setHeader.bind(response)
   setHeader('Set-Cookie', [cookie])
   response.setHeader = (name, value) => {
     if (!isCookie(name)) return setHeader(name, value)
-    const others = (Array.isArray(value) ? value : [value]).map(String).filter((one) => one !== cookie)
+    const others = (Array.isArray(value) ? value : [value]).map(String).filter((each) => each !== cookie)
     return setHeader(name, [cookie, ...others])
   }
   const writeHead = response.writeHead.bind(response) as WriteHead
   response.writeHead = (status: number, ...rest: unknown[]) => {
     const headers = rest.at(-1)
     if (typeof headers !== 'object' || headers === null) return writeHead(status, ...rest)
-    return writeHead(status, ...rest.slice(0, -1), keepCookies(response, headers))
+    return writeHead(status, ...rest.slice(0, -1), setCookies(response, headers))
   }
 }
 
 type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse
 
-/** Sets the cookies by setHeader(): lists of headers, and those of HTTP/2, do not go there. @returns the other headers */
-function keepCookies(response: ServerResponse, headers: object): object {
+/**
+ * Sets the cookies among the headers by `setHeader()`. Node does not do so for a list of headers, nor over HTTP/2.
+ *
+ * @param headers - an object, or a list of names and values in turns
+ * @returns the headers that are no cookies, in the same form
+ */
+function setCookies(response: ServerResponse, headers: object): object {
   const isList = Array.isArray(headers)
   const all = isList ? pairs(headers as unknown[]) : Object.entries(headers)
   const cookies = all.filter(([name]) => isCookie(name)).flatMap(([, value]) => value as string | string[])

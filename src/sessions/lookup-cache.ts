@@ -1,56 +1,61 @@
-// What a connection's last request led to. Most connections bring requests of one session only, each with the same text:
-// to compare two texts costs next to nothing, while to take a cookie out of its line, to decode it or to look a key up
-// would be most of what the session layer costs a request that is at home.
+// Remembers on a connection what the last request's session text led to. Most connections bring requests of one session,
+// each with the same text. To compare two texts costs next to nothing, while to take a cookie out of its line, to decode
+// it and to look up a key would be most of what the session layer costs a request that stays in this process.
 import type { SessionRule } from '../options/options.ts'
 
-/** Characters. Longer ones are not kept: strangers choose them, and connections may be many. */
-const LONGEST = 1_024
+/** Characters. Longer texts are not remembered, because clients choose them, and connections may be many. */
+const MAX_TEXT = 1_024
 
-const LAST: unique symbol = Symbol('holdfast.last-text')
+const LAST_LOOKUP: unique symbol = Symbol('holdfast.last-lookup')
 
-interface Last<T> {
+interface Lookup<T> {
   readonly rule: SessionRule
-  /** What the rule looked at. */
+  /** The text that the rule found in the request: a header, a line of cookies, a session id. */
   readonly text: string
-  /** Where it leads; undefined: nowhere. */
-  readonly where: T | undefined
-  /** Another one since something changed. */
-  readonly era: object
+  /** What the text leads to; undefined where it leads to nothing. */
+  readonly result: T | undefined
+  /** The generation of the cache in which the result was found. */
+  readonly generation: object
 }
 
-/** Where it is remembered. */
+/** An object on which a lookup is remembered: the socket of a connection. */
 export interface Connection {
-  [LAST]?: Last<unknown>
+  [LAST_LOOKUP]?: Lookup<unknown>
 }
 
-export class LastText<T> {
-  #era = {}
+export class LookupCache<T> {
+  #generation = {}
 
-  /** @param find - asked where the connection does not remember */
-  where(
+  /**
+   * @param connection - undefined: nothing is remembered
+   * @param find - called where the connection does not remember this rule and text
+   * @returns what `find` returns, or has returned for the same rule and text since the last {@link clear}
+   */
+  lookUp(
     connection: Connection | undefined,
     rule: SessionRule,
     text: string,
     find: (rule: SessionRule, text: string) => T | undefined,
   ): T | undefined {
-    const last = connection?.[LAST]
-    if (last !== undefined && last.text === text && last.rule === rule && last.era === this.#era) {
-      return last.where as T | undefined
+    const last = connection?.[LAST_LOOKUP]
+    if (last !== undefined && last.text === text && last.rule === rule && last.generation === this.#generation) {
+      return last.result as T | undefined
     }
-    const where = find(rule, text)
-    if (connection !== undefined && text.length <= LONGEST) {
-      connection[LAST] = { rule, text: typeof rule === 'function' ? copied(text) : text, where, era: this.#era }
+    const result = find(rule, text)
+    if (connection !== undefined && text.length <= MAX_TEXT) {
+      const kept = typeof rule === 'function' ? copyOf(text) : text
+      connection[LAST_LOOKUP] = { rule, text: kept, result, generation: this.#generation }
     }
-    return where
+    return result
   }
 
-  /** Everything may lead elsewhere from now on. */
-  forget(): void {
-    this.#era = {}
+  /** Forgets all results, on every connection. */
+  clear(): void {
+    this.#generation = {}
   }
 }
 
-/** An answer of the application may be a piece of a longer text, all of which it would keep. */
-function copied(text: string): string {
+/** A text from the application may be a piece of a longer one, which would stay in memory as long as the piece. */
+function copyOf(text: string): string {
   return Buffer.from(text).toString()
 }

@@ -1,151 +1,177 @@
-// The other workers, as far as a request may have to go to one of them.
-import { randomBytes } from 'node:crypto'
+// The processes that have sessions, as the primary last reported them, and which of them a request belongs to.
 import { firstFound, identityText, ownerIn, SID_RANDOM, sessionId, type ProcessIdentity } from '../affinity/session.ts'
-import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Peer } from '../ipc/messages.ts'
+import type { SessionRequest, SessionRule } from '../options/options.ts'
 import { fingerprint32, slotOf } from '../slots/hash.ts'
-import { LastText, type Connection } from './lookup-cache.ts'
+import type { World } from '../world.ts'
+import { LookupCache, type Connection } from './lookup-cache.ts'
 
-/** Whose a request is: this process's, that peer's, nobody's in particular, or of a worker that is away just now. */
-export type Owner = 'mine' | 'free' | 'away' | Peer
+/**
+ * The process that has a request's session.
+ *
+ * - a {@link Peer}: another process
+ * - `self`: this process
+ * - `none`: no process; any may serve the request
+ * - `unavailable`: a worker that has no running process now, and will have one
+ */
+export type Owner = Peer | 'self' | 'none' | 'unavailable'
 
-interface Waiting {
+/** A request that waits until its owner is available. */
+interface WaitingRequest {
   request: SessionRequest
-  from: number | undefined
-  done: (owner: Exclude<Owner, 'away'>) => void
+  addressWorker: number | undefined
+  resolve: (owner: Exclude<Owner, 'unavailable'>) => void
 }
 
-/** Keys whose owner is remembered: those of connections that bring many. */
-const KNOWN_KEYS = 4_096
+/** Session keys for which the owner is remembered. */
+const MAX_KEYS = 4_096
 
-/** Characters. Longer ones are not remembered: strangers choose them. */
-const LONGEST_KEY = 256
+/** Characters. Longer keys are not remembered, because clients choose them. */
+const MAX_KEY = 256
 
 export class Peers {
   readonly #rules: readonly SessionRule[]
-  readonly #me: ProcessIdentity
-  readonly #patience: number
-  readonly #waiting = new Set<Waiting>()
-  #peers = new Map<number, Peer>()
-  /** Process by worker: of several the one that is not draining. */
-  #serving = new Map<number, Peer>()
-  #owners: readonly number[] = []
-  readonly #known = new Map<string, Owner>()
-  readonly #last = new LastText<Owner>()
+  readonly #self: ProcessIdentity
+  readonly #holdTimeout: number
+  readonly #world: Pick<World, 'setTimeout' | 'clearTimeout' | 'randomBytes'>
+  readonly #waiting = new Set<WaitingRequest>()
+  #byInstance = new Map<number, Peer>()
+  /** The process of each worker that does not drain. */
+  #byWorker = new Map<number, Peer>()
+  /** The worker of each slot. */
+  #slotOwners: readonly number[] = []
+  readonly #ownersByKey = new Map<string, Owner>()
+  readonly #cache = new LookupCache<Owner>()
 
   /**
-   * @param me - the object stays the caller's: a standby changes its worker
-   * @param patience - milliseconds that a request waits for a worker that is away
+   * @param rules - find the session of a request; rules that are added to the array later count too
+   * @param self - this process; its worker id is read at each use, because a standby gets another one
+   * @param holdTimeout - milliseconds for which a request waits for a worker that is unavailable
    */
-  constructor(rules: readonly SessionRule[], me: ProcessIdentity, patience: number) {
+  constructor(
+    rules: readonly SessionRule[],
+    self: ProcessIdentity,
+    holdTimeout: number,
+    world: Pick<World, 'setTimeout' | 'clearTimeout' | 'randomBytes'>,
+  ) {
     this.#rules = rules
-    this.#me = me
-    this.#patience = patience
+    this.#self = self
+    this.#holdTimeout = holdTimeout
+    this.#world = world
   }
 
-  /** @param owners - worker by slot */
-  update(peers: readonly Peer[], owners: readonly number[]): void {
-    this.#peers = new Map(peers.map((peer) => [peer.instance, peer]))
-    this.#serving = new Map(peers.filter(({ draining }) => !draining).map((peer) => [peer.worker, peer]))
-    this.#owners = owners
-    this.#forget()
-    for (const waiting of this.#waiting) this.#retry(waiting)
+  /**
+   * Replaces everything that is known. Waiting requests are routed where their worker is back.
+   *
+   * @param peers - the processes with a peer socket, this one among them
+   * @param slotOwners - the worker id of each of the 256 slots
+   */
+  update(peers: readonly Peer[], slotOwners: readonly number[]): void {
+    this.#byInstance = new Map(peers.map((peer) => [peer.instance, peer]))
+    this.#byWorker = new Map(peers.filter(({ draining }) => !draining).map((peer) => [peer.worker, peer]))
+    this.#slotOwners = slotOwners
+    this.#clearCaches()
+    for (const { request, addressWorker, resolve } of this.#waiting) {
+      const owner = this.ownerOf(request, addressWorker)
+      if (owner !== 'unavailable') resolve(owner)
+    }
   }
 
-  /** That one can not be reached; the primary has not told of it yet. */
-  lost({ instance, worker }: Peer): void {
-    this.#peers.delete(instance)
-    if (this.#serving.get(worker)?.instance === instance) this.#serving.delete(worker)
-    this.#forget()
+  /** Removes a process that cannot be reached, before the primary reports its end. */
+  remove({ instance, worker }: Peer): void {
+    this.#byInstance.delete(instance)
+    if (this.#byWorker.get(worker)?.instance === instance) this.#byWorker.delete(worker)
+    this.#clearCaches()
   }
 
-  /** @param from - of a connection that came from another worker: who serves on it what is of no session */
-  ownerOf(request: SessionRequest, from?: number): Owner {
-    const owner = firstFound(request, this.#rules, this.#look, connectionOf(request)) ?? 'free'
-    return owner === 'free' && from !== undefined ? this.#home(from) : owner
+  /**
+   * @param addressWorker - where another worker transferred the connection: the id of the worker that the client's address
+   *   leads to, which serves the requests of no session
+   */
+  ownerOf(request: SessionRequest, addressWorker?: number): Owner {
+    const owner = firstFound(request, this.#rules, this.#lookUp, rememberingSocket(request)) ?? 'none'
+    if (owner !== 'none' || addressWorker === undefined) return owner
+    const worker = this.#processOf(addressWorker)
+    return worker === 'self' ? 'none' : worker
   }
 
-  readonly #look = (rule: SessionRule, text: string | number, connection: Connection | undefined) =>
-    typeof text === 'number' ? this.#find(rule, text) : this.#last.where(connection, rule, text, this.#find)
+  readonly #lookUp = (rule: SessionRule, text: string | number, connection: Connection | undefined) =>
+    typeof text === 'number' ? this.#find(rule, text) : this.#cache.lookUp(connection, rule, text, this.#find)
 
   readonly #find = (rule: SessionRule, text: string | number): Owner | undefined => {
     const owner = ownerIn(rule, text)
     if (owner === undefined) return undefined
-    if (owner.type === 'worker') return this.#serves(owner.worker)
-    if (owner.type === 'key') return this.#known.get(owner.key) ?? this.#learn(owner.key)
-    if (owner.identity.instance === this.#me.instance) return 'mine'
-    // Of a process that is gone, or of somebody else's making: the application gives its normal answer.
-    return this.#peers.get(owner.identity.instance) ?? 'free'
+    if (owner.type === 'worker') return this.#processOf(owner.worker)
+    if (owner.type === 'key') return this.#ownersByKey.get(owner.key) ?? this.#findByKey(owner.key)
+    if (owner.identity.instance === this.#self.instance) return 'self'
+    // A process that has ended, or an id that no process has made: the application gives its usual answer.
+    return this.#byInstance.get(owner.identity.instance) ?? 'none'
   }
 
   /**
-   * Calls back when the worker that was away is back, or another has its slots, or when it has taken too long. A new
-   * connection waits for its worker in the same way.
+   * Calls back when the owner of the request is known: when its worker is back, when its slots have another owner, or with
+   * 'none' after the hold timeout.
+   *
+   * @param addressWorker - as for {@link ownerOf}
    */
-  wait(request: SessionRequest, from: number | undefined, done: Waiting['done']): void {
-    const waiting: Waiting = {
+  waitForOwner(request: SessionRequest, addressWorker: number | undefined, onOwner: WaitingRequest['resolve']): void {
+    const waiting: WaitingRequest = {
       request,
-      from,
-      done: (owner) => {
-        clearTimeout(timer)
+      addressWorker,
+      resolve: (owner) => {
+        this.#world.clearTimeout(timer)
         this.#waiting.delete(waiting)
-        done(owner)
+        onOwner(owner)
       },
     }
     this.#waiting.add(waiting)
-    const timer = setTimeout(() => waiting.done('free'), this.#patience)
+    const timer = this.#world.setTimeout(() => waiting.resolve('none'), this.#holdTimeout)
   }
 
-  #retry({ request, from, done }: Waiting): void {
-    const owner = this.ownerOf(request, from)
-    if (owner !== 'away') done(owner)
+  #processOf(worker: number): Owner {
+    const peer = this.#byWorker.get(worker)
+    if (peer !== undefined) return peer.instance === this.#self.instance ? 'self' : peer
+    // A worker without slots does not come back.
+    return this.#slotOwners.includes(worker) ? 'unavailable' : 'none'
   }
 
-  #home(worker: number): Owner {
-    const owner = this.#serves(worker)
-    return owner === 'mine' ? 'free' : owner
-  }
-
-  #serves(worker: number): Owner {
-    const peer = this.#serving.get(worker)
-    if (peer !== undefined) return peer.instance === this.#me.instance ? 'mine' : peer
-    // A worker without slots is none of these days.
-    return this.#owners.includes(worker) ? 'away' : 'free'
-  }
-
-  #learn(key: string): Owner {
+  #findByKey(key: string): Owner {
     const bytes = Buffer.from(key)
-    const owner = this.#serves(this.#owners[slotOf(fingerprint32(bytes))] ?? -1)
-    if (key.length > LONGEST_KEY) return owner
-    if (this.#known.size >= KNOWN_KEYS) this.#known.clear()
-    // A copy: the key may be a piece of a longer text, all of which it would keep.
-    this.#known.set(bytes.toString(), owner)
+    const owner = this.#processOf(this.#slotOwners[slotOf(fingerprint32(bytes))] ?? -1)
+    if (key.length > MAX_KEY) return owner
+    if (this.#ownersByKey.size >= MAX_KEYS) this.#ownersByKey.clear()
+    // A copy: the key may be a piece of a longer text, which would stay in memory as long as the piece.
+    this.#ownersByKey.set(bytes.toString(), owner)
     return owner
   }
 
-  #forget(): void {
-    this.#known.clear()
-    this.#last.forget()
+  #clearCaches(): void {
+    this.#ownersByKey.clear()
+    this.#cache.clear()
   }
 
-  /** A Socket.IO session id that leads here. */
-  sid(): string {
-    return sessionId(this.#me, randomBytes(SID_RANDOM))
+  /** Creates the id of a new Socket.IO session of this process, with random bytes that cannot be guessed. */
+  createSessionId(): string {
+    return sessionId(this.#self, this.#world.randomBytes(SID_RANDOM))
   }
 
-  /** The same as the value of a cookie. */
-  identity(): string {
-    return identityText(this.#me)
+  /** The identity of this process, as the value of the affinity cookie. */
+  get identity(): string {
+    return identityText(this.#self)
   }
 }
 
-/** The socket that remembers: none in HTTP/2, whose streams share one, nor for an upgrade, which asks once and lives long. */
-function connectionOf({ httpVersionMajor, upgrade, socket }: SessionRequest & Inside): Connection | undefined {
+/**
+ * The socket on which a request's lookup is remembered. There is none in HTTP/2, where many streams share a socket, nor for
+ * an upgrade, which is the last request on its socket.
+ */
+function rememberingSocket(request: SessionRequest & NodeRequest): Connection | undefined {
+  const { httpVersionMajor, upgrade, socket } = request
   return httpVersionMajor === 1 && upgrade !== true ? socket : undefined
 }
 
-/** What Node's requests have besides. */
-interface Inside {
+/** What Node's requests have besides the fields that session rules may use. */
+interface NodeRequest {
   httpVersionMajor?: number
   upgrade?: boolean | null
   socket?: Connection

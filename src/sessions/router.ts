@@ -1,98 +1,97 @@
-// A request whose session lives elsewhere goes to its worker. Decided per request, not per connection: browsers and
-// proxies put many sessions on one.
+// Each request goes to the process that has its session. The decision is made per request, not per connection, because
+// browsers and proxies put many sessions on one connection.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import { migrate, migrateWithNext } from './migrate-connection.ts'
-import { forwardRequest } from './peer/forward-request.ts'
-import { forwardUpgrade } from './peer/forward-upgrade.ts'
-import type { ForwardCounters } from './peer/forwarding.ts'
-import { processRuntime } from '../runtime.ts'
-import { transferSocket, movedOf } from './transfer-socket.ts'
-import type { Peers, Owner } from './peers.ts'
+import type { Runtime } from '../runtime.ts'
+import { movedOf } from '../serving/attach.ts'
 import type { Emit, SetAffinityCookie } from '../serving/target.ts'
-
-/** Serves a request whose owner is known. `again`: it is not there any more. */
-type Serve = (owner: Exclude<Owner, 'away'>, again: () => void) => boolean
+import type { World } from '../world.ts'
+import { ConnectionMigrator } from './migrate-connection.ts'
+import { Forwarder } from './peer/forwarding.ts'
+import type { Owner, Peers } from './peers.ts'
+import { transferSocket } from './transfer-socket.ts'
 
 export interface RouterOptions {
-  peers: Peers
-  /** This process as a worker; a standby becomes another one. */
-  me: { readonly worker: number }
-  /** Whether the client's address decides where a request of no session goes. */
-  byAddress: boolean
-  /** Of the peer sockets. */
-  folder: string
-  /** The application server's own. */
+  /** The application's server. */
+  server: Server
+  /** The server's own `emit`, to which {@link routeRequests} gives the requests of this process. */
   emit: Emit
+  peers: Peers
+  /** This process; its worker id changes when a standby becomes a worker. */
+  self: { readonly worker: number }
+  /** Whether the client's address decides which worker serves the requests of no session. */
+  byAddress: boolean
+  /** The folder of the peer sockets. */
+  folder: string
   setAffinityCookie: SetAffinityCookie
-  counters: RouterCounters
+  runtime: Pick<Runtime, 'isDraining' | 'logger'>
+  world: World
 }
 
-export interface RouterCounters extends ForwardCounters {
-  /** Connections that were handed to another worker: upgrades, and those that bring requests of its sessions only. */
-  moved: number
-}
+/** Replaces the server's `emit`, so that requests are routed before any listener of the application is called. */
+export function routeRequests(options: RouterOptions): void {
+  const { server, emit, peers, self, byAddress, setAffinityCookie, runtime } = options
+  const forwarder = new Forwarder(options)
+  const migrator = new ConnectionMigrator(options)
 
-/** What is emitted in place of the server's own events, before any listener of the application hears of them. */
-export function routeRequests(server: Server, options: RouterOptions): void {
-  const { emit, peers, me, byAddress, folder, setAffinityCookie, counters } = options
+  /** Where another worker transferred the connection: the id of the worker that the client's address leads to. */
+  const addressWorkerOf = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
+  const ownerOf = (request: IncomingMessage): Owner => peers.ownerOf(request, addressWorkerOf(request.socket))
 
-  /** The worker whose address the client has, where that is not this one. */
-  const fromOf = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
-
-  const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse): boolean => {
-    const found = peers.ownerOf(request, fromOf(request.socket))
-    // Most are, and pay for nothing else.
-    if (found === 'mine') return emit(event, request, response)
-    return route(request, found, (owner, again) => {
-      if (typeof owner === 'object') {
-        migrateWithNext(server, request, owner, peers)
-        const free = fromOf(request.socket) !== undefined && peers.ownerOf(request) === 'free'
-        forwardRequest(request, response, event, { peer: owner, folder, counters, absent: again, free })
-        return true
-      }
-      if (owner === 'free') setAffinityCookie(request, response)
+  const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse, owner: Owner): boolean => {
+    if (owner === 'self') return emit(event, request, response)
+    if (owner === 'unavailable') return hold(request, (found) => routeRequest(event, request, response, found))
+    if (owner === 'none') {
+      setAffinityCookie(request, response)
       return emit(event, request, response)
-    })
-  }
-
-  const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer): boolean => {
-    if (migrate(server, request, socket, head, me.worker, counters)) return true
-    if (movedOf(socket)?.settled === true) return emit('upgrade', request, socket, head)
-    return route(request, peers.ownerOf(request, fromOf(socket)), (owner, again) => {
-      if (typeof owner !== 'object') return emit('upgrade', request, socket, head)
-      const moved = { settled: true, from: fromOf(socket) ?? me.worker }
-      const canMove = !owner.draining && !processRuntime.isDraining
-      if (canMove && transferSocket(request, socket, head, owner, moved)) counters.moved++
-      else forwardUpgrade(server, request, socket, head, { peer: owner, folder, counters, absent: again })
-      return true
-    })
-  }
-
-  /** Waits where whose it is is away, and asks once more where it turns out that it has gone. */
-  const route = (request: IncomingMessage, owner: Owner, serve: Serve): boolean => {
-    const { socket } = request
-    const from = fromOf(socket)
-    if (owner !== 'away') {
-      return serve(owner, () => {
-        if (typeof owner === 'object') peers.lost(owner)
-        route(request, peers.ownerOf(request, from), serve)
-      })
     }
-    // Nobody else listens to the socket of an upgrade yet.
+    migrator.migrateWithNext(request, owner)
+    const hasNoSession = addressWorkerOf(request.socket) !== undefined && peers.ownerOf(request) === 'none'
+    forwarder.request(request, response, event, owner, hasNoSession, () => {
+      peers.remove(owner)
+      routeRequest(event, request, response, ownerOf(request))
+    })
+    return true
+  }
+
+  const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): boolean => {
+    if (owner === 'unavailable') return hold(request, (found) => routeUpgrade(request, socket, head, found))
+    if (owner === 'self' || owner === 'none') return emit('upgrade', request, socket, head)
+    const canMove = !owner.draining && !runtime.isDraining
+    const moved = { settled: true, from: addressWorkerOf(socket) ?? self.worker }
+    if (canMove && transferSocket(request, socket, head, owner, moved)) return true
+    forwarder.upgrade(request, socket, head, owner, () => {
+      peers.remove(owner)
+      routeUpgrade(request, socket, head, ownerOf(request))
+    })
+    return true
+  }
+
+  /** Keeps a request until its owner is known. */
+  const hold = (request: IncomingMessage, route: (owner: Exclude<Owner, 'unavailable'>) => void): true => {
+    const { socket } = request
+    // The socket of an upgrade has no other listener for errors yet.
     socket.on('error', ignore)
-    peers.wait(request, from, (late) => {
+    peers.waitForOwner(request, addressWorkerOf(socket), (owner) => {
       socket.off('error', ignore)
-      // Who has hung up meanwhile needs nothing.
-      if (!socket.destroyed) route(request, late, serve)
+      // A client that has left meanwhile needs no answer.
+      if (!socket.destroyed) route(owner)
     })
     return true
   }
 
   server.emit = ((event: string, ...args: unknown[]): boolean => {
-    if (isRequest(event)) return routeRequest(event, args[0] as IncomingMessage, args[1] as ServerResponse)
-    if (event === 'upgrade') return routeUpgrade(...(args as [IncomingMessage, Socket, Buffer]))
-    return emit(event, ...args)
+    if (isRequest(event)) {
+      // By index, because this runs for every request.
+      const request = args[0] as IncomingMessage
+      return routeRequest(event, request, args[1] as ServerResponse, ownerOf(request))
+    }
+    if (event !== 'upgrade') return emit(event, ...args)
+    const [request, socket, head] = args as [IncomingMessage, Socket, Buffer]
+    if (migrator.migrate(request, socket, head)) return true
+    // The worker that transferred this socket has routed its first request already.
+    if (movedOf(socket)?.settled === true) return emit('upgrade', request, socket, head)
+    return routeUpgrade(request, socket, head, ownerOf(request))
   }) as Server['emit']
 }
 

@@ -1,28 +1,30 @@
-// The session layer of a worker: its peer socket, what it knows of the others, and the decision in between.
+// The session layer of a worker: requests of sessions go to the process that has the session.
 import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { deferred } from '../async/deferred.ts'
+import { sleep } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
 import type { Drain, Registration } from '../ipc/messages.ts'
+import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
-import { guarded } from './guarded-rule.ts'
-import { processRuntime } from '../runtime.ts'
-import { affinityCookie } from './affinity-cookie.ts'
+import type { Runtime } from '../runtime.ts'
+import type { World } from '../world.ts'
+import { affinityCookieSetter } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
 import { openPeerSocket } from './peer/peer-socket.ts'
-import { routeRequests, type RouterCounters } from './router.ts'
+import { routeRequests } from './router.ts'
 
-/** Milliseconds between two looks for sessions that are still there, at the end. */
-const LOOK = 50
+/** Milliseconds between two looks at the number of open sessions while this worker drains. */
+const SESSION_CHECK = 50
 
 /**
- * Milliseconds, or a quarter of all the time there is, for the last ones to ask once more: a client that polls is told by the
- * answer.
+ * Milliseconds, at most a quarter of the drain's deadline, that sessions get after the application was told to close them.
+ * A client that polls learns of the end by the answer to its next request.
  */
-const GOODBYE = 1_000
+const LAST_REQUESTS = 1_000
 
 export interface SessionSettings {
   session: Settings['session']
@@ -30,94 +32,132 @@ export interface SessionSettings {
   limits: Pick<Settings['limits'], 'holdTimeout'>
 }
 
-/** What is known of sessions before the application's server is there, and after. */
 export interface SessionLayer {
-  readonly counters: Readonly<RouterCounters>
   /**
-   * Opens it where there is a rule; else with the first rule that a part of the application brings.
+   * Routes the server's requests from now on, where there is a session rule; otherwise from when a part of the application
+   * adds one. Resolves when the primary has reported the other processes.
    *
-   * @throws StickyError HOLDFAST_SESSION_TARGET where the server speaks no HTTP
+   * @throws StickyError HOLDFAST_SESSION_TARGET where there is a session rule and the server does not speak HTTP
    */
   open(server: Server): Promise<void>
-  /** Resolves when the sessions that are here have ended, as far as that is known. */
-  end(how: Drain): Promise<void>
-  /** No requests come from others any more. Resolves when those that came are answered. */
+  /**
+   * Resolves when the sessions of this process have ended, at the latest when the clients had the time to learn of the end.
+   * Only sessions of parts of the application that count theirs are known to be open.
+   */
+  sessionsEnded(plan: Drain): Promise<void>
+  /** Takes no more requests from other workers. Resolves when those that came are answered. */
   close(): Promise<void>
 }
 
-/** What the application keeps by itself comes before the rules of the options. */
+/**
+ * @param settings - the rules of the application's options; rules of the runtime come before them
+ * @param runtime - gets the function that creates session ids when the layer is open
+ */
 export function sessionLayer(
-  { session, balance, limits }: SessionSettings,
+  settings: SessionSettings,
   registration: Registration,
   channel: PrimaryChannel,
+  runtime: Runtime,
+  world: World,
 ): SessionLayer {
-  const rules = [...processRuntime.rules, ...session.map(guarded)]
-  const me = { worker: registration.id, instance: registration.instance }
-  const peers = new Peers(rules, me, limits.holdTimeout)
-  const counters = { forwarded: 0, moved: 0, failed: 0 }
-  let informed = (): void => {}
-  const knows = new Promise<void>((done) => (informed = done))
+  const { session, balance, limits } = settings
+  const rules = [...runtime.sessionRules, ...session.map((rule) => guarded(rule, runtime))]
+  const self = { worker: registration.id, instance: registration.instance }
+  const peers = new Peers(rules, self, limits.holdTimeout, world)
+  const peersKnown = deferred()
   let close = (): Promise<void> => Promise.resolve()
-  let opened: Promise<void> | undefined
-  let target: Server | undefined
+  let started: Promise<void> | undefined
+  let applicationServer: Server | undefined
 
-  processRuntime.on('become', ({ id }) => (me.worker = id))
-  processRuntime.on('session', (rule) => {
+  runtime.on('become', ({ id }) => (self.worker = id))
+  runtime.on('session-rule', (rule) => {
     if (!rules.includes(rule)) rules.unshift(rule)
-    // The server may be listening already: who keeps sessions from now on is looked up from now on.
-    if (target !== undefined) opened ??= start(target)
+    // The layer was opened without a rule, and has one now.
+    if (applicationServer !== undefined) started ??= start(applicationServer)
   })
   channel.on('peers', (message) => {
     peers.update(message.peers, message.owners)
-    informed()
+    peersKnown.resolve()
   })
 
   async function start(server: Server): Promise<void> {
     if (!isHttp(server)) {
       throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
     }
+    const { folder, instance } = registration
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
-    const setAffinityCookie = affinityCookie(rules, () => peers.identity())
-    const peerSocket = await openPeerSocket(registration.folder, me.instance, server, emit, setAffinityCookie)
+    const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
+    const peerSocket = await openPeerSocket(folder, instance, { server, emit, setAffinityCookie, world })
     close = async () => {
       sendToPrimary({ type: 'unreachable' })
       await peerSocket.close()
     }
-    processRuntime.sid = () => peers.sid()
-    // Connections of HTTP/2 never move.
+    runtime.createSessionId = () => peers.createSessionId()
+    // Connections of HTTP/2 are never transferred.
     const byAddress = balance === 'address' && !isHttp2(server)
-    routeRequests(server, { peers, me, byAddress, folder: registration.folder, emit, setAffinityCookie, counters })
+    routeRequests({
+      server,
+      emit,
+      peers,
+      self,
+      byAddress,
+      folder,
+      setAffinityCookie,
+      runtime,
+      world,
+    })
     sendToPrimary({ type: 'reachable' })
-    // Without the primary there is nobody else either.
-    if (process.connected) await knows
+    // Without the primary there are no other workers either.
+    if (process.connected) await peersKnown.promise
   }
 
   return {
-    counters,
     async open(server) {
-      target = server
-      if (rules.length > 0) opened ??= start(server)
-      await opened
+      applicationServer = server
+      if (rules.length > 0) started ??= start(server)
+      await started
     },
-    end: sessionsEnd,
+    async sessionsEnded({ grace, spread, deadline }) {
+      const end = world.now() + grace + spread + Math.min(LAST_REQUESTS, deadline / 4)
+      while (world.now() < end && runtime.openSessions > 0) await sleep(SESSION_CHECK, world)
+    },
     close: () => close(),
   }
 }
 
 /**
- * Requests of sessions that live here may come on connections to any worker, until their clients are told to come back.
- * How many have not been is known of those that parts of the application keep; of the rest nobody knows an end.
+ * A session rule that is a function of the application. Clients reach it with whatever they send, so an error or a wrong
+ * value must not end the worker.
+ *
+ * @returns the same rule, but where it fails, the request has no session; the first failure is logged
  */
-async function sessionsEnd({ grace, spread, deadline }: Drain): Promise<void> {
-  const end = performance.now() + grace + spread + Math.min(GOODBYE, deadline / 4)
-  while (performance.now() < end && processRuntime.counts.some((count) => count() > 0)) await setTimeout(LOOK)
+function guarded(rule: SessionRule, runtime: Pick<Runtime, 'logger'>): SessionRule {
+  if (typeof rule !== 'function') return rule
+  let isLogged = false
+  const fail = (fields: Record<string, unknown>): undefined => {
+    if (!isLogged) runtime.logger.warn('session.bad-rule', fields)
+    isLogged = true
+  }
+  return (request: SessionRequest) => {
+    try {
+      const value: unknown = rule(request)
+      if (value === undefined || typeof value === 'string' || isWorkerId(value)) return value
+      return fail({ returned: typeof value, hint: "return a text, a worker's id or undefined; not a promise" })
+    } catch (error) {
+      return fail({ error })
+    }
+  }
+}
+
+function isWorkerId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0
 }
 
 function isHttp(server: Server): boolean {
   return server instanceof HttpServer || server instanceof HttpsServer || isHttp2(server)
 }
 
-/** They are plain or TLS servers that know sessions. */
+/** An HTTP/2 server is known by its method, so that node:http2 need not be loaded here. */
 function isHttp2(server: Server): boolean {
   return 'updateSettings' in server
 }

@@ -1,38 +1,27 @@
-// A socket whose session lives elsewhere goes to that worker, by way of the primary, with the bytes that were read. After
-// that nothing is in between.
+// Transfers a socket to the process that has its session, by way of the primary, together with the bytes that were read
+// from it. After that this process is no longer between the client and the session.
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Peer } from '../ipc/messages.ts'
-import { MAX_METADATA, encodeMetadata, type Moved } from '../transport/metadata.ts'
 import { sendSocket } from '../ipc/send.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import { proxyHeaderOf } from '../serving/proxy-info.ts'
+import { encodeMetadata, MAX_METADATA, type Moved } from '../transport/metadata.ts'
 
-const MOVED: unique symbol = Symbol('holdfast.moved')
-
-/** Asked of each request, and a property costs a tenth of what Reflect.get() does. */
-type Movable = Socket & { [MOVED]?: Moved }
-
-/** How it came from another worker; undefined where it came from the client. */
-export function movedOf(socket: Movable): Moved | undefined {
-  return socket[MOVED]
-}
-
-export function setMoved(socket: Movable, moved: Moved): void {
-  socket[MOVED] = moved
-}
-
-/** Whether its descriptor can be given away. */
+/** Whether the socket's descriptor can be sent to another worker. */
 export function isMovable(socket: Socket): boolean {
-  // A TLS socket's handle is not the connection's; that of a Unix socket can be sent, but is not what workers expect.
+  // The handle of a TLS socket is not the connection's. A Unix socket could be sent, but workers expect TCP.
   return socket instanceof Socket && handleOf(socket)?.constructor.name === 'TCP'
 }
 
 /**
- * Gives the socket away.
+ * Sends the socket to another worker, and destroys it here.
  *
- * @returns false where it can not be given: TLS ends in this process, too much was read, or there is no primary any more.
- *   Then nothing has changed.
+ * @param head - the bytes that were read behind the request's head
+ * @param peer - the process that gets the socket
+ * @param moved - what that process is told about the transfer
+ * @returns false where the socket cannot be sent: TLS ends in this process, more bytes were read than can travel with the
+ *   socket, or the primary is gone. The socket is unchanged then.
  */
 export function transferSocket(
   request: IncomingMessage,
@@ -43,15 +32,15 @@ export function transferSocket(
 ): boolean {
   const handle = isMovable(socket) && process.connected ? handleOf(socket) : undefined
   if (handle === undefined) return false
-  // What came while the request waited for its worker is in the stream.
-  const later = Buffer.concat([...buffered(socket)])
-  const read = Buffer.concat([requestHead(request), head, later])
-  const metadata = encodeMetadata({ header: proxyHeaderOf(socket), head: read, moved })
+  // What arrived while the request was held is in the socket's buffer.
+  const buffered = Buffer.concat([...readAll(socket)])
+  const bytes = Buffer.concat([requestHead(request), head, buffered])
+  const metadata = encodeMetadata({ header: proxyHeaderOf(socket), head: bytes, moved })
   if (metadata.length > MAX_METADATA) {
-    if (later.length > 0) socket.unshift(later)
+    if (buffered.length > 0) socket.unshift(buffered)
     return false
   }
-  // What comes from now on waits in the kernel.
+  // What arrives from now on stays in the kernel.
   socket.pause()
   handle.readStop()
   Reflect.set(socket, '_handle', null)
@@ -60,12 +49,12 @@ export function transferSocket(
   return true
 }
 
-/** From Node.js 26 on read() gives one chunk at a time. */
-function* buffered(socket: Socket): Generator<Buffer> {
+/** From Node.js 26 on, `read()` returns one chunk at a time. */
+function* readAll(socket: Socket): Generator<Buffer> {
   for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) yield chunk
 }
 
-/** As it was sent, byte for byte but for spaces around values. */
+/** The head of the request as the client sent it, byte for byte except for spaces around header values. */
 export function requestHead({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`
   for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`

@@ -14,6 +14,7 @@ import {
   type AdapterSetup,
 } from './backplane.ts'
 import { beforeClose } from '../bus/before-close.ts'
+import { nameProcessInIds } from './engine-ids.ts'
 
 /**
  * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
@@ -91,11 +92,10 @@ function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
 
 /** Polling requests and upgrades find their session on whatever connection they come: its id names this process. */
 function keepSessions(io: Server): void {
-  processRuntime.keep('socket.io')
+  processRuntime.addSessionRule('socket.io')
   const nameSessions = (engine: Server['engine']): void => {
-    const generateId = engine.generateId.bind(engine)
-    engine.generateId = (request) => processRuntime.sid?.() ?? generateId(request)
-    processRuntime.counts.push(() => engine.clientsCount)
+    nameProcessInIds(engine, processRuntime)
+    processRuntime.addSessionCount(() => engine.clientsCount)
   }
   // Absent until the application attaches it to a server.
   const engine = io.engine as typeof io.engine | undefined

@@ -1,70 +1,61 @@
-// `workers: 0` behind a proxy: the same gate as a balancer has, but what passes it stays in this process.
+// `workers: 0` with `proxyProtocol`: connections pass the same gate as in a balancer, and stay in this process.
 import type { Server } from 'node:net'
+import { UntilEmpty } from '../async/waiting.ts'
 import type { ProxySettings } from '../options/proxy.ts'
 import type { Settings } from '../options/settings.ts'
+import { attach } from '../serving/attach.ts'
 import type { Incoming } from '../steering/accept.ts'
-import { openListener } from '../steering/listener.ts'
 import { ProxyGate } from '../steering/handoff/proxy-gate.ts'
 import { readAhead } from '../steering/handoff/read-header.ts'
-import { attach } from '../serving/attach.ts'
+import { openListener } from '../steering/listener.ts'
 
 export interface ProxiedListener {
-  /** Lets nobody in any more. Resolves when nobody waits for a header, at the latest after so many milliseconds. */
+  /**
+   * Accepts no new connections. Resolves when no connection waits for its header; after so many milliseconds those that
+   * wait are closed.
+   */
   close(deadline: number): Promise<void>
 }
 
 /**
- * Makes the server listen to what passes the gate.
+ * Makes the server listen to the connections that pass the gate.
  *
- * @throws StickyError as listening does
+ * @throws StickyError as `listen` does
  */
 export async function listenBehindProxy(
   server: Server,
   settings: Settings,
   proxy: ProxySettings,
 ): Promise<ProxiedListener> {
-  let settled = (): void => {}
   const gate = new ProxyGate(
     proxy,
     settings.logger,
     {
       passed({ handle, metadata }) {
-        if (handle !== undefined) take(handle, metadata)
-        settle()
+        if (handle !== undefined) serve(handle, metadata)
+        untilEmpty.check()
       },
-      refused: refuse,
+      refused(incoming: Incoming) {
+        incoming.close()
+        untilEmpty.check()
+      },
     },
     readAhead,
   )
-  // Without system calls: then each connection has a handle, which is needed here.
+  const untilEmpty = new UntilEmpty(() => gate.waiting)
+  // Without libc each connection is accepted with a Node handle, which the server needs.
   const listener = await openListener(settings, undefined, (incoming, address) => {
     if (address === undefined) incoming.close()
     else gate.enter(incoming, address)
   })
   let closing: Promise<void> | undefined
   const stop = (): void => void (closing ??= listener.close())
-  const take = attach(server, listener.address, stop)
-
-  function refuse(incoming: Incoming): void {
-    incoming.close()
-    settle()
-  }
-
-  function settle(): void {
-    if (gate.waiting === 0) settled()
-  }
+  const serve = attach(server, listener.address, stop)
 
   return {
-    close(deadline) {
+    async close(deadline) {
       stop()
-      if (gate.waiting === 0) return Promise.resolve()
-      return new Promise((done) => {
-        const timer = setTimeout(() => gate.close(), deadline)
-        settled = () => {
-          clearTimeout(timer)
-          done()
-        }
-      })
+      if (!(await untilEmpty.wait(deadline))) gate.close()
     },
   }
 }

@@ -1,22 +1,24 @@
-// `workers: 0`: the application in this one process, for development. Same code, same events, nothing is forked.
-import type { EventEmitter } from 'node:events'
+// `workers: 0`: the application runs in this one process, as for development. The code and the events are those of a
+// worker, and no process is forked.
+import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
-import { listenBehindProxy, type ProxiedListener } from './proxied.ts'
+import { Deadline } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import type { Address, Drain } from '../ipc/messages.ts'
-import { SafeEmitter } from '../safe-emitter.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
+import type { Runtime } from '../runtime.ts'
+import { SafeEmitter } from '../safe-emitter.ts'
+import { openSockets, prepareDrain, type DrainServer } from '../serving/drain.ts'
+import { resolveTarget, type Target } from '../serving/target.ts'
 import { listen } from '../steering/listen.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
 import { handleSignals } from '../supervisor/signals.ts'
-import { finisher, openSockets } from '../serving/drain.ts'
-import { processRuntime } from '../runtime.ts'
 import { realWorld } from '../world.ts'
-import { resolveTarget, type Target } from '../serving/target.ts'
+import { listenBehindProxy, type ProxiedListener } from './proxied.ts'
 
-/** Milliseconds that the application has after 'leave' to end by itself, as in a worker. */
-const LAST_WORDS = 1_000
+/** Milliseconds in which the application can end the process after 'leave', as in a worker. */
+const EXIT_TIMEOUT = 1_000
 
 export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
@@ -25,34 +27,39 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   readonly restarts = 0
   readonly ready: Promise<void>
   readonly #settings: Settings
-  readonly #onclosed: () => void
+  readonly #runtime: Runtime
+  readonly #onClosed: () => void
   readonly #stopSignals: () => void
   #server: Server | undefined
   #proxied: ProxiedListener | undefined
-  #open: Iterable<Socket> = []
-  #finish: (how: Drain) => Promise<void> = () => Promise.resolve()
+  #sockets: Iterable<Socket> = []
+  #drainServer: DrainServer = () => Promise.resolve()
   #closing: Promise<boolean> | undefined
 
-  /** @param onclosed - called once, when everything is served */
-  constructor(target: Target, settings: Settings, onclosed: () => void) {
+  /**
+   * @param runtime - gets the logger, and the events of this process
+   * @param onClosed - called when this process is closed, or could not start
+   */
+  constructor(target: Target, settings: Settings, runtime: Runtime, onClosed: () => void) {
     super(settings.logger)
     this.#settings = settings
-    this.#onclosed = onclosed
-    processRuntime.logger = settings.logger
-    processRuntime.isStandalone = true
-    processRuntime.emit('standalone')
+    this.#runtime = runtime
+    this.#onClosed = onClosed
+    runtime.logger = settings.logger
+    runtime.isStandalone = true
+    runtime.emit('standalone')
     if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
-    const nothing = async () =>
+    const warnNoWorkers = async () =>
       settings.logger.warn('standalone.no-workers', { hint: 'nothing to do with `workers: 0`' })
     this.#stopSignals = handleSignals(settings, realWorld, {
       first: async (deadline) => {
-        const clean = await this.#end(deadline)
-        await lastWords()
-        return clean
+        const isClean = await this.#closeOnce(deadline)
+        await new Deadline(EXIT_TIMEOUT).wait(once(process, 'beforeExit'))
+        return isClean
       },
       second() {},
-      reload: nothing,
-      scale: nothing,
+      reload: warnNoWorkers,
+      scale: warnNoWorkers,
     })
     this.ready = this.#start(target).catch((error: unknown) => {
       this.#release()
@@ -67,7 +74,7 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   }
 
   async close(options?: CloseOptions): Promise<void> {
-    await this.#end(closeDeadline(options, this.#settings))
+    await this.#closeOnce(closeDeadline(options, this.#settings))
     this.#release()
   }
 
@@ -76,66 +83,58 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   }
 
   async #start(target: Target): Promise<void> {
-    // In a turn of its own, so that the target function can use what stickyListen returns.
+    // In its own turn, so that the target function can use what stickyListen returns.
     await Promise.resolve()
     const server = await resolveTarget(target)
     if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
-    this.#unlessClosing()
-    this.#finish = finisher(server)
-    this.#open = openSockets(server)
+    this.#throwIfClosing()
+    this.#drainServer = prepareDrain(server)
+    this.#sockets = openSockets(server)
     const { proxyProtocol } = this.#settings
     if (proxyProtocol === undefined) await listen(server, this.#settings)
     else this.#proxied = await listenBehindProxy(server, this.#settings, proxyProtocol)
-    this.#unlessClosing(server)
+    this.#throwIfClosing(server)
     this.#server = server
     this.#settings.logger.info('standalone.ready', { ...this.address() })
   }
 
-  #unlessClosing(server?: Server): void {
+  /** @param server - to be closed then */
+  #throwIfClosing(server?: Server): void {
     if (this.#closing === undefined) return
     server?.close()
     throw new StickyError('HOLDFAST_CLOSED')
   }
 
-  #end(deadline: number): Promise<boolean> {
+  #closeOnce(deadline: number): Promise<boolean> {
     this.#closing ??= this.#close(deadline)
     return this.#closing
   }
 
   /** @returns whether everything was served before the deadline */
   async #close(deadline: number): Promise<boolean> {
-    const how = closing(this.#settings, deadline)
-    this.#tell('drain', how)
-    const expired = new Promise<false>((late) => setTimeout(late, deadline, false).unref())
-    const served = async () => {
-      // As a balancer does it: those that still wait for their header have half of the time.
-      await this.#proxied?.close(deadline / 2)
-      if (this.#server !== undefined) await this.#finish(how)
-      return true
-    }
-    const clean = await Promise.race([served(), expired])
-    for (const socket of this.#open) socket.destroy()
-    this.#tell('leave')
-    this.#settings.logger.info('standalone.closed', { clean })
-    return clean
+    const plan = closing(this.#settings, deadline)
+    this.#announce('drain', plan)
+    const isClean = await new Deadline(deadline).wait(this.#serveRest(plan))
+    for (const socket of this.#sockets) socket.destroy()
+    this.#announce('leave')
+    this.#settings.logger.info('standalone.closed', { clean: isClean })
+    return isClean
   }
 
-  #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
+  async #serveRest(plan: Drain): Promise<void> {
+    // As in a balancer, connections that wait for their header have half of the time.
+    await this.#proxied?.close(plan.deadline / 2)
+    if (this.#server !== undefined) await this.#drainServer(plan)
+  }
+
+  #announce<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
     this.tell(event, ...args)
-    ;(processRuntime as EventEmitter).emit(event, ...args)
+    this.#runtime.announce(event, ...args)
   }
 
   #release(): void {
-    processRuntime.isStandalone = false
+    this.#runtime.isStandalone = false
     this.#stopSignals()
-    this.#onclosed()
+    this.#onClosed()
   }
-}
-
-/** Resolves when there is nothing left to do in this process: databases are closed and the like. */
-function lastWords(): Promise<void> {
-  return new Promise((done) => {
-    process.once('beforeExit', () => done())
-    setTimeout(done, LAST_WORDS).unref()
-  })
 }

@@ -1,48 +1,52 @@
-// Signs of life: what this worker tells of itself, once per interval.
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+// The heartbeats of a worker: once per interval it sends the primary its event loop lag, memory, CPU time and counts.
 import type { Server } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Heartbeat } from '../ipc/messages.ts'
 
-/** Samples of the loop's delay within an interval; each one wakes the process up. */
+/** Samples of the event loop's delay per interval. Each sample wakes the process. */
 const SAMPLES = 10
 
 /**
+ * Sends heartbeats until the process ends; they do not keep it running.
+ *
+ * @param server - its open connections are counted
  * @param interval - milliseconds
- * @param counts - of the requests so far, and of the connections taken
- * @returns sends one more at once
+ * @param counts - returns the connections and requests so far
+ * @returns sends one more heartbeat at once
  */
 export function startHeartbeats(
   server: Server,
   interval: number,
   counts: () => Pick<Heartbeat, 'served' | 'requests'>,
-  send: (beat: Heartbeat) => void,
+  send: (heartbeat: Heartbeat) => void,
 ): () => void {
   const resolution = Math.max(1, Math.round(interval / SAMPLES))
   const delay = monitorEventLoopDelay({ resolution })
   delay.enable()
   let memory = { rss: 0, heapUsed: 0 }
-  const beat = (): void => {
-    // The histogram has nanoseconds, and each sample the time that was asked for with it.
+  const sendHeartbeat = (): void => {
+    // The histogram has nanoseconds, and counts the resolution in.
     const lag = Math.max(0, Math.round(delay.max / 1e6) - resolution)
     delay.reset()
-    memory = memoryNow() ?? memory
-    server.getConnections((_error, connections) => send({ lag, ...memory, cpu: cpuNow(), connections, ...counts() }))
+    memory = memoryUsage() ?? memory
+    server.getConnections((_error, connections) => send({ lag, ...memory, cpu: cpuTime(), connections, ...counts() }))
   }
-  setInterval(beat, interval).unref()
-  return beat
+  setInterval(sendHeartbeat, interval).unref()
+  return sendHeartbeat
 }
 
-function cpuNow(): number {
+/** Milliseconds since the process started. */
+function cpuTime(): number {
   const { user, system } = process.cpuUsage()
   return Math.round((user + system) / 1_000)
 }
 
-/** undefined without a descriptor left: on Linux the resident memory is read from a file, and Node throws. */
-function memoryNow(): Pick<Heartbeat, 'rss' | 'heapUsed'> | undefined {
+/** @returns undefined where no descriptor is left: Linux reports the resident memory in a file, and Node throws */
+function memoryUsage(): Pick<Heartbeat, 'rss' | 'heapUsed'> | undefined {
   try {
     const { rss, heapUsed } = process.memoryUsage()
     return { rss, heapUsed }
   } catch {
-    return undefined // what was known before will do
+    return undefined // the caller sends the last known values
   }
 }

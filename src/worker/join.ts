@@ -1,40 +1,50 @@
-// Inside a worker: attach the application's server, say ready, drain, leave.
+// A worker's part in the balancer: attaches the application's server, reports to the primary, drains and leaves.
+import { Deadline } from '../async/waiting.ts'
 import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
 import { PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
 import { loadLibc } from '../native/libc.ts'
 import { sendToPrimary, socketsSent } from '../ipc/send.ts'
-import { startHeartbeats } from './heartbeat.ts'
-import { finisher } from '../serving/drain.ts'
+import { prepareDrain } from '../serving/drain.ts'
 import { intake } from '../serving/intake.ts'
-import { countRequests } from './request-counter.ts'
-import type { SessionLayer } from '../sessions/session-layer.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
+import type { SessionLayer } from '../sessions/session-layer.ts'
+import { startHeartbeats } from './heartbeat.ts'
+import { countRequests } from './request-counter.ts'
 
 export interface WorkerEvents {
-  /** No new connections come in; what is served has until the deadline. */
-  drain(how: Drain): void
-  /** Everything is served; the process ends now. */
+  /** No new connections come in. Those that are served have until the deadline of the plan. */
+  drain(plan: Drain): void
+  /** All connections are served or the deadline has passed; the process ends next. */
   leave(): void
-  /** This process, a standby so far, is a worker now. */
+  /** This standby takes the place of a worker. */
   become(id: number, workers: number): void
   /** The number of workers has changed. */
   workers(workers: number): void
-  /** A message of ours that this version does not know. */
+  /** A message of Holdfast's came that this version does not know. */
   unknown(): void
 }
 
-/** A worker's side of the bargain. */
 export interface Joined {
+  /**
+   * Resolves when the server is attached and the primary was told.
+   *
+   * @throws what the target function throws, or StickyError HOLDFAST_BAD_TARGET, HOLDFAST_TARGET_LISTENS or
+   *   HOLDFAST_SESSION_TARGET; the process ends then
+   */
   readonly ready: Promise<void>
-  /** Stops taking connections, finishes what is served within `deadline` milliseconds, and ends the process. */
+  /**
+   * Drains within so many milliseconds, and ends the process.
+   *
+   * @param reason - for the primary's log
+   */
   leave(reason: string, deadline: number): Promise<void>
 }
 
-/** Milliseconds that the application has after 'leave' to end by itself, before the process is ended. */
-const LAST_WORDS = 1_000
+/** Milliseconds in which the application can end the process after 'leave'; then it is ended. */
+const EXIT_TIMEOUT = 1_000
 
 export function join(
   target: Target,
@@ -43,20 +53,21 @@ export function join(
   sessions: SessionLayer,
   events: WorkerEvents,
 ): Joined {
-  let close = (_: Drain): Promise<void> => Promise.resolve()
-  let left: Promise<void> | undefined
+  let closeAll = (_: Drain): Promise<void> => Promise.resolve()
+  let draining: Promise<void> | undefined
+  /** The one object that the server's drain reads, because the primary may change the close code later. */
   const drainPlan = { ...setup.drainPlan }
   let isReady = false
   let isSpare = setup.id < 0
   let sockets: SlotSockets | undefined
-  let lastHeartbeat = (): void => {}
+  let sendHeartbeat = (): void => {}
 
-  // From here on nothing is missed: Node keeps messages that came before the first listener.
-  const incoming = intake(setup, channel, (slots, descriptors) => listenOn(slots, descriptors))
-  channel.on('drain', (how) => {
-    void drain(how)
-    // Where a signal to the whole process group came first, only the primary knows that this is no restart.
-    drainPlan.code = how.code
+  // No message is missed: Node keeps those that came before the first listener.
+  const incoming = intake(setup, channel, (slots, descriptors) => addSlotSockets(slots, descriptors))
+  channel.on('drain', (plan) => {
+    void drain(plan)
+    // Where a signal to the whole group came first, only the primary knows that this is no restart.
+    drainPlan.code = plan.code
   })
   channel.on('become', ({ id, workers }) => {
     isSpare = false
@@ -68,83 +79,82 @@ export function join(
     sendToPrimary({ type: 'dropped', slots })
   })
   channel.onUnknown = () => events.unknown()
-  /** The primary is gone: finish what is served, then go too. */
-  const orphaned = (): void => {
+  const leaveWithoutPrimary = (): void => {
     sockets?.close(true)
-    incoming.stop()
+    incoming.stopWaiting()
     void drain(setup.drainPlan)
   }
-  process.on('disconnect', orphaned)
-  // It went while this program was loading.
-  if (!process.connected) setImmediate(orphaned)
+  process.on('disconnect', leaveWithoutPrimary)
+  // The primary ended while this program was loading.
+  if (!process.connected) setImmediate(leaveWithoutPrimary)
   surviveClosedStderr()
   // Ctrl-C and a closed terminal reach the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
   process.on('SIGTERM', () => void leave('SIGTERM', setup.drainPlan.deadline))
 
-  function listenOn(slots: readonly number[], descriptors: readonly number[]): void {
+  function addSlotSockets(slots: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
     if (libc === undefined) return
     sockets ??= slotSockets(libc, setup.backlog, (handle) => incoming.accept(handle))
-    for (const [i, fd] of descriptors.entries()) sockets.take(slots[i] ?? 0, fd)
+    for (const [i, fd] of descriptors.entries()) sockets.add(slots[i] ?? 0, fd)
   }
 
   async function start(): Promise<void> {
     const server = await resolveTarget(target)
-    const closeServer = finisher(server)
-    close = async (how) => {
-      const ended = sessions.end(how)
-      await Promise.all([closeServer(how, ended), ended.then(() => sessions.close())])
+    const drainServer = prepareDrain(server)
+    closeAll = async (plan) => {
+      const sessionsEnded = sessions.sessionsEnded(plan)
+      await Promise.all([drainServer(plan, sessionsEnded), sessionsEnded.then(() => sessions.close())])
     }
     await sessions.open(server)
     incoming.attach(server, () => void leave('server.close()', setup.drainPlan.deadline))
-    if (left !== undefined) return
+    if (draining !== undefined) return
     isReady = true
     const requests = setup.countRequests ? { requests: countRequests(server) } : {}
-    lastHeartbeat = startHeartbeats(
+    sendHeartbeat = startHeartbeats(
       server,
       setup.interval,
       () => ({ served: incoming.served, ...requests }),
-      (beat) => sendToPrimary({ type: 'heartbeat', ...beat }),
+      (heartbeat) => sendToPrimary({ type: 'heartbeat', ...heartbeat }),
     )
     sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
   }
 
   async function leave(reason: string, deadline: number): Promise<void> {
-    if (left === undefined) sendToPrimary({ type: 'leave', reason })
-    const timer = setTimeout(() => incoming.stop(), deadline).unref()
+    if (draining === undefined) sendToPrimary({ type: 'leave', reason })
+    const timer = setTimeout(() => incoming.stopWaiting(), deadline).unref()
     await drain({ ...setup.drainPlan, deadline })
     clearTimeout(timer)
   }
 
-  function drain(how: Drain): Promise<void> {
-    // In a turn of its own: closing the server says that it was closed, which leads here again.
-    left ??= Promise.resolve(Object.assign(drainPlan, how)).then(finish)
-    return left
+  function drain(plan: Drain): Promise<void> {
+    // In its own turn, because a server that closes calls leave(), which calls this function again.
+    draining ??= Promise.resolve(Object.assign(drainPlan, plan)).then(finish)
+    return draining
   }
 
-  async function finish(how: Drain): Promise<void> {
-    const expired = new Promise<void>((done) => setTimeout(done, how.deadline).unref())
-    events.drain(how)
-    // What the primary sent before it heard of the leave is still on its way, and is served.
-    if (isReady && !isSpare) await Promise.race([incoming.end, expired])
-    await Promise.race([close(how).then(socketsSent), expired])
-    lastHeartbeat()
+  async function finish(plan: Drain): Promise<void> {
+    const deadline = new Deadline(plan.deadline)
+    events.drain(plan)
+    // Connections that the primary sent before it learned of the end are on their way, and are served.
+    if (isReady && !isSpare) await deadline.wait(incoming.complete)
+    await deadline.wait(closeAll(plan).then(socketsSent))
+    sendHeartbeat()
     events.leave()
-    // In a turn of its own: disconnecting while early messages are being delivered crashes Node.
+    // In its own turn, because a disconnect while early messages are delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())
-    setTimeout(() => process.exit(), LAST_WORDS).unref()
+    setTimeout(() => process.exit(), EXIT_TIMEOUT).unref()
   }
 
   async function attempt(): Promise<void> {
-    // In a turn of its own, so that the target function can use what stickyListen returns.
+    // In its own turn, so that the target function can use what stickyListen returns.
     await Promise.resolve()
     try {
       await start()
     } catch (error) {
       sendToPrimary({ type: 'failed', message: describe(error), code: codeOf(error) })
-      // Whether or not the application looks at `ready`: a worker that serves nothing must not stay.
+      // A worker that serves nothing must not stay, even where the application ignores `ready`.
       setImmediate(() => process.exit(1))
       throw error
     }

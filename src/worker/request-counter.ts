@@ -1,36 +1,36 @@
-// Counts the requests that this worker's application answers, and how long it takes.
+// Counts the requests that the application of this worker answers, and measures how long the answers take.
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
 import { count, countAnswer, noCounts } from '../ipc/request-counts.ts'
 
 /**
- * Counts what the application hears of: also what came in at another worker, and not what went to one.
+ * Counts the requests that reach the application: also those that came in at another worker, and not those that are
+ * forwarded to another one.
  *
- * To be called when the application's listeners are there. A server without listeners for requests is not looked at: with
- * one Node's HTTP/2 would make requests of all streams.
- *
- * @returns the counts so far; see request-counts.ts
+ * @param server - has the application's listeners already. A server without a listener for requests gets none here,
+ *   because with one Node's HTTP/2 makes a request of each stream.
+ * @returns the counts so far, see request-counts.ts; they go on
  */
 export function countRequests(server: Server): readonly number[] {
   const counts = noCounts()
-  /** Applications that are asked for the body say 'request' themselves. */
-  const asked = new WeakSet<ServerResponse>()
-  const ask = (request: IncomingMessage, response: ServerResponse): void => {
-    begin(request, response)
-    asked.add(response)
+  /** Responses of 'checkContinue', for which the application emits 'request' in many cases. */
+  const counted = new WeakSet<ServerResponse>()
+  const onCheckContinue = (request: IncomingMessage, response: ServerResponse): void => {
+    onRequest(request, response)
+    counted.add(response)
   }
-  const begin = (_: IncomingMessage, response: ServerResponse): void => {
-    if (asked.has(response)) return
-    const begun = performance.now()
+  const onRequest = (_: IncomingMessage, response: ServerResponse): void => {
+    if (counted.has(response)) return
+    const startedAt = performance.now()
     response.once('close', () => {
-      if (response.writableFinished) countAnswer(counts, response.statusCode, performance.now() - begun)
+      if (response.writableFinished) countAnswer(counts, response.statusCode, performance.now() - startedAt)
       else count(counts, 'aborted')
     })
   }
-  if (server.listenerCount('request') > 0) server.prependListener('request', begin)
-  if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', ask)
-  // With a listener for upgrades Node would not take them for plain requests any more.
+  if (server.listenerCount('request') > 0) server.prependListener('request', onRequest)
+  if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', onCheckContinue)
+  // Without a listener for upgrades Node takes them for plain requests, so none is added where there is none.
   if (server.listenerCount('upgrade') > 0 && (server instanceof HttpServer || server instanceof HttpsServer)) {
     server.prependListener('upgrade', () => count(counts, 'upgrades'))
   }

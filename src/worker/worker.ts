@@ -1,14 +1,14 @@
 // What stickyListen returns in a worker.
-import type { EventEmitter } from 'node:events'
 import { primaryChannel } from '../ipc/channel.ts'
 import type { Address, WorkerSetup } from '../ipc/messages.ts'
-import { SafeEmitter } from '../safe-emitter.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
-import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
-import { processRuntime } from '../runtime.ts'
-import { join, type Joined } from './join.ts'
-import { sessionLayer } from '../sessions/session-layer.ts'
+import type { Runtime } from '../runtime.ts'
+import { SafeEmitter } from '../safe-emitter.ts'
 import type { Target } from '../serving/target.ts'
+import { sessionLayer } from '../sessions/session-layer.ts'
+import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
+import type { World } from '../world.ts'
+import { join, type Joined } from './join.ts'
 
 export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
@@ -19,22 +19,29 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
   #workers: number
   readonly #joined: Joined
   readonly #settings: Settings
+  readonly #runtime: Runtime
 
-  constructor(target: Target, setup: WorkerSetup, settings: Settings) {
+  /**
+   * @param setup - from the primary
+   * @param runtime - gets the logger, and the events of this worker
+   * @param world - for the session layer
+   */
+  constructor(target: Target, setup: WorkerSetup, settings: Settings, runtime: Runtime, world: World) {
     super(settings.logger)
     this.#id = setup.id
     this.#workers = setup.workers
     this.restarts = setup.restarts
     this.#address = setup.address
     this.#settings = settings
-    processRuntime.logger = settings.logger
+    this.#runtime = runtime
+    runtime.logger = settings.logger
     const channel = primaryChannel()
-    this.#joined = join(target, setup, channel, sessionLayer(settings, setup, channel), {
-      drain: (how) => {
-        processRuntime.isDraining = true
-        this.#tell('drain', how)
+    this.#joined = join(target, setup, channel, sessionLayer(settings, setup, channel, runtime, world), {
+      drain: (plan) => {
+        runtime.isDraining = true
+        this.#announce('drain', plan)
       },
-      leave: () => this.#tell('leave'),
+      leave: () => this.#announce('leave'),
       become: (id, workers) => this.#become(id, workers),
       workers: (workers) => (this.#workers = workers),
       unknown: () => settings.logger.warn('primary.unknown-message', { worker: this.#id }),
@@ -62,12 +69,12 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#id = id
     this.#workers = workers
     process.env['HOLDFAST_WORKER'] = String(id)
-    this.#tell('become', { id, workers })
+    this.#announce('become', { id, workers })
   }
 
-  #tell<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
+  #announce<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {
     this.tell(event, ...args)
-    ;(processRuntime as EventEmitter).emit(event, ...args)
+    this.#runtime.announce(event, ...args)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,7 +9,7 @@ import { dial } from '../support/clients.ts'
 
 const address = { address: '::', family: 'IPv6' as const, port: 4242 }
 
-/** Accepts like the primary does: the handle of a connection nobody has read from, and its client. */
+/** Accepts as the primary does: returns the handle of a connection that was not read from, and its client. */
 async function acceptor(t: Test): Promise<() => Promise<{ handle: TcpHandle; client: net.Socket }>> {
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -33,7 +33,7 @@ async function acceptor(t: Test): Promise<() => Promise<{ handle: TcpHandle; cli
 const connections = (server: net.Server) =>
   new Promise<number>((done) => server.getConnections((_, count) => done(count)))
 
-t.test('the server listens, at the public address', async (t) => {
+t.test('the server listens at the public address', async (t) => {
   const server = http.createServer()
   attach(server, address, () => {})
   await once(server, 'listening')
@@ -45,19 +45,19 @@ t.test('the server listens, at the public address', async (t) => {
   t.equal(server.listening, false)
 })
 
-t.test('close() tells the balancer once, and waits for the connections', async (t) => {
+t.test('close() is reported once, and waits for the connections', async (t) => {
   const accept = await acceptor(t)
-  let told = 0
+  let reports = 0
   const server = net.createServer()
-  const take = attach(server, address, () => told++)
+  const serve = attach(server, address, () => reports++)
   const { handle, client } = await accept()
   const arrives = once(server, 'connection') as Promise<[net.Socket]>
-  take(handle)
+  serve(handle)
   const [socket] = await arrives
   t.equal(await connections(server), 1)
   let closed = false
   server.close(() => (closed = true))
-  t.equal(told, 1)
+  t.equal(reports, 1)
   client.destroy()
   socket.resume()
   await once(server, 'close')
@@ -65,28 +65,28 @@ t.test('close() tells the balancer once, and waits for the connections', async (
   t.equal(await connections(server), 0)
 })
 
-t.test('maxConnections holds, and what is over it is dropped with an event', async (t) => {
+t.test('connections above maxConnections are dropped with an event', async (t) => {
   const accept = await acceptor(t)
   const server = net.createServer()
   server.maxConnections = 1
-  const take = attach(server, address, () => {})
+  const serve = attach(server, address, () => {})
   const first = await accept()
-  take(first.handle)
+  serve(first.handle)
   const dropped = once(server, 'drop')
   const second = await accept()
-  take(second.handle)
+  serve(second.handle)
   t.match(await dropped, [{ remoteAddress: '127.0.0.1', localPort: Number }])
   t.equal(await connections(server), 1)
 })
 
-t.test('closeIdleConnections() and closeAllConnections() find what was handed over', async (t) => {
+t.test('closeIdleConnections() and closeAllConnections() close connections that were attached', async (t) => {
   const accept = await acceptor(t)
   const server = http.createServer((request, response) => request.url === '/idle' && response.end())
-  const take = attach(server, address, () => {})
+  const serve = attach(server, address, () => {})
   const idle = await accept()
   const busy = await accept()
-  take(idle.handle)
-  take(busy.handle)
+  serve(idle.handle)
+  serve(busy.handle)
   idle.client.write('GET /idle HTTP/1.1\r\nHost: a\r\n\r\n')
   busy.client.write('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
   await once(idle.client, 'data')
@@ -99,13 +99,13 @@ t.test('closeIdleConnections() and closeAllConnections() find what was handed ov
   await busyClosed
 })
 
-t.test('the socket is the one that the server would have made: half-open, without delay', async (t) => {
+t.test('the socket has the options of the server: allowHalfOpen and noDelay', async (t) => {
   const accept = await acceptor(t)
   const server = net.createServer({ allowHalfOpen: true, noDelay: true })
-  const take = attach(server, address, () => {})
+  const serve = attach(server, address, () => {})
   const { handle, client } = await accept()
   const arrives = once(server, 'connection') as Promise<[net.Socket]>
-  take(handle)
+  serve(handle)
   const [socket] = await arrives
   t.equal(socket.allowHalfOpen, true)
   client.end()
@@ -118,12 +118,12 @@ t.test('the socket is the one that the server would have made: half-open, withou
 t.test('a connection that comes in after close() is served and counted', async (t) => {
   const accept = await acceptor(t)
   const server = http.createServer((_, response) => response.setHeader('connection', 'close').end('late'))
-  const take = attach(server, address, () => {})
+  const serve = attach(server, address, () => {})
   const { handle, client } = await accept()
   const closedFirst = once(server, 'close')
   server.close()
   await closedFirst
-  take(handle)
+  serve(handle)
   t.equal(await connections(server), 1)
   const closedAgain = once(server, 'close')
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -132,17 +132,17 @@ t.test('a connection that comes in after close() is served and counted', async (
   t.equal(await connections(server), 0)
 })
 
-t.test('without the inside of net.Server connections are counted all the same', async (t) => {
+t.test('connections are counted also where net.Server has no accept code that can be used', async (t) => {
   const accept = await acceptor(t)
   const server = net.createServer({ allowHalfOpen: true })
-  // What an unknown Node would lack.
+  // An unknown Node would lack this.
   Object.assign(server, { _listen2: undefined })
-  const take = attach(server, address, () => {})
+  const serve = attach(server, address, () => {})
   await once(server, 'listening')
   t.strictSame(server.address(), address)
   const { handle, client } = await accept()
   const arrives = once(server, 'connection') as Promise<[net.Socket]>
-  take(handle)
+  serve(handle)
   const [socket] = await arrives
   t.equal(socket.allowHalfOpen, true)
   t.equal(await connections(server), 1)
@@ -161,21 +161,24 @@ t.test('a server that listens by itself is refused', async (t) => {
   t.throws(() => attach(server, address, () => {}), { code: 'HOLDFAST_TARGET_LISTENS' })
 })
 
-t.test("what was for one connection is not the next one's, also where a listener throws", async (t) => {
+t.test('the metadata of a connection is not given to the next one, also where a listener throws', async (t) => {
   const accept = await acceptor(t)
   const asked: (string | undefined)[] = []
   const server = http.createServer(({ url }, response) => {
     asked.push(url)
     response.end('ok')
   })
-  const take = attach(server, address, () => {})
+  const serve = attach(server, address, () => {})
   server.once('connection', () => {
     throw new Error('of the application')
   })
   const [first, second] = [await accept(), await accept()]
   const head = Buffer.from('GET /first HTTP/1.1\r\nHost: a\r\n\r\n')
-  t.throws(() => take(first.handle, encodeMetadata({ head, moved: { settled: false, from: 0 } })), /of the application/)
-  take(second.handle)
+  t.throws(
+    () => serve(first.handle, encodeMetadata({ head, moved: { settled: false, from: 0 } })),
+    /of the application/,
+  )
+  serve(second.handle)
   second.client.write('GET /second HTTP/1.1\r\nHost: a\r\n\r\n')
   await once(second.client, 'data')
   t.equal(asked.length, 2, 'each once')

@@ -4,29 +4,30 @@ import { array, assert, boolean, nat, property, record } from 'fast-check'
 import t from 'tap'
 import { DenseSet } from '../../src/serving/dense-set.ts'
 
-t.test('has what a set has', async (t) => {
+t.test('a dense set has the same items as a Set', async (t) => {
   const items = Array.from({ length: 8 }, (_, id) => ({ id }))
   const steps = array(record({ add: boolean(), id: nat({ max: items.length - 1 }) }), { maxLength: 60 })
   assert(
     property(steps, (all) => {
-      const [bag, set] = [new DenseSet<{ id: number }>(), new Set<{ id: number }>()]
+      const [dense, set] = [new DenseSet<{ id: number }>(), new Set<{ id: number }>()]
       for (const { add, id } of all) {
         const item = items[id]!
         if (add) {
-          bag.add(item)
+          dense.add(item)
           set.add(item)
-        } else if (bag.delete(item) !== set.delete(item)) {
+        } else if (dense.delete(item) !== set.delete(item)) {
           return false
         }
       }
       const ids = (some: Iterable<{ id: number }>) => Array.from(some, ({ id }) => id).sort((a, b) => a - b)
-      return bag.size === set.size && ids(bag).join() === ids(set).join()
+      const agree = items.every((item) => dense.has(item) === set.has(item))
+      return agree && dense.size === set.size && ids(dense).join() === ids(set).join()
     }),
   )
   t.pass('after any steps')
 })
 
-t.test('an object may be in two, and may go while others are looked at', async (t) => {
+t.test('an object may be in two sets, and may be deleted during an iteration', async (t) => {
   const items = [{}, {}, {}]
   const [one, other] = [new DenseSet<object>(), new DenseSet<object>()]
   for (const item of items) one.add(item)
@@ -41,8 +42,8 @@ t.test('an object may be in two, and may go while others are looked at', async (
   t.equal(one.size, 0)
 })
 
-/** Bytes that came to live on while so many objects came and went, 64 of them there at a time. */
-function kept(add: (item: object) => void, remove: (item: object) => void, gc: (how: object) => void): number {
+/** Bytes by which the old generation of the heap grew while objects were added and removed, 64 of them at a time. */
+function growth(add: (item: object) => void, remove: (item: object) => void, gc: (how: object) => void): number {
   const old = () => getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space')!.space_used_size
   const there: object[] = []
   const churn = (count: number): void => {
@@ -55,20 +56,20 @@ function kept(add: (item: object) => void, remove: (item: object) => void, gc: (
     }
   }
   churn(5_000)
-  // The quiet moment in which what is there gets old.
+  // The objects that are in the set now move to the old generation.
   for (let i = 0; i < 3; i++) gc({ type: 'minor' })
   const before = old()
   churn(100_000)
   return old() - before
 }
 
-t.test('what has gone does not live on', async (t) => {
+t.test('memory of deleted objects is freed by the quick garbage collection', async (t) => {
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as (how: object) => void
-  const bag = new DenseSet<object>()
-  const bytes = kept(
-    (item) => bag.add(item),
-    (item) => bag.delete(item),
+  const dense = new DenseSet<object>()
+  const bytes = growth(
+    (item) => dense.add(item),
+    (item) => dense.delete(item),
     gc,
   )
   t.ok(bytes < 1e6, `${bytes} bytes`)

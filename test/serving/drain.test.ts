@@ -16,7 +16,7 @@ for (const [kind, change] of [
   ['ws', 'a reload'],
   ['wss', 'scaling down'],
 ] as const) {
-  t.test(`${change} lets a worker finish what it serves, over ${kind}`, async (t) => {
+  t.test(`${change} lets a worker answer the requests that it serves, over ${kind}`, async (t) => {
     const reload = { grace: 200, spread: 0, deadline: 3_000 }
     const balancer = await startBalancer(t, {
       kind,
@@ -62,7 +62,7 @@ for (const [kind, change] of [
     t.strictSame(
       [(await closed)[0], said],
       [1012, ['goodbye']],
-      'a WebSocket is closed after the application had its say',
+      'a WebSocket is closed after the application has sent its last message',
     )
     t.ok(performance.now() - since >= reload.grace)
 
@@ -70,8 +70,8 @@ for (const [kind, change] of [
     const uploaded = await answerTo(upload.end())
     t.match(JSON.parse(await text(uploaded)), { pid, bytes: 4 * MB.length }, 'an upload goes on')
     echo.end('after')
-    t.equal(await echoedText, 'before after', 'and so does an answer that is on its way')
-    t.equal(uploaded.headers.connection, 'close', 'both answers say that they are the last')
+    t.equal(await echoedText, 'before after', 'an answer goes on too')
+    t.equal(uploaded.headers.connection, 'close', 'both answers say that their connection closes')
     t.match(answered, /\r\nconnection: close\r\n/i)
     upgraded.write('still here')
     await until('the echo', () => received() === 'still here')
@@ -95,7 +95,7 @@ for (const [kind, change] of [
       return request({ port, host: '127.0.0.1', localAddress: from, rejectUnauthorized: false, ...options } as object)
     }
 
-    /** A request whose headers have arrived and whose body is still to come. */
+    /** A request with headers that have arrived and a body that has not. */
     async function begin(options: http.RequestOptions): Promise<http.ClientRequest> {
       const agent = new (kind === 'ws' ? http : https).Agent({ keepAlive: true })
       const request = send({ ...options, agent, headers: { 'transfer-encoding': 'chunked', expect: '100-continue' } })
@@ -110,14 +110,14 @@ for (const [kind, change] of [
       return once(socket, kind === 'ws' ? 'connect' : 'secureConnect').then(() => socket)
     }
 
-    /** A connection with a request that lacks its last line. */
+    /** A connection with a request that lacks the last line of its head. */
     async function halfRequest(): Promise<net.Socket> {
       const socket = await connect()
       socket.write('GET / HTTP/1.1\r\nHost: fixture\r\n')
       return socket
     }
 
-    /** A connection that has had its answer. */
+    /** A connection without a request, after one was answered. */
     async function idleConnection(): Promise<net.Socket> {
       const socket = await connect()
       socket.write('GET / HTTP/1.1\r\nHost: fixture\r\n\r\n')

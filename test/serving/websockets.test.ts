@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { webSockets } from '../../src/serving/websockets.ts'
+import { prepareWebSockets } from '../../src/serving/websockets.ts'
 
 const drainPlan = { deadline: 60_000, grace: 0, spread: 0, code: 1012 }
 
 async function serve(t: Test) {
   const server = http.createServer((_request, response) => response.end('plain'))
-  const closeAll = webSockets(server)
+  const closeAll = prepareWebSockets(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -42,33 +42,36 @@ function accept(_request: IncomingMessage, socket: Duplex): void {
   socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
 }
 
-t.test('an application that adds and removes its listeners gets what Node gives it', async (t) => {
-  const { server, ask } = await serve(t)
-  const turn = () => new Promise((done) => setImmediate(done))
-  t.equal(await ask(), 'status 200', 'without a listener it is a request like any other')
-  server.on('upgrade', accept)
-  await turn()
-  t.equal(await ask(), 'upgraded')
-  server.off('upgrade', accept)
-  t.equal(server.listenerCount('upgrade'), 0)
-  t.equal(await ask(), 'status 200')
-  server.once('upgrade', accept)
-  await turn()
-  t.equal(await ask(), 'upgraded')
-  t.equal(await ask(), 'status 200', 'once is once')
-  server.on('upgrade', accept)
-  await turn()
-  server.removeAllListeners('upgrade')
-  t.equal(await ask(), 'status 200')
-  server.on('upgrade', accept)
-  server.off('upgrade', accept)
-  await turn()
-  t.equal(await ask(), 'status 200', 'added and removed in one turn')
-  server.on('upgrade', accept)
-  t.equal(await ask(), 'upgraded', 'and on again')
-})
+t.test(
+  'Node treats upgrades as it does without Holdfast while the application adds and removes listeners',
+  async (t) => {
+    const { server, ask } = await serve(t)
+    const turn = () => new Promise((done) => setImmediate(done))
+    t.equal(await ask(), 'status 200', 'without a listener it is a request like any other')
+    server.on('upgrade', accept)
+    await turn()
+    t.equal(await ask(), 'upgraded')
+    server.off('upgrade', accept)
+    t.equal(server.listenerCount('upgrade'), 0)
+    t.equal(await ask(), 'status 200')
+    server.once('upgrade', accept)
+    await turn()
+    t.equal(await ask(), 'upgraded')
+    t.equal(await ask(), 'status 200', 'once is once')
+    server.on('upgrade', accept)
+    await turn()
+    server.removeAllListeners('upgrade')
+    t.equal(await ask(), 'status 200')
+    server.on('upgrade', accept)
+    server.off('upgrade', accept)
+    await turn()
+    t.equal(await ask(), 'status 200', 'added and removed in one turn')
+    server.on('upgrade', accept)
+    t.equal(await ask(), 'upgraded', 'and on again')
+  },
+)
 
-t.test('who wraps the listeners of others keeps the close frames', async (t) => {
+t.test('WebSockets get close frames also where the application wraps the listeners for upgrades', async (t) => {
   const { server, port, closeAll } = await serve(t)
   answerWebSockets(server)
   await new Promise((done) => setImmediate(done))
@@ -81,18 +84,18 @@ t.test('who wraps the listeners of others keeps the close frames', async (t) => 
   t.equal((await once(socket, 'close'))[0], 1012)
 })
 
-t.test('a WebSocket that is opened during the end is closed too, with the code that holds then', async (t) => {
+t.test('a WebSocket that opens during the drain is closed too, with the close code of that moment', async (t) => {
   const { server, port, closeAll } = await serve(t)
   answerWebSockets(server)
-  const how = { ...drainPlan }
-  closeAll(how)
-  how.code = 1001
+  const plan = { ...drainPlan }
+  closeAll(plan)
+  plan.code = 1001
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`)
   await once(socket, 'open')
   t.equal((await once(socket, 'close'))[0], 1001)
 })
 
-t.test('both ends of a WebSocket see a proper close, and what was on its way arrives before it', async (t) => {
+t.test('both ends of a WebSocket close properly, and messages that were sent before arrive', async (t) => {
   const { server, port, closeAll } = await serve(t)
   const sockets = new WebSocketServer({ server, perMessageDeflate: true })
   const accepted = once(sockets, 'connection') as Promise<[WebSocket]>

@@ -3,10 +3,10 @@ import http, { type ServerResponse } from 'node:http'
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { affinityCookie } from '../../src/sessions/affinity-cookie.ts'
+import { affinityCookieSetter } from '../../src/sessions/affinity-cookie.ts'
 
-const mark = affinityCookie([{ cookie: 'at' }], () => 'w0')
-const OURS = 'at=w0; Path=/; HttpOnly; SameSite=Lax'
+const setAffinityCookie = affinityCookieSetter([{ cookie: 'at' }], () => 'w0')
+const AFFINITY_COOKIE = 'at=w0; Path=/; HttpOnly; SameSite=Lax'
 
 type Answer = (response: ServerResponse) => unknown
 
@@ -25,7 +25,7 @@ const WAYS: Record<string, [answer: Answer, cookies: string[]]> = {
 
 async function cookiesOverHttp(t: Test, answer: Answer): Promise<string[] | undefined> {
   const server = http.createServer((request, response) => {
-    mark(request, response)
+    setAffinityCookie(request, response)
     answer(response)
     response.end()
   })
@@ -39,7 +39,7 @@ async function cookiesOverHttp(t: Test, answer: Answer): Promise<string[] | unde
 
 async function cookiesOverHttp2(t: Test, answer: Answer): Promise<string[] | undefined> {
   const server = http2.createServer((request, response) => {
-    mark(request as never, response as never)
+    setAffinityCookie(request as never, response as never)
     answer(response as never)
     response.end()
   })
@@ -58,8 +58,8 @@ for (const [version, cookiesOver] of [
   ['HTTP/2', cookiesOverHttp2],
 ] as const) {
   for (const [way, [answer, cookies]] of Object.entries(WAYS)) {
-    t.test(`the cookie is there beside the application's own, over ${version}: ${way}`, async (t) => {
-      t.strictSame(await cookiesOver(t, answer), [OURS, ...cookies])
+    t.test(`a response has the affinity cookie and those of the application, over ${version}: ${way}`, async (t) => {
+      t.strictSame(await cookiesOver(t, answer), [AFFINITY_COOKIE, ...cookies])
     })
   }
 }

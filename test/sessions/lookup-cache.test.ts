@@ -1,65 +1,65 @@
 import t from 'tap'
 import type { SessionRule } from '../../src/options/options.ts'
-import { LastText } from '../../src/sessions/lookup-cache.ts'
+import { LookupCache } from '../../src/sessions/lookup-cache.ts'
 
 const user: SessionRule = { header: 'x-user' }
 const seat: SessionRule = { cookie: 'seat' }
 
-/** Says how often it was asked. */
-function finder() {
-  let asked = 0
+/** A find function that counts its calls. */
+function countingFind() {
+  let calls = 0
   const find = (rule: SessionRule, text: string): string | undefined => {
-    asked++
+    calls++
     return text === 'nothing' ? undefined : `${text} by ${rule === user ? 'user' : 'seat'}`
   }
-  return { find, asked: () => asked }
+  return { find, calls: () => calls }
 }
 
-t.test('asks once for the same text, also where it leads nowhere', async (t) => {
-  const { find, asked } = finder()
-  const last = new LastText<string>()
-  for (const [text, where] of [
+t.test('the same text is looked up once, also where it leads to nothing', async (t) => {
+  const { find, calls } = countingFind()
+  const cache = new LookupCache<string>()
+  for (const [text, result] of [
     ['a', 'a by user'],
     ['nothing', undefined],
   ] as const) {
     const connection = {}
-    const before = asked()
-    for (let i = 0; i < 3; i++) t.equal(last.where(connection, user, text, find), where)
-    t.equal(asked(), before + 1)
+    const before = calls()
+    for (let i = 0; i < 3; i++) t.equal(cache.lookUp(connection, user, text, find), result)
+    t.equal(calls(), before + 1)
   }
 })
 
-t.test('another text, another rule, another connection and none at all are asked for', async (t) => {
-  const { find, asked } = finder()
-  const last = new LastText<string>()
+t.test('another text, another rule, another connection and no connection are looked up', async (t) => {
+  const { find, calls } = countingFind()
+  const cache = new LookupCache<string>()
   const connection = {}
-  t.equal(last.where(connection, user, 'a', find), 'a by user')
-  t.equal(last.where(connection, user, 'b', find), 'b by user')
-  t.equal(last.where(connection, seat, 'b', find), 'b by seat')
-  t.equal(last.where({}, seat, 'b', find), 'b by seat')
-  t.equal(last.where(undefined, seat, 'b', find), 'b by seat')
-  t.equal(asked(), 5)
-  t.equal(new LastText<string>().where(connection, seat, 'b', find), 'b by seat')
-  t.equal(asked(), 6, 'what another one has remembered does not count')
+  t.equal(cache.lookUp(connection, user, 'a', find), 'a by user')
+  t.equal(cache.lookUp(connection, user, 'b', find), 'b by user')
+  t.equal(cache.lookUp(connection, seat, 'b', find), 'b by seat')
+  t.equal(cache.lookUp({}, seat, 'b', find), 'b by seat')
+  t.equal(cache.lookUp(undefined, seat, 'b', find), 'b by seat')
+  t.equal(calls(), 5)
+  t.equal(new LookupCache<string>().lookUp(connection, seat, 'b', find), 'b by seat')
+  t.equal(calls(), 6, 'a result of another cache does not count')
 })
 
-t.test('after forget() everything is asked for', async (t) => {
-  const { find, asked } = finder()
-  const last = new LastText<string>()
+t.test('everything is looked up again after clear()', async (t) => {
+  const { find, calls } = countingFind()
+  const cache = new LookupCache<string>()
   const connection = {}
   for (let i = 0; i < 2; i++) {
-    t.equal(last.where(connection, user, 'a', find), 'a by user')
-    last.forget()
+    t.equal(cache.lookUp(connection, user, 'a', find), 'a by user')
+    cache.clear()
   }
-  t.equal(asked(), 2)
+  t.equal(calls(), 2)
 })
 
-t.test('a long text is not kept', async (t) => {
-  const { find, asked } = finder()
-  const last = new LastText<string>()
+t.test('a text of more than 1,024 characters is not remembered', async (t) => {
+  const { find, calls } = countingFind()
+  const cache = new LookupCache<string>()
   const connection = {}
-  for (let i = 0; i < 2; i++) last.where(connection, user, 'x'.repeat(1_025), find)
-  t.equal(asked(), 2)
-  for (let i = 0; i < 2; i++) last.where(connection, user, 'x'.repeat(1_024), find)
-  t.equal(asked(), 3)
+  for (let i = 0; i < 2; i++) cache.lookUp(connection, user, 'x'.repeat(1_025), find)
+  t.equal(calls(), 2)
+  for (let i = 0; i < 2; i++) cache.lookUp(connection, user, 'x'.repeat(1_024), find)
+  t.equal(calls(), 3)
 })

@@ -1,4 +1,4 @@
-// A kept-alive connection whose requests are of one session elsewhere: it goes to that session's worker.
+// A kept-alive connection with requests of one session moves to the worker that has the session.
 import { once } from 'node:events'
 import http from 'node:http'
 import t from 'tap'
@@ -8,7 +8,7 @@ import { dial, loopback, request, until, type Reply } from '../support/clients.t
 import { client, EMPTY_TEXT, followed, get, moved, plainly, readPids, upgrade, ways } from '../support/kept-alive.ts'
 
 for (const [name, options, native] of ways) {
-  t.test(`a connection follows its session at the second request, with ${name}`, async (t) => {
+  t.test(`a connection moves to the worker of its session at the second request, with ${name}`, async (t) => {
     const there = await away(t, { options, env: { HOLDFAST_NATIVE: native } })
     const { ask, ports } = client(t, there)
     t.match(await ask(), { pid: there.owner, address: new RegExp(`${there.from}$`) })
@@ -19,22 +19,25 @@ for (const [name, options, native] of ways) {
       t.match(await ask({ path: '/hash', method: 'POST', body }), { pid: there.owner, bytes: body.length })
     }
     t.equal(await moved(there), 1)
-    t.equal(ports.size, 1, 'the client has noticed nothing')
+    t.equal(ports.size, 1, 'the client still has the same connection')
   })
 }
 
-t.test('a request with a body does not move its connection, the next one without does', async (t) => {
-  const there = await away(t)
-  const { ask } = client(t, there)
-  const body = Buffer.alloc(1_000)
-  for (let n = 0; n < 3; n++) t.match(await ask({ path: '/hash', method: 'POST', body }), { bytes: body.length })
-  t.match(await ask({ path: '/hash', method: 'PUT', headers: { 'transfer-encoding': 'chunked' } }), { bytes: 0 })
-  t.equal(await moved(there), 0)
-  t.match(await ask(), { pid: there.owner })
-  t.equal(await moved(there), 1)
-})
+t.test(
+  'a connection does not move with a request that has a body, and moves with the next that has none',
+  async (t) => {
+    const there = await away(t)
+    const { ask } = client(t, there)
+    const body = Buffer.alloc(1_000)
+    for (let n = 0; n < 3; n++) t.match(await ask({ path: '/hash', method: 'POST', body }), { bytes: body.length })
+    t.match(await ask({ path: '/hash', method: 'PUT', headers: { 'transfer-encoding': 'chunked' } }), { bytes: 0 })
+    t.equal(await moved(there), 0)
+    t.match(await ask(), { pid: there.owner })
+    t.equal(await moved(there), 1)
+  },
+)
 
-t.test('a connection that several sessions share stays, and so does what has moved once', async (t) => {
+t.test('a connection that several sessions share stays, and a connection moves only once', async (t) => {
   const there = await away(t, { options: { workers: 3 } })
   const { ask } = client(t, there)
   const sessions = new Map<string, number>()
@@ -56,7 +59,7 @@ t.test('a connection that several sessions share stays, and so does what has mov
   t.equal(await moved(there), before + 1)
 })
 
-t.test('requests that were sent at once are answered in their order, wherever the connection goes', async (t) => {
+t.test('requests that were sent at once are answered in their order, also where the connection moves', async (t) => {
   const there = await away(t)
   const home = await request({ port: there.port, from: there.from })
   let user = 0
@@ -66,7 +69,7 @@ t.test('requests that were sent at once are answered in their order, wherever th
   const pids = readPids(socket)
   socket.write(get('u1'))
   await until('the first answer', () => pids.length === 1)
-  // The second one moves the connection; behind it come a whole request, and one in two parts.
+  // The second request moves the connection. A whole request and one in two parts follow it.
   const last = get(`v${user}`)
   socket.write(get('u1') + get(`v${user}`) + get('u1') + last.slice(0, 20))
   await until('three more answers', () => pids.length === 4)
@@ -76,7 +79,7 @@ t.test('requests that were sent at once are answered in their order, wherever th
   t.equal(await moved(there), 1)
 })
 
-t.test('a connection with more behind a request than can go along stays', async (t) => {
+t.test('a connection stays where more bytes follow a request than can travel with it', async (t) => {
   const there = await away(t)
   const socket = await dial(there.port, there.from)
   t.teardown(() => socket.destroy())
@@ -90,7 +93,7 @@ t.test('a connection with more behind a request than can go along stays', async 
   t.ok(pids.every((pid) => pid === there.owner))
 })
 
-t.test('a request of which Node does not keep all headers stays, with its body', async (t) => {
+t.test('a connection stays where Node drops headers of the request, and the body is not lost', async (t) => {
   const there = await away(t)
   const socket = await dial(there.port, there.from)
   t.teardown(() => socket.destroy())
@@ -99,19 +102,19 @@ t.test('a request of which Node does not keep all headers stays, with its body',
   const answers = () => text.match(/HTTP\/1\.1 \d+/g)?.length ?? 0
   socket.write(get('u1'))
   await until('the first answer', () => answers() === 1)
-  // The last header is the one that says how long the body is.
+  // The last header says how long the body is.
   const body = get('u1', '')
   const headers = `${Array.from({ length: 1_100 }, (_, n) => `h${n}: \r\n`).join('')}Content-Length: ${body.length}\r\n`
   socket.write(get('u1', headers).replace('GET /', 'POST /hash') + body)
   await until('its answer', () => answers() === 2)
-  // Newer ones of Node refuse it.
+  // Newer versions of Node refuse the request.
   t.match(text, new RegExp(`"bytes":${body.length},|HTTP/1\\.1 431`))
   socket.write(get('u1'))
   await until('one more, or the end', () => answers() === 3 || socket.destroyed)
-  t.ok(answers() <= 3, 'its body is no request')
+  t.ok(answers() <= 3, 'the body is not taken for a request')
 })
 
-t.test('a request with `Connection: close` is sent on, and its connection closed', async (t) => {
+t.test('a request with `Connection: close` is forwarded, and its connection closes', async (t) => {
   const there = await away(t)
   const socket = await dial(there.port, there.from)
   const pids = readPids(socket)
@@ -123,7 +126,7 @@ t.test('a request with `Connection: close` is sent on, and its connection closed
   t.equal(await moved(there), 0)
 })
 
-t.test('a connection that followed can become a WebSocket of yet another worker', async (t) => {
+t.test('a connection that has moved can become a WebSocket of a third worker', async (t) => {
   const there = await away(t, { kind: 'ws', options: { workers: 3 } })
   let user = 0
   let other: Reply
@@ -138,42 +141,42 @@ t.test('a connection that followed can become a WebSocket of yet another worker'
   t.equal(pids[3], other.pid)
 })
 
-t.test(
-  'what is of no session is served where its address leads, also after the connection has followed one',
-  async (t) => {
-    const there = await away(t, { kind: 'ws' })
-    const home = await request({ port: there.port, from: there.from })
-    const { ask } = client(t, there)
-    for (let n = 0; n < 3; n++) t.match(await ask(), { pid: there.owner })
-    t.equal(await moved(there), 1)
-    for (let n = 0; n < 3; n++) t.match(await ask({ headers: { 'x-user': '' } }), { pid: home.pid })
-    t.match(await ask(), { pid: there.owner }, 'and the session where it was')
+t.test('a request of no session is served where its address leads, also after its connection has moved', async (t) => {
+  const there = await away(t, { kind: 'ws' })
+  const home = await request({ port: there.port, from: there.from })
+  const { ask } = client(t, there)
+  for (let n = 0; n < 3; n++) t.match(await ask(), { pid: there.owner })
+  t.equal(await moved(there), 1)
+  for (let n = 0; n < 3; n++) t.match(await ask({ headers: { 'x-user': '' } }), { pid: home.pid })
+  t.match(await ask(), { pid: there.owner }, 'the session stays where it was')
 
-    const { socket, pids } = await followed(t, there)
-    socket.write(upgrade(''))
-    await until('it has gone home', async () => (await moved(there)) === 3)
-    socket.write(EMPTY_TEXT)
-    await until('its answer', () => pids.length === 4)
-    t.equal(pids[3], home.pid, 'a WebSocket too')
+  const { socket, pids } = await followed(t, there)
+  socket.write(upgrade(''))
+  await until('the connection has moved back', async () => (await moved(there)) === 3)
+  socket.write(EMPTY_TEXT)
+  await until('its answer', () => pids.length === 4)
+  t.equal(pids[3], home.pid, 'also a WebSocket')
+})
+
+t.test(
+  'a client without an affinity cookie gets one for the worker of its address, also on a moved connection',
+  async (t) => {
+    const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } } })
+    const { port } = balancer
+    const first = await plainly({ port, host: '127.0.0.1', localAddress: loopback(1), agent: false })
+    const { worker } = JSON.parse(first.text) as Reply
+    const cookie = first.cookie!.split(';')[0]!
+    let n = 1
+    while ((await balancer.explain(loopback(n))).worker === worker) n++
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    t.teardown(() => agent.destroy())
+    const visit = (headers: http.OutgoingHttpHeaders) =>
+      plainly({ port, host: '127.0.0.1', localAddress: loopback(n), agent, headers })
+    for (let round = 0; round < 3; round++) t.match(JSON.parse((await visit({ cookie })).text), { worker })
+    t.match((await balancer.status()).connections, { moved: 1 })
+    const fresh = await visit({})
+    t.match(JSON.parse(fresh.text), { worker: 1 - worker })
+    t.match(fresh.cookie, /^seat=/)
+    t.match(JSON.parse((await visit({ cookie: fresh.cookie!.split(';')[0] })).text), { worker: 1 - worker })
   },
 )
-
-t.test('a client without our cookie gets one for the worker of its address, on such a connection too', async (t) => {
-  const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } } })
-  const { port } = balancer
-  const first = await plainly({ port, host: '127.0.0.1', localAddress: loopback(1), agent: false })
-  const { worker } = JSON.parse(first.text) as Reply
-  const cookie = first.cookie!.split(';')[0]!
-  let n = 1
-  while ((await balancer.explain(loopback(n))).worker === worker) n++
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-  t.teardown(() => agent.destroy())
-  const visit = (headers: http.OutgoingHttpHeaders) =>
-    plainly({ port, host: '127.0.0.1', localAddress: loopback(n), agent, headers })
-  for (let round = 0; round < 3; round++) t.match(JSON.parse((await visit({ cookie })).text), { worker })
-  t.match((await balancer.status()).connections, { moved: 1 })
-  const fresh = await visit({})
-  t.match(JSON.parse(fresh.text), { worker: 1 - worker })
-  t.match(fresh.cookie, /^seat=/)
-  t.match(JSON.parse((await visit({ cookie: fresh.cookie!.split(';')[0] })).text), { worker: 1 - worker })
-})

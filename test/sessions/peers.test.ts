@@ -1,79 +1,128 @@
 import t from 'tap'
 import { identityText } from '../../src/affinity/session.ts'
-import type { SessionRequest } from '../../src/options/options.ts'
 import type { Peer } from '../../src/ipc/messages.ts'
+import type { SessionRequest } from '../../src/options/options.ts'
 import { Peers } from '../../src/sessions/peers.ts'
 
-const me = { worker: 0, instance: 7 }
+const self: Peer = { worker: 0, instance: 7, draining: false }
 const other: Peer = { worker: 1, instance: 8, draining: false }
 const successor: Peer = { worker: 1, instance: 9, draining: false }
-const self: Peer = { ...me, draining: false }
 
-const all = (worker: number): number[] => Array.from({ length: 256 }, () => worker)
+/** All 256 slots with one owner. */
+const allSlots = (worker: number): number[] => Array.from({ length: 256 }, () => worker)
 
-function setUp() {
-  const peers = new Peers([{ header: 'x-user' }], me, 1_000)
-  peers.update([self, other], all(1))
-  return peers
+/** A world in which the test decides when timers fire. */
+function controlledWorld() {
+  const timers = new Map<NodeJS.Timeout, { callback: () => void; milliseconds: number }>()
+  return {
+    timers,
+    setTimeout(callback: () => void, milliseconds: number) {
+      const timer = {} as NodeJS.Timeout
+      timers.set(timer, { callback, milliseconds })
+      return timer
+    },
+    clearTimeout: (timer: NodeJS.Timeout | undefined) => void (timer && timers.delete(timer)),
+    randomBytes: (size: number) => Buffer.alloc(size, 0xff),
+  }
+}
+
+function setUp(rule: object = { header: 'x-user' }) {
+  const world = controlledWorld()
+  const peers = new Peers([rule as { header: string }], self, 1_000, world)
+  peers.update([self, other], allSlots(1))
+  return { peers, world }
 }
 
 function request(more: object = {}): SessionRequest {
   return { httpVersionMajor: 1, socket: {}, headers: {}, rawHeaders: ['X-User', 'u1'], ...more } as SessionRequest
 }
 
-/** What it is called on by most: a connection that has asked before. */
-function asked(peers: Peers): SessionRequest {
+/** A request on a connection that remembers its owner, as most requests are. */
+function remembered(peers: Peers): SessionRequest {
   const one = request()
   for (let i = 0; i < 2; i++) t.equal(peers.ownerOf(one), other)
   return one
 }
 
-t.test('a connection that has asked before hears of every change', async (t) => {
-  const peers = setUp()
-  const one = asked(peers)
-  peers.update([self, successor], all(1))
+t.test('an update changes the owner of a request on a connection that remembers the last one', async (t) => {
+  const { peers } = setUp()
+  const one = remembered(peers)
+  peers.update([self, successor], allSlots(1))
   t.equal(peers.ownerOf(one), successor)
-  peers.update([self, successor], all(0))
-  t.equal(peers.ownerOf(one), 'mine')
-  peers.update([self], all(1))
-  t.equal(peers.ownerOf(one), 'away')
-  peers.update([self, successor], all(1))
+  peers.update([self, successor], allSlots(0))
+  t.equal(peers.ownerOf(one), 'self')
+  peers.update([self], allSlots(1))
+  t.equal(peers.ownerOf(one), 'unavailable')
+  peers.update([self, successor], allSlots(1))
   t.equal(peers.ownerOf(one), successor, 'back again')
 })
 
-t.test('and of one that can not be reached', async (t) => {
-  const peers = setUp()
-  const one = asked(peers)
-  peers.lost(other)
-  t.equal(peers.ownerOf(one), 'away')
+t.test('the owner is unavailable after the process was removed', async (t) => {
+  const { peers } = setUp()
+  const one = remembered(peers)
+  peers.remove(other)
+  t.equal(peers.ownerOf(one), 'unavailable')
 })
 
-t.test('on one connection each request is of its own session', async (t) => {
-  const peers = setUp()
+t.test('a held request goes to the process that comes back as its worker, and leaves no timer', async (t) => {
+  const { peers, world } = setUp()
+  peers.update([self], allSlots(1))
+  const owners: unknown[] = []
+  peers.waitForOwner(request(), undefined, (owner) => owners.push(owner))
+  t.strictSame(
+    [...world.timers.values()].map(({ milliseconds }) => milliseconds),
+    [1_000],
+  )
+  peers.update([self], allSlots(1))
+  t.strictSame(owners, [], 'the worker is still unavailable')
+  peers.update([self, successor], allSlots(1))
+  t.strictSame(owners, [successor])
+  t.equal(world.timers.size, 0)
+})
+
+t.test('a held request has no owner after the hold timeout', async (t) => {
+  const { peers, world } = setUp()
+  peers.update([self], allSlots(1))
+  const owners: unknown[] = []
+  peers.waitForOwner(request(), undefined, (owner) => owners.push(owner))
+  for (const { callback } of world.timers.values()) callback()
+  t.strictSame(owners, ['none'])
+  peers.update([self, successor], allSlots(1))
+  t.strictSame(owners, ['none'], 'once only')
+})
+
+t.test('each request on a connection belongs to its own session', async (t) => {
+  const { peers } = setUp()
   const socket = {}
   const anonymous = request({ socket, rawHeaders: ['Accept', '*/*'] })
   for (let i = 0; i < 2; i++) {
     t.equal(peers.ownerOf(request({ socket })), other)
-    t.equal(peers.ownerOf(anonymous), 'free')
-    t.equal(peers.ownerOf(anonymous, 1), other, 'of a connection that came from there')
+    t.equal(peers.ownerOf(anonymous), 'none')
+    t.equal(peers.ownerOf(anonymous, 1), other, 'on a connection that worker 1 transferred')
   }
 })
 
-t.test('a session that nobody has any more is nobody in particular', async (t) => {
-  const peers = new Peers([{ cookie: 'seat' }], me, 1_000)
-  peers.update([self, other], all(1))
+t.test('a session that no running process has belongs to no process', async (t) => {
+  const { peers } = setUp({ cookie: 'seat' })
   for (const seat of ['', '%', 'garbage', identityText({ worker: 1, instance: 10 })]) {
     const one = request({ rawHeaders: ['Cookie', `seat=${seat}`] })
-    t.equal(peers.ownerOf(one), 'free', seat)
-    t.equal(peers.ownerOf(one, 1), other, 'of a connection that came from there')
+    t.equal(peers.ownerOf(one), 'none', seat)
+    t.equal(peers.ownerOf(one, 1), other, 'on a connection that worker 1 transferred')
   }
 })
 
-t.test('nothing is remembered on what streams share, or what is to be upgraded', async (t) => {
-  const peers = setUp()
+t.test('a new session id and the affinity cookie lead to this process', async (t) => {
+  const { peers } = setUp({ cookie: 'seat' })
+  t.equal(peers.ownerOf(request({ rawHeaders: ['Cookie', `seat=${peers.identity}`] })), 'self')
+  t.match(peers.createSessionId(), /^[\w-]{20}$/)
+  t.equal(peers.createSessionId().slice(0, 5), peers.identity.slice(0, 5))
+})
+
+t.test('nothing is remembered on a socket that HTTP/2 streams share, nor for an upgrade', async (t) => {
+  const { peers } = setUp()
   for (const more of [{ httpVersionMajor: 2 }, { upgrade: true }]) {
     const socket = Object.freeze({})
     t.equal(peers.ownerOf(request({ ...more, socket })), other)
   }
-  t.throws(() => peers.ownerOf(request({ socket: Object.freeze({}) })), 'else it would be')
+  t.throws(() => peers.ownerOf(request({ socket: Object.freeze({}) })), 'any other socket is written to')
 })

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import { away, sessionOf } from '../support/away.ts'
 import { until } from '../support/clients.ts'
 
-t.test('a WebSocket that came from another worker and only listens is told when its worker finishes', async (t) => {
+t.test('a transferred WebSocket that sends nothing gets a close frame when its worker drains', async (t) => {
   const there = await away(t, { kind: 'ws', options: { reload: { grace: 1_000, spread: 0 } } })
   const socket = new WebSocket(`ws://127.0.0.1:${there.port}`, { localAddress: there.from, headers: sessionOf })
   await once(socket, 'open')
@@ -16,7 +16,7 @@ t.test('a WebSocket that came from another worker and only listens is told when 
   await reloaded
 })
 
-t.test('what is sent behind an upgrade while it waits for its worker is not lost', async (t) => {
+t.test('bytes that follow an upgrade while it waits for its worker are not lost', async (t) => {
   const restart = { minDelay: 700, maxDelay: 700, stableAfter: 0 }
   const there = await away(t, { kind: 'ws', options: { restart, limits: { holdTimeout: 30_000 } } })
   const gone = there.balancer.event('worker:exit')
@@ -28,7 +28,7 @@ t.test('what is sent behind an upgrade while it waits for its worker is not lost
   t.teardown(() => socket.destroy())
   await once(socket, 'connect')
   socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\nx-user: u1\r\n\r\nfirst ')
-  // The worker has read what came before, and waits itself.
+  // By now the other worker has read the first bytes, and holds the request.
   setTimeout(() => socket.write('second'), 200)
   await until('both are back', () => received.endsWith('first second'))
   t.match(received, /^HTTP\/1\.1 101 /)

@@ -1,4 +1,4 @@
-// `workers: 0` with proxyProtocol: what a balancer and its worker do, in one process.
+// `workers: 0` with proxyProtocol: one process does what a balancer and its worker do.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http2 from 'node:http2'
@@ -11,7 +11,7 @@ import { dial, until, untilRefused, type Reply } from '../support/clients.ts'
 import { headerV1, headerV2 } from '../support/proxy-headers.ts'
 
 const client = { address: '203.0.113.7', port: 50_123 }
-const headers = [headerV1(client), headerV2(client, { uniqueId: 'alone', checksum: true })]
+const headers = [headerV1(client), headerV2(client, { uniqueId: 'standalone', checksum: true })]
 const local = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex')
 
 const body = randomBytes(300_000)
@@ -20,7 +20,7 @@ const head = `POST /hash HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Len
 const post = Buffer.concat([Buffer.from(head), body])
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`
 
-t.test('the header decides who the client is, and the rest of it can be asked for', async (t) => {
+t.test('the socket has the address in the header, and proxyOf() returns the rest', async (t) => {
   const balancer = await start(t)
   for (const header of [headerV1, headerV2]) {
     for (const address of ['203.0.113.7', '2001:db8::1:2']) {
@@ -38,7 +38,7 @@ t.test('the header decides who the client is, and the rest of it can be asked fo
   t.match(await ask(balancer, headers[0]!, '/server'), { listening: true, bound: balancer.address })
 })
 
-t.test('http: not a byte behind the header is lost or added, wherever it is split', async (t) => {
+t.test('http: no byte behind the header is lost or added, wherever the header is split', async (t) => {
   const balancer = await start(t)
   for (const header of [...headers, local]) {
     await everySplit(header, async (socket, rest) => {
@@ -48,7 +48,7 @@ t.test('http: not a byte behind the header is lost or added, wherever it is spli
   }
 })
 
-t.test('https: the same', async (t) => {
+t.test('https: no byte behind the header is lost or added, wherever the header is split', async (t) => {
   const balancer = await start(t, {}, { kind: 'https' })
   for (const header of headers) {
     await everySplit(header, async (socket, rest) => {
@@ -60,7 +60,7 @@ t.test('https: the same', async (t) => {
   }
 })
 
-t.test('http2: the same', async (t) => {
+t.test('http2: no byte behind the header is lost or added, wherever the header is split', async (t) => {
   const balancer = await start(t, {}, { kind: 'http2' })
   for (const header of headers) {
     await everySplit(header, async (socket, rest) => {
@@ -75,7 +75,7 @@ t.test('http2: the same', async (t) => {
   }
 })
 
-t.test('net: a server that speaks first, and a client that has ended already', async (t) => {
+t.test('net: a server may speak first, and a client may have ended its side already', async (t) => {
   const balancer = await start(t, {}, { kind: 'net' })
   for (const header of headers) {
     const waits = await dial(balancer.port)
@@ -91,7 +91,7 @@ t.test('net: a server that speaks first, and a client that has ended already', a
   }
 })
 
-t.test('whoever is not trusted, breaks the rules or is late is closed, and the log says why', async (t) => {
+t.test('a connection with an untrusted, wrong or late header is closed, and the log says why', async (t) => {
   const balancer = await start(t, { trust: ['127.0.0.0/24'], timeout: 300 })
   const before = await balancer.resources()
   const wrong = headerV2(client, { checksum: true })
@@ -117,14 +117,14 @@ t.test('whoever is not trusted, breaks the rules or is late is closed, and the l
   const reset = await dial(balancer.port)
   reset.write('PROXY ')
   reset.resetAndDestroy()
-  await until('no descriptor is left over', async () => {
+  await until('no descriptor is left open', async () => {
     const { descriptors } = await balancer.resources()
     return descriptors <= before.descriptors
   })
   t.match(await ask(balancer, headers[0]!, '/connections'), { count: 1 })
 })
 
-t.test('clients that say nothing hold no more places than the cap, and who speaks gets in', async (t) => {
+t.test('connections without a header never exceed maxWaiting, and the oldest is closed for a new one', async (t) => {
   const balancer = await start(t, { timeout: 60_000, maxWaiting: 20 })
   let closed = 0
   for (let n = 0; n < 50; n++) {
@@ -132,15 +132,15 @@ t.test('clients that say nothing hold no more places than the cap, and who speak
     void refused(socket).then(() => closed++)
     socket.write('PROXY')
   }
-  await until('30 made room', () => closed === 30)
+  await until('30 are closed', () => closed === 30)
   t.match(await ask(balancer, headers[1]!, '/'), client)
-  await until('for that one more made room', () => closed === 31)
+  await until('one more is closed', () => closed === 31)
   await balancer.close({ deadline: 400 })
   await until('the others are closed', () => closed === 50)
-  t.strictSame(await balancer.exited, { code: 0, signal: null }, 'they do not hold up the end')
+  t.strictSame(await balancer.exited, { code: 0, signal: null }, 'they do not delay the end of the process')
 })
 
-t.test('close() lets those finish their header that have begun', async (t) => {
+t.test('close() lets connections complete a header that has begun', async (t) => {
   const balancer = await start(t, { timeout: 60_000 })
   const socket = await dial(balancer.port)
   socket.write(headers[0]!.subarray(0, 10))
@@ -155,7 +155,7 @@ t.test('close() lets those finish their header that have begun', async (t) => {
   t.strictSame(await balancer.exited, { code: 0, signal: null })
 })
 
-t.test('the application may close its server itself', async (t) => {
+t.test('the application can close its server itself', async (t) => {
   const balancer = await start(t)
   t.match(await ask(balancer, headers[0]!, '/close'), client)
   await untilRefused(balancer.port)
@@ -163,7 +163,7 @@ t.test('the application may close its server itself', async (t) => {
   t.strictSame(await balancer.exited, { code: 0, signal: null })
 })
 
-t.test('a port in use rejects `ready` with the same code', async (t) => {
+t.test('a port in use rejects `ready` with HOLDFAST_PORT_IN_USE', async (t) => {
   const taken = net.createServer().listen(0)
   await once(taken, 'listening')
   t.teardown(() => taken.close())
@@ -171,7 +171,7 @@ t.test('a port in use rejects `ready` with the same code', async (t) => {
   await t.rejects(start(t, {}, { options: { port } }), { code: 'HOLDFAST_PORT_IN_USE' })
 })
 
-t.test('where connections can only be accepted the public way, everything is the same', async (t) => {
+t.test('no byte is lost or added where connections are accepted as net.Socket', async (t) => {
   const balancer = await start(t, {}, { fixture: 'portable-app' })
   for (const header of headers) {
     await everySplit(header, async (socket, rest) => {
@@ -187,7 +187,7 @@ function start(t: Test, proxyProtocol: object = {}, more: BalancerOptions = {}):
   return startBalancer(t, { ...more, options })
 }
 
-/** A connection for each split of the header: its first part is sent, `go` does the rest. */
+/** Opens a connection for each split of the header and sends the first part; `go` does the rest. */
 function everySplit(header: Buffer, go: (socket: net.Socket, rest: Buffer) => Promise<void>) {
   return async ({ port }: Balancer): Promise<void> => {
     const splits = Array.from({ length: header.length }, (_, i) => i + 1)
@@ -213,7 +213,7 @@ function parsed(response: string): Reply {
   return JSON.parse(response.slice(response.indexOf('{'), response.lastIndexOf('}') + 1)) as Reply
 }
 
-/** With or without a reset. */
+/** Resolves when the connection is closed, with or without a reset. */
 function refused(socket: net.Socket): Promise<void> {
   return new Promise((done) => {
     socket.on('error', () => {})

@@ -14,15 +14,15 @@ import { upload } from '../support/upload.ts'
 
 const options = { workers: 0 }
 
-t.test('the program itself serves, as worker 0 of one', async (t) => {
+t.test('the program itself serves, as worker 0 of 1', async (t) => {
   const balancer = await startBalancer(t, { kind: 'ws', options })
   const { child, port } = balancer
   t.match(await request({ port }), { worker: 0, restarts: 0, pid: child.pid })
   t.match(balancer.address, { address: '::', family: 'IPv6', port })
   t.match(await request({ port, path: '/server' }), { listening: true, bound: balancer.address })
-  t.strictSame(descendants(child.pid!), [], 'nothing was forked')
+  t.strictSame(descendants(child.pid!), [], 'no process was forked')
 
-  await t.test('signals that change workers say only that there are none', async (t) => {
+  await t.test('signals that change workers log that there are none', async (t) => {
     const signals = ['SIGHUP', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const
     for (const signal of signals) child.kill(signal)
     const warnings = () => balancer.output().match(/warning standalone\.no-workers/g)?.length
@@ -30,7 +30,7 @@ t.test('the program itself serves, as worker 0 of one', async (t) => {
     t.match(await request({ port }), { pid: child.pid })
   })
 
-  await t.test('close() lets it finish what it serves, and then nothing holds the process', async (t) => {
+  await t.test('close() answers the requests in service, and then the process ends by itself', async (t) => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`)
     const closed = once(socket, 'close')
     await once(socket, 'open')
@@ -47,7 +47,7 @@ t.test('the program itself serves, as worker 0 of one', async (t) => {
   })
 })
 
-t.test('the environment may ask for it, and SIGTERM ends it well', async (t) => {
+t.test('WEB_CONCURRENCY=0 means `workers: 0`, and SIGTERM ends the process with code 0', async (t) => {
   const balancer = await startBalancer(t, { kind: 'https', env: { WEB_CONCURRENCY: '0' } })
   t.strictSame(descendants(balancer.child.pid!), [])
   balancer.child.kill('SIGTERM')
@@ -55,7 +55,7 @@ t.test('the environment may ask for it, and SIGTERM ends it well', async (t) => 
   t.match(balancer.output(), /standalone\.closed clean=true/)
 })
 
-t.test('a second signal ends it at once, with code 1', async (t) => {
+t.test('a second signal ends the process at once, with code 1', async (t) => {
   const balancer = await startBalancer(t, { options })
   const { answer } = await upload(balancer.port)
   await until('it has ended', () => !balancer.child.kill('SIGINT'))
@@ -63,12 +63,12 @@ t.test('a second signal ends it at once, with code 1', async (t) => {
   await t.rejects(answer, { code: 'ECONNRESET' })
 })
 
-t.test('what is not served by the deadline is cut: by close(), and with code 1 by a signal', async (t) => {
+t.test('requests that are not answered by the deadline are cut, with code 1 after a signal', async (t) => {
   const closed = await startBalancer(t, { options })
   const one = await upload(closed.port)
   await closed.close({ deadline: 50 })
   await t.rejects(one.answer, { code: 'ECONNRESET' })
-  t.strictSame(await closed.exited, { code: 0, signal: null }, 'who called close() decides on the code')
+  t.strictSame(await closed.exited, { code: 0, signal: null }, 'after close() the application decides about the code')
 
   const ended = await startBalancer(t, { options: { ...options, shutdown: { deadline: 50 } } })
   const two = await upload(ended.port)
@@ -77,7 +77,7 @@ t.test('what is not served by the deadline is cut: by close(), and with code 1 b
   t.strictSame(await ended.exited, { code: 1, signal: null })
 })
 
-t.test('a port in use rejects `ready` with the same code', async (t) => {
+t.test('a port in use rejects `ready` with HOLDFAST_PORT_IN_USE', async (t) => {
   const taken = net.createServer().listen(0)
   await once(taken, 'listening')
   t.teardown(() => taken.close())
@@ -87,7 +87,7 @@ t.test('a port in use rejects `ready` with the same code', async (t) => {
   t.match(await (failure as Balancer).exited, { code: 1 })
 })
 
-t.test('closed while it starts, it does not go on to listen', async (t) => {
+t.test('a process that is closed while it starts does not listen', async (t) => {
   for (const moment of ['at once', 'while it begins to listen']) {
     const server = http.createServer()
     const sticky = stickyListen(() => server, { ...options, port: 0, logger: false })
@@ -99,22 +99,22 @@ t.test('closed while it starts, it does not go on to listen', async (t) => {
   }
 })
 
-t.test('an Express application runs as it is', async (t) => {
+t.test('an Express application runs unchanged', async (t) => {
   const { port } = await startBalancer(t, { fixture: 'express-app', options })
   for (const visits of [1, 2]) t.match(await request({ port, from: loopback(visits), path: '/visits' }), { visits })
 })
 
-t.test('Socket.IO needs nobody else', async (t) => {
+t.test('Socket.IO works without other processes', async (t) => {
   const balancer = await startBalancer(t, { fixture: 'socket-io-app', options, env: { REDIS_URL: '' } })
   const [here, there] = [await client(t, balancer), await client(t, balancer)]
   there.on('question', (question: string, answer: (text: string) => void) => answer(`${question}!`))
-  t.strictSame(await here.emitWithAck('ask', 'who'), ['who!'])
+  t.strictSame(await here.emitWithAck('ask', 'ready'), ['ready!'])
   t.match(balancer.output(), /backplane\.chosen kind=none reason="there is only this process"/)
   t.match(await request(balancer), { nodes: 1, sockets: 2, others: [] })
   t.notMatch(balancer.output(), /does not support/)
   const lost = once(here as never, 'disconnect')
   balancer.child.kill('SIGTERM')
-  t.strictSame((await lost)[0], 'transport close', 'clients are told, and try again')
+  t.strictSame((await lost)[0], 'transport close', 'the client is told to connect again')
   t.strictSame(await balancer.exited, { code: 0, signal: null })
 })
 
@@ -122,10 +122,10 @@ t.test('Socket.IO reaches other hosts through Redis', { skip: missing('redis-ser
   const redis = await startRedis(t)
   const start = () => startBalancer(t, { fixture: 'socket-io-app', options, env: { REDIS_URL: redis.url } })
   const hosts = [await start(), await start()]
-  await until('they know each other', async () => (await request({ port: hosts[0]!.port }))['nodes'] === 2)
+  await until('the hosts know each other', async () => (await request({ port: hosts[0]!.port }))['nodes'] === 2)
   const [here, there] = [await client(t, hosts[0]!), await client(t, hosts[1]!)]
   there.on('question', (question: string, answer: (text: string) => void) => answer(`${question}!`))
-  t.strictSame(await here.emitWithAck('ask', 'who'), ['who!'])
+  t.strictSame(await here.emitWithAck('ask', 'ready'), ['ready!'])
   for (const { child, exited, output } of hosts) {
     t.match(output(), /backplane\.chosen kind=redis/)
     child.kill('SIGTERM')

@@ -1,9 +1,13 @@
-// What a request tells of its client when it goes on to another worker, and how that worker's application sees it.
+// What a forwarded request says about its client. In the other worker the request's socket has the client's addresses, as
+// the socket of the connection has them here.
 import type { Socket } from 'node:net'
-import { proxyHeaderOf, proxyOf, retell, type ProxyInfo } from '../../serving/proxy-info.ts'
+import { proxyHeaderOf, proxyOf, setProxyHeader, type ProxyInfo } from '../../serving/proxy-info.ts'
 
-/** What is told as the socket tells it; `encrypted` is what frameworks know https by. */
-const NAMES = [
+/** The header with the client info. It counts only at a peer socket, which no client can reach. */
+export const CLIENT_INFO = 'x-holdfast-client'
+
+/** The properties of the socket that the other worker's socket gets. Frameworks know https by `encrypted`. */
+const PROPERTIES = [
   'remoteAddress',
   'remotePort',
   'remoteFamily',
@@ -15,20 +19,21 @@ const NAMES = [
 ] as const
 
 interface ClientInfo {
-  told: Record<string, unknown>
-  /** The PROXY protocol header in base64, and who sent it. */
+  /** The values of {@link PROPERTIES}. */
+  socket: Record<string, unknown>
+  /** The PROXY protocol header in base64, and the proxy that sent it; undefined where no proxy did. */
   header: string | undefined
   proxy: ProxyInfo['proxy'] | undefined
 }
 
-const ENCODED: unique symbol = Symbol('holdfast.encoded')
+const ENCODED: unique symbol = Symbol('holdfast.client-info')
 
-/** As text; the same for all requests of a connection. */
+/** @returns the client info of a connection as JSON; the same text for all requests of the connection */
 export function encodeClientInfo(socket: Socket): string {
-  const known: unknown = Reflect.get(socket, ENCODED)
-  if (typeof known === 'string') return known
+  const encoded: unknown = Reflect.get(socket, ENCODED)
+  if (typeof encoded === 'string') return encoded
   const info: ClientInfo = {
-    told: Object.fromEntries(NAMES.map((name) => [name, Reflect.get(socket, name)])),
+    socket: Object.fromEntries(PROPERTIES.map((name) => [name, Reflect.get(socket, name)])),
     header: proxyHeaderOf(socket)?.toString('base64'),
     proxy: proxyOf(socket)?.proxy,
   }
@@ -37,30 +42,40 @@ export function encodeClientInfo(socket: Socket): string {
   return text
 }
 
-/** Lately seen: the requests of one connection all bring the same. */
-const known = new Map<string, ClientInfo>()
-const KNOWN = 1_024
-
-/** From now on the connection, which many clients share, tells of that client. */
+/**
+ * Replaces what a connection between two workers says about its client. Many clients share such a connection, so each of
+ * its requests replaces it.
+ *
+ * @throws Error where `encoded` is not what {@link encodeClientInfo} returns
+ */
 export function applyClientInfo(socket: Socket, encoded: string): void {
-  const { told, header, proxy } = decodeClientInfo(encoded)
-  for (const name of NAMES) Object.defineProperty(socket, name, { value: told[name], configurable: true })
-  if (header === undefined || proxy === undefined) retell(socket, undefined, { address: '', port: 0 })
-  else retell(socket, Buffer.from(header, 'base64'), proxy)
+  const info = decodeClientInfo(encoded)
+  for (const name of PROPERTIES) Object.defineProperty(socket, name, { value: info.socket[name], configurable: true })
+  const { header, proxy } = info
+  if (header === undefined || proxy === undefined) setProxyHeader(socket, undefined, { address: '', port: 0 })
+  else setProxyHeader(socket, Buffer.from(header, 'base64'), proxy)
 }
 
-/** The same for what is made for one request. */
+/**
+ * Assigns the client info to a socket that is made for one request, which costs less than {@link applyClientInfo}.
+ *
+ * @throws Error where `encoded` is not what {@link encodeClientInfo} returns
+ */
 export function assignClientInfo(socket: object, encoded: string): void {
-  const { told, header, proxy } = decodeClientInfo(encoded)
-  Object.assign(socket, told)
-  if (header !== undefined && proxy !== undefined) retell(socket, Buffer.from(header, 'base64'), proxy)
+  const { socket: properties, header, proxy } = decodeClientInfo(encoded)
+  Object.assign(socket, properties)
+  if (header !== undefined && proxy !== undefined) setProxyHeader(socket, Buffer.from(header, 'base64'), proxy)
 }
+
+/** Decoded client infos by their text, because all requests of a connection have the same. */
+const decoded = new Map<string, ClientInfo>()
+const MAX_DECODED = 1_024
 
 function decodeClientInfo(encoded: string): ClientInfo {
-  let info = known.get(encoded)
+  let info = decoded.get(encoded)
   if (info === undefined) {
-    if (known.size >= KNOWN) known.clear()
-    known.set(encoded, (info = JSON.parse(encoded) as ClientInfo))
+    if (decoded.size >= MAX_DECODED) decoded.clear()
+    decoded.set(encoded, (info = JSON.parse(encoded) as ClientInfo))
   }
   return info
 }

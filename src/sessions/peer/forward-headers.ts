@@ -1,12 +1,11 @@
-// The headers of a request or an answer on their way between two workers: what is of one connection stays behind, and a
-// request tells of its client.
+// The headers of requests and answers on their way between two workers. Headers of one connection stay behind, and a
+// request over HTTP gets a header about its client.
 import type { IncomingMessage } from 'node:http'
-import { Http2ServerRequest } from 'node:http2'
+import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
-import { CLIENT_INFO } from './peer-socket.ts'
-import { encodeClientInfo } from './client-info.ts'
+import { CLIENT_INFO, encodeClientInfo } from './client-info.ts'
 
-/** Of one connection, not of the message (RFC 9110, 7.6.1). */
+/** Headers that belong to one connection and not to the message (RFC 9110, 7.6.1). */
 export const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
@@ -16,39 +15,42 @@ export const HOP_BY_HOP = new Set([
   'te',
 ])
 
-/** Names and values in turns. */
-export function requestHeaders(request: IncomingMessage, expects: boolean): string[] {
-  const { headers, rawHeaders, socket } = request
-  const kept =
-    request instanceof Http2ServerRequest
-      ? fromHttp2(request)
-      : [...endToEnd(rawHeaders, headers.connection), ...chunked(headers['transfer-encoding'] !== undefined)]
-  // Without a listener for it Node has told the client to go on.
-  const sent = expects ? kept : withoutName(kept, 'expect')
-  return introduced(sent, socket)
+/**
+ * The headers of an HTTP/2 request as HTTP/1.1 has them, with the client info.
+ *
+ * @param expects - whether the application decides about `Expect: 100-continue`; otherwise Node has answered it
+ * @returns names and values in turns
+ */
+export function http2RequestHeaders(request: IncomingMessage, expects: boolean): string[] {
+  const { headers, rawHeaders, stream } = request as IncomingMessage & Pick<Http2ServerRequest, 'stream'>
+  const fields = rawHeaders.filter((_, i) => !rawHeaders[i - (i % 2)]?.startsWith(':'))
+  const host = headers.host === undefined ? ['host', String(headers[':authority'] ?? '')] : []
+  const hasUnknownLength = headers['content-length'] === undefined && !stream.endAfterHeaders
+  const encoding = hasUnknownLength ? ['transfer-encoding', 'chunked'] : []
+  const all = [...fields, ...host, ...encoding]
+  return withClientInfo(expects ? all : withoutName(all, 'expect'), request.socket)
 }
 
-/** Of an upgrade: what is of its connection goes along. */
+/**
+ * The headers of an upgrade, those of its connection too, with the client info.
+ *
+ * @returns names and values in turns
+ */
 export function upgradeHeaders({ rawHeaders }: IncomingMessage, socket: Socket): string[] {
-  return introduced(rawHeaders, socket)
+  return withClientInfo(rawHeaders, socket)
 }
 
-/** A client that sends our header too would speak for itself at the door. Header values are Latin-1. */
-function introduced(rawHeaders: readonly string[], socket: Socket): string[] {
+/** Replaces the header where the client has sent one itself. Header values are Latin-1, hence the encoding. */
+function withClientInfo(rawHeaders: readonly string[], socket: Socket): string[] {
   return [...withoutName(rawHeaders, CLIENT_INFO), CLIENT_INFO, encodeURIComponent(encodeClientInfo(socket))]
 }
 
-function fromHttp2(request: Http2ServerRequest): string[] {
-  const { headers, rawHeaders, stream } = request
-  const fields = rawHeaders.filter((_, i) => !rawHeaders[i - (i % 2)]?.startsWith(':'))
-  const host = headers.host === undefined ? ['host', headers[':authority'] ?? ''] : []
-  return [...fields, ...host, ...chunked(headers['content-length'] === undefined && !stream.endAfterHeaders)]
-}
-
-function chunked(is: boolean): string[] {
-  return is ? ['transfer-encoding', 'chunked'] : []
-}
-
+/**
+ * The headers that belong to the message and not to the connection.
+ *
+ * @param rawHeaders - names and values in turns
+ * @param connection - the value of the `Connection` header, which may name more headers of the connection
+ */
 export function endToEnd(rawHeaders: readonly string[], connection = ''): string[] {
   const named = connection.toLowerCase().split(',')
   const listed = new Set(named.map((name) => name.trim()))
@@ -62,6 +64,25 @@ function withoutName(rawHeaders: readonly string[], unwanted: string): string[] 
   return rawHeaders.filter((_, i) => rawHeaders[i - (i % 2)]?.toLowerCase() !== unwanted)
 }
 
-export function pairs<T>(raw: readonly T[]): [T, T][] {
+/** @param raw - names and values in turns */
+export function pairs<T>(raw: readonly T[]): [name: T, value: T][] {
   return Array.from({ length: raw.length >> 1 }, (_, i) => [raw[2 * i] as T, raw[2 * i + 1] as T])
+}
+
+/** Whether headers of the request may be missing. Node before 26 keeps about 1,000 and drops the rest without a word. */
+export function isCut({ rawHeaders, socket }: IncomingMessage): boolean {
+  // Counts names and values.
+  const most: unknown = Reflect.get(Object(Reflect.get(socket, 'parser')), 'maxHeaderPairs')
+  return typeof most === 'number' && most > 0 && rawHeaders.length >= most
+}
+
+/** Whether a body follows, as far as the headers say. A request with cut headers may have one. */
+export function mayHaveBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  return length !== undefined || encoding !== undefined || isCut(request)
+}
+
+/** Whether the request can be sent twice: it only reads, and has no body of which a part was sent already. */
+export function isRepeatable(request: IncomingMessage): boolean {
+  return (request.method === 'GET' || request.method === 'HEAD') && !mayHaveBody(request)
 }

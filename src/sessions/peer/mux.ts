@@ -1,74 +1,87 @@
-// The line between two workers for requests of each other's sessions: many at a time, over one connection, so that what
-// one turn of the loop brings travels in one write. HTTP again, with a client and a server, would cost three times as much.
+// A mux carries many streams, one per forwarded request, over one connection between two workers, and sends the frames of
+// one turn of the event loop in one write. An HTTP client and server would cost three times as much.
 import type { Socket } from 'node:net'
+import { EndOfTurn } from '../../async/end-of-turn.ts'
 import { codeOf } from '../../errors.ts'
+import type { World } from '../../world.ts'
 
-/** What the protocol of the peer socket is upgraded to. */
+/** The protocol to which a connection to the peer socket is upgraded. */
 export const MUX_PROTOCOL = 'holdfast-mux'
 
 /** What a frame says about its stream. */
 export const FRAME = {
-  /** A request: JSON, see {@link StreamHead}. */
+  /** A request begins: JSON, see {@link StreamHead}. */
   open: 0,
-  /** Bytes of its body, or of the answer as it goes to the client. */
+  /** Bytes of the request's body, or of the answer as the client gets it. */
   data: 1,
-  /** Nothing follows. Of a request: its trailers, as JSON; of an answer: one byte, whether its connection is to be closed. */
+  /** Nothing follows. Of a request: its trailers as JSON. Of an answer: one byte, 1 where the client's connection closes. */
   end: 2,
-  /** So many bytes are used up, so many more may come: u32. */
+  /** The other end may send so many bytes more: u32. */
   credit: 3,
-  /** It ends here, incomplete. */
+  /** The stream ends here, incomplete. */
   abort: 4,
-  /** No new streams, please: close when all are answered. */
+  /** Of the mux: open no new streams, and close it when all are answered. */
   goaway: 5,
 } as const
 
-/** [length of the rest u32][stream u32][kind u8], little-endian. */
+/** [length of the rest u32][stream id u32][kind u8], little-endian. */
 const HEADER = 9
 
-/** Bytes of one direction of a stream that may be on their way or waiting for whoever uses them. */
+/** Bytes of one direction of a stream that may be on their way, or wait at the other end. */
 export const WINDOW = 256 * 1024
 
-/** Longer pieces of a body are cut, so that others get their turn. */
+/** Bytes. Longer pieces of a body are cut, so that other streams get their turn. */
 const MAX_PAYLOAD = 64 * 1024
 
 export interface MuxEvents {
+  /** @param kind - see {@link FRAME} */
   frame(kind: number, stream: number, payload: Buffer): void
-  /** Nothing will follow. */
+  /** No frame will follow. */
   closed(): void
 }
 
 export class Mux {
+  readonly world: World
   readonly #socket: Socket
   readonly #events: MuxEvents
-  #rest: Buffer | undefined
-  #flushing: NodeJS.Immediate | undefined
+  readonly #endOfTurn: EndOfTurn
+  /** The beginning of a frame that is not complete. */
+  #received: Buffer | undefined
+  /** Headers and payloads in turns. */
   #outbox: Uint8Array[] = []
+  /** Bytes in the outbox. */
   #size = 0
-  #sent = 0
-  /** Frames that are sent before the last write. */
-  #before = 0
+  /** Frames that were given to {@link send}. */
+  #frames = 0
+  /** Frames that were written before the last write. */
+  #writtenBefore = 0
   #errorCode: string | undefined
 
-  constructor(socket: Socket, events: MuxEvents) {
+  /** @param world - also for the streams of this mux */
+  constructor(socket: Socket, world: World, events: MuxEvents) {
+    this.world = world
     this.#socket = socket
     this.#events = events
-    socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    // the peer socket's connections stay half open, and nobody else answers the end of one that was upgraded.
+    this.#endOfTurn = new EndOfTurn(() => this.#write(), world)
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    // Connections of the peer socket stay half open, and Node does not answer the end of an upgraded one.
     socket.once('end', () => this.end())
-    // The first one tells; 'close' follows.
+    // The first error says why; 'close' follows.
     socket.on('error', (error: Error) => (this.#errorCode ??= codeOf(error)))
     socket.once('close', () => events.closed())
   }
 
   /**
-   * @param payload - must not be changed afterwards
-   * @returns the number of the frame, for {@link isUnread}
+   * Sends a frame at the end of this turn of the event loop.
+   *
+   * @param kind - see {@link FRAME}
+   * @param payload - not to be changed afterwards
+   * @returns the number of the frame, for {@link isUnread}; Infinity where the connection has ended
    */
   send(kind: number, stream: number, payload: Uint8Array = NOTHING): number {
     if (!this.#socket.writable) return Infinity
-    // At the end of this turn, when everything that came in was looked at.
-    this.#flushing ??= setImmediate(() => this.#flush())
-    // What is JSON is read as a whole.
+    this.#endOfTurn.schedule()
+    // Only data may come in parts: the other end reads JSON as a whole.
     const most = kind === FRAME.data ? MAX_PAYLOAD : Infinity
     for (let at = 0; at === 0 || at < payload.length; at += most) {
       const part = payload.length <= most ? payload : payload.subarray(at, at + most)
@@ -78,32 +91,41 @@ export class Mux {
       header[8] = kind
       this.#outbox.push(header, part)
       this.#size += HEADER + part.length
-      this.#sent++
+      this.#frames++
     }
-    return this.#sent
+    return this.#frames
+  }
+
+  /** Allows the other end to send so many bytes more on a stream. */
+  sendCredit(stream: number, bytes: number): void {
+    const payload = Buffer.allocUnsafe(4)
+    payload.writeUInt32LE(bytes, 0)
+    this.send(FRAME.credit, stream, payload)
   }
 
   /**
-   * Whether the other end has certainly not read the frame; to be asked when the connection has ended.
+   * Whether the other end has certainly not read a frame. To be asked after the connection has ended.
    *
-   * Linux says ECONNRESET where a Unix socket was closed with something unread: the last frame, at least. It says EPIPE
-   * where the socket was closed before the write: nothing of that came to anybody.
+   * Linux reports ECONNRESET where a Unix socket was closed while bytes in it were unread: the last frame at least. It
+   * reports EPIPE where the socket was closed before the write: no byte of the last write has arrived.
+   *
+   * @param frame - what {@link send} returned
    */
   isUnread(frame: number): boolean {
     const written = this.#written
     if (frame > written) return true
-    return this.#errorCode === 'EPIPE' ? frame > this.#before : this.#errorCode === 'ECONNRESET' && frame === written
+    if (this.#errorCode === 'EPIPE') return frame > this.#writtenBefore
+    return this.#errorCode === 'ECONNRESET' && frame === written
   }
 
+  /** Frames that were written. */
   get #written(): number {
-    // A header and a payload each.
-    return this.#sent - this.#outbox.length / 2
+    return this.#frames - this.#outbox.length / 2
   }
 
-  #flush(): void {
-    this.#flushing = undefined
+  #write(): void {
     if (this.#socket.destroyed) return
-    this.#before = this.#written
+    this.#writtenBefore = this.#written
     if (this.#size <= MAX_PAYLOAD) {
       this.#socket.write(Buffer.concat(this.#outbox, this.#size))
     } else {
@@ -115,22 +137,16 @@ export class Mux {
     this.#size = 0
   }
 
-  sendCredit(stream: number, bytes: number): void {
-    const payload = Buffer.allocUnsafe(4)
-    payload.writeUInt32LE(bytes, 0)
-    this.send(FRAME.credit, stream, payload)
-  }
-
-  /** After what was sent. */
+  /** Writes what was sent, then ends this side of the connection. */
   end(): void {
-    clearImmediate(this.#flushing)
-    if (this.#outbox.length > 0) this.#flush()
+    this.#endOfTurn.cancel()
+    if (this.#outbox.length > 0) this.#write()
     this.#socket.end()
   }
 
-  /** A frame is behind us before anybody hears of it: the application may throw, and may go on after that. */
-  #take(chunk: Buffer): void {
-    const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
+  /** Each frame counts as read before its event, because the application may throw in the event, and go on. */
+  #receive(chunk: Buffer): void {
+    const bytes = this.#received === undefined ? chunk : Buffer.concat([this.#received, chunk])
     let at = 0
     let isDone = false
     try {
@@ -144,9 +160,9 @@ export class Mux {
       }
       isDone = true
     } finally {
-      this.#rest = at < bytes.length ? bytes.subarray(at) : undefined
-      // What came along belongs to other requests, and need not wait for the next bytes.
-      if (!isDone) setImmediate(() => this.#socket.destroyed || this.#take(NOTHING))
+      this.#received = at < bytes.length ? bytes.subarray(at) : undefined
+      // The rest belongs to other requests, and must not wait for more bytes.
+      if (!isDone) this.world.setImmediate(() => this.#socket.destroyed || this.#receive(NOTHING))
     }
   }
 }

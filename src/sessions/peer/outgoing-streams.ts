@@ -1,103 +1,122 @@
-// Requests that go to another worker, over its mux, and the bytes of the answer on their way to the client.
+// Requests that go to another worker over a mux. The bytes of the answer go to the client as they come.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { StreamTable } from './stream-table.ts'
-import { mayHaveBody } from './cut-headers.ts'
-import { FRAME, Mux, MUX_PROTOCOL, WINDOW } from './mux.ts'
+import type { World } from '../../world.ts'
 import { encodeClientInfo } from './client-info.ts'
+import { mayHaveBody } from './forward-headers.ts'
+import { FRAME, Mux, MUX_PROTOCOL, WINDOW } from './mux.ts'
+import { StreamTable } from './stream-table.ts'
 
 /** The first frame of a stream. */
 export interface StreamHead {
+  /** The event of the application's server: 'request', 'checkContinue' or 'checkExpectation'. */
   event: string
   method: string
   url: string
+  /** Of HTTP: '1.1' or '1.0'. */
   version: string
+  /** Names and values in turns. */
   headers: string[]
   /** Whether a body follows. */
-  body: boolean
+  hasBody: boolean
   /** Whether the client's connection stays open after the answer. */
   keepAlive: boolean
+  /** See client-info.ts. */
   client: string
-  /** It is of no session yet. */
-  free: boolean
+  /** Whether the answer may set the affinity cookie. */
+  hasNoSession: boolean
 }
 
-export interface StreamEvents {
-  /** The other worker was never reached: nothing was sent. */
-  absent(): void
+/** Why a forwarded request got no answer. */
+export interface ForwardFailures {
+  /** The other worker could not be reached: nothing was sent, and the request is as it came. */
+  unreachable(): void
   /**
-   * It was, and it ended before it answered.
+   * The other worker was reached, and ended before it answered.
    *
-   * @param unread - it has certainly not read the request; else that may have had an effect
+   * @param reason - for a log line
+   * @param isUnread - the other worker has certainly not read the request; otherwise the request may have had an effect
    */
-  gone(reason: string, unread: boolean): void
-  /** It ended in the middle of the answer. */
-  broken(): void
+  ended(reason: string, isUnread: boolean): void
 }
 
-interface StreamState {
+interface OutgoingStream {
   id: number
   request: IncomingMessage
   response: ServerResponse
-  events: StreamEvents
-  /** Whether it has a body. */
-  body: boolean
+  failures: ForwardFailures
+  hasBody: boolean
   /** Bytes of the body that may still be sent. */
   window: number
-  /** Of the request's head. */
-  frame: number
-  answered: boolean
-  /** Bytes of the answer that the other worker has no credit for yet. */
-  unsent: number
+  /** The number of the frame with the request's head. */
+  headFrame: number
+  isAnswered: boolean
+  /** Bytes of the answer for which the other worker has not got credit again. */
+  uncredited: number
 }
 
 /** The streams to one process. */
 export class OutgoingStreams {
-  #streams = new StreamTable<StreamState>()
-  readonly #onclose: () => void
+  #streams = new StreamTable<OutgoingStream>()
+  readonly #onClose: () => void
   readonly #mux: Mux
-  #connected = false
-  /** No new streams. */
+  #isConnected = false
+  /** No new streams can be opened. */
   #isClosed = false
   #reason = 'the connection was closed'
 
-  /** @param onclose - no stream can be made any more */
-  constructor(path: string, onclose: () => void) {
-    this.#onclose = onclose
+  /**
+   * @param path - of the other process's peer socket
+   * @param onClose - called once, when no new streams can be opened
+   */
+  constructor(path: string, world: World, onClose: () => void) {
+    this.#onClose = onClose
     const socket = connect({ path })
     socket.once('connect', () => {
-      this.#connected = true
+      this.#isConnected = true
       for (const stream of this.#streams) this.#sendBody(stream)
     })
     socket.once('error', ({ message }) => (this.#reason = message))
     socket.write(`GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ${MUX_PROTOCOL}\r\n\r\n`)
-    // What keeps this process running is its own work.
+    // The connections of clients keep this process running, not the mux.
     socket.unref()
-    this.#mux = new Mux(socket, {
+    this.#mux = new Mux(socket, world, {
       frame: (kind, id, payload) => this.#frame(kind, id, payload),
       closed: () => {
         this.#close()
-        const lost = this.#streams
+        const unfinished = this.#streams
         this.#streams = new StreamTable()
-        // Each in a turn of its own: what is served here then is the application's, which may throw.
-        for (const stream of lost) setImmediate(() => this.#lost(stream))
+        // Each in its own turn, because the application may serve the request now, and throw.
+        for (const stream of unfinished) world.setImmediate(() => this.#fail(stream))
       },
     })
   }
 
-  make(request: IncomingMessage, response: ServerResponse, event: string, free: boolean, events: StreamEvents): void {
-    if (this.#isClosed) return events.absent()
-    const body = mayHaveBody(request)
-    const stream: StreamState = {
+  /**
+   * Sends a request, and its answer to the client.
+   *
+   * @param event - the event of the application's server: 'request', 'checkContinue' or 'checkExpectation'
+   * @param hasNoSession - the answer may set the affinity cookie
+   */
+  open(
+    request: IncomingMessage,
+    response: ServerResponse,
+    event: string,
+    hasNoSession: boolean,
+    failures: ForwardFailures,
+  ): void {
+    if (this.#isClosed) return failures.unreachable()
+    const hasBody = mayHaveBody(request)
+    const stream: OutgoingStream = {
       id: 0,
       request,
       response,
-      events,
-      body,
+      failures,
+      hasBody,
       window: WINDOW,
-      frame: 0,
-      answered: false,
-      unsent: 0,
+      headFrame: 0,
+      isAnswered: false,
+      uncredited: 0,
     }
     const id = (stream.id = this.#streams.add(stream))
     const head: StreamHead = {
@@ -106,15 +125,15 @@ export class OutgoingStreams {
       url: request.url ?? '/',
       version: request.httpVersion,
       headers: request.rawHeaders,
-      body,
-      // Node closes a connection that has had the most requests it may have (`server.maxRequestsPerSocket`).
+      hasBody,
+      // Node closes a connection after `server.maxRequestsPerSocket` requests.
       keepAlive: response.shouldKeepAlive && Reflect.get(response, 'maxRequestsOnConnectionReached') !== true,
       client: encodeClientInfo(request.socket),
-      free,
+      hasNoSession,
     }
-    stream.frame = this.#mux.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
-    // Not before anybody is there: who was never reached leaves the request as it is, for whoever serves it then.
-    if (this.#connected) this.#sendBody(stream)
+    stream.headFrame = this.#mux.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
+    // Until the other worker is reached, the body stays unread for another server of the request.
+    if (this.#isConnected) this.#sendBody(stream)
     response.once('close', () => {
       if (!this.#streams.delete(id)) return
       this.#mux.send(FRAME.abort, id)
@@ -125,16 +144,16 @@ export class OutgoingStreams {
   #close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#onclose()
+    this.#onClose()
   }
 
   #endWhenIdle(): void {
     if (this.#isClosed && this.#streams.size === 0) this.#mux.end()
   }
 
-  #sendBody(stream: StreamState): void {
-    const { id, request, body } = stream
-    if (!body) return
+  #sendBody(stream: OutgoingStream): void {
+    const { id, request, hasBody } = stream
+    if (!hasBody) return
     request.on('data', (chunk: Buffer) => {
       this.#mux.send(FRAME.data, id, chunk)
       stream.window -= chunk.length
@@ -150,16 +169,15 @@ export class OutgoingStreams {
     const { request, response } = stream
     switch (kind) {
       case FRAME.data:
-        if (!stream.answered) this.#beginAnswer(stream)
-        stream.unsent += payload.length
-        // Also what came while it could not go on.
+        if (!stream.isAnswered) this.#beginAnswer(stream)
+        stream.uncredited += payload.length
         if (response.write(payload)) this.#giveCredit(stream)
         break
       case FRAME.end:
         this.#streams.delete(id)
-        // What of the body was not wanted.
+        // The application has not read all of the body.
         if (!request.readableEnded) request.removeAllListeners('data').resume()
-        // Only what the answer's own head says: a client that was told to keep the connection uses it again.
+        // As the answer's own head says: a client that was told that the connection stays uses it again.
         if (payload[0] === 1) Reflect.set(response, '_last', true)
         response.end()
         this.#endWhenIdle()
@@ -169,7 +187,7 @@ export class OutgoingStreams {
         if (stream.window > 0) request.resume()
         break
       case FRAME.abort:
-        // The application there has cut it off, which is meant for the client.
+        // The application has cut the connection, so the client's is cut too.
         this.#streams.delete(id)
         response.destroy()
         this.#endWhenIdle()
@@ -177,35 +195,31 @@ export class OutgoingStreams {
     }
   }
 
-  #beginAnswer(stream: StreamState): void {
-    stream.answered = true
+  #beginAnswer(stream: OutgoingStream): void {
+    stream.isAnswered = true
     passThrough(stream.response)
     stream.response.on('drain', () => this.#giveCredit(stream))
   }
 
-  #giveCredit(stream: StreamState): void {
-    // Short answers never need it.
-    if (stream.unsent < WINDOW / 4) return
-    this.#mux.sendCredit(stream.id, stream.unsent)
-    stream.unsent = 0
+  #giveCredit(stream: OutgoingStream): void {
+    // Short answers never need credit.
+    if (stream.uncredited < WINDOW / 4) return
+    this.#mux.sendCredit(stream.id, stream.uncredited)
+    stream.uncredited = 0
   }
 
-  #lost({ frame, answered, response, events }: StreamState): void {
+  /** The connection has ended before the answer was complete. */
+  #fail({ headFrame, isAnswered, response, failures }: OutgoingStream): void {
     if (response.destroyed) return
-    if (answered) {
-      events.broken()
-      response.destroy()
-    } else if (this.#connected) {
-      events.gone(this.#reason, this.#mux.isUnread(frame))
-    } else {
-      events.absent()
-    }
+    if (isAnswered) response.destroy()
+    else if (this.#isConnected) failures.ended(this.#reason, this.#mux.isUnread(headFrame))
+    else failures.unreachable()
   }
 }
 
 /**
- * From now on what is written to the response goes to the client as it is: the other worker's response has made the head
- * and the framing. It stays in its place among the answers of its connection.
+ * From now on the bytes that are written to the response go to the client unchanged: the other worker's response has made
+ * the head and the framing. The response keeps its place among the answers of its connection.
  */
 function passThrough(response: ServerResponse): void {
   Object.assign(response, { _header: '-', _headerSent: true, _hasBody: true, chunkedEncoding: false })

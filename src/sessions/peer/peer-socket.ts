@@ -1,50 +1,53 @@
-// The peer socket of a worker: a Unix socket for requests that came in at another worker and belong to this one.
+// The peer socket of a worker: a Unix socket at which other workers hand in the requests of this worker's sessions.
 import { lstatSync, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { IncomingStreams } from './incoming-streams.ts'
-import type { Emit, SetAffinityCookie } from '../../serving/target.ts'
+import { sleep } from '../../async/waiting.ts'
+import { applyClientInfo, CLIENT_INFO } from './client-info.ts'
+import { IncomingStreams, type StreamTarget } from './incoming-streams.ts'
 import { MUX_PROTOCOL } from './mux.ts'
-import { applyClientInfo } from './client-info.ts'
 
-/** The header that tells of the client. It is looked at only here, where no client can reach. */
-export const CLIENT_INFO = 'x-holdfast-client'
-
-/** Bytes of a head, at both ends of a peer socket: the application's own server has looked at sizes, and our header comes on top. */
+/**
+ * Bytes of a head at both ends of a peer socket. The application's server has checked the size already, and the client
+ * info is added to it.
+ */
 export const MAX_HEAD = 16 * 1024 * 1024
 
-/** Milliseconds; longer than a forwarder keeps a connection that it does not use. */
+/** Milliseconds; longer than forward-http.ts keeps an unused connection. */
 const KEEP_ALIVE = 60_000
 
-/** Milliseconds between two looks for connections that have become idle, at the end. */
-const LOOK = 50
+/** Milliseconds between two looks for idle connections while the peer socket closes. */
+const IDLE_CHECK = 50
+
+/** Milliseconds in which connections are accepted that were made just before the path was removed. */
+const LAST_ACCEPTS = 50
 
 export interface PeerSocket {
-  /** Nobody finds it from now on. Resolves when all that came in through it is answered. */
+  /** Accepts no new connections. Resolves when the requests that came in are answered. */
   close(): Promise<void>
 }
 
-/** Where the process of that number is reached. */
+/**
+ * The path of a process's peer socket; the name of a pipe on Windows.
+ *
+ * @param instance - of the process, see Registration
+ */
 export function peerSocketPath(folder: string, instance: number): string {
   const name = instance.toString(16).padStart(6, '0')
   return process.platform === 'win32' ? `\\\\.\\pipe\\${folder.replaceAll('\\', '-')}-${name}` : join(folder, name)
 }
 
 /**
- * Opens it.
+ * Opens the peer socket of this process.
  *
- * @param server - the application's, which gets the requests as if they had come in there
- * @param setAffinityCookie - for the answers to those of no session
- * @throws Error when the folder can not be made, or is not ours
+ * @param folder - is made where it is missing
+ * @param instance - of this process
+ * @param target - gets the requests
+ * @throws Error where the folder cannot be made, or other users have access to it
  */
-export async function openPeerSocket(
-  folder: string,
-  instance: number,
-  server: Server,
-  emit: Emit,
-  setAffinityCookie: SetAffinityCookie,
-): Promise<PeerSocket> {
+export async function openPeerSocket(folder: string, instance: number, target: StreamTarget): Promise<PeerSocket> {
+  const { server, emit, world } = target
   const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   const muxes = new Set<IncomingStreams>()
@@ -55,27 +58,27 @@ export async function openPeerSocket(
     headersTimeout: 0,
     maxHeaderSize: MAX_HEAD,
   })
-  // Ours is the last one.
+  // The client info is the last header, and must not be dropped.
   listener.maxHeadersCount = 0
   listener.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (!hasClientInfo(request)) return void response.writeHead(400).end()
+    if (!useClientInfo(request)) return void response.writeHead(400).end()
     return emit('request', request, response)
   })
   listener.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (!hasClientInfo(request)) return void response.writeHead(400).end()
+    if (!useClientInfo(request)) return void response.writeHead(400).end()
     if (server.listenerCount('checkContinue') > 0) return emit('checkContinue', request, response)
     response.writeContinue()
     return emit('request', request, response)
   })
   listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isMux(request)) {
-      const mux = new IncomingStreams(socket, head, { server, emit, setAffinityCookie }, () => muxes.delete(mux))
+      const mux = new IncomingStreams(socket, head, target, () => muxes.delete(mux))
       muxes.add(mux)
-      // It was on its way here before the peer socket was closed.
+      // The other worker connected just before this peer socket was closed.
       if (isClosing) mux.finish()
       return
     }
-    if (!hasClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    if (!useClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
     else if (!emit('upgrade', request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
@@ -88,51 +91,55 @@ export async function openPeerSocket(
   return {
     async close() {
       isClosing = true
-      // Whoever connects from now on finds nobody, and whoever has done so is let in before the peer socket closes.
+      // No other worker can connect without the path. Connections that are being made are accepted first.
       rmSync(path, { force: true })
-      await new Promise((done) => setTimeout(done, LOOK))
+      await sleep(LAST_ACCEPTS, world)
       const closed = new Promise((done) => listener.close(done))
       for (const mux of muxes) mux.finish()
-      const timer = setInterval(() => listener.closeIdleConnections(), LOOK).unref()
+      const timer = world.setInterval(() => listener.closeIdleConnections(), IDLE_CHECK).unref()
       await closed
-      clearInterval(timer)
+      world.clearInterval(timer)
     },
   }
 }
 
-/** Only this user may enter. Its random name is known to these processes alone; still, what is there must be ours. */
+/** Only this user has access. The name is random; still, a folder of that name may be there, and must be checked. */
 function makeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const { uid, mode } = lstatSync(folder)
   if (uid !== process.getuid?.() || (mode & 0o777) !== 0o700) throw new Error(`${folder} is not this user's own`)
 }
 
-/** Whoever is last. */
+/** The last process to end removes the folder. */
 function removeFolder(folder: string): void {
   try {
     rmdirSync(folder)
   } catch {
-    return // others are still there
+    return // it has the sockets of other processes
   }
 }
 
-/** A client can ask for that upgrade too. Its request comes with an introduction, as all that are sent on. */
+/** A client can ask for an upgrade to this protocol too, but its request is forwarded with client info. */
 function isMux({ headers }: IncomingMessage): boolean {
   return headers.upgrade === MUX_PROTOCOL && headers[CLIENT_INFO] === undefined
 }
 
-/** @returns false where no worker can have sent it; then it is not served, and ends nothing here */
-function hasClientInfo(request: IncomingMessage): boolean {
+/**
+ * Gives the request's socket the addresses of the client.
+ *
+ * @returns false where the client info is missing or cannot be read: no worker has sent this request
+ */
+function useClientInfo(request: IncomingMessage): boolean {
   try {
-    applyClientInfo(request.socket, takeClientInfo(request))
+    applyClientInfo(request.socket, removeClientInfo(request))
     return true
   } catch {
-    return false // not there, or not in our encoding
+    return false // the request is answered with 400
   }
 }
 
-/** Takes it out of the headers: the application need not see it. */
-function takeClientInfo({ headers, rawHeaders }: IncomingMessage): string {
+/** Removes the client info from the headers, because the application need not see it. */
+function removeClientInfo({ headers, rawHeaders }: IncomingMessage): string {
   const value = headers[CLIENT_INFO]
   delete headers[CLIENT_INFO]
   const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === CLIENT_INFO)

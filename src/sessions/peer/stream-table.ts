@@ -1,33 +1,33 @@
-// The streams on a line between two workers, by number. A Map would do, but with streams that come and go it keeps the dead
-// ones alive for long, see serving/dense-set.ts.
+// The streams of a mux by their id. A Map would do, but where entries come and go it keeps the removed ones in memory for
+// long, see serving/dense-set.ts.
 
-/** Calls that are there at a time before the table grows; a power of two. */
+/** Places for streams before the table grows; a power of two. */
 const SIZE = 64
 
-/** A stream is in the place that the last bits of its number say, so each end has room for all that the other one has. */
+/** The last bits of an id name its place. So an id that has an empty place at one end of a mux has one at the other end. */
 export class StreamTable<T extends object> implements Iterable<T> {
   #streams: (T | undefined)[] = places(SIZE)
-  /** By place; of a stream that has gone it says nothing. */
+  /** The id of the stream at each place; meaningless where the place is empty. */
   #ids: number[] = places(SIZE, 0)
   #size = 0
-  #last = 0
+  #lastId = 0
 
   get size(): number {
     return this.#size
   }
 
-  /** @returns its number: a new one, whose place is free */
+  /** @returns a new id for the stream, with an empty place */
   add(stream: T): number {
     if (this.#size * 2 >= this.#streams.length) this.#grow()
-    do this.#last = (this.#last + 1) >>> 0
-    while (this.#streams[this.#placeOf(this.#last)] !== undefined)
-    this.#put(this.#last, stream)
-    return this.#last
+    do this.#lastId = (this.#lastId + 1) >>> 0
+    while (this.#streams[this.#placeOf(this.#lastId)] !== undefined)
+    this.#put(this.#lastId, stream)
+    return this.#lastId
   }
 
   /**
-   * @param id - one that the other end's table gave
-   * @throws Error where it is in use
+   * @param id - an id that {@link add} returned at the other end of the mux
+   * @throws Error where another stream has the id
    */
   set(id: number, stream: T): void {
     if (this.get(id) !== undefined) throw new Error(`stream ${id} is there already`)
@@ -40,7 +40,7 @@ export class StreamTable<T extends object> implements Iterable<T> {
     return this.#ids[place] === id ? this.#streams[place] : undefined
   }
 
-  /** @returns whether it was there */
+  /** @returns whether there was such a stream */
   delete(id: number): boolean {
     if (this.get(id) === undefined) return false
     this.#streams[this.#placeOf(id)] = undefined
@@ -48,7 +48,7 @@ export class StreamTable<T extends object> implements Iterable<T> {
     return true
   }
 
-  /** Over what is there when it begins. */
+  /** Iterates over the streams that are in the table when the iteration begins. */
   [Symbol.iterator](): Iterator<T> {
     return this.#streams.filter((stream) => stream !== undefined)[Symbol.iterator]()
   }

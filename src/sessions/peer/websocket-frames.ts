@@ -1,36 +1,36 @@
-// The bytes of a WebSocket on their way through this process: a frame of ours may stand only between two of theirs.
+// The bytes of a WebSocket that pass through this process. A frame of this process can be inserted between two of theirs.
 import { Transform } from 'node:stream'
 
 export class FrameStream extends Transform {
-  /** What is there of the header of the frame that comes next. */
+  /** The bytes of the next frame's header that have come. */
   #header: number[] = []
-  /** Bytes of a frame's payload that are still to come. */
+  /** Bytes of the current frame's payload that are still to come. */
   #rest = 0
-  #waiting: Buffer | undefined
+  #inserted: Buffer | undefined
 
-  /** Sends it as soon as the frame is through that is on its way. */
+  /** Sends a frame when the frame that is passing now is complete. */
   insert(frame: Buffer): void {
     if (this.destroyed || this.writableEnded) return
     if (this.#rest === 0 && this.#header.length === 0) this.push(frame)
-    else this.#waiting = frame
+    else this.#inserted = frame
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: () => void): void {
-    const end = this.#follow(chunk)
-    if (this.#waiting === undefined || end === undefined) {
+    const end = this.#parse(chunk)
+    if (this.#inserted === undefined || end === undefined) {
       this.push(chunk)
     } else {
       this.push(chunk.subarray(0, end))
-      this.push(this.#waiting)
-      this.#waiting = undefined
+      this.push(this.#inserted)
+      this.#inserted = undefined
       if (end < chunk.length) this.push(chunk.subarray(end))
     }
     done()
   }
 
-  /** @returns where in the chunk the first frame ends that ends there */
-  #follow(chunk: Buffer): number | undefined {
-    let first: number | undefined
+  /** @returns where in the chunk the first frame ends; undefined where none does */
+  #parse(chunk: Buffer): number | undefined {
+    let firstEnd: number | undefined
     let at = 0
     while (at < chunk.length) {
       if (this.#rest > 0) {
@@ -39,19 +39,22 @@ export class FrameStream extends Transform {
         at += step
       } else {
         this.#header.push(chunk[at++] ?? 0)
-        const length = payloadOf(this.#header)
+        const length = payloadLength(this.#header)
         if (length === undefined) continue
         this.#header = []
         this.#rest = length
       }
-      if (this.#rest === 0) first ??= at
+      if (this.#rest === 0) firstEnd ??= at
     }
-    return first
+    return firstEnd
   }
 }
 
-/** Bytes that follow a header (RFC 6455, 5.2); undefined while the header is not complete. */
-function payloadOf(header: readonly number[]): number | undefined {
+/**
+ * @param header - the first bytes of a frame (RFC 6455, 5.2)
+ * @returns bytes of the payload; undefined while the header is not complete
+ */
+function payloadLength(header: readonly number[]): number | undefined {
   const [, second] = header
   if (second === undefined) return undefined
   const short = second & 0x7f

@@ -1,6 +1,7 @@
 // Hand-off: the primary accepts, hashes the client's address and passes the socket to the slot's owner.
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import { bytesKey } from '../../affinity/address.ts'
+import { UntilEmpty } from '../../async/waiting.ts'
 import type { Address } from '../../ipc/messages.ts'
 import type { Settings } from '../../options/settings.ts'
 import { slotOfKey } from '../../slots/hash.ts'
@@ -35,7 +36,7 @@ export class Handoff implements Steering {
   #paused: NodeJS.Timeout | undefined
   #pending = 0
   #watch: NodeJS.Timeout | undefined
-  #settled: (() => void) | undefined
+  readonly #untilSettled = new UntilEmpty(() => this.pending)
 
   /** @param listen - opens the port */
   constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen) {
@@ -47,11 +48,11 @@ export class Handoff implements Steering {
       this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
         passed: (incoming, address) => {
           this.#admit(incoming, address)
-          this.#settle()
+          this.#untilSettled.check()
         },
         refused: (incoming, reason) => {
           this.#refuse(incoming, reason)
-          this.#settle()
+          this.#untilSettled.check()
         },
       })
     }
@@ -122,15 +123,8 @@ export class Handoff implements Steering {
     await this.#listener?.close()
   }
 
-  settled(deadline: number): Promise<void> {
-    if (this.pending === 0) return Promise.resolve()
-    return new Promise((done) => {
-      const timer = setTimeout(done, deadline)
-      this.#settled = () => {
-        clearTimeout(timer)
-        done()
-      }
-    })
+  async settled(deadline: number): Promise<void> {
+    await this.#untilSettled.wait(deadline)
   }
 
   close(): void {
@@ -196,11 +190,7 @@ export class Handoff implements Steering {
 
   #forget(connections: number): void {
     this.#pending -= connections
-    this.#settle()
-  }
-
-  #settle(): void {
-    if (this.pending === 0) this.#settled?.()
+    this.#untilSettled.check()
   }
 
   #refuse(connection: Accepted, reason: CloseReason): void {

@@ -1,11 +1,11 @@
-// What holds of connections that follow, whichever way they take: the same for each.
+// What connections that move promise, with each way to transfer a connection.
 import type { Test } from 'tap'
 import { away, sessionOf } from '../../support/away.ts'
 import { dial, loopback, request, until } from '../../support/clients.ts'
 import { client, get, moved, readPids, type ways } from '../../support/kept-alive.ts'
 
 export function losesNothing(t: Test, [name, options, native]: (typeof ways)[number]): void {
-  t.test(`connections that follow lose no request in reloads, with ${name}`, async (t) => {
+  t.test(`connections that move lose no request in reloads, with ${name}`, async (t) => {
     const there = await away(t, {
       options: { ...options, reload: { grace: 0, spread: 0 } },
       env: { HOLDFAST_NATIVE: native },
@@ -15,7 +15,7 @@ export function losesNothing(t: Test, [name, options, native]: (typeof ways)[num
     const clients = Array.from({ length: 12 }, async (_, n) => {
       while (!load.stopped) {
         const { ask, end } = client(t, { port: there.port, from: loopback(n) })
-        // Fresh connections over and over: each one moves while the workers come and go.
+        // New connections all the time: each moves while workers start and end.
         for (let i = 0; i < 3; i++, asked++) await ask()
         end()
       }
@@ -28,7 +28,7 @@ export function losesNothing(t: Test, [name, options, native]: (typeof ways)[num
     t.ok((await moved(there)) > 0, `${await moved(there)} moved`)
   })
 
-  t.test(`hundreds of connections follow to a busy worker at once, with ${name}`, async (t) => {
+  t.test(`hundreds of connections move to a busy worker at once, with ${name}`, async (t) => {
     const there = await away(t, { options, env: { HOLDFAST_NATIVE: native } })
     const headers = `x-fill: ${'x'.repeat(4_000)}\r\n`
     const conversations = await Promise.all(

@@ -1,4 +1,4 @@
-// What goes through a re-route arrives byte for byte, whatever it is.
+// Forwarded requests, answers and upgrades arrive byte for byte.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type net from 'node:net'
@@ -14,7 +14,7 @@ const sha256 = createHash('sha256').update(body).digest('hex')
 for (const kind of ['http', 'https'] as const) {
   const secure = kind === 'https'
 
-  t.test(`10 MB go up, with a length and in chunks, over ${kind}`, async (t) => {
+  t.test(`a body of 10 MB arrives, with a length and in chunks, over ${kind}`, async (t) => {
     const there = await away(t, { kind })
     for (const length of [{ 'content-length': body.length }, { 'transfer-encoding': 'chunked' }]) {
       const { sending, answered } = send(there, { secure, method: 'POST', path: '/hash', headers: length })
@@ -24,7 +24,7 @@ for (const kind of ['http', 'https'] as const) {
     }
   })
 
-  t.test(`10 MB come down, and a HEAD has no body, over ${kind}`, async (t) => {
+  t.test(`an answer of 10 MB arrives, and the answer to HEAD has no body, over ${kind}`, async (t) => {
     const there = await away(t, { kind })
     const { sending, answered } = send(there, { secure, path: `/bytes?size=${body.length}` })
     sending.end()
@@ -38,7 +38,7 @@ for (const kind of ['http', 'https'] as const) {
   })
 }
 
-t.test('a client that asks before it sends a body is told to go on by the worker of its session', async (t) => {
+t.test('a client that expects 100-continue gets it from the worker of its session', async (t) => {
   const there = await away(t)
   const expects = { expect: '100-continue', 'content-length': body.length }
   const { sending, answered } = send(there, { method: 'POST', path: '/hash', headers: expects })
@@ -48,7 +48,7 @@ t.test('a client that asks before it sends a body is told to go on by the worker
   t.match(await json(await answered), { sha256, pid: there.owner })
 })
 
-t.test('an application that decides about 100-continue itself is asked', async (t) => {
+t.test('the application can decide about 100-continue itself', async (t) => {
   const there = await away(t, { env: { FIXTURE_CONTINUE: '1' } })
   const long = { expect: '100-continue', 'content-length': 1_000_000 }
   const refused = send(there, { method: 'POST', path: '/hash', headers: long })
@@ -62,7 +62,7 @@ t.test('an application that decides about 100-continue itself is asked', async (
   t.match(await json(await answered), { bytes: 4, pid: there.owner })
 })
 
-t.test('events are passed on as they come, and end for the worker when the client leaves', async (t) => {
+t.test('server-sent events pass as they come, and end in the worker when the client leaves', async (t) => {
   const there = await away(t)
   const { sending, answered } = send(there, { path: '/events' })
   sending.end()
@@ -71,12 +71,12 @@ t.test('events are passed on as they come, and end for the worker when the clien
   sending.destroy()
   await until('the stream has ended there', async () => {
     const reply = await visit(there.balancer, there.from, 'http', '/streams')
-    // The one that asks is one.
+    // This request is the one that is open.
     return reply.pid === there.owner && reply['streams'] === 0 && reply['requests'] === 1
   })
 })
 
-t.test('trailers and repeated headers pass', async (t) => {
+t.test('trailers and repeated headers arrive', async (t) => {
   const there = await away(t)
   const { sending, answered } = send(there, { method: 'POST', path: '/trailers', headers: { trailer: 'x-sum' } })
   sending.addTrailers({ 'x-sum': '42' })
@@ -89,7 +89,7 @@ t.test('trailers and repeated headers pass', async (t) => {
   t.equal(response.statusMessage, 'Very Well')
 })
 
-t.test('HTTP/2 streams go through, many at once, and look like requests', async (t) => {
+t.test('many HTTP/2 requests are forwarded at once', async (t) => {
   const there = await away(t, { kind: 'http2' })
   const session = openSession(t, there)
   const sent = body.subarray(0, 2_000_000)
@@ -97,7 +97,7 @@ t.test('HTTP/2 streams go through, many at once, and look like requests', async 
   const replies = await Promise.all(
     Array.from({ length: 8 }, async () => {
       const stream = session.request({ ...headers, ':path': '/hash', ':method': 'POST' })
-      // In pieces: what is written at once has to fit into the session's memory.
+      // In pieces, because one write has to fit into the memory of the HTTP/2 session.
       Readable.from(pieces(sent)).pipe(stream)
       return (await json(stream)) as Reply
     }),
@@ -110,7 +110,7 @@ t.test('HTTP/2 streams go through, many at once, and look like requests', async 
   t.equal(size, 3_000_000)
 })
 
-t.test('early data behind an upgrade is not lost, nor are large heads, which pass through instead', async (t) => {
+t.test('bytes behind an upgrade are not lost, and an upgrade with a large head is forwarded instead', async (t) => {
   const there = await away(t, { kind: 'ws' })
   const early = randomBytes(64_000)
   for (const size of [10, 30_000]) {
@@ -121,13 +121,13 @@ t.test('early data behind an upgrade is not lost, nor are large heads, which pas
     socket.destroy()
   }
   t.match((await there.balancer.status()).connections, { moved: 2 })
-  // More than one message between processes holds.
+  // More bytes than can travel with a socket.
   const large = await upgraded(there, early, { 'x-padding': 'p'.repeat(12_000), 'x-more': 'p'.repeat(2_000) })
   t.ok((await large.take(early.length)).equals(early))
   large.socket.destroy()
 })
 
-t.test('WebSockets over TLS find their session too', async (t) => {
+t.test('WebSockets over TLS reach the worker of their session', async (t) => {
   const there = await away(t, { kind: 'wss' })
   const socket = await openWebSocket(there)
   socket.send('who?')
@@ -137,7 +137,7 @@ t.test('WebSockets over TLS find their session too', async (t) => {
   await once(socket, 'close')
 })
 
-t.test('a reader that is slow slows down the sender: 1 GB takes up no memory', async (t) => {
+t.test('a slow client slows down the application, so 1 GB needs little memory', async (t) => {
   const there = await away(t, { options: { health: { interval: 50 } } })
   const { sending, answered } = send(there, { path: '/flood?mb=1024' })
   sending.end()
@@ -146,7 +146,7 @@ t.test('a reader that is slow slows down the sender: 1 GB takes up no memory', a
   let most = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length
-    // Now and then the reader takes a rest.
+    // The client stops reading now and then.
     if (size >> 26 !== (size - chunk.length) >> 26) {
       await new Promise((done) => setTimeout(done, 100))
       const { workers } = await there.balancer.status()
@@ -163,11 +163,11 @@ function* pieces(bytes: Buffer): Generator<Buffer> {
 
 interface Echo {
   socket: net.Socket
-  /** The next so many bytes. */
+  /** Resolves with the next so many bytes. */
   take(size: number): Promise<Buffer>
 }
 
-/** A connection that is not HTTP any more: the application echoes. */
+/** A connection that was upgraded to a protocol in which the application echoes. */
 async function upgraded({ port, from }: Away, early: Buffer, more: Record<string, string> = {}): Promise<Echo> {
   const socket = await dial(port, from)
   let bytes = Buffer.alloc(0)

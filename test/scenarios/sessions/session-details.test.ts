@@ -1,4 +1,4 @@
-// What an application and a client may rely on when a request was sent on, beside its bytes.
+// What an application and a client can rely on when a request was forwarded, besides its bytes.
 import { once } from 'node:events'
 import { json } from 'node:stream/consumers'
 import t from 'tap'
@@ -6,10 +6,10 @@ import { away, send } from '../../support/away.ts'
 import { startBalancer } from '../../support/balancer.ts'
 import { dial, loopback, request, until } from '../../support/clients.ts'
 
-t.test('body parsers read what was sent on', async (t) => {
+t.test('body parsers read a forwarded request', async (t) => {
   const options = { workers: 2, session: { header: 'x-user' } }
   const { port } = await startBalancer(t, { fixture: 'express-app', options })
-  // All of one session, over connections to both workers.
+  // Requests of one session, over connections to both workers.
   for (let n = 1; n <= 12; n++) {
     const headers = { 'content-type': 'application/json', 'x-user': 'u1' }
     const body = Buffer.from('{"says":"hello"}')
@@ -18,7 +18,7 @@ t.test('body parsers read what was sent on', async (t) => {
   }
 })
 
-t.test('a head may be larger than what is sent at once', async (t) => {
+t.test('a head may be larger than the payload of one frame', async (t) => {
   const there = await away(t, { env: { NODE_OPTIONS: '--max-http-header-size=400000' } })
   for (const size of [70_000, 300_000]) {
     const { sending, answered } = send(there, { headers: { 'x-large': 'x'.repeat(size) } })
@@ -27,7 +27,7 @@ t.test('a head may be larger than what is sent at once', async (t) => {
   }
 })
 
-t.test('a client is told for how long its connection is kept, as at home', async (t) => {
+t.test('a client learns for how long its connection is kept, as without forwarding', async (t) => {
   const there = await away(t)
   const { sending, answered } = send(there, { headers: { connection: 'keep-alive' } })
   sending.end()
@@ -36,7 +36,7 @@ t.test('a client is told for how long its connection is kept, as at home', async
   answer.resume()
 })
 
-t.test('a connection has as many requests as the application allows, and hears of its last', async (t) => {
+t.test('a connection has as many requests as the application allows, and the last answer says so', async (t) => {
   const there = await away(t, { env: { FIXTURE_REQUESTS: '2' } })
   const client = await dial(there.port, there.from)
   let text = ''
@@ -51,7 +51,7 @@ t.test('a connection has as many requests as the application allows, and hears o
   t.match(text, /^HTTP\/1.1 200 .*\r\nconnection: close\r\n/is)
 })
 
-t.test('who is refused before the body is sent gets a connection that ends', async (t) => {
+t.test('the connection closes where the application refuses a request before its body is sent', async (t) => {
   const there = await away(t, { env: { FIXTURE_CONTINUE: '1' } })
   const headers = { expect: '100-continue', 'content-length': 1_000_000, connection: 'keep-alive' }
   const { sending, answered } = send(there, { method: 'POST', path: '/hash', headers })
@@ -62,7 +62,7 @@ t.test('who is refused before the body is sent gets a connection that ends', asy
   answer.resume()
 })
 
-t.test('a request that the application cuts off is cut off for its client', async (t) => {
+t.test('a client sees its connection cut where the application cuts the request', async (t) => {
   const there = await away(t)
   const { sending, answered } = send(there, { path: '/destroy' })
   sending.end()
@@ -70,7 +70,7 @@ t.test('a request that the application cuts off is cut off for its client', asyn
   t.notMatch(there.balancer.output(), /forward\.failed/)
 })
 
-t.test('a request closes at its end, whether or not the application has read it', async (t) => {
+t.test('a request closes when it is answered, whether or not the application has read it', async (t) => {
   const there = await away(t)
   const large = Buffer.alloc(1_000_000)
   for (const body of [undefined, Buffer.from('a body'), large]) {
@@ -84,7 +84,7 @@ t.test('a request closes at its end, whether or not the application has read it'
   halfway.sending.destroy()
   await until('all are closed', async () => (await open()) === 1)
 
-  /** Itself included. */
+  /** The requests that are open, this one included. */
   async function open(): Promise<number> {
     const { sending, answered } = send(there, { path: '/streams' })
     sending.end()
@@ -92,14 +92,14 @@ t.test('a request closes at its end, whether or not the application has read it'
   }
 })
 
-t.test('a response has its timeout', async (t) => {
+t.test('response.setTimeout() works', async (t) => {
   const there = await away(t)
   const { sending, answered } = send(there, { path: '/late' })
   sending.end()
   t.match(await json(await answered), { late: true, pid: there.owner })
 })
 
-t.test('a connection that was promised to be kept is kept while its worker drains', async (t) => {
+t.test('a connection stays open while its worker drains where the answer has said so', async (t) => {
   const there = await away(t)
   const { workers } = await there.balancer.status()
   const carrier = workers.find(({ pid }) => pid !== there.owner)!
@@ -121,7 +121,7 @@ t.test('a connection that was promised to be kept is kept while its worker drain
   t.equal(text.match(/HTTP\/1\.1 200/g)?.length, 2, 'both were answered')
 })
 
-t.test('a rule of the application that throws, or returns a promise, ends nothing and is told of once', async (t) => {
+t.test('a session rule that throws or returns a promise ends no worker, and is logged once', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 }, env: { FIXTURE_SESSION: 'careless' } })
   const { pid } = await request({ port: balancer.port, path: '/?room=a' })
   for (const path of ['/throw', '/throw', '/promise', '/?room=b']) {

@@ -19,7 +19,7 @@ const ways: [name: string, options: StickyOptions, native: string][] = [
 for (const [name, options, native] of ways) {
   const env = { HOLDFAST_NATIVE: native }
 
-  t.test(`a client with our cookie finds its worker from any address, with ${name}`, async (t) => {
+  t.test(`a client with an affinity cookie reaches its worker from any address, with ${name}`, async (t) => {
     const balancer = await startBalancer(t, { options: { ...options, workers: 3, session: { cookie: 'seat' } }, env })
     const { port } = balancer
     const first = await visit(port, loopback(1))
@@ -33,10 +33,10 @@ for (const [name, options, native] of ways) {
       t.match(again.reply, { pid: first.reply.pid, worker: first.reply.worker, address: new RegExp(`${from}$`) })
       t.equal(again.cookie, undefined, 'set once')
     }
-    t.equal(workers.size, 3, 'the addresses are of all workers')
+    t.equal(workers.size, 3, 'the addresses belong to all workers')
   })
 
-  t.test(`an upgrade is handed to the worker of its session, with ${name}`, async (t) => {
+  t.test(`an upgrade is transferred to the worker of its session, with ${name}`, async (t) => {
     const balancer = await startBalancer(t, {
       kind: 'ws',
       options: { ...options, workers: 2, session: { header: 'X-User' } },
@@ -60,11 +60,11 @@ for (const [name, options, native] of ways) {
   })
 }
 
-t.test('requests with one key go to one worker, the one that the key hashes to', async (t) => {
+t.test('requests with one key go to the worker that the key hashes to', async (t) => {
   const session = [{ header: 'x-user' }, { cookie: 'uid', set: false }]
   const balancer = await startBalancer(t, { options: { workers: 4, session } })
   const users = Array.from({ length: 20 }, (_, n) => `user ${n}`)
-  // Who has which slots, at the start, is told to each worker by itself.
+  // At the start each worker learns of the slots at a moment of its own.
   await until('the workers agree', async () => {
     const asked = users.map(async (user) => {
       const asking = users.map((_, n) =>
@@ -87,7 +87,7 @@ t.test('requests with one key go to one worker, the one that the key hashes to',
   t.equal(plain.worker, (await balancer.explain(loopback(7))).worker, 'without a key the address decides')
 })
 
-t.test('a request whose worker is away waits for it, as a connection does', async (t) => {
+t.test('a request waits for a worker that is restarted, as a connection does', async (t) => {
   const balancer = await startBalancer(t, { kind: 'ws', options: { workers: 2, session: { header: 'x-user' } } })
   const { port } = balancer
   const headers = { 'x-user': 'u1' }
@@ -99,7 +99,7 @@ t.test('a request whose worker is away waits for it, as a connection does', asyn
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { localAddress: from, headers })
   const opened = once(socket, 'open')
   const other = await dial(port, from)
-  // Nobody else listens to it while it waits.
+  // While the upgrade waits, only Holdfast listens for errors of the socket.
   other.write(`GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-User: u1\r\n\r\n`)
   other.resetAndDestroy()
   const replies = await Promise.all([
@@ -115,11 +115,11 @@ t.test('a request whose worker is away waits for it, as a connection does', asyn
   t.strictSame(
     (await balancer.status()).workers.map(({ restarts }) => restarts),
     [Number(worker === 0), Number(worker === 1)],
-    'who hung up while it waited harmed nobody',
+    'the client that reset its connection has ended no worker',
   )
 })
 
-t.test('a request whose worker does not come back is served elsewhere after limits.holdTimeout', async (t) => {
+t.test('a request is served elsewhere where its worker is not back after limits.holdTimeout', async (t) => {
   const balancer = await startBalancer(t, {
     options: { workers: 2, session: { header: 'x-user' }, limits: { holdTimeout: 300 }, restart: { minDelay: 30_000 } },
   })
@@ -133,7 +133,7 @@ t.test('a request whose worker does not come back is served elsewhere after limi
   t.equal((await request({ port, from, headers })).worker, 1 - worker)
 })
 
-t.test('a rule can name the worker itself; a worker that there is not is nobody in particular', async (t) => {
+t.test('a rule can return the id of a worker; an id that no worker has means no session', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 3 }, env: { FIXTURE_SESSION: 'worker' } })
   for (const worker of [0, 1, 2]) {
     for (let n = 1; n <= 8; n++) {
@@ -147,23 +147,26 @@ t.test('a rule can name the worker itself; a worker that there is not is nobody 
   }
 })
 
-t.test('when the worker of a session is gone the next one takes the client over, with a new cookie', async (t) => {
-  const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } } })
-  const { port } = balancer
-  const first = await visit(port, loopback(1))
-  const cookie = first.cookie!.split(';')[0]!
-  const other = await addressOf(balancer, 1 - first.reply.worker)
-  const back = balancer.event('worker:ready')
-  process.kill(first.reply.pid, 'SIGKILL')
-  await back
-  const next = await visit(port, other, { cookie })
-  t.equal(next.reply.worker, 1 - first.reply.worker, 'where it came in')
-  t.match(next.cookie, /^seat=/)
-  t.not(next.cookie!.split(';')[0], cookie)
-})
+t.test(
+  'after the process of a session has ended, another worker serves the client and sets a new cookie',
+  async (t) => {
+    const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } } })
+    const { port } = balancer
+    const first = await visit(port, loopback(1))
+    const cookie = first.cookie!.split(';')[0]!
+    const other = await addressOf(balancer, 1 - first.reply.worker)
+    const back = balancer.event('worker:ready')
+    process.kill(first.reply.pid, 'SIGKILL')
+    await back
+    const next = await visit(port, other, { cookie })
+    t.equal(next.reply.worker, 1 - first.reply.worker, 'the worker of the address')
+    t.match(next.cookie, /^seat=/)
+    t.not(next.cookie!.split(';')[0], cookie)
+  },
+)
 
 t.test(
-  'a request whose worker dies under it gets 502 with a code; one that only reads is not sent twice',
+  'a request gets 502 with a code where its worker ends, and is not sent twice even if it only reads',
   async (t) => {
     const balancer = await startBalancer(t, { options: { workers: 2, session: { header: 'x-user' } } })
     const { port } = balancer
@@ -185,35 +188,38 @@ t.test(
     }
     t.match(balancer.output(), /forward\.failed/)
     const exits = (await balancer.status()).workers.map(({ restarts }) => restarts)
-    t.equal(exits[worker], 2, 'each was tried once')
+    t.equal(exits[worker], 2, 'each request was sent once')
     t.equal(exits[1 - worker], 0)
   },
 )
 
-t.test('the peer sockets are for this user alone, and are gone at the end, after a crash too', async (t) => {
-  const own = mkdtempSync(join(tmpdir(), 'hf-'))
-  const env = { TMPDIR: own }
-  t.teardown(() => rmSync(own, { recursive: true, force: true }))
-  const folders = () => readdirSync(own)
-  const before = folders()
-  const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } }, env })
-  const [folder] = folders().filter((name) => !before.includes(name))
-  const path = join(own, folder!)
-  t.equal(statSync(path).mode & 0o777, 0o700)
-  t.equal(readdirSync(path).length, 2)
-  const back = balancer.event('worker:ready')
-  process.kill(await balancer.pid(0), 'SIGKILL')
-  await back
-  await balancer.close()
-  t.equal(existsSync(path), false)
+t.test(
+  'only this user has access to the peer sockets, and they are removed at the end, after a crash too',
+  async (t) => {
+    const own = mkdtempSync(join(tmpdir(), 'hf-'))
+    const env = { TMPDIR: own }
+    t.teardown(() => rmSync(own, { recursive: true, force: true }))
+    const folders = () => readdirSync(own)
+    const before = folders()
+    const balancer = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } }, env })
+    const [folder] = folders().filter((name) => !before.includes(name))
+    const path = join(own, folder!)
+    t.equal(statSync(path).mode & 0o777, 0o700)
+    t.equal(readdirSync(path).length, 2)
+    const back = balancer.event('worker:ready')
+    process.kill(await balancer.pid(0), 'SIGKILL')
+    await back
+    await balancer.close()
+    t.equal(existsSync(path), false)
 
-  const crashed = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } }, env })
-  const [other] = folders().filter((name) => !before.includes(name))
-  crashed.child.kill('SIGKILL')
-  await until('the workers have left', () => !existsSync(join(own, other!)))
-})
+    const crashed = await startBalancer(t, { options: { workers: 2, session: { cookie: 'seat' } }, env })
+    const [other] = folders().filter((name) => !before.includes(name))
+    crashed.child.kill('SIGKILL')
+    await until('the workers have left', () => !existsSync(join(own, other!)))
+  },
+)
 
-t.test('a server that speaks no HTTP can not have sessions, and says so', async (t) => {
+t.test('a session rule for a server that does not speak HTTP is refused', async (t) => {
   const options = { workers: 1, session: { cookie: 'seat' }, restart: { maxStartCrashes: 1 } }
   await t.rejects(startBalancer(t, { kind: 'net', options }), {
     message: /the session option needs a server that speaks HTTP/,
@@ -227,7 +233,7 @@ async function visit(port: number, from: string, headers: http.OutgoingHttpHeade
   return { reply, cookie: response.headers['set-cookie']?.[0] }
 }
 
-/** One that comes in at that worker. */
+/** A client address that leads to the worker. */
 async function addressOf(balancer: Balancer, worker: number): Promise<string> {
   let n = 1
   while ((await balancer.explain(loopback(n))).worker !== worker) n++

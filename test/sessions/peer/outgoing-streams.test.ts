@@ -1,4 +1,4 @@
-// Requests whose worker can not be reached any more: they are served elsewhere, whole.
+// Another worker serves a request where the request's own worker cannot be reached.
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
@@ -10,21 +10,21 @@ import { startBalancer } from '../../support/balancer.ts'
 import { loopback, request, until } from '../../support/clients.ts'
 import { answerTo, newSession } from '../../support/kept-alive.ts'
 
-t.test('a body is not lost where the door is gone and nobody was told', async (t) => {
-  const { port, folder, doors, cookie, clients } = await start(t)
-  for (const name of doors()) rmSync(join(folder, name))
+t.test('a body is not lost where a peer socket is missing and the primary has not reported it', async (t) => {
+  const { port, folder, peerSockets, cookie, clients } = await start(t)
+  for (const name of peerSockets()) rmSync(join(folder, name))
   const reply = await request({ port, from: clients[1], ...post, headers: { cookie } })
   t.match(reply, { worker: 1, bytes: 6 })
 })
 
-t.test('nor while a process that has closed its door finishes an answer', async (t) => {
+t.test('a body is not lost while a process that has closed its peer socket finishes an answer', async (t) => {
   const reload = { grace: 0, spread: 0, deadline: 60_000 }
-  const { balancer, port, doors, cookie, clients, owner } = await start(t, { reload })
+  const { balancer, port, peerSockets, cookie, clients, owner } = await start(t, { reload })
   const sending = http.get({ port, host: '127.0.0.1', localAddress: clients[0], path: '/events', headers: { cookie } })
   const [events] = (await once(sending, 'response')) as [IncomingMessage]
-  const before = doors()
+  const before = peerSockets()
   void balancer.reload()
-  await until('a door has closed', () => before.some((name) => !doors().includes(name)))
+  await until('a peer socket has closed', () => before.some((name) => !peerSockets().includes(name)))
   const reply = await request({ port, from: clients[1], ...post, headers: { cookie } })
   t.match(reply, { bytes: 6 })
   t.not(reply.pid, owner)
@@ -33,33 +33,36 @@ t.test('nor while a process that has closed its door finishes an answer', async 
   sending.destroy()
 })
 
-t.test('what a process that dies has certainly not read is served elsewhere, if it only reads', async (t) => {
-  const { balancer, port, cookie, clients } = await start(t)
-  const from = clients[1]
-  let headers = { cookie }
-  for (const [method, answer] of [
-    ['GET', { status: 200, text: /"worker":1/ }],
-    ['POST', { status: 502, text: /^HOLDFAST_OWNER_GONE/ }],
-    ['HEAD', { status: 200, text: '' }],
-  ] as const) {
-    const { pid: owner } = await request({ port, from, headers })
-    t.equal(owner, await balancer.pid(0), 'there is a line already')
-    // Stopped, it takes nothing in.
-    process.kill(owner, 'SIGSTOP')
-    const sending = http.request({ port, host: '127.0.0.1', localAddress: from, agent: false, method, headers }).end()
-    const answered = answerTo(sending)
-    await once(sending, 'finish')
-    // Who is answered after it came after it.
-    for (let n = 1; n <= 3; n++) t.match(await request({ port, from }), { worker: 1 })
-    const back = balancer.event('worker:ready')
-    process.kill(owner, 'SIGKILL')
-    t.match(await answered, answer, method)
-    await back
-    headers = { cookie: await newSession(port, clients[0]) }
-  }
-})
+t.test(
+  'a request that only reads is served elsewhere where its process was killed before it read the request',
+  async (t) => {
+    const { balancer, port, cookie, clients } = await start(t)
+    const from = clients[1]
+    let headers = { cookie }
+    for (const [method, answer] of [
+      ['GET', { status: 200, text: /"worker":1/ }],
+      ['POST', { status: 502, text: /^HOLDFAST_OWNER_GONE/ }],
+      ['HEAD', { status: 200, text: '' }],
+    ] as const) {
+      const { pid: owner } = await request({ port, from, headers })
+      t.equal(owner, await balancer.pid(0), 'there is a mux already')
+      // A stopped process reads nothing.
+      process.kill(owner, 'SIGSTOP')
+      const sending = http.request({ port, host: '127.0.0.1', localAddress: from, agent: false, method, headers }).end()
+      const answered = answerTo(sending)
+      await once(sending, 'finish')
+      // These requests came after it, so when they are answered, it was sent.
+      for (let n = 1; n <= 3; n++) t.match(await request({ port, from }), { worker: 1 })
+      const back = balancer.event('worker:ready')
+      process.kill(owner, 'SIGKILL')
+      t.match(await answered, answer, method)
+      await back
+      headers = { cookie: await newSession(port, clients[0]) }
+    }
+  },
+)
 
-t.test('what may have ended a process ends no other one', async (t) => {
+t.test('a request that may have ended its process is not sent to another one', async (t) => {
   const { balancer, port, cookie, clients } = await start(t)
   const options = { port, host: '127.0.0.1', localAddress: clients[1], agent: false, headers: { cookie } }
   const answer = await answerTo(http.get({ ...options, path: '/suicide' }))
@@ -67,10 +70,10 @@ t.test('what may have ended a process ends no other one', async (t) => {
   t.match((await balancer.status()).workers[1], { restarts: 0 })
 })
 
-t.test('an application that throws loses none of the requests that came back with it', async (t) => {
-  const { balancer, port, folder, doors, cookie, clients, owner } = await start(t, {}, { FIXTURE_SURVIVE: '1' })
-  for (const name of doors()) rmSync(join(folder, name))
-  // While the worker is busy, all of them gather.
+t.test('an application that throws loses no other request that came back at the same time', async (t) => {
+  const { balancer, port, folder, peerSockets, cookie, clients, owner } = await start(t, {}, { FIXTURE_SURVIVE: '1' })
+  for (const name of peerSockets()) rmSync(join(folder, name))
+  // All of these requests wait while the worker is busy.
   const busy = request({ port, from: clients[1], path: '/block?ms=300' })
   await until('it is busy', () => balancer.output().includes('busy'))
   const options = { port, host: '127.0.0.1', localAddress: clients[1], agent: false, headers: { cookie } }
@@ -101,5 +104,5 @@ async function start(t: Test, options: StickyOptions = {}, env: Record<string, s
   const owner = await balancer.pid(0)
   const [name] = readdirSync(own).filter((entry) => entry.startsWith('holdfast-'))
   const folder = join(own, name!)
-  return { balancer, port, clients, owner, cookie, folder, doors: () => readdirSync(folder) }
+  return { balancer, port, clients, owner, cookie, folder, peerSockets: () => readdirSync(folder) }
 }

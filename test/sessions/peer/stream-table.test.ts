@@ -2,8 +2,8 @@ import { array, assert, integer, nat, property, record } from 'fast-check'
 import t from 'tap'
 import { StreamTable } from '../../../src/sessions/peer/stream-table.ts'
 
-t.test('both ends have the same calls, however many there are and whichever end', async (t) => {
-  // Weights: to begin more calls than end, now and then.
+t.test('the tables at both ends have the same streams, in whatever order streams begin and end', async (t) => {
+  // The weights let more streams begin than end now and then.
   const step = record({ begin: integer({ min: 0, max: 40 }), end: array(nat(), { maxLength: 40 }) })
   assert(
     property(array(step, { maxLength: 30 }), (steps) => {
@@ -13,11 +13,11 @@ t.test('both ends have the same calls, however many there are and whichever end'
       let n = 0
       for (const { begin, end } of steps) {
         for (let i = 0; i < begin; i++) {
-          const call = { n: n++ }
-          const id = here.add(call)
+          const stream = { n: n++ }
+          const id = here.add(stream)
           if (open.has(id)) return false
-          there.set(id, call)
-          open.set(id, call)
+          there.set(id, stream)
+          open.set(id, stream)
         }
         for (const which of end) {
           const ids = [...open.keys()]
@@ -31,7 +31,7 @@ t.test('both ends have the same calls, however many there are and whichever end'
       return [here, there].every((table) => {
         const all = Array.from(table, ({ n: number }) => number).sort((a, b) => a - b)
         const expected = Array.from(open.values(), ({ n: number }) => number).sort((a, b) => a - b)
-        const isFound = [...open].every(([id, call]) => table.get(id) === call)
+        const isFound = [...open].every(([id, stream]) => table.get(id) === stream)
         const isGone = ended.every((id) => open.has(id) || (table.get(id) === undefined && !table.delete(id)))
         return table.size === open.size && all.join() === expected.join() && isFound && isGone
       })
@@ -40,7 +40,7 @@ t.test('both ends have the same calls, however many there are and whichever end'
   t.pass('after any steps')
 })
 
-t.test('one that never ends is in nobody’s way', async (t) => {
+t.test('a stream that never ends takes no place from others', async (t) => {
   const table = new StreamTable<object>()
   const first = {}
   const id = table.add(first)

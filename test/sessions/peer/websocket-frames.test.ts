@@ -4,7 +4,7 @@ import { FrameStream } from '../../../src/sessions/peer/websocket-frames.ts'
 
 const ours = Buffer.from('880203f4', 'hex')
 
-/** A frame with a payload of that size; the length in any of its three forms. */
+/** A frame with a payload of that size. Its length has one of three forms. */
 function frame(size: number, masked: boolean): Buffer {
   const mask = masked ? 0x80 : 0
   const length = Buffer.alloc(size < 126 ? 0 : size < 65_536 ? 2 : 8)
@@ -22,7 +22,7 @@ const frames = fc.array(
 )
 const cuts = fc.array(fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(65_536)), { minLength: 8 })
 
-t.test('a frame that is put in comes behind the one that is on its way, however the bytes are cut', async () => {
+t.test('an inserted frame follows the frame that is passing, however the bytes are cut', async () => {
   fc.assert(
     fc.property(frames, cuts, fc.nat(), (all, sizes, turn) => {
       const pieces = cut(Buffer.concat(all), sizes)
@@ -36,7 +36,7 @@ t.test('a frame that is put in comes behind the one that is on its way, however 
       let count = 0
       while (whole < passed) whole += all[count++]!.length
       const read: Buffer[] = []
-      // From Node.js 26 on it is one chunk at a time.
+      // From Node.js 26 on, read() returns one chunk at a time.
       for (let chunk = stream.read() as Buffer; chunk !== null; chunk = stream.read() as Buffer) read.push(chunk)
       return Buffer.concat([...all.slice(0, count), ours, ...all.slice(count)]).equals(Buffer.concat(read))
     }),

@@ -1,9 +1,9 @@
-// WebSockets that pass through a worker on their way to another one.
+// WebSockets that pass through one worker to another.
 import { once } from 'node:events'
 import t from 'tap'
 import { away, openWebSocket } from '../../support/away.ts'
 
-t.test('a worker that ends tells the clients whose WebSockets pass through it to come back', async (t) => {
+t.test('a worker that drains tells the clients of WebSockets that pass through it to come back', async (t) => {
   const reload = { grace: 0, spread: 0, deadline: 20_000 }
   const there = await away(t, { kind: 'wss', options: { reload, shutdown: { deadline: 20_000 } } })
   const { workers } = await there.balancer.status()
@@ -18,6 +18,6 @@ t.test('a worker that ends tells the clients whose WebSockets pass through it to
   process.kill(carrier.pid!, 'SIGTERM')
   t.equal((await closed)[0], 1012)
   t.match(await exit, { code: 0 })
-  t.ok(performance.now() - since < reload.deadline, 'by itself, before it has to')
+  t.ok(performance.now() - since < reload.deadline, 'the process has ended by itself before the deadline')
   t.notMatch(there.balancer.output(), /Warning/)
 })
