@@ -1,16 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
-
-const root = fileURLToPath(new URL('../../../', import.meta.url))
-const read = (file: string) => readFileSync(join(root, file), 'utf8')
-const list = (folder: string, ending: string) =>
-  existsSync(join(root, folder))
-    ? readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-        .filter((file) => file.endsWith(ending))
-        .map((file) => join(folder, file))
-    : []
+import { list, read, root } from './rooms.ts'
 
 const internals = read('docs/internals.md')
 const source = list('src', '.ts').map(read).join('\n')
@@ -24,17 +15,6 @@ function firstColumn(heading: string): string[] {
 t.test('docs/internals.md lists every log event that the code writes, and no other', async (t) => {
   const logged = [...source.matchAll(/(?:log|[lL]ogger)(?:\[\w+\])?\??(?:\.\w+)?\(\s*'([a-z]+\.[a-z-]+)'/g)]
   t.strictSame(firstColumn('Log events').toSorted(), [...new Set(logged.map(([, name]) => name!))].toSorted())
-})
-
-t.test('docs/internals.md lists every message', async (t) => {
-  const messages = [...read('src/ipc/messages.ts').matchAll(/^ {2}\| \(?\{ type: '(\w+)'/gm)].map(([, name]) => name!)
-  t.ok(messages.length > 5)
-  t.strictSame(firstColumn('Messages').toSorted(), messages.toSorted())
-})
-
-t.test('docs/internals.md has every folder of src', async (t) => {
-  const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  t.strictSame(firstColumn('Folders').toSorted(), folders.map(({ name }) => `${name}/`).toSorted())
 })
 
 t.test('every link leads somewhere', async (t) => {
