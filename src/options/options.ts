@@ -170,7 +170,7 @@ export interface ShutdownOptions {
   signals?: NodeJS.Signals[]
 }
 
-/** Receives one event with its fields; the names are listed in docs/internals.md. */
+/** Receives one event with its fields; the names are listed in docs/logs.md. */
 export type LogFunction = (event: string, fields: Readonly<Record<string, unknown>>) => void
 
 /** Where log lines go. pino, winston and console fit through a small function per level. */

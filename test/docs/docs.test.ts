@@ -3,19 +3,26 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { list, read, root } from './rooms.ts'
 
-const internals = read('docs/internals.md')
 const source = list('src', '.ts').map(read).join('\n')
 
-/** The first column of the table under a heading, without the code marks. */
-function firstColumn(heading: string): string[] {
-  const [, section = ''] = internals.split(`\n## ${heading}\n`)
-  return [...section.split('\n## ')[0]!.matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name!)
-}
-
-t.test('docs/internals.md lists every log event that the code writes, and no other', async (t) => {
+t.test('docs/logs.md lists every log event that the code writes, and no other', async (t) => {
   const logged = [...source.matchAll(/(?:log|[lL]ogger)(?:\[\w+\])?\??(?:\.\w+)?\(\s*'([a-z]+\.[a-z-]+)'/g)]
-  t.strictSame(firstColumn('Log events').toSorted(), [...new Set(logged.map(([, name]) => name!))].toSorted())
+  const listed = logEvents().map(({ event }) => event)
+  t.strictSame(listed.toSorted(), [...new Set(logged.map(([, name]) => name!))].toSorted())
 })
+
+t.test('docs/logs.md has the level of each event', async (t) => {
+  for (const { event, level } of logEvents()) {
+    const written = [...source.matchAll(new RegExp(`\\.(debug|info|warn|error)\\(\\s*'${event}'`, 'g'))]
+    for (const [, one] of written) t.equal(level, one, event)
+  }
+})
+
+/** The rows of all tables of docs/logs.md. */
+function logEvents(): { event: string; level: string }[] {
+  const rows = [...read('docs/logs.md').matchAll(/^\| `([a-z]+\.[a-z-]+)` +\| ([a-z, ]+?) +\|/gm)]
+  return rows.map(([, event = '', level = '']) => ({ event, level }))
+}
 
 t.test('every link leads somewhere', async (t) => {
   const pages = [
