@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 /**
  * Receives one log event.
  *
- * @param event - a name such as 'worker.exit'; docs/internals.md lists them all
+ * @param event - a name such as 'worker.exit'; docs/logs.md lists them all
  * @param fields - the details of the event, for example `{ worker: 0, pid: 4242, code: 1 }`
  */
 export type LogFunction = (event: string, fields: Readonly<Record<string, unknown>>) => void

@@ -1,41 +1,28 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { list, read, root } from './rooms.ts'
 
-const root = fileURLToPath(new URL('../../../', import.meta.url))
-const read = (file: string) => readFileSync(join(root, file), 'utf8')
-const list = (folder: string, ending: string) =>
-  existsSync(join(root, folder))
-    ? readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-        .filter((file) => file.endsWith(ending))
-        .map((file) => join(folder, file))
-    : []
-
-const internals = read('docs/internals.md')
 const source = list('src', '.ts').map(read).join('\n')
 
-/** The first column of the table under a heading, without the code marks. */
-function firstColumn(heading: string): string[] {
-  const [, section = ''] = internals.split(`\n## ${heading}\n`)
-  return [...section.split('\n## ')[0]!.matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name!)
-}
-
-t.test('docs/internals.md lists every log event that the code writes, and no other', async (t) => {
+t.test('docs/logs.md lists every log event that the code writes, and no other', async (t) => {
   const logged = [...source.matchAll(/(?:log|[lL]ogger)(?:\[\w+\])?\??(?:\.\w+)?\(\s*'([a-z]+\.[a-z-]+)'/g)]
-  t.strictSame(firstColumn('Log events').toSorted(), [...new Set(logged.map(([, name]) => name!))].toSorted())
+  const listed = logEvents().map(({ event }) => event)
+  t.strictSame(listed.toSorted(), [...new Set(logged.map(([, name]) => name!))].toSorted())
 })
 
-t.test('docs/internals.md lists every message', async (t) => {
-  const messages = [...read('src/ipc/messages.ts').matchAll(/^ {2}\| \(?\{ type: '(\w+)'/gm)].map(([, name]) => name!)
-  t.ok(messages.length > 5)
-  t.strictSame(firstColumn('Messages').toSorted(), messages.toSorted())
+t.test('docs/logs.md has the level of each event', async (t) => {
+  for (const { event, level } of logEvents()) {
+    const written = [...source.matchAll(new RegExp(`\\.(debug|info|warn|error)\\(\\s*'${event}'`, 'g'))]
+    for (const [, one] of written) t.equal(level, one, event)
+  }
 })
 
-t.test('docs/internals.md has every folder of src', async (t) => {
-  const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  t.strictSame(firstColumn('Folders').toSorted(), folders.map(({ name }) => `${name}/`).toSorted())
-})
+/** The rows of all tables of docs/logs.md. */
+function logEvents(): { event: string; level: string }[] {
+  const rows = [...read('docs/logs.md').matchAll(/^\| `([a-z]+\.[a-z-]+)` +\| ([a-z, ]+?) +\|/gm)]
+  return rows.map(([, event = '', level = '']) => ({ event, level }))
+}
 
 t.test('every link leads somewhere', async (t) => {
   const pages = [
