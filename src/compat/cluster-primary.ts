@@ -15,6 +15,7 @@ import { takeOver, type Listener } from '../steering/listener.ts'
 import { sharedNodeIpc } from '../transport/node-ipc.ts'
 import { Guest } from './guest.ts'
 import { removeLeftBehind } from './left-behind.ts'
+import { realWorld } from '../world.ts'
 
 /** Milliseconds after 'exit' in which 'close' must come, should a grandchild keep the channel open. */
 const CLOSE_TIMEOUT = 1_000
@@ -39,7 +40,13 @@ export class ClusterPrimary {
       moved: (table) => this.#handoff.assign(table),
     })
     const events = { overdue: (id: number) => this.#ownership.failOver(id) }
-    this.#handoff = new Handoff(settings, this.#ownership.table, events, async (accept) => this.#listen(accept))
+    this.#handoff = new Handoff(
+      settings,
+      this.#ownership.table,
+      events,
+      async (accept) => this.#listen(accept),
+      realWorld,
+    )
     this.#directory = new PeerDirectory({
       processes: () => this.#all,
       owners: () => [...this.#ownership.table.owners],

@@ -30,6 +30,7 @@ import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { WorkerProcess } from '../supervisor/worker-process.ts'
 import { chooseTransport, type Native } from '../transport/choose.ts'
 import { changedBy, checkWorkerCount } from '../options/worker-count.ts'
+import { realWorld } from '../world.ts'
 
 export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -86,8 +87,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
         this.#exchange.started(channel)
       },
     })
-    const listen = listening(settings, this.#native.libc)
-    this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen)
+    const listen = listening(settings, undefined)
+    this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen, realWorld)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
       state: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
@@ -176,6 +177,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       this.#ownership.table,
       this.#steeringEvents,
       this.#manager,
+      realWorld,
     )
     this.#steering = steering
     this.#steeringReason = reason

@@ -7,6 +7,7 @@ import { openListener } from '../steering/listener.ts'
 import { ProxyGate } from '../steering/handoff/proxy-gate.ts'
 import { readAhead } from '../steering/handoff/read-header.ts'
 import { attach } from '../serving/attach.ts'
+import { realWorld } from '../world.ts'
 
 export interface ProxiedListener {
   /** Lets nobody in any more. Resolves when nobody waits for a header, at the latest after so many milliseconds. */
@@ -34,6 +35,7 @@ export async function listenBehindProxy(
       },
       refused: refuse,
     },
+    realWorld,
     readAhead,
   )
   // Without system calls: then each connection has a handle, which is needed here.

@@ -6,6 +6,7 @@ import { acceptor } from '../native/accept.ts'
 import type { Libc } from '../native/libc.ts'
 import { handleOf, tcpHandles, type TcpHandle } from '../native/tcp-handle.ts'
 import type { Accepted } from '../transport/transport.ts'
+import type { World } from '../world.ts'
 import { AcceptCoalescing } from './handoff/accept-coalescing.ts'
 
 /** A connection that was accepted and not read from; whoever takes it over fills in the slot and the time. */
@@ -40,16 +41,23 @@ export function acceptSockets(server: Server, accept: AcceptFunction): void {
   })
 }
 
+/** What accepting below Node needs. */
+export interface NativeAccept {
+  libc: Libc
+  /** Tells how close together connections come. */
+  clock: Pick<World, 'now'>
+}
+
 /**
- * The cheap way, which node:cluster uses too: the handle's own callback, without a net.Socket. With `libc` the rest of
+ * The cheap way, which node:cluster uses too: the handle's own callback, without a net.Socket. With `native` the rest of
  * a burst is accepted without Node altogether.
  *
  * @returns whether this Node has it; false: use {@link acceptSockets}
  */
-export function acceptHandles(server: Server, accept: AcceptFunction, libc: Libc | undefined): boolean {
+export function acceptHandles(server: Server, accept: AcceptFunction, native: NativeAccept | undefined): boolean {
   const listening = handleOf(server)
   if (typeof listening?.onconnection !== 'function' || typeof listening.getpeername !== 'function') return false
-  listening.onconnection = libc === undefined ? oneByOne(accept) : inBursts(libc, listening.fd, accept)
+  listening.onconnection = native === undefined ? oneByOne(accept) : inBursts(native, listening.fd, accept)
   return true
 }
 
@@ -62,18 +70,18 @@ function oneByOne(accept: AcceptFunction): OnConnection {
   }
 }
 
-function inBursts(libc: Libc, listening: number, accept: AcceptFunction): OnConnection {
+function inBursts({ libc, clock }: NativeAccept, listening: number, accept: AcceptFunction): OnConnection {
   const below = belowNode(libc, listening, accept)
   const coalescing = new AcceptCoalescing()
   /** Nobody ever changes it: it is only there to be waited for. */
   const nothing = new Int32Array(new SharedArrayBuffer(4))
   return (status, handle) => {
     if (status !== 0 || handle === undefined) return
-    const pause = coalescing.before(performance.now())
+    const pause = coalescing.before(clock.now())
     // Timers are too coarse, and all that this process does is to pass on what gathers here.
     if (pause > 0) Atomics.wait(nothing, 0, 0, pause)
     accept(new Connection(handle, handle), below.peer(handle.fd))
-    coalescing.after(performance.now(), 1 + below.drain())
+    coalescing.after(clock.now(), 1 + below.drain())
   }
 }
 

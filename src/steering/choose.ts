@@ -12,6 +12,7 @@ import { listening } from './listener.ts'
 import { PassedSockets, type SocketKeeper } from '../service-manager/kept-sockets.ts'
 import { selfTest } from './kernel/self-test.ts'
 import type { Steering, SteeringEvents } from './steering.ts'
+import type { World } from '../world.ts'
 
 /**
  * Kernel steering where it was asked for and the self-test passes, else hand-off.
@@ -27,16 +28,18 @@ export async function chooseSteering(
   table: SlotTable,
   events: SteeringEvents,
   keeper: SocketKeeper,
+  world: World,
 ): Promise<{ steering: Steering; reason: string }> {
   const passed = new PassedSockets(settings.logger, native.libc, keeper)
-  const handoff = (reason: string) => ({
-    steering: new Handoff(settings, table, events, listening(settings, native.libc, passed)),
-    reason,
-  })
+  const handoff = (reason: string) => {
+    const { libc } = native
+    const listen = listening(settings, libc === undefined ? undefined : { libc, clock: world }, passed)
+    return { steering: new Handoff(settings, table, events, listen, world), reason }
+  }
   if (settings.steering === 'handoff') return handoff('it is configured')
   // What waits in that socket's queue would be lost.
   if (settings.steering === 'auto' && passed.hasListener(settings)) return handoff('one listening socket was passed in')
-  const kernel = await tryKernel(settings, native, table, events, passed)
+  const kernel = await tryKernel(settings, native, table, events, passed, world)
   if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed' }
   if (settings.steering === 'kernel') throw new StickyError('HOLDFAST_KERNEL_STEERING', kernel)
   return handoff(`no kernel steering: ${kernel}`)
@@ -54,6 +57,7 @@ async function tryKernel(
   table: SlotTable,
   events: SteeringEvents,
   passed: PassedSockets,
+  world: World,
 ): Promise<KernelSteering | string> {
   const needed = seesAll(settings)
   if (needed !== undefined) return `${needed} needs the primary to see each connection`
@@ -62,7 +66,7 @@ async function tryKernel(
   if (typeof program === 'string') return program
   const wrong = await selfTest(libc, program, settings.affinity, hasIPv6())
   return wrong === undefined
-    ? new KernelSteering(settings, libc, program, table, events, passed)
+    ? new KernelSteering(settings, libc, program, table, events, passed, world)
     : `self-test: ${wrong}`
 }
 

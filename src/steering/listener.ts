@@ -1,10 +1,9 @@
 // The primary's listening socket: accepts, reads nothing.
 import { createServer, type Server } from 'node:net'
-import type { Libc } from '../native/libc.ts'
 import { misuse, show } from '../options/reader.ts'
 import type { Address } from '../ipc/messages.ts'
 import { handleOf } from '../native/tcp-handle.ts'
-import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction } from './accept.ts'
+import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction, type NativeAccept } from './accept.ts'
 import type { PassedSockets } from '../service-manager/kept-sockets.ts'
 import { listen, type ListenOptions } from './listen.ts'
 
@@ -27,22 +26,22 @@ const F_DUPFD_CLOEXEC = 1030
 /**
  * A listening socket of our own, see {@link openListener}.
  *
- * @param libc - for a transport that can pass bare descriptors
+ * @param native - for a transport that can pass bare descriptors
  * @param passed - may have one to use
  */
-export function listening(options: ListenOptions, libc: Libc | undefined, passed?: PassedSockets): Listen {
-  return (accept) => openListener(options, libc, accept, passed)
+export function listening(options: ListenOptions, native: NativeAccept | undefined, passed?: PassedSockets): Listen {
+  return (accept) => openListener(options, native, accept, passed)
 }
 
 /**
  * Opens the socket, unless one was passed in, and accepts from then on.
  *
- * @param libc - with it connections are accepted below Node, and have no handle
+ * @param native - with it connections are accepted below Node, and have no handle
  * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
  */
 export async function openListener(
   options: ListenOptions,
-  libc: Libc | undefined,
+  native: NativeAccept | undefined,
   accept: AcceptFunction,
   passed?: PassedSockets,
 ): Promise<Listener> {
@@ -53,7 +52,7 @@ export async function openListener(
   await listen(server, options, inherited)
   if (inherited === undefined) passed?.keepListener(descriptorOf(server), options)
   const start = (): void => {
-    if (!acceptHandles(server, accept, libc)) acceptSockets(server, accept)
+    if (!acceptHandles(server, accept, native)) acceptSockets(server, accept)
   }
   const resume = (): void => {
     if (held === undefined) return
@@ -65,7 +64,7 @@ export async function openListener(
     address: server.address() as Address,
     // There is no pause in Node or libuv. But a socket lives on while any descriptor of it is open, queue and all.
     pause() {
-      const fd = libc?.fcntl(descriptorOf(server), F_DUPFD_CLOEXEC, 0)
+      const fd = native?.libc.fcntl(descriptorOf(server), F_DUPFD_CLOEXEC, 0)
       if (fd === undefined || fd < 0) return false
       held = fd
       server.close()
@@ -74,7 +73,7 @@ export async function openListener(
     resume,
     async close() {
       resume()
-      if (libc !== undefined) drainBacklog(libc, descriptorOf(server), accept)
+      if (native !== undefined) drainBacklog(native.libc, descriptorOf(server), accept)
       await new Promise<void>((done) => server.close(() => done()))
     },
   }

@@ -15,11 +15,12 @@ export function movedConnection(
   handle: TcpHandle,
   metadata: Buffer,
   affinity: AffinitySettings,
+  now: number,
 ): Connection {
   const connection = new Connection(handle)
   connection.metadata = metadata
   connection.to = channel
-  connection.acceptedAt = performance.now()
+  connection.acceptedAt = now
   const address = clientOf(metadata) ?? peerOf(handle)
   if (address !== undefined) {
     const key = bytesKey(address, affinity)

@@ -16,6 +16,7 @@ interface Arrival {
 }
 
 const { libc } = loadLibc()
+const native = libc === undefined ? undefined : { libc, clock: performance }
 
 const ways: Record<string, (server: net.Server, accept: AcceptFunction) => boolean> = {
   'the public event': (server, accept) => {
@@ -24,7 +25,7 @@ const ways: Record<string, (server: net.Server, accept: AcceptFunction) => boole
   },
   "the handle's own callback": (server, accept) => acceptHandles(server, accept, undefined),
 }
-if (libc !== undefined) ways['bare system calls'] = (server, accept) => acceptHandles(server, accept, libc)
+if (native !== undefined) ways['bare system calls'] = (server, accept) => acceptHandles(server, accept, native)
 
 for (const [way, install] of Object.entries(ways)) {
   t.test(`${way}: each connection comes once, with its address, and no byte is read`, async (t) => {
@@ -58,13 +59,13 @@ for (const [way, install] of Object.entries(ways)) {
 t.test('a Node without the callback is noticed', (t) => {
   const server = net.createServer()
   t.equal(
-    acceptHandles(server, () => {}, libc),
+    acceptHandles(server, () => {}, native),
     false,
     'there is no handle',
   )
   Object.assign(server, { _handle: { fd: 3, getpeername() {} } })
   t.equal(
-    acceptHandles(server, () => {}, libc),
+    acceptHandles(server, () => {}, native),
     false,
     'the handle has no callback',
   )
@@ -78,7 +79,7 @@ t.test('a paused listener leaves connections in the kernel, and a closed one tak
   }
   const arrivals: Incoming[] = []
   const options = { port: 0, host: '127.0.0.1', backlog: 10 }
-  const listener = await openListener(options, libc, (incoming) => arrivals.push(incoming))
+  const listener = await openListener(options, native, (incoming) => arrivals.push(incoming))
   t.teardown(() => arrivals.forEach((incoming) => incoming.close()))
   const { port } = listener.address
   t.equal(listener.pause(), true)

@@ -14,9 +14,10 @@ import { WorkerQueues } from './worker-queues.ts'
 import type { Listen, Listener } from '../listener.ts'
 import { heavyReport } from './heavy-report.ts'
 import { movedConnection } from '../transferred.ts'
-import { picking } from './picking.ts'
-import { ProxyGate } from './proxy-gate.ts'
+import { picking, type PickEvents } from './picking.ts'
+import { ProxyGate, type GateEvents } from './proxy-gate.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
+import type { World } from '../../world.ts'
 
 /** How often a primary that stopped accepting looks for descriptors, in milliseconds. */
 const RESUME_CHECK = 100
@@ -27,6 +28,7 @@ export class Handoff implements Steering {
 
   readonly #settings: Settings
   readonly #listen: Listen
+  readonly #world: World
   readonly #queues: WorkerQueues
   readonly #connectionLimits: ConnectionLimits<WorkerChannel> | undefined
   readonly #headroom = headroom()
@@ -38,13 +40,14 @@ export class Handoff implements Steering {
   #settled: (() => void) | undefined
 
   /** @param listen - opens the port */
-  constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen) {
+  constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen, world: World) {
     const { limits } = settings
     this.#settings = settings
     this.#listen = listen
+    this.#world = world
     this.#connectionLimits = countingOption(settings) === undefined ? undefined : new ConnectionLimits(limits)
     if (settings.proxyProtocol !== undefined) {
-      this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
+      const gateEvents: GateEvents = {
         passed: (incoming, address) => {
           this.#admit(incoming, address)
           this.#settle()
@@ -53,7 +56,8 @@ export class Handoff implements Steering {
           this.#refuse(incoming, reason)
           this.#settle()
         },
-      })
+      }
+      this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, gateEvents, world)
     }
     const queueEvents = {
       ...events,
@@ -62,12 +66,12 @@ export class Handoff implements Steering {
       dropped: (connection: Accepted, reason: CloseReason) => this.#dropped(connection, reason),
       again: (connections: number) => void (this.counters.redispatched += connections),
     }
-    const pick = picking(settings, {
+    const pickEvents: PickEvents = {
       openOf: (key) => this.#connectionLimits?.openOf(key) ?? 0,
       spilled: () => void this.counters.spilled++,
-      heavy: heavyReport(settings.logger),
-    })
-    this.#queues = new WorkerQueues(settings, table, queueEvents, pick)
+      heavy: heavyReport(settings.logger, world),
+    }
+    this.#queues = new WorkerQueues(settings, table, queueEvents, world, picking(settings, pickEvents, world))
   }
 
   get pending(): number {
@@ -80,7 +84,8 @@ export class Handoff implements Steering {
 
   async open(): Promise<Address> {
     this.#listener = await this.#listen(this.#accept)
-    this.#watch = setInterval(() => this.#queues.look(performance.now()), lookPeriod(this.#settings)).unref()
+    const look = (): void => this.#queues.look(this.#world.now())
+    this.#watch = this.#world.setInterval(look, lookPeriod(this.#settings)).unref()
     return this.#listener.address
   }
 
@@ -96,7 +101,7 @@ export class Handoff implements Steering {
   }
 
   pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity)
+    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity, this.#world.now())
     this.counters.moved++
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
     this.#connectionLimits?.enter(connection.key)
@@ -118,23 +123,23 @@ export class Handoff implements Steering {
   }
 
   async closeListener(): Promise<void> {
-    clearInterval(this.#paused)
+    this.#world.clearInterval(this.#paused)
     await this.#listener?.close()
   }
 
   settled(deadline: number): Promise<void> {
     if (this.pending === 0) return Promise.resolve()
     return new Promise((done) => {
-      const timer = setTimeout(done, deadline)
+      const timer = this.#world.setTimeout(done, deadline)
       this.#settled = () => {
-        clearTimeout(timer)
+        this.#world.clearTimeout(timer)
         done()
       }
     })
   }
 
   close(): void {
-    clearInterval(this.#watch)
+    this.#world.clearInterval(this.#watch)
     this.#gate?.close()
     this.#queues.close()
   }
@@ -159,7 +164,7 @@ export class Handoff implements Steering {
     }
     this.#pending++
     incoming.slot = slotOfKey(key, affinity.seed)
-    incoming.acceptedAt = performance.now()
+    incoming.acceptedAt = this.#world.now()
     this.#queues.dispatch(incoming)
   }
 
@@ -169,9 +174,9 @@ export class Handoff implements Steering {
     if (this.#listener?.pause() !== true) return false
     this.counters.pauses++
     this.#settings.logger.warn('accept.paused', { reason: 'few descriptors left', pending: this.#pending })
-    this.#paused = setInterval(() => {
+    this.#paused = this.#world.setInterval(() => {
       if (!this.#headroom.isBack()) return
-      clearInterval(this.#paused)
+      this.#world.clearInterval(this.#paused)
       this.#paused = undefined
       this.#settings.logger.info('accept.resumed', { pending: this.#pending })
       this.#listener?.resume()

@@ -2,6 +2,7 @@
 import type { Settings } from '../../options/settings.ts'
 import { bound, StickTable, preference } from '../../slots/bounded-load.ts'
 import type { Accepted } from '../../transport/transport.ts'
+import type { World } from '../../world.ts'
 
 /** A worker that new connections can go to now. */
 export interface Candidate {
@@ -30,11 +31,12 @@ export interface PickEvents {
 export function picking(
   { balance, limits }: Pick<Settings, 'balance' | 'limits'>,
   events: PickEvents,
+  world: Pick<World, 'now' | 'random'>,
 ): Picker | undefined {
   if (balance === 'round-robin') return inTurn()
-  if (balance === 'random') return anybody
+  if (balance === 'random') return atRandom(world)
   if (balance === 'least-connections') return leastLoaded
-  return limits.loadFactor === undefined ? undefined : bounded(limits.loadFactor, limits.stickTimeout, events)
+  return limits.loadFactor === undefined ? undefined : bounded(limits.loadFactor, limits.stickTimeout, events, world)
 }
 
 function inTurn(): Picker {
@@ -46,8 +48,9 @@ function inTurn(): Picker {
   }
 }
 
-const anybody: Picker = (_connection, owner, candidates) =>
-  candidates[Math.floor(Math.random() * candidates.length)]?.worker ?? owner
+function atRandom(world: Pick<World, 'random'>): Picker {
+  return (_connection, owner, candidates) => candidates[Math.floor(world.random() * candidates.length)]?.worker ?? owner
+}
 
 /** Of equals the one whose slot it is, so that a quiet service keeps addresses together. */
 const leastLoaded: Picker = (_connection, owner, candidates) => {
@@ -56,10 +59,10 @@ const leastLoaded: Picker = (_connection, owner, candidates) => {
   return best?.worker ?? owner
 }
 
-function bounded(factor: number, stickTimeout: number, events: PickEvents): Picker {
+function bounded(factor: number, stickTimeout: number, events: PickEvents, world: Pick<World, 'now'>): Picker {
   const stickTable = new StickTable(stickTimeout)
   return ({ key }, owner, candidates) => {
-    const now = performance.now()
+    const now = world.now()
     const others = events.openOf(key) - 1
     const there = stickTable.placeOf(key, others, now)
     if (there !== undefined && candidates.some(({ worker }) => worker === there)) return there

@@ -7,6 +7,7 @@ import { encodeMetadata, decodeMetadata } from '../../transport/metadata.ts'
 import type { Incoming } from '../accept.ts'
 import { readExactly, type ReadHeader } from './read-header.ts'
 import type { CloseReason } from '../steering.ts'
+import type { World } from '../../world.ts'
 
 export interface GateEvents {
   /** @param address - of the client: 4 or 16 bytes, the caller's to keep */
@@ -22,13 +23,21 @@ export class ProxyGate {
   readonly #settings: ProxySettings
   readonly #logger: Logger
   readonly #events: GateEvents
+  readonly #world: World
   /** Who waits, and how to end that; oldest first. */
   readonly #waiting = new Map<Incoming, (reason: CloseReason) => void>()
   /** When each reason was last logged, and how often it was met since. */
   readonly #logged = new Map<CloseReason, { at: number; since: number }>()
 
   /** @param read - takes the header off */
-  constructor(settings: ProxySettings, logger: Logger, events: GateEvents, read: ReadHeader = readExactly) {
+  constructor(
+    settings: ProxySettings,
+    logger: Logger,
+    events: GateEvents,
+    world: World,
+    read: ReadHeader = readExactly,
+  ) {
+    this.#world = world
     this.#read = read
     this.#settings = settings
     this.#logger = logger
@@ -51,7 +60,7 @@ export class ProxyGate {
     // A header comes at once, or somebody is slow on purpose: who has waited longest goes, and the door stays open.
     const [oldest] = this.#waiting.size < maxWaiting ? [] : this.#waiting.values()
     oldest?.('proxy-waiting-full')
-    const timer = setTimeout(() => stop('proxy-timeout'), timeout)
+    const timer = this.#world.setTimeout(() => stop('proxy-timeout'), timeout)
     const release = this.#read(incoming.own(), maxHeader, {
       header: (header, verdict, head) => {
         this.#forget(incoming, timer)
@@ -77,7 +86,7 @@ export class ProxyGate {
   }
 
   #forget(incoming: Incoming, timer: NodeJS.Timeout): void {
-    clearTimeout(timer)
+    this.#world.clearTimeout(timer)
     this.#waiting.delete(incoming)
   }
 
@@ -88,7 +97,7 @@ export class ProxyGate {
 
   /** A wrong setting refuses everybody, an attacker thousands: one line now and then tells enough. */
   #log(reason: CloseReason, peer: string): void {
-    const now = performance.now()
+    const now = this.#world.now()
     const last = this.#logged.get(reason)
     if (last !== undefined && now - last.at < QUIET) {
       last.since++

@@ -6,6 +6,7 @@ import type { Accepted, Endpoint, Sender } from '../../transport/transport.ts'
 import { unsettleConnection } from '../transferred.ts'
 import type { Candidate, Picker } from './picking.ts'
 import type { CloseReason, SteeringEvents } from '../steering.ts'
+import type { World } from '../../world.ts'
 
 /** One worker's queue: the channel while the worker is up, and the connections that wait for it. */
 interface WorkerQueue {
@@ -45,11 +46,13 @@ export class WorkerQueues {
   readonly #queues = new Map<number, WorkerQueue>()
   readonly #links = new Map<WorkerChannel, Link>()
   readonly #pick: Picker | undefined
+  readonly #world: World
   #table: SlotTable
 
   /** @param pick - undefined: the owner of the slot gets it */
-  constructor(settings: Settings, table: SlotTable, events: WorkerQueueEvents, pick?: Picker) {
+  constructor(settings: Settings, table: SlotTable, events: WorkerQueueEvents, world: World, pick?: Picker) {
     this.#settings = settings
+    this.#world = world
     this.#pick = pick
     this.#table = table
     this.#events = events
@@ -124,7 +127,7 @@ export class WorkerQueues {
     const left = [...this.#links.values()].flatMap(({ sender }) => sender.close())
     this.#links.clear()
     for (const queue of this.#queues.values()) {
-      clearTimeout(queue.resting)
+      this.#world.clearTimeout(queue.resting)
       left.push(...queue.waiting.splice(0))
       queue.sender = undefined
     }
@@ -135,7 +138,7 @@ export class WorkerQueues {
   #vacate({ queue, sender }: Link): void {
     if (queue.sender !== sender) return
     queue.sender = undefined
-    queue.downSince = performance.now()
+    queue.downSince = this.#world.now()
     this.#redirect(queue)
     if (this.#pick !== undefined) this.assign(this.#table)
   }
@@ -172,7 +175,7 @@ export class WorkerQueues {
 
   /** The worker lives and has no descriptors for them: they are tried again, for `holdTimeout`. */
   #lost(queue: WorkerQueue, connections: readonly Accepted[]): void {
-    const oldest = performance.now() - this.#settings.limits.holdTimeout
+    const oldest = this.#world.now() - this.#settings.limits.holdTimeout
     for (const connection of connections) {
       if (connection.acceptedAt < oldest) this.#events.dropped(connection, 'hold-timeout')
     }
@@ -182,10 +185,12 @@ export class WorkerQueues {
     queue.waiting = [...again, ...queue.waiting].sort((a, b) => a.acceptedAt - b.acceptedAt)
     this.#redirect(queue)
     this.assign(this.#table)
-    queue.resting ??= setTimeout(() => {
-      queue.resting = undefined
-      this.#flush(queue)
-    }, REST).unref()
+    queue.resting ??= this.#world
+      .setTimeout(() => {
+        queue.resting = undefined
+        this.#flush(queue)
+      }, REST)
+      .unref()
   }
 
   /** First the slots fail over, which empties the queue; what is left then has nowhere to go. */
@@ -239,7 +244,7 @@ export class WorkerQueues {
         channel: undefined,
         sender: undefined,
         waiting: [],
-        downSince: performance.now(),
+        downSince: this.#world.now(),
         resting: undefined,
       }
       this.#queues.set(worker, queue)

@@ -16,6 +16,7 @@ import type { PassedSockets } from '../../service-manager/kept-sockets.ts'
 import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
+import type { World } from '../../world.ts'
 
 export class KernelSteering implements Steering {
   readonly name = 'kernel'
@@ -24,6 +25,7 @@ export class KernelSteering implements Steering {
   readonly #libc: Libc
   readonly #program: readonly Instruction[]
   readonly #passed: PassedSockets
+  readonly #world: World
   readonly #links = new Map<WorkerChannel, SlotLink>()
   /** The process that serves as each worker now. */
   readonly #current = new Map<number, SlotLink>()
@@ -42,12 +44,14 @@ export class KernelSteering implements Steering {
     table: SlotTable,
     events: SteeringEvents,
     passed: PassedSockets,
+    world: World,
   ) {
     this.#settings = settings
     this.#libc = libc
     this.#program = program
     this.#table = table
     this.#passed = passed
+    this.#world = world
     this.#queueTimeouts = new QueueTimeouts(settings.limits.holdTimeout, {
       overdue: (worker) => this.#table.workers.includes(worker) && events.overdue(worker),
       isWaiting: (worker, slot) => this.#table.owners[slot] === worker && this.#holders[slot] === undefined,
@@ -70,8 +74,9 @@ export class KernelSteering implements Steering {
   async open(): Promise<Address> {
     const { group, address } = await slotGroup(this.#libc, this.#settings, this.#program, this.#passed)
     this.#group = group
-    this.#watch = setInterval(() => this.#look(performance.now()), lookPeriod(this.#settings)).unref()
-    const now = performance.now()
+    const look = (): void => this.#look(this.#world.now())
+    this.#watch = this.#world.setInterval(look, lookPeriod(this.#settings)).unref()
+    const now = this.#world.now()
     for (const worker of this.#table.workers) this.#queueTimeouts.begin(worker, now)
     return address
   }
@@ -97,7 +102,7 @@ export class KernelSteering implements Steering {
   }
 
   pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity)
+    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity, this.#world.now())
     this.counters.moved++
     const link = channel === undefined ? undefined : this.#links.get(channel)
     this.#pass(connection, link?.retired === false ? link : undefined)
@@ -150,11 +155,11 @@ export class KernelSteering implements Steering {
     const released = new Promise<void>((done) => (this.#closing = done))
     for (const link of this.#links.values()) link.take(this.#heldBy(link), true)
     if (this.#holders.some((link) => link !== undefined)) {
-      const timer = setTimeout(() => this.#closing?.(), this.#settings.health.ackTimeout)
+      const timer = this.#world.setTimeout(() => this.#closing?.(), this.#settings.health.ackTimeout)
       await released
-      clearTimeout(timer)
+      this.#world.clearTimeout(timer)
     }
-    clearInterval(this.#watch)
+    this.#world.clearInterval(this.#watch)
     this.#group?.close()
     this.#group = undefined
   }
@@ -164,7 +169,7 @@ export class KernelSteering implements Steering {
   }
 
   close(): void {
-    clearInterval(this.#watch)
+    this.#world.clearInterval(this.#watch)
     for (const link of this.#links.values()) for (const connection of link.close()) connection.close()
     this.#links.clear()
     this.#group?.close()
@@ -215,7 +220,7 @@ export class KernelSteering implements Steering {
   #vacate(link: SlotLink): void {
     if (this.#current.get(link.worker) !== link) return
     this.#current.delete(link.worker)
-    this.#queueTimeouts.begin(link.worker, performance.now())
+    this.#queueTimeouts.begin(link.worker, this.#world.now())
   }
 
   #look(now: number): void {
