@@ -12,7 +12,7 @@ import type { AcceptFunction } from '../steering/accept.ts'
 import { countingOption } from '../steering/handoff/connection-limits.ts'
 import { Handoff } from '../steering/handoff/handoff.ts'
 import { takeOver, type Listener } from '../steering/listener.ts'
-import { sharedNodeIpc } from '../transport/node-ipc.ts'
+import { nodeIpc } from '../transport/node-ipc.ts'
 import { Guest } from './guest.ts'
 import { removeLeftBehind } from './left-behind.ts'
 import { realWorld } from '../world.ts'
@@ -22,6 +22,8 @@ const CLOSE_TIMEOUT = 1_000
 
 /** Milliseconds between two looks for who is stuck. */
 const LOOK = 1_000
+
+const transport = nodeIpc(realWorld, { isShared: true })
 
 export class ClusterPrimary {
   readonly #server: Server
@@ -140,7 +142,7 @@ export class ClusterPrimary {
     if (guest.attached || guest.registration === undefined) return
     const { channel, name, id, pid } = guest
     guest.attached = true
-    this.#handoff.attach(id, channel, sharedNodeIpc.endpoint())
+    this.#handoff.attach(id, channel, transport.endpoint())
     this.#ownership.restore(id)
     this.#directory.changed()
     this.#settings.logger.info('cluster.join', { worker: name, pid })

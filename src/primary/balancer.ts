@@ -72,7 +72,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       serves: (id) => this.#supervisor.serves(id),
       moved: (table, moved, reason) => this.#moved(table, moved, reason),
     })
-    this.#native = chooseTransport(forking.isShared)
+    this.#native = chooseTransport(forking.isShared, realWorld)
     this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.members)
     const { transport } = this.#native
     const { serialization } = transport

@@ -1,8 +1,9 @@
 // Which transport: the cheap one where it works, else the one that works everywhere, and why.
 import { loadLibc, type Libc } from '../native/libc.ts'
 import { descriptorChannel } from './descriptor-channel.ts'
-import { nodeIpc, sharedNodeIpc } from './node-ipc.ts'
+import { nodeIpc } from './node-ipc.ts'
 import type { Transport } from './transport.ts'
+import type { World } from '../world.ts'
 
 /** What this platform offers. */
 export interface Native {
@@ -18,9 +19,11 @@ export interface Native {
  *
  * @param isShared - others pass handles over Node's channels to the workers, too
  */
-export function chooseTransport(isShared: boolean): Native {
+export function chooseTransport(isShared: boolean, world: World): Native {
   const { libc, reason } = loadLibc()
-  const portable = isShared ? sharedNodeIpc : nodeIpc
-  if (libc === undefined) return { transport: portable, libc, reason: `descriptor-channel is not available: ${reason}` }
-  return { transport: descriptorChannel(libc), libc, reason: 'the platform has it' }
+  if (libc === undefined) {
+    const transport = nodeIpc(world, { isShared })
+    return { transport, libc, reason: `descriptor-channel is not available: ${reason}` }
+  }
+  return { transport: descriptorChannel(libc, world), libc, reason: 'the platform has it' }
 }

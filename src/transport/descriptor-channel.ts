@@ -2,11 +2,21 @@
 // travels in one message, and one receipt answers it.
 import { loadLibc, type Libc } from '../native/libc.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
-import { FRAME, MORE_SIZE, openPair, openWorkerLink, PrimaryLink, type LinkPair } from './descriptor-link.ts'
+import {
+  FRAME,
+  MORE_SIZE,
+  openPair,
+  openWorkerLink,
+  PrimaryLink,
+  type LinkEvents,
+  type LinkPair,
+} from './descriptor-link.ts'
 import { metadataOf, nextBatch } from './metadata.ts'
 import { tcpHandles } from '../native/tcp-handle.ts'
 import type { Accepted, Endpoint, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
+import { EndOfTurn } from '../async/end-of-turn.ts'
+import type { World } from '../world.ts'
 
 /** Connections on their way to one worker; what comes on top waits in the primary. */
 const IN_FLIGHT = 512
@@ -14,11 +24,11 @@ const IN_FLIGHT = 512
 /** The first descriptor after stdin, stdout, stderr and the IPC channel. */
 const INHERITED = 4
 
-export function descriptorChannel(libc: Libc): Transport {
-  return { name: 'descriptor-channel', serialization: 'advanced', endpoint: () => openEndpoint(libc) }
+export function descriptorChannel(libc: Libc, world: World): Transport {
+  return { name: 'descriptor-channel', serialization: 'advanced', endpoint: () => openEndpoint(libc, world) }
 }
 
-function openEndpoint(libc: Libc): Endpoint {
+function openEndpoint(libc: Libc, world: World): Endpoint {
   const { primary, worker } = openPair(libc)
   let ours: LinkPair['primary'] | undefined = primary
   let theirs: LinkPair['worker'] | undefined = worker
@@ -37,7 +47,8 @@ function openEndpoint(libc: Libc): Endpoint {
       closeAll(theirs)
       theirs = undefined
     },
-    sender: (_child, events) => new DescriptorSender(libc, take(), events),
+    sender: (_child, events) =>
+      new DescriptorSender((linkEvents) => new PrimaryLink(libc, take(), linkEvents), events, world),
     link: (events) => new PrimaryLink(libc, take(), events),
     close() {
       closeAll(ours)
@@ -47,12 +58,16 @@ function openEndpoint(libc: Libc): Endpoint {
   }
 }
 
-class DescriptorSender implements Sender {
+/** What a sender needs of its link: see {@link PrimaryLink}. */
+export type SenderLink = Pick<PrimaryLink, 'send' | 'probe' | 'end' | 'close'>
+
+export class DescriptorSender implements Sender {
   readonly #events: SenderEvents
-  readonly #link: PrimaryLink
+  readonly #world: World
+  readonly #link: SenderLink
   readonly #sent = new Unacknowledged()
   #outbox: Accepted[] = []
-  #flushing: NodeJS.Immediate | undefined
+  readonly #flushing: EndOfTurn
   #full = false
   #ending = false
   #closed = false
@@ -60,9 +75,12 @@ class DescriptorSender implements Sender {
   #owesSince: number | undefined
   #probed = false
 
-  constructor(libc: Libc, ends: LinkPair['primary'], events: SenderEvents) {
+  /** @param openLink - opens the primary's end */
+  constructor(openLink: (events: LinkEvents) => SenderLink, events: SenderEvents, world: World) {
     this.#events = events
-    this.#link = new PrimaryLink(libc, ends, {
+    this.#world = world
+    this.#flushing = new EndOfTurn(() => this.#flush(), world)
+    this.#link = openLink({
       received: (seq, lost) => this.#received(this.#sent.arrivedThrough(seq, lost)),
       gone: () => {
         this.#closed = true
@@ -82,7 +100,7 @@ class DescriptorSender implements Sender {
     }
     this.#outbox.push(connection)
     // At the end of this turn, when everything that waits in the backlog was accepted.
-    this.#flushing ??= setImmediate(() => this.#flush())
+    this.#flushing.schedule()
     return true
   }
 
@@ -104,7 +122,7 @@ class DescriptorSender implements Sender {
   }
 
   close(): Accepted[] {
-    clearImmediate(this.#flushing)
+    this.#flushing.cancel()
     this.#closed = true
     // Receipts that are still unread count: what they name is with the worker.
     this.#link.close()
@@ -112,15 +130,14 @@ class DescriptorSender implements Sender {
   }
 
   #flush(): void {
-    clearImmediate(this.#flushing)
-    this.#flushing = undefined
+    this.#flushing.cancel()
     while (this.#outbox.length > 0 && !this.#closed) {
       const { connections, more } = nextBatch(this.#outbox, MAX_DESCRIPTORS, MORE_SIZE)
       const descriptors = connections.map(({ fd }) => fd)
       if (!this.#link.send(FRAME.connections, this.#sent.next, descriptors, more)) return
       this.#outbox.splice(0, connections.length)
       for (const connection of connections) this.#sent.add(connection)
-      this.#owesSince ??= performance.now()
+      this.#owesSince ??= this.#world.now()
     }
     if (this.#ending && !this.#closed) {
       this.#ending = false
@@ -130,7 +147,7 @@ class DescriptorSender implements Sender {
 
   #received({ taken, lost }: Acknowledged): void {
     this.#probed = false
-    this.#owesSince = this.#sent.size > 0 ? performance.now() : undefined
+    this.#owesSince = this.#sent.size > 0 ? this.#world.now() : undefined
     if (taken.length > 0) this.#events.taken(taken)
     if (lost.length > 0) this.#events.lost(lost)
     if (this.#outbox.length > 0) this.#flush()

@@ -14,13 +14,12 @@ import { sendToPrimary, sendToWorker } from '../ipc/send.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
+import type { World } from '../world.ts'
 
-export const nodeIpc = nodeIpcTransport(false)
+type Clock = Pick<World, 'now'>
 
-/** For channels over which others pass handles too. */
-export const sharedNodeIpc = nodeIpcTransport(true)
-
-function nodeIpcTransport(isShared: boolean): Transport {
+/** @param isShared - others pass handles over the same channels too, as node:cluster does */
+export function nodeIpc(world: Clock, { isShared = false } = {}): Transport {
   return {
     name: 'node-ipc',
     // A message per connection: structured clone would cost twice as much of it.
@@ -29,7 +28,7 @@ function nodeIpcTransport(isShared: boolean): Transport {
     endpoint: () => ({
       inherit: [],
       forked() {},
-      sender: (channel, events) => new NodeIpcSender(channel, events, isShared),
+      sender: (channel, events) => new NodeIpcSender(channel, events, world, isShared),
       close() {},
     }),
   }
@@ -38,6 +37,7 @@ function nodeIpcTransport(isShared: boolean): Transport {
 class NodeIpcSender implements Sender {
   readonly #channel: WorkerChannel
   readonly #events: SenderEvents
+  readonly #clock: Clock
   readonly #sent = new Unacknowledged()
   readonly #window: IpcWindow
   /** Each removes a handler of a message. */
@@ -50,8 +50,9 @@ class NodeIpcSender implements Sender {
   /** Node's own answers so far, a uint32: the number of the connection that the next one is for. */
   #answers = 0
 
-  constructor(channel: WorkerChannel, events: SenderEvents, isShared: boolean) {
+  constructor(channel: WorkerChannel, events: SenderEvents, clock: Clock, isShared: boolean) {
     this.#channel = channel
+    this.#clock = clock
     this.#events = events
     const { child } = channel
     this.#window = new IpcWindow(child, isShared)
@@ -73,7 +74,7 @@ class NodeIpcSender implements Sender {
       this.#full = true
       return false
     }
-    this.#owesSince ??= performance.now()
+    this.#owesSince ??= this.#clock.now()
     sendToWorker(this.#channel.child, this.#sent.add(connection), connection.handle, connection.metadata)
     this.#window.sent(isLong)
     return true
@@ -124,7 +125,7 @@ class NodeIpcSender implements Sender {
   }
 
   #answered({ taken, lost }: Acknowledged): void {
-    this.#owesSince = this.#sent.size > 0 || this.#probed ? performance.now() : undefined
+    this.#owesSince = this.#sent.size > 0 || this.#probed ? this.#clock.now() : undefined
     if (this.#sent.size === 0) this.#window.allArrived()
     if (taken.length > 0) this.#events.taken(taken)
     if (lost.length > 0) this.#events.lost(lost)

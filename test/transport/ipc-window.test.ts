@@ -3,9 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import t from 'tap'
 import { IpcWindow } from '../../src/transport/ipc-window.ts'
-import { nodeIpc, sharedNodeIpc } from '../../src/transport/node-ipc.ts'
+import { nodeIpc } from '../../src/transport/node-ipc.ts'
 import { until } from '../support/clients.ts'
 import { line, many, openBench, sendWhenRoom, type Bench } from '../support/transport-bench.ts'
+import { realWorld } from '../../src/world.ts'
+
+const transport = nodeIpc(realWorld)
 
 const isLinux = process.platform === 'linux'
 
@@ -32,19 +35,19 @@ async function readUp(bench: Bench): Promise<void> {
 }
 
 t.test('several are on their way at a time', { skip: !isLinux && 'Linux only' }, async (t) => {
-  const bench = await openBench(t, nodeIpc)
+  const bench = await openBench(t, transport)
   await readUp(bench)
   t.equal(await fill(bench), 16)
 })
 
 t.test('one at a time where others send handles, too', async (t) => {
-  const bench = await openBench(t, sharedNodeIpc)
+  const bench = await openBench(t, nodeIpc(realWorld, { isShared: true }))
   await readUp(bench)
   t.equal(await fill(bench), 1)
 })
 
 t.test('one at a time behind a text, until it is read', { skip: !isLinux && 'Linux only' }, async (t) => {
-  const bench = await openBench(t, nodeIpc)
+  const bench = await openBench(t, transport)
   await readUp(bench)
   bench.child.send('a text')
   t.equal(await fill(bench), 1)
@@ -52,7 +55,7 @@ t.test('one at a time behind a text, until it is read', { skip: !isLinux && 'Lin
 })
 
 t.test('one at a time with much to go along', { skip: !isLinux && 'Linux only' }, async (t) => {
-  const bench = await openBench(t, nodeIpc)
+  const bench = await openBench(t, transport)
   await readUp(bench)
   bench.child.kill('SIGSTOP')
   const [short, long, next] = [await bench.accept(), await bench.accept(randomBytes(40_000)), await bench.accept()]
@@ -71,14 +74,14 @@ t.test('one at a time with much to go along', { skip: !isLinux && 'Linux only' }
 })
 
 t.test('a Node without such a queue gets one at a time', async (t) => {
-  const bench = await openBench(t, nodeIpc, (child) => void Reflect.deleteProperty(child, '_handleQueue'))
+  const bench = await openBench(t, transport, (child) => void Reflect.deleteProperty(child, '_handleQueue'))
   await readUp(bench)
   t.equal(await fill(bench), 1)
 })
 
 // Node's reader takes 64 KiB at a time. With two connections behind, one of them was lost without a sign, and the other got its place.
 t.test('no connection is lost where a read ends within its message', async (t) => {
-  const bench = await openBench(t, nodeIpc)
+  const bench = await openBench(t, transport)
   await readUp(bench)
   let sent = 1
   for (let length = 65_536 - 120; length < 65_536; length += 8) {
@@ -99,7 +102,7 @@ t.test('no connection is lost where a read ends within its message', async (t) =
 })
 
 t.test('answers that come after close() disturb nobody', async (t) => {
-  const bench = await openBench(t, nodeIpc)
+  const bench = await openBench(t, transport)
   await readUp(bench)
   bench.child.kill('SIGSTOP')
   const pairs = await many(bench, 5)
@@ -116,7 +119,7 @@ t.test('answers that come after close() disturb nobody', async (t) => {
 })
 
 t.test('a worker that exits with several on their way has each or gives it back', async (t) => {
-  const bench = await openBench(t, nodeIpc)
+  const bench = await openBench(t, transport)
   bench.child.send('exit at 6')
   await readUp(bench)
   const pairs = await many(bench, 16)
@@ -148,7 +151,7 @@ t.test('fewer where there are many workers', { skip: !isLinux && 'Linux only' },
 })
 
 t.test('a handle that can not be written does not shift the answers to those behind it', async (t) => {
-  const bench = await openBench(t, nodeIpc)
+  const bench = await openBench(t, transport)
   await readUp(bench)
   const pairs = await many(bench, 3)
   // Node says nothing of a write that fails later, and sends what follows.
