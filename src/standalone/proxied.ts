@@ -2,7 +2,7 @@
 import type { Server } from 'node:net'
 import type { ProxySettings } from '../options/proxy.ts'
 import type { Settings } from '../options/settings.ts'
-import type { Incoming } from '../steering/accept.ts'
+import type { IncomingConnection } from '../steering/connection.ts'
 import { openListener } from '../steering/listener.ts'
 import { ProxyGate } from '../steering/handoff/proxy-gate.ts'
 import { readAhead } from '../steering/handoff/read-header.ts'
@@ -47,7 +47,7 @@ export async function listenBehindProxy(
   const stop = (): void => void (closing ??= listener.close())
   const take = attach(server, listener.address, stop)
 
-  function refuse(incoming: Incoming): void {
+  function refuse(incoming: IncomingConnection): void {
     incoming.close()
     settle()
   }

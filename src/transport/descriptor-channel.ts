@@ -13,7 +13,7 @@ import {
 } from './descriptor-link.ts'
 import { metadataOf, nextBatch } from './metadata.ts'
 import { tcpHandles } from '../native/tcp-handle.ts'
-import type { Accepted, Endpoint, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
+import type { AcceptedConnection, Endpoint, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
 import { EndOfTurn } from '../async/end-of-turn.ts'
 import type { World } from '../world.ts'
@@ -66,7 +66,7 @@ export class DescriptorSender implements Sender {
   readonly #world: World
   readonly #link: SenderLink
   readonly #sent = new Unacknowledged()
-  #outbox: Accepted[] = []
+  #outbox: AcceptedConnection[] = []
   readonly #flushing: EndOfTurn
   #full = false
   #ending = false
@@ -93,7 +93,7 @@ export class DescriptorSender implements Sender {
     return this.#sent.size + this.#outbox.length
   }
 
-  send(connection: Accepted): boolean {
+  send(connection: AcceptedConnection): boolean {
     if (this.#closed || this.unacknowledged >= IN_FLIGHT) {
       this.#full = true
       return false
@@ -121,7 +121,7 @@ export class DescriptorSender implements Sender {
     this.#flush()
   }
 
-  close(): Accepted[] {
+  close(): AcceptedConnection[] {
     this.#flushing.cancel()
     this.#closed = true
     // Receipts that are still unread count: what they name is with the worker.

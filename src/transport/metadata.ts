@@ -1,5 +1,5 @@
 // What travels with a descriptor besides its number: bytes that were taken off the connection and still count.
-import type { Accepted } from './transport.ts'
+import type { AcceptedConnection } from './transport.ts'
 
 export interface ConnectionMetadata {
   /** The PROXY protocol header, as the proxy sent it. */
@@ -55,13 +55,13 @@ export function decodeMetadata(packed: Buffer): ConnectionMetadata {
 
 /** As many connections as go into one message. */
 export interface Batch {
-  connections: Accepted[]
+  connections: AcceptedConnection[]
   /** For each its metadata, after their length; undefined where none has any. */
   more: Buffer | undefined
 }
 
 /** The next batch off the front of a queue, of at most so many descriptors and bytes. */
-export function nextBatch(queue: readonly Accepted[], most: number, bytes: number): Batch {
+export function nextBatch(queue: readonly AcceptedConnection[], most: number, bytes: number): Batch {
   const connections = queue.slice(0, most)
   if (!connections.some(({ metadata }) => metadata !== undefined)) return { connections, more: undefined }
   const parts: Buffer[] = []

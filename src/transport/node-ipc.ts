@@ -12,7 +12,7 @@ import type { PrimaryChannel, WorkerChannel } from '../ipc/channel.ts'
 import { answerIn, IpcWindow } from './ipc-window.ts'
 import { sendToPrimary, sendToWorker } from '../ipc/send.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
-import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
+import type { AcceptedConnection, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
 import type { World } from '../world.ts'
 
@@ -68,7 +68,7 @@ class NodeIpcSender implements Sender {
     return this.#sent.size
   }
 
-  send(connection: Accepted): boolean {
+  send(connection: AcceptedConnection): boolean {
     const isLong = connection.metadata !== undefined
     if (this.#closed || !this.#channel.connected || !this.#window.hasRoom(this.#sent.size, isLong)) {
       this.#full = true
@@ -94,7 +94,7 @@ class NodeIpcSender implements Sender {
     this.#channel.send({ type: 'end' })
   }
 
-  close(): Accepted[] {
+  close(): AcceptedConnection[] {
     this.#closed = true
     this.#window.close()
     for (const remove of this.#handlers) remove()

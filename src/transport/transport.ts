@@ -3,34 +3,40 @@ import type { WorkerChannel } from '../ipc/channel.ts'
 import type { LinkEvents, PrimaryLink } from './descriptor-link.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 
-/** A connection that the primary accepted and no worker has taken yet. Of its bytes only those in `metadata` were read. */
-export interface Accepted {
+/**
+ * A connection that the primary accepted and that no worker has acknowledged yet. Of its bytes only those in `metadata`
+ * were read. One object goes with the connection through the primary; the parts named below write the fields that change.
+ */
+export interface AcceptedConnection {
   /** Descriptor; -1 on Windows. */
   readonly fd: number
-  /** Node's handle over it; undefined where the connection was accepted below Node, which node-ipc does not meet. */
+  /** Node's handle over the connection; undefined while there is only a descriptor, which node-ipc cannot send. */
   readonly handle: TcpHandle | undefined
-  /** 0..255 */
-  readonly slot: number
-  /** Milliseconds on the monotonic clock. */
-  readonly acceptedAt: number
-  /** The number it was last sent under. */
-  seq: number
-  /** The client's key in hex, where connections are counted by it; else empty. */
-  readonly key: string
-  /** What goes along, packed; see metadata.ts. */
+  /** Slot of the client, 0..255. Steering writes it once, when the client's address is known. */
+  slot: number
+  /** Milliseconds on the monotonic clock. Steering writes it together with `slot`. */
+  acceptedAt: number
+  /** The client's key in hex. Steering writes it once, and only where connections are counted by key; else empty. */
+  key: string
+  /** What travels to the worker, encoded (metadata.ts). The PROXY protocol gate and a transfer write it. */
   metadata: Buffer | undefined
-  /** The process that it is for; undefined for whoever owns the slot. */
-  to: WorkerChannel | undefined
-  /** Gives up the primary's copy of the descriptor; without FIN where a worker has one too. */
+  /**
+   * The one process that may get the connection; undefined: the owner of the slot. A transfer writes it, and steering
+   * clears it when that process takes no more.
+   */
+  recipient: WorkerChannel | undefined
+  /** Sequence number on the way to a worker. The sender writes it each time the connection is sent. */
+  seq: number
+  /** Closes the primary's copy of the descriptor; the client sees no FIN while a worker has a copy too. */
   close(): void
 }
 
 /** What a sender reports. `lost` and what `close` returns must be sent again; anything else is with the worker. */
 export interface SenderEvents {
   /** The worker has taken these. */
-  taken(connections: readonly Accepted[]): void
+  taken(connections: readonly AcceptedConnection[]): void
   /** The worker is alive and did not get these. */
-  lost(connections: readonly Accepted[]): void
+  lost(connections: readonly AcceptedConnection[]): void
   /** There is room again after `send` said false. */
   room(): void
   /** The worker can not be reached any more. */
@@ -40,7 +46,7 @@ export interface SenderEvents {
 /** The primary's end of one worker's channel. */
 export interface Sender {
   /** Sends unless the channel is full or gone; false then. */
-  send(connection: Accepted): boolean
+  send(connection: AcceptedConnection): boolean
   /** Connections sent and not acknowledged. */
   readonly unacknowledged: number
   /**
@@ -51,7 +57,7 @@ export interface Sender {
   /** Tells the worker that none will follow. */
   end(): void
   /** Closes this end. @returns the connections that the worker never acknowledged, oldest first */
-  close(): Accepted[]
+  close(): AcceptedConnection[]
 }
 
 /** What a receiver reports. */

@@ -1,14 +1,14 @@
 // What was sent and not acknowledged. Messages and acknowledgements keep their order, so a gap means a loss.
-import type { Accepted } from './transport.ts'
+import type { AcceptedConnection } from './transport.ts'
 
 export interface Acknowledged {
-  taken: Accepted[]
-  lost: Accepted[]
+  taken: AcceptedConnection[]
+  lost: AcceptedConnection[]
 }
 
 /** A queue of sent connections. Sequence numbers are uint32 and wrap. */
 export class Unacknowledged {
-  #queue: Accepted[] = []
+  #queue: AcceptedConnection[] = []
   /** Sequence number of the oldest. */
   #first: number
 
@@ -27,7 +27,7 @@ export class Unacknowledged {
   }
 
   /** @returns the connection's sequence number */
-  add(connection: Accepted): number {
+  add(connection: AcceptedConnection): number {
     connection.seq = this.next
     this.#queue.push(connection)
     return connection.seq
@@ -51,12 +51,12 @@ export class Unacknowledged {
   }
 
   /** Takes out everything, oldest first. */
-  clear(): Accepted[] {
+  clear(): AcceptedConnection[] {
     this.#first = this.next
     return this.#queue.splice(0)
   }
 
-  #remove(seq: number): Accepted[] {
+  #remove(seq: number): AcceptedConnection[] {
     const count = (seq - this.#first + 1) >>> 0
     // Not one of ours (the numbers wrap: one that is behind looks far ahead).
     if (count > this.#queue.length) return []

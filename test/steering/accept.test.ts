@@ -5,13 +5,14 @@ import net from 'node:net'
 import t, { type Test } from 'tap'
 import { loadLibc, type Libc } from '../../src/native/libc.ts'
 import { addressOf, listeningProblem } from '../../src/native/listening.ts'
-import { acceptHandles, acceptSockets, type AcceptFunction, type Incoming } from '../../src/steering/accept.ts'
+import { acceptHandles, acceptSockets, type AcceptFunction } from '../../src/steering/accept.ts'
+import type { IncomingConnection } from '../../src/steering/connection.ts'
 import { openListener, takeOver } from '../../src/steering/listener.ts'
 import { handleOf } from '../../src/native/tcp-handle.ts'
 import { dial, loopback, until } from '../support/clients.ts'
 
 interface Arrival {
-  incoming: Incoming
+  incoming: IncomingConnection
   address: string | undefined
 }
 
@@ -77,7 +78,7 @@ t.test('a paused listener leaves connections in the kernel, and a closed one tak
     t.pass('a listener can not pause here')
     return
   }
-  const arrivals: Incoming[] = []
+  const arrivals: IncomingConnection[] = []
   const options = { port: 0, host: '127.0.0.1', backlog: 10 }
   const listener = await openListener(options, native, (incoming) => arrivals.push(incoming))
   t.teardown(() => arrivals.forEach((incoming) => incoming.close()))
@@ -110,7 +111,7 @@ for (const way of ["the handle's own callback", 'the public event']) {
     await once(server, 'listening')
     // What an unknown Node would lack.
     if (way === 'the public event') Object.assign(handleOf(server)!, { getpeername: undefined })
-    const arrivals: Incoming[] = []
+    const arrivals: IncomingConnection[] = []
     const { address, close } = takeOver(server, (incoming) => arrivals.push(incoming))
     const client = await dial(address.port)
     client.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')

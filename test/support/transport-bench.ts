@@ -5,18 +5,18 @@ import net from 'node:net'
 import type { Test } from 'tap'
 import { WorkerChannel } from '../../src/ipc/channel.ts'
 import { handleOf } from '../../src/native/tcp-handle.ts'
-import type { Accepted, Sender, Transport } from '../../src/transport/transport.ts'
+import type { AcceptedConnection, Sender, Transport } from '../../src/transport/transport.ts'
 import { dial, until } from './clients.ts'
 
 export interface Bench {
   child: ChildProcess
   sender: Sender
-  taken: Accepted[]
-  lost: Accepted[]
+  taken: AcceptedConnection[]
+  lost: AcceptedConnection[]
   rooms: number
   gone: number
   /** Connects a client; the accepted side is what can be sent. */
-  accept(metadata?: Buffer): Promise<{ client: net.Socket; connection: Accepted }>
+  accept(metadata?: Buffer): Promise<{ client: net.Socket; connection: AcceptedConnection }>
 }
 
 /**
@@ -36,7 +36,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
-  const accepted: Accepted[] = []
+  const accepted: AcceptedConnection[] = []
   const clients: net.Socket[] = []
   const bench: Bench = {
     child,
@@ -63,7 +63,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
         seq: 0,
         key: '',
         metadata,
-        to: undefined,
+        recipient: undefined,
         acceptedAt: performance.now(),
         close: () => void socket.destroy(),
       }
@@ -93,7 +93,7 @@ export async function many(bench: Bench, n: number) {
   return pairs
 }
 
-export async function sendWhenRoom({ sender }: Bench, connection: Accepted): Promise<void> {
+export async function sendWhenRoom({ sender }: Bench, connection: AcceptedConnection): Promise<void> {
   await until('there is room', () => sender.send(connection))
 }
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import { loadLibc } from '../../src/native/libc.ts'
 import { descriptorChannel, DescriptorSender, type SenderLink } from '../../src/transport/descriptor-channel.ts'
 import type { LinkEvents } from '../../src/transport/descriptor-link.ts'
-import type { Accepted } from '../../src/transport/transport.ts'
+import type { AcceptedConnection } from '../../src/transport/transport.ts'
 import { realWorld } from '../../src/world.ts'
 import { SimulatedWorld } from '../support/simulated-world.ts'
 import { transportContract } from './contract.ts'
@@ -39,9 +39,9 @@ class FakeLink implements SenderLink {
 function setUp() {
   const world = new SimulatedWorld()
   let link: FakeLink
-  const taken: Accepted[] = []
+  const taken: AcceptedConnection[] = []
   const senderEvents = {
-    taken: (connections: readonly Accepted[]) => taken.push(...connections),
+    taken: (connections: readonly AcceptedConnection[]) => taken.push(...connections),
     lost() {},
     room() {},
     gone() {},
@@ -50,7 +50,7 @@ function setUp() {
   return { world, sender, link: link!, taken }
 }
 
-const connection = (fd: number) => ({ fd, metadata: undefined }) as Accepted
+const connection = (fd: number) => ({ fd, metadata: undefined }) as AcceptedConnection
 
 t.test('the connections of one turn travel in one frame, at its end', async (t) => {
   const { world, sender, link } = setUp()

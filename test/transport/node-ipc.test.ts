@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { WorkerChannel } from '../../src/ipc/channel.ts'
 import { nodeIpc } from '../../src/transport/node-ipc.ts'
-import type { Accepted } from '../../src/transport/transport.ts'
+import type { AcceptedConnection } from '../../src/transport/transport.ts'
 import { realWorld } from '../../src/world.ts'
 import { SimulatedWorld } from '../support/simulated-world.ts'
 import { transportContract } from './contract.ts'
@@ -18,8 +18,8 @@ function setUp() {
     connected: true,
     send: ({ holdfast }: { holdfast: unknown }) => sent.push(holdfast),
   })
-  const taken: Accepted[] = []
-  const lost: Accepted[] = []
+  const taken: AcceptedConnection[] = []
+  const lost: AcceptedConnection[] = []
   const sender = nodeIpc(world)
     .endpoint()
     .sender(new WorkerChannel(child as unknown as ChildProcess), {
@@ -31,7 +31,7 @@ function setUp() {
   return { world, sender, sent, taken, lost, receive: (holdfast: object) => child.emit('message', { holdfast }) }
 }
 
-const connection = () => ({ handle: undefined, metadata: undefined }) as Accepted
+const connection = () => ({ handle: undefined, metadata: undefined }) as AcceptedConnection
 
 t.test('a worker that does not answer is probed once its silence exceeds the patience', async (t) => {
   const { world, sender, sent, taken, receive } = setUp()

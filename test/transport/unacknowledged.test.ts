@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import type { Accepted } from '../../src/transport/transport.ts'
+import type { AcceptedConnection } from '../../src/transport/transport.ts'
 import { Unacknowledged, type Acknowledged } from '../../src/transport/unacknowledged.ts'
 
-const connection = () => ({}) as Accepted
+const connection = () => ({}) as AcceptedConnection
 
 /** Sent connections under their numbers, oldest first; numbers that are about to wrap now and then. */
 const sent = fc
@@ -15,7 +15,7 @@ const sent = fc
   })
 const some = sent.filter(({ list }) => list.length > 0)
 
-const are = (got: Accepted[], list: { one: Accepted }[]) =>
+const are = (got: AcceptedConnection[], list: { one: AcceptedConnection }[]) =>
   got.length === list.length && got.every((one, i) => one === list[i]?.one)
 
 t.test('numbers count up by one, as uint32, and stand on the connection', async () => {
@@ -97,8 +97,8 @@ t.test('whatever happens, each connection comes back exactly once, and in order'
   fc.assert(
     fc.property(steps, fc.constantFrom(0, 2 ** 32 - 5), (all, first) => {
       const queue = new Unacknowledged(first)
-      const given: Accepted[] = []
-      const back: Accepted[] = []
+      const given: AcceptedConnection[] = []
+      const back: AcceptedConnection[] = []
       for (const { what, which, lost } of all) {
         if (what === 'add') {
           given.push(connection())

@@ -6,14 +6,13 @@ import type { Settings } from '../../options/settings.ts'
 import { slotOfKey } from '../../slots/hash.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
 import type { TcpHandle } from '../../native/tcp-handle.ts'
-import type { Accepted, Endpoint } from '../../transport/transport.ts'
-import type { Incoming } from '../accept.ts'
+import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
+import { transferredConnection, type IncomingConnection } from '../connection.ts'
 import { ConnectionLimits, countingOption } from './connection-limits.ts'
 import { headroom } from './headroom.ts'
 import { WorkerQueues } from './worker-queues.ts'
 import type { Listen, Listener } from '../listener.ts'
 import { heavyReport } from './heavy-report.ts'
-import { movedConnection } from '../transferred.ts'
 import { picking, type PickEvents } from './picking.ts'
 import { ProxyGate, type GateEvents } from './proxy-gate.ts'
 import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
@@ -62,8 +61,8 @@ export class Handoff implements Steering {
     const queueEvents = {
       ...events,
       open: (channel: WorkerChannel) => this.#connectionLimits?.servedBy(channel) ?? 0,
-      taken: (channel: WorkerChannel, connections: readonly Accepted[]) => this.#taken(channel, connections),
-      dropped: (connection: Accepted, reason: CloseReason) => this.#dropped(connection, reason),
+      taken: (channel: WorkerChannel, connections: readonly AcceptedConnection[]) => this.#taken(channel, connections),
+      dropped: (connection: AcceptedConnection, reason: CloseReason) => this.#dropped(connection, reason),
       again: (connections: number) => void (this.counters.redispatched += connections),
     }
     const pickEvents: PickEvents = {
@@ -101,7 +100,7 @@ export class Handoff implements Steering {
   }
 
   pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity, this.#world.now())
+    const connection = transferredConnection(channel, handle, metadata, this.#settings.affinity, this.#world.now())
     this.counters.moved++
     if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
     this.#connectionLimits?.enter(connection.key)
@@ -144,7 +143,7 @@ export class Handoff implements Steering {
     this.#queues.close()
   }
 
-  readonly #accept = (incoming: Incoming, address: Buffer | undefined): void => {
+  readonly #accept = (incoming: IncomingConnection, address: Buffer | undefined): void => {
     this.counters.accepted++
     if (address === undefined) return this.#refuse(incoming, 'no-address')
     if (this.#headroom.isLow(incoming.fd) && !this.#pause()) return this.#refuse(incoming, 'descriptors')
@@ -153,7 +152,7 @@ export class Handoff implements Steering {
   }
 
   /** @param address - of the client */
-  #admit(incoming: Incoming, address: Buffer): void {
+  #admit(incoming: IncomingConnection, address: Buffer): void {
     const { affinity, limits } = this.#settings
     if (this.#pending >= limits.maxPending) return this.#refuse(incoming, 'pending-full')
     const key = bytesKey(address, affinity)
@@ -184,7 +183,7 @@ export class Handoff implements Steering {
     return true
   }
 
-  #taken(channel: WorkerChannel, connections: readonly Accepted[]): void {
+  #taken(channel: WorkerChannel, connections: readonly AcceptedConnection[]): void {
     this.counters.handedOff += connections.length
     for (const connection of connections) {
       this.#connectionLimits?.taken(channel, connection.seq, connection.key)
@@ -193,7 +192,7 @@ export class Handoff implements Steering {
     this.#forget(connections.length)
   }
 
-  #dropped(connection: Accepted, reason: CloseReason): void {
+  #dropped(connection: AcceptedConnection, reason: CloseReason): void {
     this.#connectionLimits?.release(connection.key)
     this.#refuse(connection, reason)
     this.#forget(1)
@@ -208,7 +207,7 @@ export class Handoff implements Steering {
     if (this.pending === 0) this.#settled?.()
   }
 
-  #refuse(connection: Accepted, reason: CloseReason): void {
+  #refuse(connection: AcceptedConnection, reason: CloseReason): void {
     this.counters.closed[reason]++
     connection.close()
   }

@@ -1,7 +1,7 @@
 // Which worker a new connection goes to, where that is not simply the owner of its slot.
 import type { Settings } from '../../options/settings.ts'
 import { bound, StickTable, preference } from '../../slots/bounded-load.ts'
-import type { Accepted } from '../../transport/transport.ts'
+import type { AcceptedConnection } from '../../transport/transport.ts'
 import type { World } from '../../world.ts'
 
 /** A worker that new connections can go to now. */
@@ -16,7 +16,7 @@ export interface Candidate {
  * @param candidates - at least one, by id
  * @returns the worker
  */
-export type Picker = (connection: Accepted, owner: number, candidates: readonly Candidate[]) => number
+export type Picker = (connection: AcceptedConnection, owner: number, candidates: readonly Candidate[]) => number
 
 export interface PickEvents {
   /** Connections that the client with that key has open, the new one among them. */

@@ -1,18 +1,17 @@
 // The PROXY protocol at the door: what stands before us tells whom a connection is from, and only then it goes on.
 import { addressText } from '../../affinity/address.ts'
-import { parseProxyHeader } from '../../affinity/proxy-header.ts'
 import type { Logger } from '../../options/options.ts'
 import type { ProxySettings } from '../../options/proxy.ts'
-import { encodeMetadata, decodeMetadata } from '../../transport/metadata.ts'
-import type { Incoming } from '../accept.ts'
+import { encodeMetadata } from '../../transport/metadata.ts'
+import type { IncomingConnection } from '../connection.ts'
 import { readExactly, type ReadHeader } from './read-header.ts'
 import type { CloseReason } from '../steering.ts'
 import type { World } from '../../world.ts'
 
 export interface GateEvents {
   /** @param address - of the client: 4 or 16 bytes, the caller's to keep */
-  passed(incoming: Incoming, address: Buffer): void
-  refused(incoming: Incoming, reason: CloseReason): void
+  passed(incoming: IncomingConnection, address: Buffer): void
+  refused(incoming: IncomingConnection, reason: CloseReason): void
 }
 
 /** Milliseconds between two log lines about the same reason. */
@@ -25,7 +24,7 @@ export class ProxyGate {
   readonly #events: GateEvents
   readonly #world: World
   /** Who waits, and how to end that; oldest first. */
-  readonly #waiting = new Map<Incoming, (reason: CloseReason) => void>()
+  readonly #waiting = new Map<IncomingConnection, (reason: CloseReason) => void>()
   /** When each reason was last logged, and how often it was met since. */
   readonly #logged = new Map<CloseReason, { at: number; since: number }>()
 
@@ -50,7 +49,7 @@ export class ProxyGate {
   }
 
   /** @param peer - who connected: valid during the call only */
-  enter(incoming: Incoming, peer: Buffer): void {
+  enter(incoming: IncomingConnection, peer: Buffer): void {
     const address = Buffer.from(peer)
     const text = addressText(address)
     if (!this.#settings.trusted.check(text, address.length === 4 ? 'ipv4' : 'ipv6')) {
@@ -61,7 +60,7 @@ export class ProxyGate {
     const [oldest] = this.#waiting.size < maxWaiting ? [] : this.#waiting.values()
     oldest?.('proxy-waiting-full')
     const timer = this.#world.setTimeout(() => stop('proxy-timeout'), timeout)
-    const release = this.#read(incoming.own(), maxHeader, {
+    const release = this.#read(incoming.openHandle(), maxHeader, {
       header: (header, verdict, head) => {
         this.#forget(incoming, timer)
         incoming.metadata = encodeMetadata({ header: verdict.source === undefined ? undefined : header, head })
@@ -85,12 +84,12 @@ export class ProxyGate {
     for (const stop of this.#waiting.values()) stop('shutdown')
   }
 
-  #forget(incoming: Incoming, timer: NodeJS.Timeout): void {
+  #forget(incoming: IncomingConnection, timer: NodeJS.Timeout): void {
     this.#world.clearTimeout(timer)
     this.#waiting.delete(incoming)
   }
 
-  #refuse(incoming: Incoming, reason: CloseReason, peer: string): void {
+  #refuse(incoming: IncomingConnection, reason: CloseReason, peer: string): void {
     if (reason !== 'shutdown') this.#log(reason, peer)
     this.#events.refused(incoming, reason)
   }
@@ -106,11 +105,4 @@ export class ProxyGate {
     this.#logger.warn('proxy.refused', { reason, peer, before: last?.since ?? 0 })
     this.#logged.set(reason, { at: now, since: 0 })
   }
-}
-
-/** The client's address in what goes along with a connection, if a header does. */
-export function clientOf(metadata: Buffer): Buffer | undefined {
-  const { header } = decodeMetadata(metadata)
-  const verdict = header === undefined ? undefined : parseProxyHeader(header, header.length)
-  return verdict?.type === 'header' ? verdict.source?.address : undefined
 }

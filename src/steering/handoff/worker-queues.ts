@@ -2,8 +2,8 @@
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Settings } from '../../options/settings.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
-import type { Accepted, Endpoint, Sender } from '../../transport/transport.ts'
-import { unsettleConnection } from '../transferred.ts'
+import type { AcceptedConnection, Endpoint, Sender } from '../../transport/transport.ts'
+import { unsettleConnection } from '../connection.ts'
 import type { Candidate, Picker } from './picking.ts'
 import type { CloseReason, SteeringEvents } from '../steering.ts'
 import type { World } from '../../world.ts'
@@ -14,7 +14,7 @@ interface WorkerQueue {
   /** The process at the other end of `sender`. */
   channel: WorkerChannel | undefined
   sender: Sender | undefined
-  waiting: Accepted[]
+  waiting: AcceptedConnection[]
   /** When the worker went away, on the monotonic clock. */
   downSince: number
   /** Set while nothing is sent because the worker had no descriptors left. */
@@ -30,9 +30,9 @@ export interface WorkerQueueEvents extends SteeringEvents {
   /** Connections that the process has taken and not ended; asked only where somebody picks. */
   open(channel: WorkerChannel): number
   /** The process has these now. */
-  taken(channel: WorkerChannel, connections: readonly Accepted[]): void
+  taken(channel: WorkerChannel, connections: readonly AcceptedConnection[]): void
   /** These could not be given to anybody. */
-  dropped(connection: Accepted, reason: CloseReason): void
+  dropped(connection: AcceptedConnection, reason: CloseReason): void
   /** These are sent once more. */
   again(connections: number): void
 }
@@ -64,10 +64,10 @@ export class WorkerQueues {
     return queue === undefined ? 0 : queue.waiting.length + (queue.sender?.unacknowledged ?? 0)
   }
 
-  dispatch(connection: Accepted): void {
-    let queue = connection.to === undefined ? undefined : this.#queueOf(connection.to)
+  dispatch(connection: AcceptedConnection): void {
+    let queue = connection.recipient === undefined ? undefined : this.#queueOf(connection.recipient)
     if (queue === undefined) {
-      if (connection.to !== undefined) unsettleConnection(connection)
+      if (connection.recipient !== undefined) unsettleConnection(connection)
       queue = this.#pickQueue(connection)
     }
     // Whoever came first goes first.
@@ -77,7 +77,7 @@ export class WorkerQueues {
   assign(table: SlotTable): void {
     this.#table = table
     for (const queue of this.#queues.values()) {
-      this.#dispatchAnew(queue, ({ slot, to }) => to === undefined && !this.#mayWait(slot, queue))
+      this.#dispatchAnew(queue, ({ slot, recipient }) => recipient === undefined && !this.#mayWait(slot, queue))
     }
   }
 
@@ -145,10 +145,10 @@ export class WorkerQueues {
 
   /** What is for a process that takes no more is not for its successor, nor need wait for one: somebody looks at it anew. */
   #redirect(queue: WorkerQueue): void {
-    this.#dispatchAnew(queue, ({ to }) => to !== undefined && this.#queueOf(to) !== queue)
+    this.#dispatchAnew(queue, ({ recipient }) => recipient !== undefined && this.#queueOf(recipient) !== queue)
   }
 
-  #dispatchAnew(queue: WorkerQueue, isAstray: (connection: Accepted) => boolean): void {
+  #dispatchAnew(queue: WorkerQueue, isAstray: (connection: AcceptedConnection) => boolean): void {
     const astray = queue.waiting.filter(isAstray)
     if (astray.length === 0) return
     queue.waiting = queue.waiting.filter((connection) => !isAstray(connection))
@@ -166,7 +166,7 @@ export class WorkerQueues {
   }
 
   /** Back to the head of the line: the owner may have changed meanwhile, so each is dispatched anew. */
-  #again(queue: WorkerQueue, connections: readonly Accepted[]): void {
+  #again(queue: WorkerQueue, connections: readonly AcceptedConnection[]): void {
     if (connections.length === 0) return
     this.#events.again(connections.length)
     const line = [...connections, ...queue.waiting.splice(0)]
@@ -174,7 +174,7 @@ export class WorkerQueues {
   }
 
   /** The worker lives and has no descriptors for them: they are tried again, for `holdTimeout`. */
-  #lost(queue: WorkerQueue, connections: readonly Accepted[]): void {
+  #lost(queue: WorkerQueue, connections: readonly AcceptedConnection[]): void {
     const oldest = this.#world.now() - this.#settings.limits.holdTimeout
     for (const connection of connections) {
       if (connection.acceptedAt < oldest) this.#events.dropped(connection, 'hold-timeout')
@@ -209,7 +209,7 @@ export class WorkerQueues {
     return this.#isOpen(queue) || ![...this.#queues.values()].some((other) => this.#isOpen(other))
   }
 
-  #pickQueue(connection: Accepted): WorkerQueue {
+  #pickQueue(connection: AcceptedConnection): WorkerQueue {
     const owner = this.#table.owners[connection.slot] ?? 0
     if (this.#pick === undefined) return this.#queue(owner)
     const candidates = this.#candidates()

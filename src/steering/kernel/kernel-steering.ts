@@ -9,9 +9,9 @@ import type { Settings } from '../../options/settings.ts'
 import { SLOTS } from '../../slots/hash.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
 import type { TcpHandle } from '../../native/tcp-handle.ts'
-import type { Accepted, Endpoint } from '../../transport/transport.ts'
+import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
 import { QueueTimeouts } from './queue-timeouts.ts'
-import { movedConnection, unsettleConnection } from '../transferred.ts'
+import { transferredConnection, unsettleConnection } from '../connection.ts'
 import type { PassedSockets } from '../../service-manager/kept-sockets.ts'
 import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
@@ -102,14 +102,14 @@ export class KernelSteering implements Steering {
   }
 
   pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity, this.#world.now())
+    const connection = transferredConnection(channel, handle, metadata, this.#settings.affinity, this.#world.now())
     this.counters.moved++
     const link = channel === undefined ? undefined : this.#links.get(channel)
     this.#pass(connection, link?.retired === false ? link : undefined)
   }
 
   /** @param link - undefined: whoever is there */
-  #pass(connection: Accepted, link?: SlotLink): void {
+  #pass(connection: AcceptedConnection, link?: SlotLink): void {
     if (link === undefined) unsettleConnection(connection)
     const taker = link ?? this.#current.get(this.#table.owners[connection.slot] ?? 0) ?? [...this.#current.values()][0]
     if (taker === undefined) return this.#close(connection, 'owner-gone')
@@ -119,7 +119,7 @@ export class KernelSteering implements Steering {
     taker.pass(connection)
   }
 
-  #close(connection: Accepted, reason: CloseReason): void {
+  #close(connection: AcceptedConnection, reason: CloseReason): void {
     this.counters.closed[reason]++
     connection.close()
   }

@@ -3,7 +3,7 @@ import type { WorkerChannel } from '../../ipc/channel.ts'
 import { FRAME, MORE_SIZE, type PrimaryLink } from '../../transport/descriptor-link.ts'
 import { nextBatch } from '../../transport/metadata.ts'
 import { MAX_DESCRIPTORS } from '../../native/scm-rights.ts'
-import type { Accepted, Endpoint } from '../../transport/transport.ts'
+import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
 
 export interface SlotLinkEvents {
   /** The process no longer listens on these. */
@@ -16,7 +16,7 @@ export interface SlotLinkEvents {
 interface Given {
   last: number
   slots: readonly number[]
-  connection?: Accepted
+  connection?: AcceptedConnection
 }
 
 /** The primary's view of one process in kernel steering. */
@@ -31,7 +31,7 @@ export class SlotLink {
   /** Given and not yet confirmed, in the order of sending. */
   readonly #given: Given[] = []
   /** Connections for which there was no room. */
-  readonly #waiting: Accepted[] = []
+  readonly #waiting: AcceptedConnection[] = []
   readonly #held = new Set<number>()
   readonly #dropping = new Set<number>()
   #next = 0
@@ -78,14 +78,14 @@ export class SlotLink {
   }
 
   /** Passes on one connection, as soon as there is room for it, and closes it here once it has arrived. */
-  pass(connection: Accepted): void {
+  pass(connection: AcceptedConnection): void {
     this.#waiting.push(connection)
     this.flush()
   }
 
   /** To be called now and then: passes on what did not go out at once. */
   flush(): void {
-    let connection: Accepted | undefined
+    let connection: AcceptedConnection | undefined
     while ((connection = this.#waiting[0]) !== undefined) {
       const { more } = nextBatch([connection], 1, MORE_SIZE)
       if (!this.#link.send(FRAME.connections, this.#next, [connection.fd], more)) return
@@ -127,7 +127,7 @@ export class SlotLink {
   }
 
   /** @returns the connections that the process has not got */
-  close(): Accepted[] {
+  close(): AcceptedConnection[] {
     this.#removeHandler()
     this.#link.close()
     return [...this.#given.flatMap(({ connection }) => connection ?? []), ...this.#waiting]

@@ -4,7 +4,7 @@ import { readSettings } from '../../../src/options/settings.ts'
 import { slotTable } from '../../../src/slots/slot-table.ts'
 import { WorkerQueues } from '../../../src/steering/handoff/worker-queues.ts'
 import { encodeMetadata, decodeMetadata } from '../../../src/transport/metadata.ts'
-import type { Accepted, Endpoint, Sender, SenderEvents } from '../../../src/transport/transport.ts'
+import type { AcceptedConnection, Endpoint, Sender, SenderEvents } from '../../../src/transport/transport.ts'
 import { SimulatedWorld } from '../../support/simulated-world.ts'
 
 const HOLD_TIMEOUT = 1_000
@@ -13,7 +13,7 @@ const HOLD_TIMEOUT = 1_000
 class FakeProcess {
   readonly channel: WorkerChannel
   /** Connections that were sent to it. */
-  readonly received: Accepted[] = []
+  readonly received: AcceptedConnection[] = []
   isFull = false
   events: SenderEvents | undefined
 
@@ -25,7 +25,7 @@ class FakeProcess {
     sender: (_channel: WorkerChannel, events: SenderEvents): Sender => {
       this.events = events
       return {
-        send: (connection: Accepted) => {
+        send: (connection: AcceptedConnection) => {
           if (this.isFull) return false
           this.received.push(connection)
           return true
@@ -39,7 +39,7 @@ class FakeProcess {
   } as unknown as Endpoint
 
   /** Answers that it had no descriptors for these. */
-  refuse(connections: Accepted[]): void {
+  refuse(connections: AcceptedConnection[]): void {
     this.events!.lost(connections)
   }
 }
@@ -48,7 +48,7 @@ class FakeProcess {
 function setUp() {
   const world = new SimulatedWorld()
   const settings = readSettings({ workers: 2, port: 0, limits: { holdTimeout: HOLD_TIMEOUT } })
-  const dropped: [connection: Accepted, reason: string][] = []
+  const dropped: [connection: AcceptedConnection, reason: string][] = []
   const overdue: number[] = []
   let redispatched = 0
   const events = {
@@ -56,13 +56,13 @@ function setUp() {
     open: () => 0,
     taken() {},
     again: (connections: number) => void (redispatched += connections),
-    dropped: (connection: Accepted, reason: string) => void dropped.push([connection, reason]),
+    dropped: (connection: AcceptedConnection, reason: string) => void dropped.push([connection, reason]),
   }
   const table = slotTable(2)
   const queues = new WorkerQueues(settings, table, events, world)
   const attach = (worker: number, process: FakeProcess) => queues.attach(worker, process.channel, process.endpoint)
   /** A connection whose slot that worker owns. */
-  const connectionFor = (worker: number): Accepted => ({
+  const connectionFor = (worker: number): AcceptedConnection => ({
     fd: 9,
     handle: undefined,
     slot: table.owners.indexOf(worker),
@@ -70,7 +70,7 @@ function setUp() {
     seq: 0,
     key: '',
     metadata: undefined,
-    to: undefined,
+    recipient: undefined,
     close() {},
   })
   return { world, queues, dropped, overdue, redispatched: () => redispatched, attach, connectionFor }
@@ -83,15 +83,15 @@ function setUpSuccession() {
   attach(0, other)
   attach(1, old)
   /** A connection that a worker passed on to the old process, because its session is there. */
-  const transferred = (): Accepted => {
+  const transferred = (): AcceptedConnection => {
     const head = Buffer.from('GET / HTTP/1.1\r\n\r\n')
     const metadata = encodeMetadata({ head, moved: { settled: true, from: 0 } })
-    return { ...connectionFor(0), metadata, to: old.channel }
+    return { ...connectionFor(0), metadata, recipient: old.channel }
   }
   return { ...rest, queues, other, old, successor, transferred, succeed: () => attach(1, successor) }
 }
 
-const movedOf = ({ metadata }: Accepted) => decodeMetadata(metadata!).moved
+const movedOf = ({ metadata }: AcceptedConnection) => decodeMetadata(metadata!).moved
 
 t.test('a connection waits for an absent worker, and goes to its process in the order of arrival', async (t) => {
   const { queues, attach, connectionFor, dropped } = setUp()
@@ -140,7 +140,7 @@ t.test('a worker without descriptors gets its connections again after a rest, in
   const { world, queues, attach, connectionFor, redispatched, dropped } = setUp()
   const process = new FakeProcess('crowded')
   attach(1, process)
-  const connections: Accepted[] = []
+  const connections: AcceptedConnection[] = []
   for (let i = 0; i < 4; i++) {
     const connection = connectionFor(1)
     connections.push(connection)
