@@ -15,10 +15,8 @@ import { Exchange } from '../socket-io/primary/exchange.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import { checkEntry, closeDeadline, type Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
-import { Handoff } from '../steering/handoff/handoff.ts'
-import { listening } from '../steering/listener.ts'
 import type { Steering, SteeringEvents } from '../steering/steering.ts'
-import { chooseSteering } from '../steering/choose.ts'
+import { chooseSteering, unchosenSteering } from '../steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
 import { giveUp, neverReady } from '../supervisor/give-up.ts'
@@ -38,8 +36,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   readonly #settings: Settings
   readonly #startedAt = performance.now()
-  /** Until the choice is made, the one that works everywhere. */
-  #steering: Steering
+  #steering: Steering = unchosenSteering()
   #steeringReason = 'not chosen yet'
   readonly #supervisor: Supervisor
   readonly #broker: BusBroker
@@ -87,8 +84,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
         this.#exchange.started(channel)
       },
     })
-    const listen = listening(settings, undefined)
-    this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen, realWorld)
     this.#supervisor = new Supervisor(settings, (id, restarts) => this.#program(id, restarts), {
       ready: (worker) => this.#workerReady(worker),
       state: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),

@@ -11,7 +11,7 @@ import { KernelSteering } from './kernel/kernel-steering.ts'
 import { listening } from './listener.ts'
 import { PassedSockets, type SocketKeeper } from '../service-manager/kept-sockets.ts'
 import { selfTest } from './kernel/self-test.ts'
-import type { Steering, SteeringEvents } from './steering.ts'
+import { newCounters, type Steering, type SteeringEvents } from './steering.ts'
 import type { World } from '../world.ts'
 
 /**
@@ -43,6 +43,32 @@ export async function chooseSteering(
   if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed' }
   if (settings.steering === 'kernel') throw new StickyError('HOLDFAST_KERNEL_STEERING', kernel)
   return handoff(`no kernel steering: ${kernel}`)
+}
+
+/**
+ * Stands in until the choice is made: no port is open and no worker runs, so all counters are 0 and there is nothing to
+ * steer. Its name is that of hand-off, which every platform has.
+ */
+export function unchosenSteering(): Steering {
+  const tooEarly = (): never => {
+    throw new Error('no steering is chosen yet')
+  }
+  return {
+    name: 'handoff',
+    counters: newCounters(),
+    pending: 0,
+    pendingOf: () => 0,
+    silence: () => 0,
+    open: async () => tooEarly(),
+    attach: tooEarly,
+    pass: (_channel, handle) => handle.close(),
+    assign() {},
+    retire() {},
+    detach() {},
+    closeListener: () => Promise.resolve(),
+    settled: () => Promise.resolve(),
+    close() {},
+  }
 }
 
 /** The option that needs each connection to pass the primary. */
