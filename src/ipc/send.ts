@@ -1,6 +1,7 @@
 // Messages of ours on Node's own channel, in both directions. Whether the other end is still there is heard by the
 // channel's end, not by a failed write: what it said before may still be unread.
 import type { ChildProcess } from 'node:child_process'
+import { deferred, type Deferred } from '../async/deferred.ts'
 import type { ToPrimary, ToWorker } from './messages.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 
@@ -33,21 +34,22 @@ export function sendSocket(message: ToPrimary, handle: TcpHandle, metadata: Buff
   unsent++
   process.send?.(envelope, handle as never, undefined, () => {
     sent()
-    if (--unsent === 0) allSent()
+    if (--unsent > 0) return
+    allSent?.resolve()
+    allSent = undefined
   })
 }
 
 /** Sockets that Node keeps until the one before has arrived; they would be lost with the channel. */
 let unsent = 0
-let allSent = (): void => {}
+let allSent: Deferred<void> | undefined
 
 /** Resolves when all sockets are on their way, or never will be. */
 export function socketsSent(): Promise<void> {
   if (unsent === 0 || !process.connected) return Promise.resolve()
-  return new Promise((done) => {
-    allSent = done
-    process.once('disconnect', done)
-  })
+  const { promise, resolve } = (allSent ??= deferred())
+  process.once('disconnect', resolve)
+  return promise
 }
 
 function ignore(): void {}

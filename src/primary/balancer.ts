@@ -242,7 +242,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#changes.close()
     this.#manager.stopping()
     await this.#steering.closeListener()
-    await this.#steering.settled(deadline / 2)
+    await this.#steering.drained(deadline / 2)
     await this.#directory.closing()
     for (const { channel } of this.#supervisor.processes) this.#steering.retire(channel)
     const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - performance.now())))

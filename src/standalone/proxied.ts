@@ -1,5 +1,6 @@
 // `workers: 0` behind a proxy: the same gate as a balancer has, but what passes it stays in this process.
 import type { Server } from 'node:net'
+import { UntilEmpty } from '../async/drained.ts'
 import type { ProxySettings } from '../options/proxy.ts'
 import type { Settings } from '../options/settings.ts'
 import type { IncomingConnection } from '../steering/connection.ts'
@@ -24,20 +25,20 @@ export async function listenBehindProxy(
   settings: Settings,
   proxy: ProxySettings,
 ): Promise<ProxiedListener> {
-  let settled = (): void => {}
   const gate = new ProxyGate(
     proxy,
     settings.logger,
     {
       passed({ handle, metadata }) {
         if (handle !== undefined) take(handle, metadata)
-        settle()
+        drained.check()
       },
       refused: refuse,
     },
     realWorld,
     readAhead,
   )
+  const drained = new UntilEmpty(() => gate.waiting, realWorld)
   // Without system calls: then each connection has a handle, which is needed here.
   const listener = await openListener(settings, undefined, (incoming, address) => {
     if (address === undefined) incoming.close()
@@ -49,24 +50,14 @@ export async function listenBehindProxy(
 
   function refuse(incoming: IncomingConnection): void {
     incoming.close()
-    settle()
-  }
-
-  function settle(): void {
-    if (gate.waiting === 0) settled()
+    drained.check()
   }
 
   return {
-    close(deadline) {
+    async close(deadline) {
       stop()
-      if (gate.waiting === 0) return Promise.resolve()
-      return new Promise((done) => {
-        const timer = setTimeout(() => gate.close(), deadline)
-        settled = () => {
-          clearTimeout(timer)
-          done()
-        }
-      })
+      await drained.wait(deadline)
+      gate.close()
     },
   }
 }

@@ -66,7 +66,7 @@ export function unchosenSteering(): Steering {
     retire() {},
     detach() {},
     closeListener: () => Promise.resolve(),
-    settled: () => Promise.resolve(),
+    drained: () => Promise.resolve(),
     close() {},
   }
 }

@@ -93,7 +93,7 @@ export interface Steering {
   /** Stops accepting. Connections already accepted still go to their workers. */
   closeListener(): Promise<void>
   /** Resolves when no connection is pending, at the latest after so many milliseconds. */
-  settled(deadline: number): Promise<void>
+  drained(deadline: number): Promise<void>
   /** Closes what still waits. */
   close(): void
   readonly counters: Readonly<SteeringCounters>

@@ -1,4 +1,5 @@
 // Hand-off: the primary accepts, hashes the client's address and passes the socket to the slot's owner.
+import { UntilEmpty } from '../../async/drained.ts'
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import { bytesKey } from '../../affinity/address.ts'
 import type { Address } from '../../ipc/messages.ts'
@@ -36,7 +37,7 @@ export class Handoff implements Steering {
   #paused: NodeJS.Timeout | undefined
   #pending = 0
   #watch: NodeJS.Timeout | undefined
-  #settled: (() => void) | undefined
+  readonly #drained: UntilEmpty
 
   /** @param listen - opens the port */
   constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen, world: World) {
@@ -44,16 +45,17 @@ export class Handoff implements Steering {
     this.#settings = settings
     this.#listen = listen
     this.#world = world
+    this.#drained = new UntilEmpty(() => this.pending, world)
     this.#connectionLimits = countingOption(settings) === undefined ? undefined : new ConnectionLimits(limits)
     if (settings.proxyProtocol !== undefined) {
       const gateEvents: GateEvents = {
         passed: (incoming, address) => {
           this.#admit(incoming, address)
-          this.#settle()
+          this.#drained.check()
         },
         refused: (incoming, reason) => {
           this.#refuse(incoming, reason)
-          this.#settle()
+          this.#drained.check()
         },
       }
       this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, gateEvents, world)
@@ -126,15 +128,8 @@ export class Handoff implements Steering {
     await this.#listener?.close()
   }
 
-  settled(deadline: number): Promise<void> {
-    if (this.pending === 0) return Promise.resolve()
-    return new Promise((done) => {
-      const timer = this.#world.setTimeout(done, deadline)
-      this.#settled = () => {
-        this.#world.clearTimeout(timer)
-        done()
-      }
-    })
+  async drained(deadline: number): Promise<void> {
+    await this.#drained.wait(deadline)
   }
 
   close(): void {
@@ -200,11 +195,7 @@ export class Handoff implements Steering {
 
   #forget(connections: number): void {
     this.#pending -= connections
-    this.#settle()
-  }
-
-  #settle(): void {
-    if (this.pending === 0) this.#settled?.()
+    this.#drained.check()
   }
 
   #refuse(connection: AcceptedConnection, reason: CloseReason): void {

@@ -1,5 +1,6 @@
 // Kernel steering: the kernel computes the slot of each connection and queues it on that slot's socket, where the owner
 // accepts it. The primary holds all the sockets and accepts none; a slot moves by moving its socket, queue included.
+import { UntilEmpty } from '../../async/drained.ts'
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Instruction } from '../../native/cbpf.ts'
 import type { Libc } from '../../native/libc.ts'
@@ -35,7 +36,9 @@ export class KernelSteering implements Steering {
   #table: SlotTable
   #group: SlotGroup | undefined
   #watch: NodeJS.Timeout | undefined
-  #closing: (() => void) | undefined
+  #isClosing = false
+  /** Waits for the workers to give back the sockets of all slots. */
+  readonly #allReleased: UntilEmpty
 
   constructor(
     settings: Settings,
@@ -52,6 +55,7 @@ export class KernelSteering implements Steering {
     this.#table = table
     this.#passed = passed
     this.#world = world
+    this.#allReleased = new UntilEmpty(() => this.#holders.filter((holder) => holder !== undefined).length, world)
     this.#queueTimeouts = new QueueTimeouts(settings.limits.holdTimeout, {
       overdue: (worker) => this.#table.workers.includes(worker) && events.overdue(worker),
       isWaiting: (worker, slot) => this.#table.owners[slot] === worker && this.#holders[slot] === undefined,
@@ -152,19 +156,15 @@ export class KernelSteering implements Steering {
 
   /** The workers accept what waits in the queues and stop listening; then nobody holds the port any more. */
   async closeListener(): Promise<void> {
-    const released = new Promise<void>((done) => (this.#closing = done))
+    this.#isClosing = true
     for (const link of this.#links.values()) link.take(this.#heldBy(link), true)
-    if (this.#holders.some((link) => link !== undefined)) {
-      const timer = this.#world.setTimeout(() => this.#closing?.(), this.#settings.health.ackTimeout)
-      await released
-      this.#world.clearTimeout(timer)
-    }
+    await this.#allReleased.wait(this.#settings.health.ackTimeout)
     this.#world.clearInterval(this.#watch)
     this.#group?.close()
     this.#group = undefined
   }
 
-  async settled(): Promise<void> {
+  async drained(): Promise<void> {
     // What was queued is with the workers since closeListener().
   }
 
@@ -179,7 +179,7 @@ export class KernelSteering implements Steering {
   /** Gives each slot's socket to its owner's process, after whoever has it gave it back. */
   #settle(): void {
     const { sockets } = this.#group ?? {}
-    if (sockets === undefined || this.#closing !== undefined) return
+    if (sockets === undefined || this.#isClosing) return
     const giving = new Map<SlotLink, number[]>()
     const taking = new Map<SlotLink, number[]>()
     for (let slot = 0; slot < SLOTS; slot++) {
@@ -206,7 +206,7 @@ export class KernelSteering implements Steering {
     this.#release(link, slots)
     this.#settle()
     link.endIfIdle()
-    if (this.#holders.every((holder) => holder === undefined)) this.#closing?.()
+    this.#allReleased.check()
   }
 
   #release(link: SlotLink, slots: readonly number[] = this.#heldBy(link)): void {
