@@ -5,7 +5,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Server } from 'node:net'
 import { Ownership } from '../slots/ownership.ts'
 import { PeerDirectory } from '../primary/peer-directory.ts'
-import { PROTOCOL_VERSION, type Address, type Registration } from '../ipc/messages.ts'
+import { protocolMismatch, type Address, type Registration } from '../ipc/messages.ts'
 import type { Settings } from '../options/settings.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
 import type { AcceptFunction } from '../steering/accept.ts'
@@ -105,10 +105,8 @@ export class ClusterPrimary {
 
   #registering(guest: Guest, version: number): void {
     if (!guest.enabled) return
-    if (version !== PROTOCOL_VERSION) {
-      const reason = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
-      return this.#refuse(guest, reason)
-    }
+    const mismatch = protocolMismatch(version)
+    if (mismatch !== undefined) return this.#refuse(guest, mismatch)
     guest.isWaiting = true
     this.#registration(guest)
   }

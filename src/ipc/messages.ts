@@ -4,6 +4,12 @@
 /** Changes whenever a message changes its meaning; both sides must have the same. */
 export const PROTOCOL_VERSION = 1
 
+/** Why a worker with that protocol version cannot serve under this primary; undefined: it can. */
+export function protocolMismatch(version: unknown): string | undefined {
+  if (version === PROTOCOL_VERSION) return undefined
+  return `it speaks protocol ${String(version)}, this primary ${PROTOCOL_VERSION}: restart the primary too`
+}
+
 /** The public address of the balancer, as `server.address()` gives it. */
 export interface Address {
   address: string

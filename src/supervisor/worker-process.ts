@@ -9,7 +9,7 @@ import { StderrRelay } from './stderr-relay.ts'
 import { howItEnded, type WorkerExit } from './worker-exit.ts'
 import { stateOf, type Standing, type WorkerState } from './worker-state.ts'
 import { WorkerChannel } from '../ipc/channel.ts'
-import { PROTOCOL_VERSION, type Drain, type Heartbeat, type ToWorker } from '../ipc/messages.ts'
+import { protocolMismatch, type Drain, type Heartbeat, type ToWorker } from '../ipc/messages.ts'
 
 export interface WorkerProcessEvents {
   /** The application is attached. */
@@ -204,8 +204,9 @@ export class WorkerProcess {
 
   #ready(version: number): void {
     if (this.#standing.attached) return
-    if (version !== PROTOCOL_VERSION) {
-      this.#failure = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
+    const mismatch = protocolMismatch(version)
+    if (mismatch !== undefined) {
+      this.#failure = mismatch
       return this.stop('SIGKILL')
     }
     this.#standing.attached = true

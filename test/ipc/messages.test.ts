@@ -1,7 +1,15 @@
 import * as fc from 'fast-check'
 import { inspect } from 'node:util'
 import t from 'tap'
-import { isEnvelope, decodeForPrimary, decodeForWorker, type ToPrimary, type ToWorker } from '../../src/ipc/messages.ts'
+import {
+  decodeForPrimary,
+  decodeForWorker,
+  isEnvelope,
+  PROTOCOL_VERSION,
+  protocolMismatch,
+  type ToPrimary,
+  type ToWorker,
+} from '../../src/ipc/messages.ts'
 
 const seq = fc.nat({ max: 0xffffffff })
 const slots = fc.uniqueArray(fc.nat({ max: 255 }))
@@ -120,5 +128,12 @@ t.test('a message that lacks what is computed with is dropped', async (t) => {
 t.test('ready is heard whatever the version, so that a wrong one can be named', async (t) => {
   for (const version of [0, 99, 'two']) {
     t.match(decodeForPrimary({ holdfast: { type: 'ready', version } }), { version })
+  }
+})
+
+t.test('a worker with another protocol version is told from one with the same', async (t) => {
+  t.equal(protocolMismatch(PROTOCOL_VERSION), undefined)
+  for (const version of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, String(PROTOCOL_VERSION), undefined]) {
+    t.match(protocolMismatch(version), /restart the primary too/, inspect(version))
   }
 })
