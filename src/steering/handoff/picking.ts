@@ -1,4 +1,6 @@
 // Which worker a new connection goes to, where that is not simply the owner of its slot.
+import { addressText } from '../../affinity/address.ts'
+import type { Logger } from '../../options/options.ts'
 import type { Settings } from '../../options/settings.ts'
 import { bound, StickTable, preference } from '../../slots/bounded-load.ts'
 import type { AcceptedConnection } from '../../transport/transport.ts'
@@ -85,4 +87,28 @@ function bounded(factor: number, stickTimeout: number, events: PickEvents, world
     events.spilled()
     return next
   }
+}
+
+/** Milliseconds between two log lines about heavy addresses. */
+const HEAVY_LOG_INTERVAL = 60_000
+
+/**
+ * Logs that one address has more connections than a worker should. Only the operator can change that.
+ *
+ * @returns takes the client's key in hex and its share of all connections, 0 to 1
+ */
+export function heavyReport(logger: Logger, clock: Pick<World, 'now'>): (key: string, share: number) => void {
+  let loggedAt = -Infinity
+  return (key, share) => {
+    const now = clock.now()
+    if (now - loggedAt < HEAVY_LOG_INTERVAL) return
+    loggedAt = now
+    const hint = 'NAT or a proxy? turn on the session layer or the PROXY protocol'
+    logger.warn('address.heavy', { address: keyText(Buffer.from(key, 'hex')), percent: Math.round(share * 100), hint })
+  }
+}
+
+/** A key of 8 bytes is the first half of an IPv6 address. */
+function keyText(key: Buffer): string {
+  return key.length === 8 ? `${addressText(Buffer.concat([key, Buffer.alloc(8)]))}/64` : addressText(key)
 }
