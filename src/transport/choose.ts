@@ -1,8 +1,9 @@
 // Which transport: the cheap one where it works, else the one that works everywhere, and why.
 import { loadLibc, type Libc } from '../native/libc.ts'
-import { descriptorChannel } from './descriptor-channel.ts'
-import { nodeIpc } from './node-ipc.ts'
-import type { Transport } from './transport.ts'
+import { descriptorChannel, receiveDescriptors } from './descriptor-channel.ts'
+import { nodeIpc, receiveNodeIpc } from './node-ipc.ts'
+import type { PrimaryChannel } from '../ipc/channel.ts'
+import type { ReceiverEvents, Transport, TransportName } from './transport.ts'
 import type { World } from '../world.ts'
 
 /** What this platform offers. */
@@ -26,4 +27,10 @@ export function chooseTransport(isShared: boolean, world: World): Native {
     return { transport, libc, reason: `descriptor-channel is not available: ${reason}` }
   }
   return { transport: descriptorChannel(libc, world), libc, reason: 'the platform has it' }
+}
+
+/** Receives connections in a worker, over the transport that its primary chose. */
+export function receive(transport: TransportName, channel: PrimaryChannel, events: ReceiverEvents): void {
+  if (transport === 'descriptor-channel') receiveDescriptors(events)
+  else receiveNodeIpc(channel, events)
 }
