@@ -93,7 +93,7 @@ export class ClusterPrimary {
     const { channel } = guest
     channel.on('register', ({ version }) => this.#registering(guest, version))
     channel.on('ready', () => this.#ready(guest))
-    channel.on('leave', ({ reason }) => this.#leave(guest, reason))
+    channel.on('leaving', ({ reason }) => this.#leave(guest, reason))
     const gone = (): void => this.#gone(guest)
     // Before its channel closes: a handle that comes after that crashes Node in the worker (20 to 26).
     whenAskedToDisconnect(worker, () => this.#leave(guest, 'disconnect()'))

@@ -60,7 +60,7 @@ async function serve(server: Server): Promise<void> {
   await sessionLayer({ session: [], balance: 'random', limits: { holdTimeout: 0 } }, registration, channel).open(server)
   incoming.attach(server, () => {
     processRuntime.isDraining = true
-    sendToPrimary({ type: 'leave', reason: 'server.close()' })
+    sendToPrimary({ type: 'leaving', reason: 'server.close()' })
   })
   sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
 }

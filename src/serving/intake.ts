@@ -36,7 +36,7 @@ export function intake(
   const early: Parameters<TakeFunction>[] = []
   let take: TakeFunction = (...connection) => void early.push(connection)
   let served = 0
-  const ends = endReporter((numbers) => sendToPrimary({ type: 'ended', numbers }))
+  const ends = endReporter((seqs) => sendToPrimary({ type: 'connections-ended', seqs }))
   let stop = (): void => {}
   const end = new Promise<void>((done) => (stop = done))
 

@@ -80,14 +80,14 @@ export function sessionLayer(
     const setAffinityCookie = affinityCookie(rules, () => peers.identity())
     const peerSocket = await openPeerSocket(registration.folder, me.instance, server, emit, setAffinityCookie)
     close = async () => {
-      sendToPrimary({ type: 'unreachable' })
+      sendToPrimary({ type: 'peer-socket-closed' })
       await peerSocket.close()
     }
     processRuntime.sid = () => peers.sid()
     // Connections of HTTP/2 never move.
     const byAddress = balance === 'address' && !isHttp2(server)
     routeRequests(server, { peers, me, byAddress, folder: registration.folder, emit, setAffinityCookie, counters })
-    sendToPrimary({ type: 'reachable' })
+    sendToPrimary({ type: 'peer-socket-open' })
     // Without the primary there is nobody else either.
     if (process.connected) await knows
   }

@@ -120,7 +120,7 @@ export class Supervisor {
       added.push(member)
       this.#fork(member)
     }
-    for (const worker of this.#processes) worker.send({ type: 'workers', workers })
+    for (const worker of this.#processes) worker.send({ type: 'worker-count', workers })
     await Promise.all([
       ...added.map(({ id, current }) => current?.started ?? Promise.reject(notForked(id))),
       ...removed.map((one) => this.#renewal.dismiss(one)),

@@ -130,7 +130,7 @@ export class WorkerProcess {
   become(id: number, workers: number): void {
     this.#id = id
     this.#readyAt = performance.now()
-    this.send({ type: 'become', id, workers })
+    this.send({ type: 'promote', id, workers })
   }
 
   send(message: ToWorker): void {
@@ -189,9 +189,9 @@ export class WorkerProcess {
       foreign: (message) => this.#events.message(this, message),
     })
     channel.on('ready', ({ version }) => this.#ready(version))
-    channel.on('failed', ({ message }) => (this.#failure = message))
+    channel.on('start-failed', ({ message }) => (this.#failure = message))
     channel.on('heartbeat', (heartbeat) => (this.#beat = heartbeat))
-    channel.on('leave', ({ reason }) => this.#leave(reason))
+    channel.on('leaving', ({ reason }) => this.#leave(reason))
     return channel
   }
 

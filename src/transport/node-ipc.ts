@@ -58,7 +58,7 @@ class NodeIpcSender implements Sender {
     this.#window = new IpcWindow(child, isShared)
     this.#handlers = [
       channel.on('ack', ({ seq }) => this.#acknowledged(seq)),
-      channel.on('alive', ({ seq }) => this.#alive(seq)),
+      channel.on('probe-answer', ({ seq }) => this.#alive(seq)),
     ]
     if (!isShared) child.on('internalMessage', this.#receiveInternal)
     child.on('disconnect', this.#gone)
@@ -91,7 +91,7 @@ class NodeIpcSender implements Sender {
   }
 
   end(): void {
-    this.#channel.send({ type: 'end' })
+    this.#channel.send({ type: 'no-more-connections' })
   }
 
   close(): AcceptedConnection[] {
@@ -104,7 +104,7 @@ class NodeIpcSender implements Sender {
   }
 
   #acknowledged(seq: number): void {
-    if (this.#answers > seq) this.#channel.send({ type: 'quiet' })
+    if (this.#answers > seq) this.#channel.send({ type: 'stop-acks' })
     this.#answered(this.#sent.arrived(seq))
   }
 
@@ -145,9 +145,9 @@ class NodeIpcSender implements Sender {
 /** The worker's end: handles the connections that come over the channel to the primary. */
 export function receiveNodeIpc(channel: PrimaryChannel, events: ReceiverEvents): void {
   let quiet = false
-  channel.on('quiet', () => (quiet = true))
-  channel.on('probe', ({ seq }) => sendToPrimary({ type: 'alive', seq }))
-  channel.on('end', () => events.end())
+  channel.on('stop-acks', () => (quiet = true))
+  channel.on('probe', ({ seq }) => sendToPrimary({ type: 'probe-answer', seq }))
+  channel.on('no-more-connections', () => events.end())
   channel.onConnection = (seq, { metadata }, handle) => {
     // A worker without descriptors gets the message without its handle. It is not acknowledged, so the primary sends it again.
     if (handle === undefined || handle === null) return

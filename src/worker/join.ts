@@ -58,14 +58,14 @@ export function join(
     // Where a signal to the whole process group came first, only the primary knows that this is no restart.
     drainPlan.code = how.code
   })
-  channel.on('become', ({ id, workers }) => {
+  channel.on('promote', ({ id, workers }) => {
     isSpare = false
     events.become(id, workers)
   })
-  channel.on('workers', ({ workers }) => events.workers(workers))
-  channel.on('drop', ({ slots, final }) => {
-    sockets?.drop(slots, final)
-    sendToPrimary({ type: 'dropped', slots })
+  channel.on('worker-count', ({ workers }) => events.workers(workers))
+  channel.on('release-slots', ({ slots, acceptQueued }) => {
+    sockets?.drop(slots, acceptQueued)
+    sendToPrimary({ type: 'slots-released', slots })
   })
   channel.onUnknown = () => events.unknown()
   /** The primary is gone: finish what is served, then go too. */
@@ -112,7 +112,7 @@ export function join(
   }
 
   async function leave(reason: string, deadline: number): Promise<void> {
-    if (left === undefined) sendToPrimary({ type: 'leave', reason })
+    if (left === undefined) sendToPrimary({ type: 'leaving', reason })
     const timer = setTimeout(() => incoming.stop(), deadline).unref()
     await drain({ ...setup.drainPlan, deadline })
     clearTimeout(timer)
@@ -143,7 +143,7 @@ export function join(
     try {
       await start()
     } catch (error) {
-      sendToPrimary({ type: 'failed', message: describe(error), code: codeOf(error) })
+      sendToPrimary({ type: 'start-failed', message: describe(error), code: codeOf(error) })
       // Whether or not the application looks at `ready`: a worker that serves nothing must not stay.
       setImmediate(() => process.exit(1))
       throw error

@@ -27,7 +27,9 @@ t.test('docs/internals.md lists every log event that the code writes, and no oth
 })
 
 t.test('docs/internals.md lists every message', async (t) => {
-  const messages = [...read('src/ipc/messages.ts').matchAll(/^ {2}\| \(?\{ type: '(\w+)'/gm)].map(([, name]) => name!)
+  const messages = [...read('src/ipc/messages.ts').matchAll(/^ {2}\| \(?\{ type: '([\w-]+)'/gm)].map(
+    ([, name]) => name!,
+  )
   t.ok(messages.length > 5)
   t.strictSame(firstColumn('Messages').toSorted(), messages.toSorted())
 })

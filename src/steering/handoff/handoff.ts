@@ -95,7 +95,7 @@ export class Handoff implements Steering {
 
   attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
     if (this.#connectionLimits !== undefined) {
-      channel.on('ended', ({ numbers }) => this.#connectionLimits?.ended(channel, numbers))
+      channel.on('connections-ended', ({ seqs }) => this.#connectionLimits?.ended(channel, seqs))
     }
     this.#queues.attach(worker, channel, endpoint)
   }

@@ -44,7 +44,7 @@ export class SlotLink {
     this.#channel = channel
     this.#events = events
     this.#link = endpoint.link({ received: (seq, lost) => this.#received(seq, lost), gone: () => events.gone() })
-    this.#removeHandler = channel.on('dropped', ({ slots }) => this.#dropped(slots))
+    this.#removeHandler = channel.on('slots-released', ({ slots }) => this.#dropped(slots))
   }
 
   get idle(): boolean {
@@ -104,7 +104,7 @@ export class SlotLink {
     const some = slots.filter((slot) => this.#held.has(slot) && !this.#dropping.has(slot))
     if (some.length === 0) return
     for (const slot of some) this.#dropping.add(slot)
-    this.#channel.send({ type: 'drop', slots: some, final })
+    this.#channel.send({ type: 'release-slots', slots: some, acceptQueued: final })
   }
 
   /** Asks for a sign of life, unless an answer is owed already. */
