@@ -41,7 +41,7 @@ export class ClusterPrimary {
       serves: (id) => this.#all.some((guest) => guest.id === id && guest.serves),
       moved: (table) => this.#handoff.assign(table),
     })
-    const events = { overdue: (id: number) => this.#ownership.failOver(id) }
+    const events = { onOverdue: (id: number) => this.#ownership.failOver(id) }
     this.#handoff = new Handoff(
       settings,
       this.#ownership.table,
@@ -52,7 +52,7 @@ export class ClusterPrimary {
     this.#directory = new PeerDirectory({
       processes: () => this.#all,
       owners: () => [...this.#ownership.table.owners],
-      pass: (channel, handle, metadata) => this.#handoff.pass(channel, handle, metadata),
+      pass: (channel, handle, metadata) => this.#handoff.transfer(channel, handle, metadata),
     })
   }
 

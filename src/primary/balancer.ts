@@ -44,13 +44,13 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #firstReady = new FirstReady()
   readonly #workerFactory: WorkerFactory
   readonly #native: Native
-  readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.failOver(worker) }
+  readonly #steeringEvents: SteeringEvents = { onOverdue: (worker) => this.#ownership.failOver(worker) }
   readonly #changes: Changes
   readonly #manager: ServiceManager
   readonly #directory = new PeerDirectory({
     processes: () => this.#supervisor.processes,
     owners: () => [...this.#ownership.table.owners],
-    pass: (channel, handle, metadata) => this.#steering.pass(channel, handle, metadata),
+    pass: (channel, handle, metadata) => this.#steering.transfer(channel, handle, metadata),
   })
   readonly #onclosed: () => void
   readonly #stopSignals: () => void

@@ -31,7 +31,7 @@ export interface Intake {
 export function intake(
   { transport, countEnds, address }: Registration,
   channel: PrimaryChannel,
-  listeners: NonNullable<ReceiverEvents['listeners']> = () => {},
+  listeners: NonNullable<ReceiverEvents['onSlotSockets']> = () => {},
 ): Intake {
   const early: Parameters<TakeFunction>[] = []
   let take: TakeFunction = (...connection) => void early.push(connection)
@@ -57,12 +57,12 @@ export function intake(
   }
 
   receive(transport, channel, {
-    connection(handle, seq, metadata) {
+    onConnection(handle, seq, metadata) {
       if (countEnds) whenClosed(handle, () => ends.add(seq))
       accept(handle, metadata)
     },
-    listeners,
-    end: () => stop(),
+    onSlotSockets: listeners,
+    onEnd: () => stop(),
   })
 
   return {

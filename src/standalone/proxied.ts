@@ -29,11 +29,11 @@ export async function listenBehindProxy(
     proxy,
     settings.logger,
     {
-      passed({ handle, metadata }) {
+      onPassed({ handle, metadata }) {
         if (handle !== undefined) take(handle, metadata)
         drained.check()
       },
-      refused: refuse,
+      onRefused: refuse,
     },
     realWorld,
     readAhead,

@@ -184,9 +184,9 @@ export class WorkerProcess {
 
   #openChannel(): WorkerChannel {
     const channel = new WorkerChannel(this.child, {
-      received: () => (this.#lastSign = performance.now()),
-      unknown: () => this.#events.unknown(this),
-      foreign: (message) => this.#events.message(this, message),
+      onReceived: () => (this.#lastSign = performance.now()),
+      onUnknown: () => this.#events.unknown(this),
+      onForeign: (message) => this.#events.message(this, message),
     })
     channel.on('ready', ({ version }) => this.#ready(version))
     channel.on('start-failed', ({ message }) => (this.#failure = message))

@@ -1,24 +1,24 @@
-// Which transport: the cheap one where it works, else the one that works everywhere, and why.
+// Which transport: the cheap one where the platform has what it needs, else the one that works everywhere.
+import type { PrimaryChannel } from '../ipc/channel.ts'
 import { loadLibc, type Libc } from '../native/libc.ts'
+import type { World } from '../world.ts'
 import { descriptorChannel, receiveDescriptors } from './descriptor-channel.ts'
 import { nodeIpc, receiveNodeIpc } from './node-ipc.ts'
-import type { PrimaryChannel } from '../ipc/channel.ts'
 import type { ReceiverEvents, Transport, TransportName } from './transport.ts'
-import type { World } from '../world.ts'
 
 /** What this platform offers. */
 export interface Native {
   transport: Transport
-  /** The system calls, where there are any. */
+  /** The system calls; undefined where there are none. */
   libc: Libc | undefined
-  /** Why this transport. */
+  /** Why this transport, in words. */
   reason: string
 }
 
 /**
- * The environment variable HOLDFAST_NATIVE=0 keeps to what Node itself can do.
+ * Chooses the transport of a primary. With HOLDFAST_NATIVE=0 in the environment it is node-ipc.
  *
- * @param isShared - others pass handles over Node's channels to the workers, too
+ * @param isShared - whether node:cluster or the application sends handles over the same IPC channels too
  */
 export function chooseTransport(isShared: boolean, world: World): Native {
   const { libc, reason } = loadLibc()

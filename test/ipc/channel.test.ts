@@ -42,9 +42,9 @@ t.test('a type has one handler; a handler that was removed makes room for anothe
 t.test('messages that are not for a handler are told apart: unknown ones, and those of others', async (t) => {
   const seen: unknown[] = []
   const { channel, receive } = openWorkerChannel({
-    received: () => seen.push('received'),
-    unknown: () => seen.push('unknown'),
-    foreign: (message) => seen.push(message),
+    onReceived: () => seen.push('received'),
+    onUnknown: () => seen.push('unknown'),
+    onForeign: (message) => seen.push(message),
   })
   channel.on('ack', () => t.fail('its field is wrong'))
   receive({ holdfast: { type: 'ack', seq: 'x' } })

@@ -11,10 +11,10 @@ import { dial, until } from './clients.ts'
 export interface Bench {
   child: ChildProcess
   sender: Sender
-  taken: AcceptedConnection[]
-  lost: AcceptedConnection[]
+  acknowledged: AcceptedConnection[]
+  undelivered: AcceptedConnection[]
+  /** How often the sender reported room. */
   rooms: number
-  gone: number
   /** Connects a client; the accepted side is what can be sent. */
   accept(metadata?: Buffer): Promise<{ client: net.Socket; connection: AcceptedConnection }>
 }
@@ -30,7 +30,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
     serialization: transport.serialization,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...endpoint.inherit],
   })
-  endpoint.forked()
+  endpoint.afterFork()
   forked(child)
   await told(child, 'ready')
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
@@ -40,15 +40,14 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
   const clients: net.Socket[] = []
   const bench: Bench = {
     child,
-    taken: [],
-    lost: [],
+    acknowledged: [],
+    undelivered: [],
     rooms: 0,
-    gone: 0,
     sender: endpoint.sender(new WorkerChannel(child), {
-      taken: (connections) => bench.taken.push(...connections),
-      lost: (connections) => bench.lost.push(...connections),
-      room: () => bench.rooms++,
-      gone: () => bench.gone++,
+      onAcknowledged: (connections) => bench.acknowledged.push(...connections),
+      onUndelivered: (connections) => bench.undelivered.push(...connections),
+      onRoom: () => bench.rooms++,
+      onClosed() {},
     }),
     async accept(metadata) {
       const arrives = once(server, 'connection') as Promise<[net.Socket]>

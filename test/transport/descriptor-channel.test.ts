@@ -39,15 +39,15 @@ class FakeLink implements SenderLink {
 function setUp() {
   const world = new SimulatedWorld()
   let link: FakeLink
-  const taken: AcceptedConnection[] = []
+  const acknowledged: AcceptedConnection[] = []
   const senderEvents = {
-    taken: (connections: readonly AcceptedConnection[]) => taken.push(...connections),
-    lost() {},
-    room() {},
-    gone() {},
+    onAcknowledged: (connections: readonly AcceptedConnection[]) => acknowledged.push(...connections),
+    onUndelivered() {},
+    onRoom() {},
+    onClosed() {},
   }
   const sender = new DescriptorSender((events) => (link = new FakeLink(events)), senderEvents, world)
-  return { world, sender, link: link!, taken }
+  return { world, sender, link: link!, acknowledged }
 }
 
 const connection = (fd: number) => ({ fd, metadata: undefined }) as AcceptedConnection
@@ -64,7 +64,7 @@ t.test('the connections of one turn travel in one frame, at its end', async (t) 
 })
 
 t.test('a worker that does not answer is probed once its silence exceeds the patience', async (t) => {
-  const { world, sender, link, taken } = setUp()
+  const { world, sender, link, acknowledged } = setUp()
   world.advance(1_000)
   t.equal(sender.silence(world.now(), 50), 0, 'it owes nothing yet')
   sender.send(connection(5))
@@ -76,11 +76,11 @@ t.test('a worker that does not answer is probed once its silence exceeds the pat
   t.equal(sender.silence(world.now(), 50), 51)
   world.advance(1)
   t.equal(sender.silence(world.now(), 50), 52)
-  t.equal(link.probes, 1, 'one question is enough')
-  link.events.received(0, 0)
+  t.equal(link.probes, 1, 'one probe is enough')
+  link.events.onReceipt(0, 0)
   t.equal(sender.silence(world.now(), 50), 0)
   t.strictSame(
-    taken.map(({ fd }) => fd),
+    acknowledged.map(({ fd }) => fd),
     [5],
   )
 })
@@ -94,7 +94,7 @@ t.test('a frame that finds the link full goes out with the next receipt', async 
   world.endTurn()
   t.strictSame(link.frames, [[5]])
   link.isFull = false
-  link.events.received(0, 0)
+  link.events.onReceipt(0, 0)
   t.strictSame(link.frames, [[5], [6]])
 })
 

@@ -18,23 +18,30 @@ function setUp() {
     connected: true,
     send: ({ holdfast }: { holdfast: unknown }) => sent.push(holdfast),
   })
-  const taken: AcceptedConnection[] = []
-  const lost: AcceptedConnection[] = []
+  const acknowledged: AcceptedConnection[] = []
+  const undelivered: AcceptedConnection[] = []
   const sender = nodeIpc(world)
     .endpoint()
     .sender(new WorkerChannel(child as unknown as ChildProcess), {
-      taken: (connections) => taken.push(...connections),
-      lost: (connections) => lost.push(...connections),
-      room() {},
-      gone() {},
+      onAcknowledged: (connections) => acknowledged.push(...connections),
+      onUndelivered: (connections) => undelivered.push(...connections),
+      onRoom() {},
+      onClosed() {},
     })
-  return { world, sender, sent, taken, lost, receive: (holdfast: object) => child.emit('message', { holdfast }) }
+  return {
+    world,
+    sender,
+    sent,
+    acknowledged,
+    undelivered,
+    receive: (holdfast: object) => child.emit('message', { holdfast }),
+  }
 }
 
 const connection = () => ({ handle: undefined, metadata: undefined }) as AcceptedConnection
 
 t.test('a worker that does not answer is probed once its silence exceeds the patience', async (t) => {
-  const { world, sender, sent, taken, receive } = setUp()
+  const { world, sender, sent, acknowledged, receive } = setUp()
   world.advance(1_000)
   t.equal(sender.silence(world.now(), 50), 0, 'it owes nothing yet')
   const slow = connection()
@@ -43,10 +50,10 @@ t.test('a worker that does not answer is probed once its silence exceeds the pat
     world.advance(expected - sender.silence(world.now(), Infinity))
     t.equal(sender.silence(world.now(), 50), expected)
   }
-  t.strictSame(sent, [0, { type: 'probe', seq: 0 }], 'one question is enough')
+  t.strictSame(sent, [0, { type: 'probe', seq: 0 }], 'one probe is enough')
   receive({ type: 'ack', seq: 0 })
-  t.strictSame(taken, [slow])
-  t.equal(sender.silence(world.now(), 50), 0, 'the answer to the question is owed from now on')
+  t.strictSame(acknowledged, [slow])
+  t.equal(sender.silence(world.now(), 50), 0, 'the answer to the probe is owed from now on')
   world.advance(1)
   t.equal(sender.silence(world.now(), 50), 1)
   receive({ type: 'probe-answer', seq: 0 })
@@ -54,13 +61,16 @@ t.test('a worker that does not answer is probed once its silence exceeds the pat
   t.equal(sender.silence(world.now(), 50), 0)
 })
 
-t.test('an answer to a probe without an acknowledgement before it means that the connection was lost', async (t) => {
-  const { world, sender, lost, receive } = setUp()
-  const missing = connection()
-  sender.send(missing)
-  world.advance(100)
-  sender.silence(world.now(), 50)
-  receive({ type: 'probe-answer', seq: 0 })
-  t.strictSame(lost, [missing])
-  t.equal(sender.unacknowledged, 0)
-})
+t.test(
+  'an answer to a probe without an acknowledgement before it means that the connection did not arrive',
+  async (t) => {
+    const { world, sender, undelivered, receive } = setUp()
+    const missing = connection()
+    sender.send(missing)
+    world.advance(100)
+    sender.silence(world.now(), 50)
+    receive({ type: 'probe-answer', seq: 0 })
+    t.strictSame(undelivered, [missing])
+    t.equal(sender.unacknowledged, 0)
+  },
+)

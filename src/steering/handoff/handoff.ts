@@ -1,25 +1,25 @@
-// Hand-off: the primary accepts, hashes the client's address and passes the socket to the slot's owner.
+// Hand-off: the primary accepts each connection, hashes the client's address, and sends the socket to the slot's owner.
+import { bytesKey } from '../../affinity/address.ts'
 import { UntilEmpty } from '../../async/drained.ts'
 import type { WorkerChannel } from '../../ipc/channel.ts'
-import { bytesKey } from '../../affinity/address.ts'
 import type { Address } from '../../ipc/messages.ts'
+import type { TcpHandle } from '../../native/tcp-handle.ts'
 import type { Settings } from '../../options/settings.ts'
 import { slotOfKey } from '../../slots/hash.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
-import type { TcpHandle } from '../../native/tcp-handle.ts'
 import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
+import type { World } from '../../world.ts'
 import { transferredConnection, type IncomingConnection } from '../connection.ts'
+import type { Listen, Listener } from '../listener.ts'
+import { checkPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
 import { ConnectionLimits, countingOption } from './connection-limits.ts'
 import { headroom } from './headroom.ts'
-import { WorkerQueues } from './worker-queues.ts'
-import type { Listen, Listener } from '../listener.ts'
 import { heavyReport, picking, type PickEvents } from './picking.ts'
 import { ProxyGate, type GateEvents } from './proxy-gate.ts'
-import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
-import type { World } from '../../world.ts'
+import { WorkerQueues, type WorkerQueueEvents } from './worker-queues.ts'
 
-/** How often a primary that stopped accepting looks for descriptors, in milliseconds. */
-const RESUME_CHECK = 100
+/** Milliseconds between two checks for descriptors, while the primary does not accept because it had few left. */
+const RESUME_CHECK_PERIOD = 100
 
 export class Handoff implements Steering {
   readonly name = 'handoff'
@@ -29,53 +29,46 @@ export class Handoff implements Steering {
   readonly #listen: Listen
   readonly #world: World
   readonly #queues: WorkerQueues
+  /** Undefined where no option needs open connections to be counted. */
   readonly #connectionLimits: ConnectionLimits<WorkerChannel> | undefined
   readonly #headroom = headroom()
+  /** Undefined without the PROXY protocol. */
   readonly #gate: ProxyGate | undefined
-  #listener: Listener | undefined
-  #paused: NodeJS.Timeout | undefined
-  #pending = 0
-  #watch: NodeJS.Timeout | undefined
   readonly #drained: UntilEmpty
+  #listener: Listener | undefined
+  /** Set while the primary does not accept because it had few descriptors left. */
+  #resumeTimer: NodeJS.Timeout | undefined
+  /** Connections that have passed the gate and that no worker has acknowledged. */
+  #dispatched = 0
+  #checkTimer: NodeJS.Timeout | undefined
 
   /** @param listen - opens the port */
   constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen, world: World) {
-    const { limits } = settings
     this.#settings = settings
     this.#listen = listen
     this.#world = world
     this.#drained = new UntilEmpty(() => this.pending, world)
-    this.#connectionLimits = countingOption(settings) === undefined ? undefined : new ConnectionLimits(limits)
+    if (countingOption(settings) !== undefined) this.#connectionLimits = new ConnectionLimits(settings.limits)
     if (settings.proxyProtocol !== undefined) {
-      const gateEvents: GateEvents = {
-        passed: (incoming, address) => {
-          this.#admit(incoming, address)
-          this.#drained.check()
-        },
-        refused: (incoming, reason) => {
-          this.#refuse(incoming, reason)
-          this.#drained.check()
-        },
-      }
-      this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, gateEvents, world)
-    }
-    const queueEvents = {
-      ...events,
-      open: (channel: WorkerChannel) => this.#connectionLimits?.servedBy(channel) ?? 0,
-      taken: (channel: WorkerChannel, connections: readonly AcceptedConnection[]) => this.#taken(channel, connections),
-      dropped: (connection: AcceptedConnection, reason: CloseReason) => this.#dropped(connection, reason),
-      again: (connections: number) => void (this.counters.redispatched += connections),
+      this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, this.#gateEvents(), world)
     }
     const pickEvents: PickEvents = {
       openOf: (key) => this.#connectionLimits?.openOf(key) ?? 0,
-      spilled: () => void this.counters.spilled++,
-      heavy: heavyReport(settings.logger, world),
+      onSpilled: () => void this.counters.spilled++,
+      onHeavy: heavyReport(settings.logger, world),
+    }
+    const queueEvents: WorkerQueueEvents = {
+      ...events,
+      openConnections: (channel) => this.#connectionLimits?.servedBy(channel) ?? 0,
+      onAcknowledged: (channel, connections) => this.#acknowledged(channel, connections),
+      onDropped: (connection, reason) => this.#dropped(connection, reason),
+      onRedispatched: (count) => void (this.counters.redispatched += count),
     }
     this.#queues = new WorkerQueues(settings, table, queueEvents, world, picking(settings, pickEvents, world))
   }
 
   get pending(): number {
-    return this.#pending + (this.#gate?.waiting ?? 0)
+    return this.#dispatched + (this.#gate?.waiting ?? 0)
   }
 
   pendingOf(worker: number): number {
@@ -84,8 +77,8 @@ export class Handoff implements Steering {
 
   async open(): Promise<Address> {
     this.#listener = await this.#listen(this.#accept)
-    const look = (): void => this.#queues.look(this.#world.now())
-    this.#watch = this.#world.setInterval(look, lookPeriod(this.#settings)).unref()
+    const check = (): void => this.#queues.checkTimeouts(this.#world.now())
+    this.#checkTimer = this.#world.setInterval(check, checkPeriod(this.#settings)).unref()
     return this.#listener.address
   }
 
@@ -100,12 +93,13 @@ export class Handoff implements Steering {
     this.#queues.attach(worker, channel, endpoint)
   }
 
-  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = transferredConnection(channel, handle, metadata, this.#settings.affinity, this.#world.now())
+  transfer(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
+    const { affinity, limits } = this.#settings
+    const connection = transferredConnection(channel, handle, metadata, affinity, this.#world.now())
     this.counters.moved++
-    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
-    this.#connectionLimits?.enter(connection.key)
-    this.#pending++
+    if (this.#dispatched >= limits.maxPending) return this.#close(connection, 'pending-full')
+    this.#connectionLimits?.readmit(connection.key)
+    this.#dispatched++
     this.#queues.dispatch(connection)
   }
 
@@ -115,7 +109,7 @@ export class Handoff implements Steering {
 
   detach(channel: WorkerChannel): void {
     this.#queues.detach(channel)
-    this.#connectionLimits?.gone(channel)
+    this.#connectionLimits?.processEnded(channel)
   }
 
   silence(channel: WorkerChannel, now: number): number {
@@ -123,7 +117,7 @@ export class Handoff implements Steering {
   }
 
   async closeListener(): Promise<void> {
-    this.#world.clearInterval(this.#paused)
+    this.#world.clearInterval(this.#resumeTimer)
     await this.#listener?.close()
   }
 
@@ -132,72 +126,82 @@ export class Handoff implements Steering {
   }
 
   close(): void {
-    this.#world.clearInterval(this.#watch)
+    this.#world.clearInterval(this.#checkTimer)
     this.#gate?.close()
     this.#queues.close()
   }
 
-  readonly #accept = (incoming: IncomingConnection, address: Buffer | undefined): void => {
+  readonly #accept = (connection: IncomingConnection, peer: Buffer | undefined): void => {
     this.counters.accepted++
-    if (address === undefined) return this.#refuse(incoming, 'no-address')
-    if (this.#headroom.isLow(incoming.fd) && !this.#pause()) return this.#refuse(incoming, 'descriptors')
-    if (this.#gate === undefined) this.#admit(incoming, address)
-    else this.#gate.enter(incoming, address)
+    if (peer === undefined) return this.#close(connection, 'no-address')
+    if (this.#headroom.isLow(connection.fd) && !this.#pause()) return this.#close(connection, 'descriptors')
+    if (this.#gate === undefined) this.#admit(connection, peer)
+    else this.#gate.enter(connection, peer)
+  }
+
+  #gateEvents(): GateEvents {
+    return {
+      onPassed: (connection, address) => {
+        this.#admit(connection, address)
+        this.#drained.check()
+      },
+      onRefused: (connection, reason) => {
+        this.#close(connection, reason)
+        this.#drained.check()
+      },
+    }
   }
 
   /** @param address - of the client */
-  #admit(incoming: IncomingConnection, address: Buffer): void {
+  #admit(connection: IncomingConnection, address: Buffer): void {
     const { affinity, limits } = this.#settings
-    if (this.#pending >= limits.maxPending) return this.#refuse(incoming, 'pending-full')
+    if (this.#dispatched >= limits.maxPending) return this.#close(connection, 'pending-full')
     const key = bytesKey(address, affinity)
     if (this.#connectionLimits !== undefined) {
-      incoming.key = key.toString('hex')
-      const reason = this.#connectionLimits.admit(incoming.key)
-      if (reason !== undefined) return this.#refuse(incoming, reason)
+      connection.key = key.toString('hex')
+      const reason = this.#connectionLimits.admit(connection.key)
+      if (reason !== undefined) return this.#close(connection, reason)
     }
-    this.#pending++
-    incoming.slot = slotOfKey(key, affinity.seed)
-    incoming.acceptedAt = this.#world.now()
-    this.#queues.dispatch(incoming)
+    this.#dispatched++
+    connection.slot = slotOfKey(key, affinity.seed)
+    connection.acceptedAt = this.#world.now()
+    this.#queues.dispatch(connection)
   }
 
-  /** Leaves new connections in the kernel until there are descriptors again. @returns false where it can not */
+  /** Leaves new connections in the kernel's queue until there are descriptors again. @returns false where it cannot */
   #pause(): boolean {
-    if (this.#paused !== undefined) return true
+    if (this.#resumeTimer !== undefined) return true
     if (this.#listener?.pause() !== true) return false
     this.counters.pauses++
-    this.#settings.logger.warn('accept.paused', { reason: 'few descriptors left', pending: this.#pending })
-    this.#paused = this.#world.setInterval(() => {
-      if (!this.#headroom.isBack()) return
-      this.#world.clearInterval(this.#paused)
-      this.#paused = undefined
-      this.#settings.logger.info('accept.resumed', { pending: this.#pending })
+    this.#settings.logger.warn('accept.paused', { reason: 'few descriptors left', pending: this.#dispatched })
+    this.#resumeTimer = this.#world.setInterval(() => {
+      if (!this.#headroom.hasRecovered()) return
+      this.#world.clearInterval(this.#resumeTimer)
+      this.#resumeTimer = undefined
+      this.#settings.logger.info('accept.resumed', { pending: this.#dispatched })
       this.#listener?.resume()
-    }, RESUME_CHECK)
+    }, RESUME_CHECK_PERIOD)
     return true
   }
 
-  #taken(channel: WorkerChannel, connections: readonly AcceptedConnection[]): void {
+  #acknowledged(channel: WorkerChannel, connections: readonly AcceptedConnection[]): void {
     this.counters.handedOff += connections.length
     for (const connection of connections) {
-      this.#connectionLimits?.taken(channel, connection.seq, connection.key)
+      this.#connectionLimits?.acknowledged(channel, connection.seq, connection.key)
       connection.close()
     }
-    this.#forget(connections.length)
+    this.#dispatched -= connections.length
+    this.#drained.check()
   }
 
   #dropped(connection: AcceptedConnection, reason: CloseReason): void {
     this.#connectionLimits?.release(connection.key)
-    this.#refuse(connection, reason)
-    this.#forget(1)
-  }
-
-  #forget(connections: number): void {
-    this.#pending -= connections
+    this.#close(connection, reason)
+    this.#dispatched--
     this.#drained.check()
   }
 
-  #refuse(connection: AcceptedConnection, reason: CloseReason): void {
+  #close(connection: AcceptedConnection, reason: CloseReason): void {
     this.counters.closed[reason]++
     connection.close()
   }

@@ -40,7 +40,7 @@ class FakeProcess {
 
   /** Answers that it had no descriptors for these. */
   refuse(connections: AcceptedConnection[]): void {
-    this.events!.lost(connections)
+    this.events!.onUndelivered(connections)
   }
 }
 
@@ -52,11 +52,11 @@ function setUp() {
   const overdue: number[] = []
   let redispatched = 0
   const events = {
-    overdue: (worker: number) => void overdue.push(worker),
-    open: () => 0,
-    taken() {},
-    again: (connections: number) => void (redispatched += connections),
-    dropped: (connection: AcceptedConnection, reason: string) => void dropped.push([connection, reason]),
+    onOverdue: (worker: number) => void overdue.push(worker),
+    openConnections: () => 0,
+    onAcknowledged() {},
+    onDropped: (connection: AcceptedConnection, reason: string) => void dropped.push([connection, reason]),
+    onRedispatched: (count: number) => void (redispatched += count),
   }
   const table = slotTable(2)
   const queues = new WorkerQueues(settings, table, events, world)
@@ -112,14 +112,14 @@ t.test('a connection is dropped once it has waited for holdTimeout, and not befo
   world.advance(HOLD_TIMEOUT - 1)
   const late = connectionFor(1)
   queues.dispatch(late)
-  queues.look(world.now())
+  queues.checkTimeouts(world.now())
   t.strictSame([dropped, overdue], [[], []])
   world.advance(1)
-  queues.look(world.now())
+  queues.checkTimeouts(world.now())
   t.strictSame(overdue, [1], 'its slots may fail over first')
   t.strictSame(dropped, [[early, 'hold-timeout']])
   world.advance(HOLD_TIMEOUT - 1)
-  queues.look(world.now())
+  queues.checkTimeouts(world.now())
   t.strictSame(dropped.slice(1), [[late, 'hold-timeout']])
 })
 
@@ -131,12 +131,12 @@ t.test('when the slots fail over, the connections go along and none is dropped',
   queues.dispatch(connection)
   world.advance(HOLD_TIMEOUT)
   queues.assign(slotTable(2).without(1))
-  queues.look(world.now())
+  queues.checkTimeouts(world.now())
   t.strictSame(process.received, [connection])
   t.strictSame(dropped, [])
 })
 
-t.test('a worker without descriptors gets its connections again after a rest, in their order', async (t) => {
+t.test('a worker without descriptors gets its connections again a little later, in their order', async (t) => {
   const { world, queues, attach, connectionFor, redispatched, dropped } = setUp()
   const process = new FakeProcess('crowded')
   attach(1, process)
@@ -151,7 +151,7 @@ t.test('a worker without descriptors gets its connections again after a rest, in
   for (const connection of process.received.splice(0)) process.refuse([connection])
   t.equal(redispatched(), 4)
   world.advance(40)
-  t.strictSame(process.received, [], 'nothing is sent while the worker rests')
+  t.strictSame(process.received, [], 'nothing is sent before')
   world.advance(60)
   t.strictSame(process.received, connections)
   t.strictSame(dropped, [])
