@@ -2,8 +2,8 @@
 
 export interface Deferred<T> {
   readonly promise: Promise<T>
-  resolve(value: T | PromiseLike<T>): void
-  reject(error: unknown): void
+  readonly resolve: (value: T | PromiseLike<T>) => void
+  readonly reject: (error: unknown) => void
 }
 
 export function deferred<T = void>(): Deferred<T> {

@@ -26,5 +26,5 @@ export function bytesOf(frame: Frame): Buffer {
 }
 
 function envelope(serialization: Serialization, frame: Buffer): object {
-  return { holdfast: { type: 'bus', frame: serialization === 'json' ? frame.toString('base64') : frame } }
+  return { holdfast: { type: 'bus-frame', frame: serialization === 'json' ? frame.toString('base64') : frame } }
 }

@@ -43,7 +43,7 @@ export class IpcCarrier implements Carrier {
     this.#setup = setup
     this.#settings = settings
     this.#events = events
-    primaryChannel().on('bus', ({ frame }) => {
+    primaryChannel().on('bus-frame', ({ frame }) => {
       for (const record of readFrame(bytesOf(frame))) this.#take(record)
     })
     process.once('disconnect', () => this.#orphaned())

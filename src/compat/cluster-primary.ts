@@ -5,14 +5,14 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Server } from 'node:net'
 import { Ownership } from '../slots/ownership.ts'
 import { PeerDirectory } from '../primary/peer-directory.ts'
-import { PROTOCOL_VERSION, type Address, type Registration } from '../ipc/messages.ts'
+import { protocolMismatch, type Address, type Registration } from '../ipc/messages.ts'
 import type { Settings } from '../options/settings.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
 import type { AcceptFunction } from '../steering/accept.ts'
 import { countingOption } from '../steering/handoff/connection-limits.ts'
 import { Handoff } from '../steering/handoff/handoff.ts'
 import { takeOver, type Listener } from '../steering/listener.ts'
-import { sharedNodeIpc } from '../transport/node-ipc.ts'
+import { nodeIpc } from '../transport/node-ipc.ts'
 import { watchChildEnd } from '../supervisor/child-end.ts'
 import { realWorld } from '../world.ts'
 import { Guest } from './guest.ts'
@@ -20,6 +20,8 @@ import { removeLeftBehind } from './left-behind.ts'
 
 /** Milliseconds between two looks for who is stuck. */
 const LOOK = 1_000
+
+const transport = nodeIpc(realWorld, { isShared: true })
 
 export class ClusterPrimary {
   readonly #server: Server
@@ -37,12 +39,18 @@ export class ClusterPrimary {
       serves: (id) => this.#all.some((guest) => guest.id === id && guest.serves),
       moved: (table) => this.#handoff.assign(table),
     })
-    const events = { overdue: (id: number) => this.#ownership.failOver(id) }
-    this.#handoff = new Handoff(settings, this.#ownership.table, events, async (accept) => this.#listen(accept))
+    const events = { onOverdue: (id: number) => this.#ownership.failOver(id) }
+    this.#handoff = new Handoff(
+      settings,
+      this.#ownership.table,
+      events,
+      async (accept) => this.#listen(accept),
+      realWorld,
+    )
     this.#directory = new PeerDirectory(realWorld, {
       processes: () => this.#all,
       owners: () => [...this.#ownership.table.owners],
-      transfer: (channel, handle, metadata) => this.#handoff.pass(channel, handle, metadata),
+      transfer: (channel, handle, metadata) => this.#handoff.transfer(channel, handle, metadata),
     })
   }
 
@@ -83,7 +91,7 @@ export class ClusterPrimary {
     const { channel } = guest
     channel.on('register', ({ version }) => this.#registering(guest, version))
     channel.on('ready', () => this.#ready(guest))
-    channel.on('leave', ({ reason }) => this.#leave(guest, reason))
+    channel.on('leaving', ({ reason }) => this.#leave(guest, reason))
     // Before its channel closes: a handle that comes after that crashes Node in the worker (20 to 26).
     whenAskedToDisconnect(worker, () => this.#leave(guest, 'disconnect()'))
     child.once('disconnect', () => this.#leave(guest, 'its channel is closed'))
@@ -93,10 +101,8 @@ export class ClusterPrimary {
 
   #registering(guest: Guest, version: number): void {
     if (!guest.enabled) return
-    if (version !== PROTOCOL_VERSION) {
-      const reason = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
-      return this.#refuse(guest, reason)
-    }
+    const mismatch = protocolMismatch(version)
+    if (mismatch !== undefined) return this.#refuse(guest, mismatch)
     guest.isWaiting = true
     this.#registration(guest)
   }
@@ -130,7 +136,7 @@ export class ClusterPrimary {
     if (guest.attached || guest.registration === undefined) return
     const { channel, name, id, pid } = guest
     guest.attached = true
-    this.#handoff.attach(id, channel, sharedNodeIpc.endpoint())
+    this.#handoff.attach(id, channel, transport.endpoint())
     this.#ownership.restore(id)
     this.#directory.changed()
     this.#settings.logger.info('cluster.join', { worker: name, pid })

@@ -56,7 +56,7 @@ async function serve(server: Server): Promise<void> {
   await sessionLayer(settings, registration, channel, processRuntime, realWorld).open(server)
   incoming.attach(server, () => {
     processRuntime.isDraining = true
-    sendToPrimary({ type: 'leave', reason: 'server.close()' })
+    sendToPrimary({ type: 'leaving', reason: 'server.close()' })
   })
   sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
 }

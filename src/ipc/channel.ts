@@ -12,10 +12,12 @@ import {
 import { sendToWorker } from './send.ts'
 
 /**
+ * Handles a message.
+ *
  * @param message - decoded and checked
  * @param envelope - as it was sent, with the metadata of a connection
- * @param handle - Node's handle that travelled with the message; undefined or null where there was none, or no descriptor
- *   was left for it
+ * @param handle - Node's handle that travelled with the message; undefined or null where there was none, and where this
+ *   process had no descriptor left for it
  */
 export type Handler<M> = (message: M, envelope: Envelope<unknown>, handle: unknown) => void
 
@@ -25,7 +27,7 @@ type OfType<M extends { type: string }, T extends M['type']> = Extract<M, { type
 class Handlers<M extends { type: string }> {
   readonly #byType = new Map<string, Handler<never>>()
 
-  /** @returns removes the handler */
+  /** @returns a function that removes the handler */
   add<T extends M['type']>(type: T, handler: Handler<OfType<M, T>>): () => void {
     if (this.#byType.has(type)) throw new Error(`messages of type '${type}' have a handler already`)
     this.#byType.set(type, handler)
@@ -34,7 +36,7 @@ class Handlers<M extends { type: string }> {
     }
   }
 
-  /** A type without a handler is left alone: this end has no use for it now. */
+  /** Does nothing where the type has no handler: this end does not need the message now. */
   call(message: M, envelope: Envelope<unknown>, handle: unknown): void {
     const handler = this.#byType.get(message.type) as Handler<M> | undefined
     handler?.(message, envelope, handle)
@@ -42,12 +44,12 @@ class Handlers<M extends { type: string }> {
 }
 
 export interface WorkerChannelEvents {
-  /** Anything came from the worker: it lives. Called before the handler. */
-  received?(): void
-  /** A message of Holdfast's that this version does not know, or with wrong fields. */
-  unknown?(): void
-  /** A message of another library or of the application. */
-  foreign?(message: unknown): void
+  /** Any message has come, so the worker lives. Called before the handler. */
+  onReceived?(): void
+  /** A message of Holdfast's with an unknown type or with wrong fields has come. */
+  onUnknown?(): void
+  /** A message of another library or of the application has come. */
+  onForeign?(message: unknown): void
 }
 
 /** The primary's end of the channel to one worker process. */
@@ -58,20 +60,20 @@ export class WorkerChannel {
   constructor(child: ChildProcess, events: WorkerChannelEvents = {}) {
     this.child = child
     child.on('message', (raw: unknown, handle: unknown) => {
-      events.received?.()
+      events.onReceived?.()
       const message = decodeForPrimary(raw)
       if (message !== undefined) this.#handlers.call(message, raw as Envelope<unknown>, handle)
-      else if (isEnvelope(raw)) events.unknown?.()
-      else events.foreign?.(raw)
+      else if (isEnvelope(raw)) events.onUnknown?.()
+      else events.onForeign?.(raw)
     })
   }
 
-  /** Whether messages can be sent. */
+  /** Whether the channel is open, so that messages can be sent. */
   get connected(): boolean {
     return this.child.connected
   }
 
-  /** Sends a message; nothing happens once the channel is closed. */
+  /** Sends a message. Does nothing when the channel is closed. */
   send(message: ToWorker): void {
     sendToWorker(this.child, message)
   }
@@ -79,7 +81,7 @@ export class WorkerChannel {
   /**
    * Handles all messages of that type from now on.
    *
-   * @returns removes the handler
+   * @returns a function that removes the handler
    * @throws Error where the type has a handler already
    */
   on<T extends ToPrimary['type']>(type: T, handler: Handler<OfType<ToPrimary, T>>): () => void {
@@ -87,21 +89,26 @@ export class WorkerChannel {
   }
 }
 
-/** A connection that came over the channel itself: its number and, unless no descriptor was left, its handle. */
+/**
+ * Handles a connection that came over the channel itself.
+ *
+ * @param seq - sequence number of the connection, a uint32
+ * @param handle - undefined or null where this process had no descriptor left for it
+ */
 export type ConnectionHandler = (seq: number, envelope: Envelope<unknown>, handle: unknown) => void
 
 /** A worker's end of the channel to its primary. */
 export class PrimaryChannel {
   readonly #handlers = new Handlers<ToWorker>()
-  /** Handles the connections of the transport over this channel. */
+  /** Handles connections, where they come over this channel. */
   onConnection: ConnectionHandler | undefined
-  /** Called at a message of Holdfast's that this version does not know, or with wrong fields. */
+  /** A message of Holdfast's with an unknown type or with wrong fields has come. */
   onUnknown: (() => void) | undefined
 
   constructor(source: NodeJS.EventEmitter) {
     source.on('message', (raw: unknown, handle: unknown) => {
       if (!isEnvelope(raw)) return
-      // The most frequent message, and the cheapest: a bare number.
+      // The most frequent message is the cheapest one: a bare number.
       if (typeof raw.holdfast === 'number') return this.onConnection?.(raw.holdfast, raw, handle)
       const message = decodeForWorker(raw)
       if (message === undefined) this.onUnknown?.()
@@ -112,7 +119,7 @@ export class PrimaryChannel {
   /**
    * Handles all messages of that type from now on.
    *
-   * @returns removes the handler
+   * @returns a function that removes the handler
    * @throws Error where the type has a handler already
    */
   on<T extends ToWorker['type']>(type: T, handler: Handler<OfType<ToWorker, T>>): () => void {
@@ -123,8 +130,8 @@ export class PrimaryChannel {
 let opened: PrimaryChannel | undefined
 
 /**
- * This process's end of the channel to its primary. It listens from the first call on; Node keeps what comes before a
- * program listens for the first time.
+ * This process's end of the channel to its primary. It listens from the first call on. Node keeps messages that come
+ * before a program listens for the first time.
  */
 export function primaryChannel(): PrimaryChannel {
   return (opened ??= new PrimaryChannel(process))

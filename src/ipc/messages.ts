@@ -1,8 +1,14 @@
-// The messages between primary and worker: two unions, their guards and the version. Anything else on the channel is
-// somebody else's (Socket.IO's adapter, the application) or unknown, and is never trusted.
+// The messages between primary and worker on Node's IPC channel: two unions, the guards that check what arrives, and the
+// protocol version. A message of Socket.IO's adapter or of the application fits neither union and is left alone.
 
-/** Changes whenever a message changes its meaning; both sides must have the same. */
-export const PROTOCOL_VERSION = 1
+/** Changes whenever a message changes its name, its fields or its meaning. Primary and worker must have the same. */
+export const PROTOCOL_VERSION = 2
+
+/** Why a worker with that protocol version cannot serve under this primary; undefined: it can. */
+export function protocolMismatch(version: unknown): string | undefined {
+  if (version === PROTOCOL_VERSION) return undefined
+  return `it speaks protocol ${String(version)}, this primary ${PROTOCOL_VERSION}: restart the primary too`
+}
 
 /** The public address of the balancer, as `server.address()` gives it. */
 export interface Address {
@@ -11,162 +17,283 @@ export interface Address {
   port: number
 }
 
-/** What a worker has to know to take connections and keep sessions. */
+/** What a worker has to know to take connections and to keep sessions. */
 export interface Registration {
-  /** 0..workers-1; negative for a standby, which becomes a worker when one is missing */
+  /** Worker id, 0..workers-1; negative while the process is on standby. */
   id: number
+  /** Where the balancer listens. */
   address: Address
+  /** Transport over which connections come. */
   transport: 'node-ipc' | 'descriptor-channel'
-  /** Whether the primary wants to know when connections end. */
+  /** Whether the worker reports connections that end: see `connections-ended`. */
   countEnds: boolean
-  /** Random, 24 bits: tells this process from all others that served, also under the same id. */
+  /** Random number of 24 bits that no other process of this primary has, also none that served under the same id before. */
   instance: number
-  /** For the peer sockets of the workers; made by the first that needs one. */
+  /** Folder of the workers' peer sockets. The first worker that needs it makes it. */
   folder: string
 }
 
-/** What a worker has to know before its application starts; travels in the environment. */
+/** What a worker has to know before its application starts. It travels in the environment. */
 export interface WorkerSetup extends Registration {
+  /** {@link PROTOCOL_VERSION} of the primary. */
   version: number
+  /** Number of workers. */
   workers: number
-  /** Of Node's own channel to the primary. */
+  /** How Node's IPC channel to the primary encodes messages. */
   serialization: 'json' | 'advanced'
-  /** Queued connections per listening socket. */
+  /** Length of the queue of each listening socket, in connections. */
   backlog: number
-  /** How to finish when nobody says how: the primary is gone, or the worker leaves by itself. */
+  /** How to finish without an order to: when the primary has ended, or when the worker leaves by itself. */
   drainPlan: Drain
-  /** Processes that served as this worker before. */
+  /** Number of processes that served as this worker before. */
   restarts: number
-  /** Milliseconds between two beats. */
+  /** Milliseconds between two heartbeats. */
   interval: number
-  /** Whether the primary wants to know of requests. */
+  /** Whether heartbeats carry the counts of requests. */
   countRequests: boolean
 }
 
 /** A process that has a peer socket. */
 export interface Peer {
+  /** Worker id. */
   worker: number
+  /** See {@link Registration}. */
   instance: number
-  /** It finishes, and gets no new connections. */
+  /** Whether the process is finishing, and gets no new connections. */
   draining: boolean
 }
 
-/** How a worker is to finish. Milliseconds. */
+/** How a worker is to finish. Times are milliseconds. */
 export interface Drain {
-  /** At the latest. */
+  /** From the order to the end of the process, at most. */
   deadline: number
-  /** What the application has for its own goodbyes, before connections that were upgraded are closed. */
+  /** For goodbyes of the application's own, before the worker closes upgraded connections such as WebSockets. */
   grace: number
-  /** Those are closed at random moments within so much time, so that their clients do not come back all at once. */
+  /** The worker closes each of them at a random moment within this time, so that clients do not come back all at once. */
   spread: number
-  /** WebSocket close code: 1001 going away, 1012 service restart. */
+  /** WebSocket close code: {@link GOING_AWAY} or {@link SERVICE_RESTART}. */
   code: number
 }
 
-/** WebSocket close codes (RFC 6455, 7.4.1, and its registry): nobody is left here; come back, to another process. */
+/** WebSocket close code (RFC 6455, 7.4.1): the endpoint is going away, and no other process takes its place. */
 export const GOING_AWAY = 1001
+
+/** WebSocket close code (IANA registry): the client may come back at once, to another process. */
 export const SERVICE_RESTART = 1012
 
-/** What a worker tells of itself now and then. */
+/** What a worker reports of itself. */
 export interface Heartbeat {
-  /** Milliseconds that its event loop was held up at most since the beat before. */
+  /** Longest time that the event loop was held up since the heartbeat before, in milliseconds. */
   lag: number
-  /** Bytes. */
+  /** Resident memory, in bytes. */
   rss: number
+  /** Heap in use, in bytes. */
   heapUsed: number
-  /** Connections open now, and taken since it started. */
+  /** Connections that are open now. */
   connections: number
+  /** Connections taken since the process started. */
   served: number
-  /** Milliseconds of CPU time since it started. */
+  /** CPU time since the process started, in milliseconds. */
   cpu?: number
-  /** What it has answered since it started, where that is counted: see request-counts.ts. */
+  /** Requests since the process started, where they are counted: see request-counts.ts. */
   requests?: readonly number[]
 }
 
-/** Primary to worker; and a bare number, the number of the connection whose handle travels with it. */
-export type ToWorker =
-  /** Node's own answers are seen: no need for 'ack' any more. */
-  | { type: 'quiet' }
-  /** Asks for a sign of life; whatever was sent before it and is not acknowledged then was lost. */
-  | { type: 'probe'; seq: number }
-  /** No connection will follow. */
-  | { type: 'end' }
-  /** Stop listening on these slots; `final`: accept what is queued there first. */
-  | { type: 'drop'; slots: number[]; final: boolean }
-  /** Finish what you serve, then exit. */
-  | ({ type: 'drain' } & Drain)
-  /** You were a standby; from now on you are this worker. */
-  | { type: 'become'; id: number; workers: number }
-  /** So many workers there are now. */
-  | { type: 'workers'; workers: number }
-  /** Who has which sessions: the processes with a peer socket, and the worker of each slot. */
-  | { type: 'peers'; peers: Peer[]; owners: readonly number[] }
-  /** What the bus carries to you; bus/frames.ts. */
-  | { type: 'bus'; frame: Frame }
-  /** Whether the bridge reaches other hosts, and how many messages it lost. */
-  | { type: 'bridged'; connected: boolean; lost: number }
-  /** Answer to 'register'. */
-  | { type: 'registered'; registration: Registration }
-
-/** Worker to primary. */
-export type ToPrimary =
-  /** The application's server is attached. */
-  | { type: 'ready'; version: number }
-  /** The application failed before it got there; the process exits next. */
-  | { type: 'failed'; message: string; code: string | undefined }
-  /** Connection `seq` is taken. */
-  | { type: 'ack'; seq: number }
-  /** Answer to the probe of that number. */
-  | { type: 'alive'; seq: number }
-  /** These slots are not listened on any more. */
-  | { type: 'dropped'; slots: number[] }
-  /** The connections that came under these numbers have ended. */
-  | { type: 'ended'; numbers: number[] }
-  /** This worker stops by itself: send no more. */
-  | { type: 'leave'; reason: string }
-  | ({ type: 'heartbeat' } & Heartbeat)
-  /** My peer socket is open: tell me of the others. */
-  | { type: 'reachable' }
-  /** It closes, and still I need to know of the others. */
-  | { type: 'unreachable' }
-  /** The socket that comes along is that process's. */
-  | { type: 'move'; instance: number }
-  /** What the bus carries from here, and what it is asked for. */
-  | { type: 'bus'; frame: Frame }
-  /** Broadcasts are to reach other hosts: open the bridge over this Redis (see packTarget). */
-  | { type: 'bridge'; redis: string; channelPrefix: string }
-  /** A worker of the application's own cluster wants to take connections. */
-  | { type: 'register'; version: number }
-
-/** Bytes, or the same in base64 where the channel speaks JSON. */
+/** Bytes of a bus frame (bus/frames.ts); the same in base64 where the channel is encoded as JSON. */
 export type Frame = Uint8Array | string
 
-/** What has to be there besides the type. Both ends are the same program, so only what is computed with is checked. */
-type Fields = Readonly<Record<string, (value: unknown) => boolean>>
+/**
+ * From the primary to a worker. Each message names the file that sends it and the file that handles it.
+ *
+ * One message is a bare number instead: the sequence number of the connection whose handle travels with it
+ * (transport/node-ipc.ts).
+ */
+export type ToWorker =
+  /**
+   * Node's own answers to handles are seen on this channel: the worker sends no `ack` any more.
+   *
+   * transport/node-ipc.ts to transport/node-ipc.ts
+   */
+  | { type: 'stop-acks' }
+  /**
+   * The worker answers with `probe-answer`. A connection up to number `seq` that is not acknowledged by then was lost.
+   *
+   * transport/node-ipc.ts to transport/node-ipc.ts
+   */
+  | { type: 'probe'; seq: number }
+  /**
+   * No connection will follow.
+   *
+   * transport/node-ipc.ts to transport/node-ipc.ts
+   */
+  | { type: 'no-more-connections' }
+  /**
+   * The worker stops listening on the sockets of these slots (0..255), in kernel steering. `acceptQueued`: it accepts the
+   * connections in their queues first, because no other worker will. It answers with `slots-released`.
+   *
+   * steering/kernel/slot-link.ts to worker/join.ts
+   */
+  | { type: 'release-slots'; slots: number[]; acceptQueued: boolean }
+  /**
+   * The worker finishes what it serves, then exits.
+   *
+   * supervisor/worker-process.ts to worker/join.ts
+   */
+  | ({ type: 'drain' } & Drain)
+  /**
+   * The process was on standby and serves as worker `id` from now on. `workers`: number of workers.
+   *
+   * supervisor/worker-process.ts to worker/join.ts
+   */
+  | { type: 'promote'; id: number; workers: number }
+  /**
+   * The number of workers has changed.
+   *
+   * supervisor/supervisor.ts to worker/join.ts
+   */
+  | { type: 'worker-count'; workers: number }
+  /**
+   * All processes with an open peer socket, and the worker id of each slot's owner, by slot.
+   *
+   * primary/peer-directory.ts to sessions/session-layer.ts
+   */
+  | { type: 'peers'; peers: Peer[]; owners: readonly number[] }
+  /**
+   * Messages of the bus for this worker, and answers to what the worker asked of the bus.
+   *
+   * bus/frame-channel.ts to bus/ipc-carrier.ts
+   */
+  | { type: 'bus-frame'; frame: Frame }
+  /**
+   * Whether the bridge reaches other hosts, and how many messages it has lost so far.
+   *
+   * socket-io/primary/exchange.ts to socket-io/backplane.ts
+   */
+  | { type: 'bridge-state'; connected: boolean; lost: number }
+  /**
+   * Answer to `register`.
+   *
+   * compat/cluster-primary.ts to compat/setup-worker.ts
+   */
+  | { type: 'registered'; registration: Registration }
 
-const toWorker: Record<ToWorker['type'], Fields> = {
-  quiet: {},
+/** From a worker to the primary. Each message names the file that sends it and the file that handles it. */
+export type ToPrimary =
+  /**
+   * The application's server is attached.
+   *
+   * worker/join.ts to supervisor/worker-process.ts;
+   * compat/setup-worker.ts to compat/cluster-primary.ts
+   */
+  | { type: 'ready'; version: number }
+  /**
+   * The application failed before its server was attached; the process exits next. `code`: the error's.
+   *
+   * worker/join.ts to supervisor/worker-process.ts
+   */
+  | { type: 'start-failed'; message: string; code: string | undefined }
+  /**
+   * The worker has taken the connection with that sequence number.
+   *
+   * transport/node-ipc.ts to transport/node-ipc.ts
+   */
+  | { type: 'ack'; seq: number }
+  /**
+   * Answer to the `probe` with the same number.
+   *
+   * transport/node-ipc.ts to transport/node-ipc.ts
+   */
+  | { type: 'probe-answer'; seq: number }
+  /**
+   * The worker no longer listens on the sockets of these slots (0..255). Answer to `release-slots`.
+   *
+   * worker/join.ts to steering/kernel/slot-link.ts
+   */
+  | { type: 'slots-released'; slots: number[] }
+  /**
+   * The connections that came under these sequence numbers have ended.
+   *
+   * serving/intake.ts to steering/handoff/handoff.ts
+   */
+  | { type: 'connections-ended'; seqs: number[] }
+  /**
+   * The worker finishes by itself, and wants no more connections.
+   *
+   * worker/join.ts to supervisor/worker-process.ts;
+   * compat/setup-worker.ts to compat/cluster-primary.ts
+   */
+  | { type: 'leaving'; reason: string }
+  /**
+   * Sign of life, once per interval of the setup.
+   *
+   * worker/join.ts to supervisor/worker-process.ts
+   */
+  | ({ type: 'heartbeat' } & Heartbeat)
+  /**
+   * The worker's peer socket is open. From now on the worker gets `peers`, now and after each change.
+   *
+   * sessions/session-layer.ts to primary/peer-directory.ts
+   */
+  | { type: 'peer-socket-open' }
+  /**
+   * The worker's peer socket closes, so the worker is no longer among the `peers`. It still gets them.
+   *
+   * sessions/session-layer.ts to primary/peer-directory.ts
+   */
+  | { type: 'peer-socket-closed' }
+  /**
+   * The socket that travels with the message, and its metadata, belong to that process.
+   *
+   * sessions/transfer-socket.ts to primary/peer-directory.ts
+   */
+  | { type: 'transfer'; instance: number }
+  /**
+   * Messages of the bus from this worker, and what the worker asks of the bus.
+   *
+   * bus/frame-channel.ts to bus/primary/broker.ts
+   */
+  | { type: 'bus-frame'; frame: Frame }
+  /**
+   * Broadcasts are to reach other hosts: the primary opens the bridge over this Redis, encoded by `packTarget()`.
+   *
+   * socket-io/backplane.ts to socket-io/primary/exchange.ts
+   */
+  | { type: 'open-bridge'; redis: string; channelPrefix: string }
+  /**
+   * A worker of the application's own cluster wants to take connections. The primary answers with `registered`.
+   *
+   * compat/setup-worker.ts to compat/cluster-primary.ts
+   */
+  | { type: 'register'; version: number }
+
+/**
+ * The check of each field. Both ends are the same program, so only those fields are checked that are computed with.
+ */
+type FieldChecks = Readonly<Record<string, (value: unknown) => boolean>>
+
+const toWorkerChecks: Record<ToWorker['type'], FieldChecks> = {
+  'stop-acks': {},
   probe: { seq: Number.isSafeInteger },
-  end: {},
-  drop: { slots: isSlots },
+  'no-more-connections': {},
+  'release-slots': { slots: isSlots },
   drain: { deadline: Number.isFinite, grace: Number.isFinite, spread: Number.isFinite, code: Number.isInteger },
-  become: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
-  workers: { workers: Number.isSafeInteger },
+  promote: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
+  'worker-count': { workers: Number.isSafeInteger },
   peers: { peers: Array.isArray, owners: Array.isArray },
-  bus: { frame: isFrame },
-  bridged: { lost: Number.isSafeInteger },
+  'bus-frame': { frame: isFrame },
+  'bridge-state': { lost: Number.isSafeInteger },
   registered: { registration: isObject },
 }
 
-const toPrimary: Record<ToPrimary['type'], Fields> = {
-  // Any version: a wrong one is to be named, not ignored.
+const toPrimaryChecks: Record<ToPrimary['type'], FieldChecks> = {
+  // The version is not checked here: an error message names a wrong one.
   ready: {},
-  failed: {},
+  'start-failed': {},
   ack: { seq: Number.isSafeInteger },
-  alive: { seq: Number.isSafeInteger },
-  dropped: { slots: isSlots },
-  ended: { numbers: isNumbers },
-  leave: {},
+  'probe-answer': { seq: Number.isSafeInteger },
+  'slots-released': { slots: isSlots },
+  'connections-ended': { seqs: isNumbers },
+  leaving: {},
   heartbeat: {
     lag: Number.isFinite,
     rss: Number.isFinite,
@@ -176,44 +303,44 @@ const toPrimary: Record<ToPrimary['type'], Fields> = {
     cpu: (value) => value === undefined || Number.isFinite(value),
     requests: (value) => value === undefined || isNumbers(value),
   },
-  reachable: {},
-  unreachable: {},
-  move: { instance: Number.isSafeInteger },
-  bus: { frame: isFrame },
-  bridge: { redis: isString, channelPrefix: isString },
+  'peer-socket-open': {},
+  'peer-socket-closed': {},
+  transfer: { instance: Number.isSafeInteger },
+  'bus-frame': { frame: isFrame },
+  'open-bridge': { redis: isString, channelPrefix: isString },
   register: {},
 }
 
-/** A message of ours, wrapped so that it can be told from any other on the same channel. */
+/** A message of Holdfast's as it travels, so that it can be told from any other message on the same channel. */
 export interface Envelope<T> {
   holdfast: T
-  /** What goes along with a connection, in base64; see transport/metadata.ts. */
+  /** What travels with a connection, encoded (transport/metadata.ts), in base64. */
   metadata?: string
 }
 
-/** The message for a worker in what came from the channel; undefined if it is not ours. */
+/** Decodes a message in a worker. @returns undefined when it is not a known message with the right fields */
 export function decodeForWorker(raw: unknown): ToWorker | undefined {
-  return open(raw, toWorker) as ToWorker | undefined
+  return decode(raw, toWorkerChecks) as ToWorker | undefined
 }
 
-/** The message for the primary in what came from the channel; undefined if it is not ours. */
+/** Decodes a message in the primary. @returns undefined when it is not a known message with the right fields */
 export function decodeForPrimary(raw: unknown): ToPrimary | undefined {
-  return open(raw, toPrimary) as ToPrimary | undefined
+  return decode(raw, toPrimaryChecks) as ToPrimary | undefined
 }
 
-/** Whether `raw` claims to be ours, known or not. */
+/** Whether the message is marked as one of Holdfast's, known or unknown. */
 export function isEnvelope(raw: unknown): raw is Envelope<unknown> {
   return typeof raw === 'object' && raw !== null && 'holdfast' in raw
 }
 
-function open(raw: unknown, messages: Readonly<Record<string, Fields>>): unknown {
+function decode(raw: unknown, checksByType: Readonly<Record<string, FieldChecks>>): unknown {
   if (!isEnvelope(raw)) return undefined
   const message = raw.holdfast
   if (typeof message !== 'object' || message === null) return undefined
   const type: unknown = Reflect.get(message, 'type')
-  if (typeof type !== 'string' || !Object.hasOwn(messages, type)) return undefined
-  const fits = Object.entries(messages[type] ?? {}).every(([name, check]) => check(Reflect.get(message, name)))
-  return fits ? message : undefined
+  if (typeof type !== 'string' || !Object.hasOwn(checksByType, type)) return undefined
+  const isValid = Object.entries(checksByType[type] ?? {}).every(([name, check]) => check(Reflect.get(message, name)))
+  return isValid ? message : undefined
 }
 
 function isSlots(value: unknown): value is number[] {

@@ -1,50 +1,54 @@
-// What a worker counts of the requests that it answers: whole numbers in a row, because they travel in every beat. Pure.
+// The requests that a worker has answered, as a row of whole numbers: heartbeats carry it. Pure.
 
-/** The places before the buckets. */
+/** What the first numbers of the row count. The buckets of the histogram follow. */
 const NAMES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'aborted', 'upgrades', 'microseconds'] as const
 
 type Name = (typeof NAMES)[number]
 
-/** Upper bounds of the buckets of the histogram, in seconds; the last one has none. Those of Prometheus's own clients. */
+/** Upper bounds of the histogram's buckets, in seconds, as in Prometheus's own clients. One more bucket has no bound. */
 export const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
-/** Requests by the class of their status, and how long they took. */
+/** Requests by class of status, and how long they took. */
 export interface RequestStatus {
+  /** Requests that were answered completely, by class of status. */
   answered: Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>
-  /** Whose client went away, or whose connection was cut, before the answer was complete. */
+  /** Requests whose connection ended before the answer was complete. */
   aborted: number
-  /** Requests to become something else, such as a WebSocket. */
+  /** Requests to change the protocol, to WebSocket for example. */
   upgrades: number
-  /** All of the answered ones together, from the request's head to the end of the answer. */
+  /** Seconds that all answered requests took together, each from its head to the end of the answer. */
   seconds: number
-  /** How many of the answered took at most so long (see {@link BUCKETS}), each without those of the former ones. */
+  /** Answered requests by duration, one number for each of {@link BUCKETS} and one for longer ones. Not cumulative. */
   buckets: number[]
 }
 
+/** A row of zeros. */
 export function noCounts(): number[] {
   return Array.from({ length: NAMES.length + BUCKETS.length + 1 }, () => 0)
 }
 
-/** @param status - of the answer */
+/** Counts an answered request. @param status - HTTP status of the answer */
 export function countAnswer(counts: number[], status: number, milliseconds: number): void {
-  // The first class is at the first place.
+  // The classes are the first numbers of the row.
   add(counts, Math.min(Math.max(Math.floor(status / 100), 1), 5) - 1)
-  add(counts, placeOf('microseconds'), Math.round(milliseconds * 1_000))
+  add(counts, indexOf('microseconds'), Math.round(milliseconds * 1_000))
   const bucket = BUCKETS.findIndex((bound) => milliseconds <= bound * 1_000)
   add(counts, NAMES.length + (bucket < 0 ? BUCKETS.length : bucket))
 }
 
+/** Counts a request that has no answer. */
 export function count(counts: number[], what: 'aborted' | 'upgrades'): void {
-  add(counts, placeOf(what))
+  add(counts, indexOf(what))
 }
 
-/** What has come since. @param before - of the same process */
+/** Adds to `total` what was counted between two rows of the same process. */
 export function addDifference(total: number[], before: readonly number[], now: readonly number[]): void {
-  for (const place of total.keys()) add(total, place, (now[place] ?? 0) - (before[place] ?? 0))
+  for (const index of total.keys()) add(total, index, (now[index] ?? 0) - (before[index] ?? 0))
 }
 
+/** The row as an object with names. */
 export function requestStatus(counts: readonly number[]): RequestStatus {
-  const of = (name: Name): number => counts[placeOf(name)] ?? 0
+  const of = (name: Name): number => counts[indexOf(name)] ?? 0
   return {
     answered: { '1xx': of('1xx'), '2xx': of('2xx'), '3xx': of('3xx'), '4xx': of('4xx'), '5xx': of('5xx') },
     aborted: of('aborted'),
@@ -54,10 +58,10 @@ export function requestStatus(counts: readonly number[]): RequestStatus {
   }
 }
 
-function placeOf(name: Name): number {
+function indexOf(name: Name): number {
   return NAMES.indexOf(name)
 }
 
-function add(counts: number[], place: number, more = 1): void {
-  counts[place] = (counts[place] ?? 0) + more
+function add(counts: number[], index: number, more = 1): void {
+  counts[index] = (counts[index] ?? 0) + more
 }

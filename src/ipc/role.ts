@@ -1,4 +1,4 @@
-// Am I the primary or a worker? Decided by the environment that the primary gave, in one place.
+// Whether this process is a primary or a worker. The environment that the primary gives to its workers decides.
 import { readFileSync } from 'node:fs'
 import type { WorkerSetup } from './messages.ts'
 
@@ -6,7 +6,7 @@ const SETUP = 'HOLDFAST_SETUP'
 const PRIMARY = 'HOLDFAST_PRIMARY'
 const CLAIMED = 'HOLDFAST_WORKER_PID'
 
-/** The environment that makes a child a worker. HOLDFAST_WORKER is for the application to read. */
+/** The environment variables that make a child process a worker. HOLDFAST_WORKER is for the application to read. */
 export function workerEnvironment(setup: WorkerSetup): Record<string, string> {
   return {
     HOLDFAST_WORKER: setup.id < 0 ? 'standby' : String(setup.id),
@@ -17,11 +17,11 @@ export function workerEnvironment(setup: WorkerSetup): Record<string, string> {
 }
 
 /**
- * The setup if this process is a worker, undefined if it is a primary.
+ * The setup of this worker; undefined where this process is no worker.
  *
- * A worker's own children inherit its environment; they are not workers. So the first to look claims the variables
- * with its pid, and before that the parent must be the primary named there (or be gone: an orphan must not start a
- * balancer of its own).
+ * A worker's own child processes inherit its environment, and they are no workers. So the first process that calls this
+ * claims the variables with its pid. Before that, a process is the worker if its parent is the primary that is named there,
+ * or if that primary is dead: an orphan must not start a balancer of its own.
  */
 export function workerSetup(): WorkerSetup | undefined {
   const { [SETUP]: setup, [PRIMARY]: primary, [CLAIMED]: claimed } = process.env
@@ -36,10 +36,10 @@ export function workerSetup(): WorkerSetup | undefined {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    // Also gone is who ended and was not collected by its parent yet; in a container whose first process collects
-    // nobody, for ever.
+    // A process that has ended keeps its pid (states Z and X) until its parent collects it. In a container whose first
+    // process collects none, that is for ever.
     return process.platform !== 'linux' || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch {
-    return false // no such process: that is the answer
+    return false // there is no such process
   }
 }

@@ -1,13 +1,16 @@
-// Messages of ours on Node's own channel, in both directions. Whether the other end is still there is heard by the
-// channel's end, not by a failed write: what it said before may still be unread.
+// Sends messages on Node's IPC channel, in both directions. A failed write is ignored: what the other process sent before may
+// still be unread, and the end of the channel tells that it is gone.
 import type { ChildProcess } from 'node:child_process'
-import type { ToPrimary, ToWorker } from './messages.ts'
+import { deferred, type Deferred } from '../async/deferred.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
+import type { ToPrimary, ToWorker } from './messages.ts'
 
 /**
- * @param message - a connection is just its number: this is what is sent most
- * @param handle - its descriptor stays open here, as keepOpen does it for a socket, until the acknowledgement
- * @param metadata - what goes along with a connection
+ * Sends a message, or a connection, to a worker. Does nothing when the channel is closed.
+ *
+ * @param message - the bare sequence number for a connection, which is the most frequent message
+ * @param handle - of the connection; its descriptor stays open in this process
+ * @param metadata - of the connection, encoded
  */
 export function sendToWorker(
   child: ChildProcess,
@@ -18,36 +21,43 @@ export function sendToWorker(
   if (!child.connected) return
   const envelope =
     metadata === undefined ? { holdfast: message } : { holdfast: message, metadata: metadata.toString('base64') }
-  // Without a callback a failed write would be an 'error' event that can end the primary.
+  // Without a callback, a failed write is an 'error' event, which can end the primary.
   child.send(envelope, handle as never, ignore)
 }
 
+/** Sends a message to the primary. Does nothing when the channel is closed. */
 export function sendToPrimary(message: ToPrimary): void {
   if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, ignore)
 }
 
-/** @param sent - called when the socket is on its way, or never will be: its descriptor is not needed here any more */
-export function sendSocket(message: ToPrimary, handle: TcpHandle, metadata: Buffer, sent: () => void): void {
-  if (!process.connected) return sent()
+/**
+ * Sends a socket to the primary, together with a message.
+ *
+ * @param metadata - of the connection, encoded
+ * @param onSent - called when the socket was sent or never will be: its descriptor is not needed in this process any more
+ */
+export function sendSocket(message: ToPrimary, handle: TcpHandle, metadata: Buffer, onSent: () => void): void {
+  if (!process.connected) return onSent()
   const envelope = { holdfast: message, metadata: metadata.toString('base64') }
-  unsent++
+  unsentSockets++
   process.send?.(envelope, handle as never, undefined, () => {
-    sent()
-    if (--unsent === 0) allSent()
+    onSent()
+    if (--unsentSockets > 0) return
+    allSent?.resolve()
+    allSent = undefined
   })
 }
 
-/** Sockets that Node keeps until the one before has arrived; they would be lost with the channel. */
-let unsent = 0
-let allSent = (): void => {}
+/** Node sends a handle only after the answer to the one before. The sockets that wait would be lost with the channel. */
+let unsentSockets = 0
+let allSent: Deferred<void> | undefined
 
-/** Resolves when all sockets are on their way, or never will be. */
+/** Resolves when all sockets were sent, or when the channel is closed. */
 export function socketsSent(): Promise<void> {
-  if (unsent === 0 || !process.connected) return Promise.resolve()
-  return new Promise((done) => {
-    allSent = done
-    process.once('disconnect', done)
-  })
+  if (unsentSockets === 0 || !process.connected) return Promise.resolve()
+  const { promise, resolve } = (allSent ??= deferred())
+  process.once('disconnect', resolve)
+  return promise
 }
 
 function ignore(): void {}

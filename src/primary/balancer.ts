@@ -15,10 +15,8 @@ import type { World } from '../world.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import { checkEntry, closeDeadline, type Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
-import { Handoff } from '../steering/handoff/handoff.ts'
-import { listening } from '../steering/listener.ts'
 import type { Steering, SteeringEvents } from '../steering/steering.ts'
-import { chooseSteering } from '../steering/choose.ts'
+import { chooseSteering, unchosenSteering } from '../steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
 import { ServiceManager } from '../service-manager/service-manager.ts'
@@ -29,6 +27,7 @@ import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { WorkerProcess } from '../supervisor/worker-process.ts'
 import { chooseTransport, type Native } from '../transport/choose.ts'
 import { changedBy, checkWorkerCount } from '../options/worker-count.ts'
+import { realWorld } from '../world.ts'
 
 export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -37,8 +36,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #settings: Settings
   readonly #world: World
   readonly #startedAt: number
-  /** Until the choice is made, the one that works everywhere. */
-  #steering: Steering
+  #steering: Steering = unchosenSteering()
   #steeringReason = 'not chosen yet'
   readonly #supervisor: Supervisor
   readonly #broker: BusBroker
@@ -46,7 +44,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #firstReady = new FirstReady()
   readonly #workerFactory: WorkerFactory
   readonly #native: Native
-  readonly #steeringEvents: SteeringEvents = { overdue: (worker) => this.#ownership.failOver(worker) }
+  readonly #steeringEvents: SteeringEvents = { onOverdue: (worker) => this.#ownership.failOver(worker) }
   readonly #operations: Operations
   readonly #manager: ServiceManager
   readonly #directory: PeerDirectory
@@ -72,9 +70,9 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#directory = new PeerDirectory(world, {
       processes: () => this.#supervisor.processes,
       owners: () => [...this.#ownership.table.owners],
-      transfer: (channel, handle, metadata) => this.#steering.pass(channel, handle, metadata),
+      transfer: (channel, handle, metadata) => this.#steering.transfer(channel, handle, metadata),
     })
-    this.#native = chooseTransport(forking.isShared)
+    this.#native = chooseTransport(forking.isShared, world)
     this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.workers)
     const { transport } = this.#native
     const { serialization } = transport
@@ -89,8 +87,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
         this.#exchange.started(channel)
       },
     })
-    const listen = listening(settings, this.#native.libc)
-    this.#steering = new Handoff(settings, this.#ownership.table, this.#steeringEvents, listen)
     this.#supervisor = new Supervisor(settings, world, (id, restarts) => this.#program(id, restarts), {
       ready: (process) => this.#workerReady(process),
       retired: ({ channel }) => this.#steering.retire(channel),
@@ -179,6 +175,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       this.#ownership.table,
       this.#steeringEvents,
       this.#manager,
+      realWorld,
     )
     this.#steering = steering
     this.#steeringReason = reason
@@ -248,7 +245,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#operations.close()
     this.#manager.stopping()
     await this.#steering.closeListener()
-    await this.#steering.settled(deadline / 2)
+    await this.#steering.drained(deadline / 2)
     await this.#directory.closing()
     for (const { channel } of this.#supervisor.processes) this.#steering.retire(channel)
     const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - this.#world.now())))

@@ -63,9 +63,9 @@ export class PeerDirectory {
       this.#peerSockets.set(channel, isOpen)
       this.changed()
     }
-    channel.on('reachable', () => setPeerSocket(true))
-    channel.on('unreachable', () => setPeerSocket(false))
-    channel.on('move', (message, { metadata }, handle) => {
+    channel.on('peer-socket-open', () => setPeerSocket(true))
+    channel.on('peer-socket-closed', () => setPeerSocket(false))
+    channel.on('transfer', (message, { metadata }, handle) => {
       // A primary without descriptors gets the message without its handle; the connection is lost, and the client connects again.
       if (handle === undefined || handle === null) return
       const bytes = Buffer.from(metadata ?? '', 'base64')

@@ -92,7 +92,7 @@ export function workerProgram(
     inherit: endpoint.inherit,
     fork,
     forked(isStarted) {
-      endpoint.forked()
+      endpoint.afterFork()
       if (!isStarted) endpoint.close()
     },
     opened: (channel) => opened(channel, endpoint),

@@ -6,8 +6,8 @@ import { EndOfTurn } from '../async/end-of-turn.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
 import type { Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
+import { receive } from '../transport/choose.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
-import { receive } from '../transport/receive.ts'
 import type { ReceiverEvents } from '../transport/transport.ts'
 import { attach, type ServeConnection } from './attach.ts'
 
@@ -33,7 +33,7 @@ export interface Intake {
 export function intake(
   { transport, countEnds, address }: Registration,
   channel: PrimaryChannel,
-  listeners: NonNullable<ReceiverEvents['listeners']> = () => {},
+  listeners: NonNullable<ReceiverEvents['onSlotSockets']> = () => {},
 ): Intake {
   const early: Parameters<ServeConnection>[] = []
   let serveConnection: ServeConnection = (...connection) => void early.push(connection)
@@ -58,12 +58,12 @@ export function intake(
   }
 
   receive(transport, channel, {
-    connection(handle, seq, metadata) {
+    onConnection(handle, seq, metadata) {
       if (countEnds) callWhenClosed(handle, () => reportEnd(seq))
       accept(handle, metadata)
     },
-    listeners,
-    end: () => complete.resolve(),
+    onSlotSockets: listeners,
+    onEnd: () => complete.resolve(),
   })
 
   return {
@@ -99,9 +99,9 @@ function callWhenClosed(handle: TcpHandle, onClose: () => void): void {
 function endReporter(): (seq: number) => void {
   let ended: number[] = []
   const endOfTurn = new EndOfTurn(() => {
-    const numbers = ended
+    const seqs = ended
     ended = []
-    sendToPrimary({ type: 'ended', numbers })
+    sendToPrimary({ type: 'connections-ended', seqs })
   })
   return (seq) => {
     ended.push(seq)

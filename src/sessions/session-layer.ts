@@ -89,7 +89,7 @@ export function sessionLayer(
     const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
     const peerSocket = await openPeerSocket(folder, instance, { server, emit, setAffinityCookie, world })
     close = async () => {
-      sendToPrimary({ type: 'unreachable' })
+      sendToPrimary({ type: 'peer-socket-closed' })
       await peerSocket.close()
     }
     runtime.createSessionId = () => peers.createSessionId()
@@ -106,7 +106,7 @@ export function sessionLayer(
       runtime,
       world,
     })
-    sendToPrimary({ type: 'reachable' })
+    sendToPrimary({ type: 'peer-socket-open' })
     // Without the primary there are no other workers either.
     if (process.connected) await peersKnown.promise
   }

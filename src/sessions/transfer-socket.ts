@@ -45,7 +45,7 @@ export function transferSocket(
   handle.readStop()
   Reflect.set(socket, '_handle', null)
   socket.destroy()
-  sendSocket({ type: 'move', instance }, handle, metadata, () => handle.close())
+  sendSocket({ type: 'transfer', instance }, handle, metadata, () => handle.close())
   return true
 }
 

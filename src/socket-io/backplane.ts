@@ -50,7 +50,7 @@ export function throughBridge(plan: RedisAdapterPlan): AdapterSetup {
   // The primary needs it; here somebody reads that it is missing.
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
-  primaryChannel().on('bridged', (message) => backplane.told(message))
+  primaryChannel().on('bridge-state', (message) => backplane.told(message))
   // Before the adapter says its first word.
   sendToPrimary(bridgeRequest(plan))
   return { adapter: clusterAdapter(lineToPrimary()), backplane }
@@ -63,7 +63,7 @@ export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
   const listeners = new Set<(message: { nsp: string }) => void>()
   const self: Member = {
     relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
-    send: (message) => message.type === 'bridged' && backplane.told(message),
+    send: (message) => message.type === 'bridge-state' && backplane.told(message),
   }
   const exchange = new Exchange(processRuntime.logger, 'advanced', () => [self])
   backplane.close = () => exchange.close()
@@ -159,5 +159,5 @@ function unreadable(error: unknown): void {
 }
 
 function bridgeRequest({ redis, channelPrefix }: RedisAdapterPlan): BridgeRequest {
-  return { type: 'bridge', redis: packTarget(redis), channelPrefix }
+  return { type: 'open-bridge', redis: packTarget(redis), channelPrefix }
 }

@@ -4,10 +4,11 @@ import { UntilEmpty } from '../async/waiting.ts'
 import type { ProxySettings } from '../options/proxy.ts'
 import type { Settings } from '../options/settings.ts'
 import { attach } from '../serving/attach.ts'
-import type { Incoming } from '../steering/accept.ts'
+import type { IncomingConnection } from '../steering/connection.ts'
 import { ProxyGate } from '../steering/handoff/proxy-gate.ts'
 import { readAhead } from '../steering/handoff/read-header.ts'
 import { openListener } from '../steering/listener.ts'
+import { realWorld } from '../world.ts'
 
 export interface ProxiedListener {
   /**
@@ -31,15 +32,16 @@ export async function listenBehindProxy(
     proxy,
     settings.logger,
     {
-      passed({ handle, metadata }) {
+      onPassed({ handle, metadata }) {
         if (handle !== undefined) serve(handle, metadata)
         untilEmpty.check()
       },
-      refused(incoming: Incoming) {
+      onRefused(incoming: IncomingConnection) {
         incoming.close()
         untilEmpty.check()
       },
     },
+    realWorld,
     readAhead,
   )
   const untilEmpty = new UntilEmpty(() => gate.waiting)

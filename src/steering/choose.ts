@@ -1,4 +1,4 @@
-// Which steering, and why in words.
+// Which steering: kernel steering where it was asked for and works, else hand-off.
 import { networkInterfaces } from 'node:os'
 import { StickyError } from '../errors.ts'
 import { steeringProgram } from '../native/cbpf.ts'
@@ -11,14 +11,16 @@ import { KernelSteering } from './kernel/kernel-steering.ts'
 import { listening } from './listener.ts'
 import { PassedSockets, type SocketKeeper } from '../service-manager/kept-sockets.ts'
 import { selfTest } from './kernel/self-test.ts'
-import type { Steering, SteeringEvents } from './steering.ts'
+import { newCounters, type Steering, type SteeringEvents } from './steering.ts'
+import type { World } from '../world.ts'
 
 /**
- * Kernel steering where it was asked for and the self-test passes, else hand-off.
+ * Chooses the steering that the settings ask for, and says why.
  *
- * @param native - the system calls, or why there are none
+ * @param native - the system calls, or the reason why there are none
  * @param keeper - keeps the listening sockets for the next primary
- * @throws StickyError HOLDFAST_KERNEL_STEERING when exactly that was asked for and can not be had;
+ * @returns `reason` is for logs and status
+ * @throws StickyError HOLDFAST_KERNEL_STEERING when the settings ask for kernel steering alone and it does not work here;
  *   HOLDFAST_BAD_ACTIVATION
  */
 export async function chooseSteering(
@@ -27,43 +29,73 @@ export async function chooseSteering(
   table: SlotTable,
   events: SteeringEvents,
   keeper: SocketKeeper,
+  world: World,
 ): Promise<{ steering: Steering; reason: string }> {
   const passed = new PassedSockets(settings.logger, native.libc, keeper)
-  const handoff = (reason: string) => ({
-    steering: new Handoff(settings, table, events, listening(settings, native.libc, passed)),
-    reason,
-  })
+  const handoff = (reason: string) => {
+    const { libc } = native
+    const listen = listening(settings, libc === undefined ? undefined : { libc, clock: world }, passed)
+    return { steering: new Handoff(settings, table, events, listen, world), reason }
+  }
   if (settings.steering === 'handoff') return handoff('it is configured')
-  // What waits in that socket's queue would be lost.
+  // Kernel steering opens sockets of its own, and the connections in the queue of this one would be lost.
   if (settings.steering === 'auto' && passed.hasListener(settings)) return handoff('one listening socket was passed in')
-  const kernel = await tryKernel(settings, native, table, events, passed)
+  const kernel = await tryKernel(settings, native, table, events, passed, world)
   if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed' }
   if (settings.steering === 'kernel') throw new StickyError('HOLDFAST_KERNEL_STEERING', kernel)
   return handoff(`no kernel steering: ${kernel}`)
 }
 
-/** The option that needs each connection to pass the primary. */
-function seesAll(settings: Settings): string | undefined {
+/**
+ * Stands in until the choice is made: no port is open and no worker runs, so all counters are 0 and there is nothing to
+ * steer. Its name is that of hand-off, which every platform has.
+ */
+export function unchosenSteering(): Steering {
+  const tooEarly = (): never => {
+    throw new Error('no steering is chosen yet')
+  }
+  return {
+    name: 'handoff',
+    counters: newCounters(),
+    pending: 0,
+    pendingOf: () => 0,
+    silence: () => 0,
+    open: async () => tooEarly(),
+    attach: tooEarly,
+    transfer: (_channel, handle) => handle.close(),
+    assign() {},
+    retire() {},
+    detach() {},
+    closeListener: () => Promise.resolve(),
+    drained: () => Promise.resolve(),
+    close() {},
+  }
+}
+
+/** The name of an option for which each connection has to pass through the primary; undefined where none is set. */
+function optionForHandoff(settings: Settings): string | undefined {
   if (settings.proxyProtocol !== undefined) return 'proxyProtocol'
   return countingOption(settings) ?? (settings.balance === 'address' ? undefined : `balance: '${settings.balance}'`)
 }
 
+/** @returns the reason, where kernel steering does not work here */
 async function tryKernel(
   settings: Settings,
   { libc, reason }: { libc?: Libc | undefined; reason: string },
   table: SlotTable,
   events: SteeringEvents,
   passed: PassedSockets,
+  world: World,
 ): Promise<KernelSteering | string> {
-  const needed = seesAll(settings)
-  if (needed !== undefined) return `${needed} needs the primary to see each connection`
+  const option = optionForHandoff(settings)
+  if (option !== undefined) return `${option} needs the primary to see each connection`
   if (libc === undefined) return reason
   const program = steeringProgram(settings.affinity)
   if (typeof program === 'string') return program
-  const wrong = await selfTest(libc, program, settings.affinity, hasIPv6())
-  return wrong === undefined
-    ? new KernelSteering(settings, libc, program, table, events, passed)
-    : `self-test: ${wrong}`
+  const failure = await selfTest(libc, program, settings.affinity, hasIPv6())
+  return failure === undefined
+    ? new KernelSteering(settings, libc, program, table, events, passed, world)
+    : `self-test: ${failure}`
 }
 
 function hasIPv6(): boolean {

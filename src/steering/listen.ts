@@ -1,75 +1,79 @@
-// Listening where the options say; and where that can not be, why, in words and with a code.
+// Listening on the address that the options name, and errors that say what to do.
 import type { Server } from 'node:net'
 import { codeOf, describe, StickyError, type ErrorCode } from '../errors.ts'
 
 export interface ListenOptions {
+  /** 0 picks a free port. */
   port: number
-  /** undefined: every address, IPv6 and IPv4 where IPv6 is on. */
+  /** undefined: every address, of IPv6 too where IPv6 is on. */
   host: string | undefined
+  /** Length of the listening socket's queue, in connections. */
   backlog: number
 }
 
-/** What a host without IPv6 answers. */
-export const withoutIPv6: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
+/** The codes with which a system without IPv6 refuses to listen on `::`. */
+export const NO_IPV6_CODES: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
 
-const codes: Record<string, ErrorCode> = {
+const ERROR_CODES: Record<string, ErrorCode> = {
   EADDRINUSE: 'HOLDFAST_PORT_IN_USE',
   EACCES: 'HOLDFAST_PORT_DENIED',
 }
 
-const hints: Partial<Record<ErrorCode, string>> = {
+const HINTS: Partial<Record<ErrorCode, string>> = {
   HOLDFAST_PORT_IN_USE: 'stop it, or choose another port (0 picks a free one)',
   HOLDFAST_PORT_DENIED: 'ports below 1024 need a privilege; choose another one or grant CAP_NET_BIND_SERVICE',
 }
 
 /**
- * @param inherited - a listening socket's descriptor, to be used instead
+ * Makes the server listen.
+ *
+ * @param inherited - descriptor of a listening socket to use; port and host are left alone then
  * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
  */
 export async function listen(server: Server, options: ListenOptions, inherited?: number): Promise<void> {
   const { port, host, backlog } = options
-  if (inherited !== undefined) return listenOn(server, inherited, backlog)
+  if (inherited !== undefined) return listenOnDescriptor(server, inherited, backlog)
   try {
-    if (host !== undefined) return await attempt(server, { port, host }, backlog)
+    if (host !== undefined) return await tryListen(server, { port, host }, backlog)
     try {
-      await attempt(server, { port, host: '::' }, backlog)
+      await tryListen(server, { port, host: '::' }, backlog)
     } catch (error) {
-      if (!withoutIPv6.has(codeOf(error) ?? '')) throw error
-      await attempt(server, { port, host: '0.0.0.0' }, backlog)
+      if (!NO_IPV6_CODES.has(codeOf(error) ?? '')) throw error
+      await tryListen(server, { port, host: '0.0.0.0' }, backlog)
     }
   } catch (error) {
     throw explainListenError(error, options)
   }
 }
 
-async function listenOn(server: Server, fd: number, backlog: number): Promise<void> {
-  const wrong = (why: string, cause?: unknown) =>
+async function listenOnDescriptor(server: Server, fd: number, backlog: number): Promise<void> {
+  const badDescriptor = (why: string, cause?: unknown) =>
     new StickyError('HOLDFAST_BAD_ACTIVATION', `descriptor ${fd} is not a listening TCP socket: ${why}`, cause)
   try {
-    await attempt(server, { fd }, backlog)
+    await tryListen(server, { fd }, backlog)
   } catch (error) {
-    throw wrong(describe(error), error)
+    throw badDescriptor(describe(error), error)
   }
-  // A Unix socket has a path, or nothing at all.
+  // The address of a Unix socket is a path, or null.
   const address = server.address()
-  if (address === null || typeof address === 'string') throw wrong('it has no port')
+  if (address === null || typeof address === 'string') throw badDescriptor('it has no port')
 }
 
 type Where = { port: number; host: string } | { fd: number }
 
-function attempt(server: Server, where: Where, backlog: number): Promise<void> {
-  return new Promise((done, fail) => {
-    server.once('error', fail)
-    // exclusive: inside a node:cluster worker the socket must be ours all the same.
+function tryListen(server: Server, where: Where, backlog: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    // exclusive: without it, a node:cluster worker would get a socket of its primary.
     server.listen({ ...where, exclusive: true }, backlog, () => {
-      server.off('error', fail)
-      done()
+      server.off('error', reject)
+      resolve()
     })
   })
 }
 
-/** The error of a failed listen. */
+/** The error to throw when listening failed. @param error - of Node or of a system call, with its `code` */
 export function explainListenError(error: unknown, { port, host }: ListenOptions): StickyError {
-  const code = codes[codeOf(error) ?? ''] ?? 'HOLDFAST_LISTEN_FAILED'
-  return new StickyError(code, `${host ?? 'any address'}, port ${port}; ${hints[code] ?? describe(error)}`, error)
+  const code = ERROR_CODES[codeOf(error) ?? ''] ?? 'HOLDFAST_LISTEN_FAILED'
+  return new StickyError(code, `${host ?? 'any address'}, port ${port}; ${HINTS[code] ?? describe(error)}`, error)
 }

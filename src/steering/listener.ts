@@ -1,88 +1,84 @@
-// The primary's listening socket: accepts, reads nothing.
+// The primary's listening socket. It accepts, and reads nothing.
 import { createServer, type Server } from 'node:net'
-import type { Libc } from '../native/libc.ts'
-import { misuse, show } from '../options/reader.ts'
 import { F_DUPFD_CLOEXEC } from '../native/constants.ts'
 import type { Address } from '../ipc/messages.ts'
 import { handleOf } from '../native/tcp-handle.ts'
-import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction } from './accept.ts'
+import { misuse, show } from '../options/reader.ts'
 import type { PassedSockets } from '../service-manager/kept-sockets.ts'
+import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction, type NativeAccept } from './accept.ts'
 import { listen, type ListenOptions } from './listen.ts'
 
 /** An open listening socket. */
 export interface Listener {
   readonly address: Address
-  /** Leaves new connections in the kernel's queue. @returns false where that can not be done */
+  /** Leaves new connections in the kernel's queue. @returns false where that is not possible */
   pause(): boolean
   /** Accepts again. */
   resume(): void
-  /** Takes what is queued, then stops. Resolves when the socket is closed. */
+  /** Accepts what is queued, then stops. Resolves when the socket is closed. */
   close(): Promise<void>
 }
 
-/** Opens one that gives its connections to that function. */
+/** Opens a listener that gives its connections to the function. */
 export type Listen = (accept: AcceptFunction) => Promise<Listener>
 
-/**
- * A listening socket of our own, see {@link openListener}.
- *
- * @param libc - for a transport that can pass bare descriptors
- * @param passed - may have one to use
- */
-export function listening(options: ListenOptions, libc: Libc | undefined, passed?: PassedSockets): Listen {
-  return (accept) => openListener(options, libc, accept, passed)
+/** Opens a listener later: see {@link openListener}, which has the same parameters. */
+export function listening(options: ListenOptions, native: NativeAccept | undefined, passed?: PassedSockets): Listen {
+  return (accept) => openListener(options, native, accept, passed)
 }
 
 /**
- * Opens the socket, unless one was passed in, and accepts from then on.
+ * Opens a listening socket, and accepts from then on.
  *
- * @param libc - with it connections are accepted below Node, and have no handle
+ * @param native - where it is given, connections are accepted by system calls and have no handle
+ * @param passed - a socket that was passed in is used instead of a new one
  * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
  */
 export async function openListener(
   options: ListenOptions,
-  libc: Libc | undefined,
+  native: NativeAccept | undefined,
   accept: AcceptFunction,
   passed?: PassedSockets,
 ): Promise<Listener> {
   let server = newServer()
-  /** The same socket under another descriptor, while paused. */
-  let held: number | undefined
+  /** While the listener is paused: another descriptor of the same socket. */
+  let pausedDescriptor: number | undefined
   const inherited = await passed?.listener(options)
   await listen(server, options, inherited)
   if (inherited === undefined) passed?.keepListener(descriptorOf(server), options)
   const start = (): void => {
-    if (!acceptHandles(server, accept, libc)) acceptSockets(server, accept)
+    if (!acceptHandles(server, accept, native)) acceptSockets(server, accept)
   }
   const resume = (): void => {
-    if (held === undefined) return
-    server = newServer().listen({ fd: held, exclusive: true }, options.backlog, start)
-    held = undefined
+    if (pausedDescriptor === undefined) return
+    server = newServer().listen({ fd: pausedDescriptor, exclusive: true }, options.backlog, start)
+    pausedDescriptor = undefined
   }
   start()
   return {
     address: server.address() as Address,
-    // There is no pause in Node or libuv. But a socket lives on while any descriptor of it is open, queue and all.
+    // Neither Node nor libuv can pause a server. But a socket and its queue live on while any descriptor of it is open.
     pause() {
-      const fd = libc?.fcntl(descriptorOf(server), F_DUPFD_CLOEXEC, 0)
-      if (fd === undefined || fd < 0) return false
-      held = fd
+      const duplicate = native?.libc.fcntl(descriptorOf(server), F_DUPFD_CLOEXEC, 0)
+      if (duplicate === undefined || duplicate < 0) return false
+      pausedDescriptor = duplicate
       server.close()
       return true
     },
     resume,
     async close() {
       resume()
-      if (libc !== undefined) drainBacklog(libc, descriptorOf(server), accept)
-      await new Promise<void>((done) => server.close(() => done()))
+      if (native !== undefined) drainBacklog(native.libc, descriptorOf(server), accept)
+      await closeServer(server)
     },
   }
 }
 
 /**
- * Accepts what comes to a server that the application lets listen. The server itself hears of nothing.
+ * Accepts the connections of a server that the application itself listens with. The server gets no 'connection' events
+ * any more. The listener cannot pause.
  *
- * @throws TypeError with code HOLDFAST_BAD_OPTION where it does not listen on a TCP port
+ * @throws TypeError with code HOLDFAST_BAD_OPTION where the server does not listen on a TCP port
  */
 export function takeOver(server: Server, accept: AcceptFunction): Listener {
   const address = server.address()
@@ -90,7 +86,7 @@ export function takeOver(server: Server, accept: AcceptFunction): Listener {
     const write = 'httpServer.listen(3000)'
     throw misuse(TypeError, `expected a server that listens on a TCP port, got ${show(address)}; write ${write}`)
   }
-  // What would read, and where sockets are made after all, nothing is read from them.
+  // The server's own listeners would read. Where Node makes sockets after all, pauseOnConnect keeps them from reading.
   server.removeAllListeners('connection')
   Object.assign(server, { pauseOnConnect: true })
   if (!acceptHandles(server, accept, undefined)) acceptSockets(server, accept)
@@ -98,13 +94,18 @@ export function takeOver(server: Server, accept: AcceptFunction): Listener {
     address: address as Address,
     pause: () => false,
     resume() {},
-    close: () => new Promise((done) => void server.close(() => done())),
+    close: () => closeServer(server),
   }
 }
 
 function newServer(): Server {
-  // pauseOnConnect: a byte read here would be lost to the worker.
+  // pauseOnConnect: a byte that is read in the primary would not reach the worker.
   return createServer({ pauseOnConnect: true, allowHalfOpen: true })
+}
+
+/** Resolves also where the server is not open. */
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => void server.close(() => resolve()))
 }
 
 function descriptorOf(server: Server): number {

@@ -1,4 +1,4 @@
-// How does the connection get to its worker? Both ways, hand-off and kernel, look like this to the balancer.
+// How a connection gets to its worker: the interface of both ways, hand-off and kernel steering, as the balancer uses it.
 import type { WorkerChannel } from '../ipc/channel.ts'
 import type { Address } from '../ipc/messages.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
@@ -6,7 +6,7 @@ import type { Endpoint } from '../transport/transport.ts'
 import type { Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 
-/** Why a connection was closed by the primary instead of being served. */
+/** Why the primary closed a connection instead of having it served. */
 export const CLOSE_REASONS = {
   'no-address': 'the client reset the connection before it was accepted',
   'pending-full': 'limits.maxPending connections were already waiting',
@@ -31,16 +31,19 @@ export type CloseReason = keyof typeof CLOSE_REASONS
 
 /** Counters since start. accepted + moved = handedOff + pending + the sum of closed. */
 export interface SteeringCounters {
+  /** Connections that the primary accepted. */
   accepted: number
-  /** Passed from one worker to another, because a session of theirs lives there. */
+  /** Connections that one worker transferred to another, because the session of their requests is there. */
   moved: number
+  /** Connections that workers have. */
   handedOff: number
-  /** Clients that were sent to another worker than their own, because that one had too many: `limits.loadFactor`. */
+  /** Clients that were sent to another worker than the owner of their slot, which had too many: `limits.loadFactor`. */
   spilled: number
-  /** Sent again because the first worker did not take it. */
+  /** Connections that were sent again, because the worker did not get them at first. */
   redispatched: number
-  /** How often accepting was stopped for want of descriptors. */
+  /** How often the primary stopped accepting because it had few descriptors left. */
   pauses: number
+  /** Connections that the primary closed, by reason. */
   closed: Record<CloseReason, number>
 }
 
@@ -58,48 +61,58 @@ export function newCounters(): SteeringCounters {
   }
 }
 
-/** Milliseconds between two looks at who is silent and who waits: twice within the shortest patience. */
-export function lookPeriod({ health, limits }: Pick<Settings, 'health' | 'limits'>): number {
+/** Milliseconds between two checks of timeouts: half of the shortest timeout. */
+export function checkPeriod({ health, limits }: Pick<Settings, 'health' | 'limits'>): number {
   return Math.max(20, Math.min(health.ackTimeout, limits.holdTimeout) / 2)
 }
 
-/** What steering tells the balancer. */
+/** What steering reports to the balancer. */
 export interface SteeringEvents {
-  /** A worker has been away for `limits.holdTimeout`: its slots may fail over. */
-  overdue(worker: number): void
+  /** A worker has been without a process for `limits.holdTimeout`: its slots may fail over. Reported at each check. */
+  onOverdue(worker: number): void
 }
 
-/** A way to get connections to workers. A worker without a channel is down: its connections wait. */
+/** A way to get connections to workers. A worker without an attached process is down, and its connections wait. */
 export interface Steering {
   readonly name: SteeringName
-  /** Opens the port, or takes what was passed in. @throws StickyError with a code of its own for each reason */
+  /**
+   * Opens the port, or takes over the sockets that were passed in.
+   *
+   * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
+   */
   open(): Promise<Address>
-  /** The new owners of the slots, from the next connection on. */
+  /** Sets the owners of the slots, from the next connection on. */
   assign(table: SlotTable): void
-  /** The process is ready: from now on the worker's connections go there. */
+  /** The process at the other end of the channel is ready: it gets the worker's connections from now on. */
   attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void
-  /** The process lives and shall get no more; what was sent to it is its own. */
+  /** The process gets no more connections, but keeps those that were sent to it. */
   retire(channel: WorkerChannel): void
-  /** The process is gone: what it had not taken goes to its successor. */
+  /** The process has ended: another one gets the connections that it had not acknowledged. */
   detach(channel: WorkerChannel): void
   /**
-   * Passes on a socket that a worker read from: it belongs to a session of that process.
+   * Sends on a connection that a worker has read from, because the session of its requests is in another process.
    *
-   * @param channel - undefined where the process is gone: another one looks at what is on the socket
+   * @param channel - of that process; undefined when it has ended: another process then routes the requests again
+   * @param metadata - encoded (transport/metadata.ts)
    */
-  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void
-  /** Milliseconds that the process has owed an answer; 0 while it owes none. */
+  transfer(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void
+  /**
+   * For how many milliseconds the process has owed an answer; 0 while it owes none.
+   *
+   * @param now - milliseconds on the monotonic clock
+   */
   silence(channel: WorkerChannel, now: number): number
-  /** Stops accepting. Connections already accepted still go to their workers. */
+  /** Stops accepting. Connections that are accepted already still go to their workers. */
   closeListener(): Promise<void>
-  /** Resolves when no connection is pending, at the latest after so many milliseconds. */
-  settled(deadline: number): Promise<void>
-  /** Closes what still waits. */
+  /** Resolves when no connection is pending, at the latest after `deadline` milliseconds. */
+  drained(deadline: number): Promise<void>
+  /** Closes the connections that are still pending, and counts them as 'shutdown'. */
   close(): void
   readonly counters: Readonly<SteeringCounters>
-  /** Connections accepted and not taken. */
+  /** Number of connections that were accepted and that no worker has yet. */
   readonly pending: number
+  /** The same for one worker. */
   pendingOf(worker: number): number
-  /** Connections that wait in the kernel, by slot; undefined where the primary accepts them. */
+  /** Number of connections in the kernel's queues, by slot; not there where the primary accepts them. */
   queues?(): number[]
 }

@@ -108,7 +108,7 @@ export class Supervisor implements Supervision {
     const removed = this.#pool.cut(workers)
     const added = this.#pool.grow(workers, this)
     for (const worker of added) worker.start()
-    for (const process of this.#processes) process.send({ type: 'workers', workers })
+    for (const process of this.#processes) process.send({ type: 'worker-count', workers })
     await Promise.all([
       ...added.map(({ id, process }) => process?.started ?? Promise.reject(notForked(id))),
       ...removed.map((worker) => worker.dismiss()),

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { deferred } from '../async/deferred.ts'
 import { StickyError } from '../errors.ts'
 import { WorkerChannel } from '../ipc/channel.ts'
-import { PROTOCOL_VERSION, type Drain, type Heartbeat, type ToWorker } from '../ipc/messages.ts'
+import { protocolMismatch, type Drain, type Heartbeat, type ToWorker } from '../ipc/messages.ts'
 import type { World } from '../world.ts'
 import { BoundedRelay } from './bounded-relay.ts'
 import { watchChildEnd } from './child-end.ts'
@@ -158,7 +158,7 @@ export class WorkerProcess {
   become(owner: WorkerProcessOwner, workers: number): void {
     this.#owner = owner
     this.#readyAt = this.#world.now()
-    this.send({ type: 'become', id: owner.id, workers })
+    this.send({ type: 'promote', id: owner.id, workers })
   }
 
   send(message: ToWorker): void {
@@ -219,21 +219,22 @@ export class WorkerProcess {
 
   #openChannel(): WorkerChannel {
     const channel = new WorkerChannel(this.child, {
-      received: () => (this.#lastSign = this.#world.now()),
-      unknown: () => this.#owner.processSentUnknown(this),
-      foreign: (message) => this.#owner.processSentForeign(this, message),
+      onReceived: () => (this.#lastSign = this.#world.now()),
+      onUnknown: () => this.#owner.processSentUnknown(this),
+      onForeign: (message) => this.#owner.processSentForeign(this, message),
     })
     channel.on('ready', ({ version }) => this.#ready(version))
-    channel.on('failed', ({ message }) => (this.#failure = message))
+    channel.on('start-failed', ({ message }) => (this.#failure = message))
     channel.on('heartbeat', (heartbeat) => (this.#heartbeat = heartbeat))
-    channel.on('leave', ({ reason }) => this.#leave(reason))
+    channel.on('leaving', ({ reason }) => this.#leave(reason))
     return channel
   }
 
   #ready(version: number): void {
     if (this.#standing.attached) return
-    if (version !== PROTOCOL_VERSION) {
-      this.#failure = `it speaks protocol ${version}, this primary ${PROTOCOL_VERSION}: restart the primary too`
+    const mismatch = protocolMismatch(version)
+    if (mismatch !== undefined) {
+      this.#failure = mismatch
       return this.stop('SIGKILL')
     }
     this.#world.clearTimeout(this.#readyTimer)

@@ -1,26 +1,36 @@
-// Which transport: the cheap one where it works, else the one that works everywhere, and why.
+// Which transport: the cheap one where the platform has what it needs, else the one that works everywhere.
+import type { PrimaryChannel } from '../ipc/channel.ts'
 import { loadLibc, type Libc } from '../native/libc.ts'
-import { descriptorChannel } from './descriptor-channel.ts'
-import { nodeIpc, sharedNodeIpc } from './node-ipc.ts'
-import type { Transport } from './transport.ts'
+import type { World } from '../world.ts'
+import { descriptorChannel, receiveDescriptors } from './descriptor-channel.ts'
+import { nodeIpc, receiveNodeIpc } from './node-ipc.ts'
+import type { ReceiverEvents, Transport, TransportName } from './transport.ts'
 
 /** What this platform offers. */
 export interface Native {
   transport: Transport
-  /** The system calls, where there are any. */
+  /** The system calls; undefined where there are none. */
   libc: Libc | undefined
-  /** Why this transport. */
+  /** Why this transport, in words. */
   reason: string
 }
 
 /**
- * The environment variable HOLDFAST_NATIVE=0 keeps to what Node itself can do.
+ * Chooses the transport of a primary. With HOLDFAST_NATIVE=0 in the environment it is node-ipc.
  *
- * @param isShared - others pass handles over Node's channels to the workers, too
+ * @param isShared - whether node:cluster or the application sends handles over the same IPC channels too
  */
-export function chooseTransport(isShared: boolean): Native {
+export function chooseTransport(isShared: boolean, world: World): Native {
   const { libc, reason } = loadLibc()
-  const portable = isShared ? sharedNodeIpc : nodeIpc
-  if (libc === undefined) return { transport: portable, libc, reason: `descriptor-channel is not available: ${reason}` }
-  return { transport: descriptorChannel(libc), libc, reason: 'the platform has it' }
+  if (libc === undefined) {
+    const transport = nodeIpc(world, { isShared })
+    return { transport, libc, reason: `descriptor-channel is not available: ${reason}` }
+  }
+  return { transport: descriptorChannel(libc, world), libc, reason: 'the platform has it' }
+}
+
+/** Receives connections in a worker, over the transport that its primary chose. */
+export function receive(transport: TransportName, channel: PrimaryChannel, events: ReceiverEvents): void {
+  if (transport === 'descriptor-channel') receiveDescriptors(events)
+  else receiveNodeIpc(channel, events)
 }

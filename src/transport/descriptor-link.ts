@@ -1,8 +1,8 @@
 // The two socket pairs between primary and worker on Linux, and the frames on them.
 //
-// Descriptors travel on a SOCK_SEQPACKET pair, many per message. Node can not wait for such messages itself (libuv drops
-// the descriptors on what it reads), so a byte on a second pair, the doorbell, wakes the other side; what the worker has
-// received comes back on the doorbell.
+// Descriptors travel on a SOCK_SEQPACKET pair, many per frame. Node cannot wait for such frames (libuv drops the
+// descriptors on what it reads itself), so a byte on a second pair, the doorbell, wakes the worker. The worker's receipts
+// come back on the doorbell.
 import {
   AF_UNIX,
   EAGAIN,
@@ -22,27 +22,32 @@ import {
 } from '../native/scm-rights.ts'
 import { Doorbell, RING } from './doorbell.ts'
 
-/** What a frame carries. */
-export const FRAME = { connections: 0, listeners: 1 } as const
+/** Kinds of frames: what the descriptors are, and what the payload holds. */
+export const FRAME = {
+  /** Connections; the payload is their metadata (metadata.ts). */
+  connections: 0,
+  /** Listening sockets of slots; the payload is the number of each slot, as u16, little-endian. */
+  slotSockets: 1,
+} as const
 
-/** [kind u8][0 u8][count u16][number of the first u32], little-endian, then what `more` holds. */
-const HEADER = 8
+/** A frame: [kind u8][0 u8][number of descriptors u16][sequence number of the first u32], little-endian, then the payload. */
+const HEADER_SIZE = 8
 
-/** A receipt: [number of the last connection u32][how many of the last ones did not fit u32]. */
-const RECORD = 8
+/** A receipt: [sequence number of the last descriptor u32][how many of the last ones did not arrive u32], little-endian. */
+const RECEIPT_SIZE = 8
 
-const BODY_SIZE = 64 * 1024
+const MAX_FRAME = 64 * 1024
 
-/** Bytes of `more` at most. */
-export const MORE_SIZE = BODY_SIZE - HEADER
+/** Bytes of payload in one frame, at most. */
+export const MAX_PAYLOAD = MAX_FRAME - HEADER_SIZE
 
 /**
- * So many bytes of the doorbell at once may not be all: the doorbell was full perhaps, and dropped some. Then the worker looks for
- * frames until there are none.
+ * A doorbell that is full drops bytes. So when this many bytes arrive at once, there may be more frames than bytes, and
+ * the worker reads frames until there are none.
  */
-const MANY = 64
+const MANY_RINGS = 64
 
-/** Descriptors of both ends; data before doorbell, in the order in which a worker inherits them. */
+/** The descriptors of both ends, in the order in which a worker inherits its own. */
 export interface LinkPair {
   primary: readonly [data: number, doorbell: number]
   worker: readonly [data: number, doorbell: number]
@@ -68,10 +73,10 @@ function socketPair(libc: Libc, type: number): readonly [number, number] {
 }
 
 export interface LinkEvents {
-  /** The worker received all up to number `seq`; the `lost` last of them did not fit into its descriptors. */
-  received(seq: number, lost: number): void
-  /** The worker's end is closed; everything it had to say was reported before. */
-  gone(): void
+  /** The worker has all descriptors up to number `seq`, without the last `undelivered` ones: it had no room for those. */
+  onReceipt(seq: number, undelivered: number): void
+  /** The worker's end is closed, and all its receipts were reported. */
+  onClosed(): void
 }
 
 /** The primary's end. */
@@ -81,125 +86,141 @@ export class PrimaryLink {
   readonly #doorbell: Doorbell
   readonly #writer: DescriptorWriter
   readonly #events: LinkEvents
-  #open = true
+  #isOpen = true
 
   constructor(libc: Libc, [data, doorbell]: LinkPair['primary'], events: LinkEvents) {
     this.#libc = libc
     this.#data = data
-    this.#writer = descriptorWriter(libc, BODY_SIZE)
+    this.#writer = descriptorWriter(libc, MAX_FRAME)
     this.#events = events
     this.#doorbell = new Doorbell(libc, doorbell, {
-      bytes: (chunk) => this.#read(chunk),
-      closed: () => this.#open && events.gone(),
+      onBytes: (bytes) => this.#readReceipts(bytes),
+      onClosed: () => this.#isOpen && events.onClosed(),
     })
   }
 
-  /** @returns whether it went out; false: try again after something was received. */
-  send(kind: number, seq: number, descriptors: readonly number[], more?: Buffer): boolean {
+  /**
+   * Sends a frame.
+   *
+   * @param kind - of {@link FRAME}
+   * @param seq - sequence number of the first descriptor, a uint32
+   * @param payload - {@link MAX_PAYLOAD} bytes at most
+   * @returns false when the frame was not sent: try again after the next receipt
+   */
+  send(kind: number, seq: number, descriptors: readonly number[], payload?: Buffer): boolean {
     const { body } = this.#writer
     body[0] = kind
     body.writeUInt16LE(descriptors.length, 2)
     body.writeUInt32LE(seq, 4)
-    const length = HEADER + (more?.copy(body, HEADER) ?? 0)
+    const length = HEADER_SIZE + (payload?.copy(body, HEADER_SIZE) ?? 0)
     const sent = this.#writer.send(this.#data, length, descriptors)
     if (sent >= 0) this.#doorbell.ring(RING.frame)
-    // Any other error means that nobody is there to read; that shows on the doorbell.
+    // Any other error means that the worker's end is closed, which the doorbell reports.
     else if (sent !== -EAGAIN && sent !== -ETOOMANYREFS) this.#doorbell.destroy()
     return sent >= 0
   }
 
-  /** Asks for an answer although there may be nothing to receive. */
+  /** Asks for a receipt, also where no frame is on its way. */
   probe(): void {
     this.#doorbell.ring(RING.probe)
   }
 
-  /** Nothing more will be sent. */
+  /** Tells the worker that no frame will follow. */
   end(): void {
     this.#libc.shutdown(this.#data, SHUT_WR)
     this.#doorbell.ring(RING.end)
   }
 
-  /** Reads what the worker still said, then closes. */
+  /** Reads the receipts that have arrived, then closes. */
   close(): void {
-    if (!this.#open) return
-    for (let rest = this.#doorbell.rest(); rest.length > 0; rest = this.#doorbell.rest()) this.#read(rest)
-    this.#open = false
+    if (!this.#isOpen) return
+    for (let rest = this.#doorbell.readRest(); rest.length > 0; rest = this.#doorbell.readRest()) {
+      this.#readReceipts(rest)
+    }
+    this.#isOpen = false
     this.#doorbell.destroy()
     this.#libc.close(this.#data)
   }
 
-  /** Records are written whole into a local stream and are short, so they are never split. */
-  #read(chunk: Buffer): void {
-    for (let at = 0; at + RECORD <= chunk.length && this.#open; at += RECORD) {
-      this.#events.received(chunk.readUInt32LE(at), chunk.readUInt32LE(at + 4))
+  /** Receipts are short and are written whole into a local stream, so they are never split. */
+  #readReceipts(bytes: Buffer): void {
+    for (let at = 0; at + RECEIPT_SIZE <= bytes.length && this.#isOpen; at += RECEIPT_SIZE) {
+      this.#events.onReceipt(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4))
     }
   }
 }
 
-/** One received frame. */
+/** A frame that has arrived. */
 export interface Frame {
+  /** See {@link FRAME}. */
   kind: number
-  /** Number of the first descriptor. */
+  /** Sequence number of the first descriptor. */
   seq: number
+  /** Those that arrived: the last ones are missing where this process had no room for them. */
   descriptors: readonly number[]
-  /** What the sender added, copied. */
-  more: Buffer | undefined
+  /** A copy of the payload; undefined where the frame had none. */
+  payload: Buffer | undefined
 }
 
-/** The worker's end: calls `onframe` after the receipt went out, and `onend` after the last frame. */
+/**
+ * Opens the worker's end.
+ *
+ * @param onFrame - called after the receipt for the frame went out
+ * @param onEnd - called once, after the last frame
+ */
 export function openWorkerLink(
   libc: Libc,
-  [data, doorbell]: LinkPair['worker'],
-  onframe: (frame: Frame) => void,
-  onend: () => void,
+  [data, doorbellDescriptor]: LinkPair['worker'],
+  onFrame: (frame: Frame) => void,
+  onEnd: () => void,
 ): void {
-  const reader = descriptorReader(libc, BODY_SIZE)
-  const record = Buffer.alloc(RECORD)
-  let last = 0xffffffff
-  let ended = false
-  const socket = new Doorbell(libc, doorbell, {
-    bytes(chunk) {
-      const frames = receiveFrames(chunk)
-      if (frames.length > 0 || chunk.includes(RING.probe)) receipt(0)
-      for (const frame of frames) onframe(frame)
-      if (ended) onend()
+  const reader = descriptorReader(libc, MAX_FRAME)
+  const receipt = Buffer.alloc(RECEIPT_SIZE)
+  let lastSeq = 0xffffffff
+  let isEnded = false
+  const doorbell = new Doorbell(libc, doorbellDescriptor, {
+    onBytes(rings) {
+      const frames = receiveFrames(rings)
+      if (frames.length > 0 || rings.includes(RING.probe)) sendReceipt(0)
+      for (const frame of frames) onFrame(frame)
+      if (isEnded) onEnd()
     },
   })
 
-  function receiveFrames(chunk: Buffer): Frame[] {
+  function receiveFrames(rings: Buffer): Frame[] {
     const frames: Frame[] = []
-    for (let i = 0; (i < chunk.length || chunk.length >= MANY) && !ended; i++) {
-      if (chunk[i] === RING.probe) continue
+    for (let i = 0; (i < rings.length || rings.length >= MANY_RINGS) && !isEnded; i++) {
+      if (rings[i] === RING.probe) continue
       const size = reader.receive(data)
       if (size === 0) end()
       if (size <= 0) break
-      frames.push(read(reader))
+      frames.push(readFrame(reader))
     }
     return frames
   }
 
-  function read({ body, descriptors, length }: DescriptorReader): Frame {
+  function readFrame({ body, descriptors, length }: DescriptorReader): Frame {
     const count = body.readUInt16LE(2)
     const seq = body.readUInt32LE(4)
-    last = (seq + count - 1) >>> 0
-    // Frames before this one are told as received whole, this one in part.
-    if (descriptors.length < count) receipt(count - descriptors.length)
+    lastSeq = (seq + count - 1) >>> 0
+    // A receipt of its own: it says that the frames before this one arrived whole, and this one in part.
+    if (descriptors.length < count) sendReceipt(count - descriptors.length)
     return {
       kind: body[0] ?? 0,
       seq,
       descriptors,
-      more: length > HEADER ? Buffer.from(body.subarray(HEADER, length)) : undefined,
+      payload: length > HEADER_SIZE ? Buffer.from(body.subarray(HEADER_SIZE, length)) : undefined,
     }
   }
 
-  function receipt(lost: number): void {
-    record.writeUInt32LE(last, 0)
-    record.writeUInt32LE(lost, 4)
-    socket.write(record)
+  function sendReceipt(undelivered: number): void {
+    receipt.writeUInt32LE(lastSeq, 0)
+    receipt.writeUInt32LE(undelivered, 4)
+    doorbell.write(receipt)
   }
 
   function end(): void {
-    ended = true
+    isEnded = true
     libc.close(data)
   }
 }

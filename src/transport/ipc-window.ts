@@ -1,96 +1,102 @@
-// How many handles may be on their way over one of Node's channels.
+// How many handles may be on their way at the same time over one of Node's IPC channels.
 //
-// Node sends a handle only after its answer to the one before, and keeps back everything that is to follow. That is for the
-// sake of its own reader, which remembers one descriptor: where a read ends within a message that brings one, the next
-// read may bring another, and the first is lost. Linux ends a read behind each message that brings a descriptor, so it
-// takes a message longer than the kernel passes on in one piece (some 32 KiB), or so much unread text before it that
-// the reader's 64 KiB end within it. Where neither can be, several are sent at a time, and their answers come several
-// to a read, which saves a tenth of a connection's cost.
+// Node sends a handle only after the answer to the one before, and keeps back everything that is to follow. The reason is
+// Node's own reader, which remembers one descriptor: where a read ends within a message that brings a descriptor, the next
+// read may bring another one, and the first is lost. Linux ends a read behind each message that brings a descriptor. So the
+// loss takes a message that is longer than what the kernel passes on in one piece (some 32 KiB), or so much unread text
+// before the message that the reader's 64 KiB end within it. Where neither is possible, several handles are sent at a time.
+// Their answers then come several to a read, which saves a tenth of a connection's cost.
 import type { ChildProcess } from 'node:child_process'
 
-/** To one child; refilled when it is down to the half. */
-const MOST = 16
+/** Handles on their way to one child process, at most. More are sent when half of them have arrived. */
+const MAX_PER_CHILD = 16
 
-/** To all of them. A user's descriptors on their way are counted against what one process may have open. */
-const MOST_IN_ALL = 256
+/** Handles on their way to all child processes. The system limits the descriptors that a user has on their way. */
+const MAX_IN_TOTAL = 256
 
-/** Channels of this process over which several may be sent. */
-let channels = 0
+/** Number of channels of this process over which several handles may be sent. */
+let wideChannels = 0
 
-/** What Node keeps back until a handle has arrived, or null. Not in the types. */
-interface Inside {
+/** Node's queue of what waits for the answer to a handle; null while no handle is on its way. Not in Node's types. */
+interface ChildInternals {
   _handleQueue?: unknown[] | null
 }
 
-/** The handles from this process to one child. */
+/** The window of the channel to one child process. */
 export class IpcWindow {
   readonly #isWide: boolean
-  /** Whether something long may be in the channel, not read yet. */
-  #isBehind = true
-  /** Whether a handle that was sent after all of that is on its way. */
-  #isProbing = false
+  /** Whether a long text may be in the channel, unread. */
+  #isTextUnread = true
+  /** Whether a handle is on its way behind that text: its answer says that the text was read. */
+  #isHandleBehindText = false
   #isClosed = false
 
-  /** @param isShared - others send handles over the same channel */
+  /** @param isShared - whether node:cluster or the application sends handles over the same channel too */
   constructor(child: ChildProcess, isShared: boolean) {
     this.#isWide = !isShared && process.platform === 'linux' && Reflect.has(child, '_handleQueue')
     if (!this.#isWide) return
-    channels++
-    this.#widen(child)
+    wideChannels++
+    this.#letNodeSendAtOnce(child)
   }
 
-  /** Whether one more may be sent, `isLong`: with much to go along. */
-  hasRoom(onTheWay: number, isLong: boolean): boolean {
-    return onTheWay < (isLong ? 1 : this.#most)
+  /**
+   * Whether one more handle may be sent.
+   *
+   * @param inFlight - handles on their way
+   * @param isLong - whether the message carries metadata
+   */
+  hasRoom(inFlight: number, isLong: boolean): boolean {
+    return inFlight < (isLong ? 1 : this.#size)
   }
 
-  /** Whether it is time for more. */
-  isLow(onTheWay: number): boolean {
-    return onTheWay <= this.#most >> 1
+  /** Whether so few handles are on their way that it is time to send more. */
+  isHalfEmpty(inFlight: number): boolean {
+    return inFlight <= this.#size >> 1
   }
 
-  /** One was sent. */
+  /** To be called when a handle was sent. */
   sent(isLong: boolean): void {
-    this.#isBehind ||= isLong
-    this.#isProbing = this.#isBehind
+    this.#isTextUnread ||= isLong
+    this.#isHandleBehindText = this.#isTextUnread
   }
 
-  /** None is on the way any more. */
+  /** To be called when no handle is on its way any more. */
   allArrived(): void {
-    if (this.#isProbing) this.#isBehind = this.#isProbing = false
+    if (this.#isHandleBehindText) this.#isTextUnread = this.#isHandleBehindText = false
   }
 
   close(): void {
-    if (this.#isWide && !this.#isClosed) channels--
+    if (this.#isWide && !this.#isClosed) wideChannels--
     this.#isClosed = true
   }
 
-  get #most(): number {
-    if (!this.#isWide || this.#isBehind) return 1
-    return Math.max(1, Math.min(MOST, Math.floor(MOST_IN_ALL / channels)))
+  get #size(): number {
+    if (!this.#isWide || this.#isTextUnread) return 1
+    return Math.max(1, Math.min(MAX_PER_CHILD, Math.floor(MAX_IN_TOTAL / wideChannels)))
   }
 
-  #widen(child: ChildProcess & Inside): void {
+  /** Takes Node's queue away after each handle, and gives it back before Node's own listener for answers runs. */
+  #letNodeSendAtOnce(child: ChildProcess & ChildInternals): void {
     const send = child.send.bind(child) as (message: unknown, handle?: unknown, ...rest: unknown[]) => boolean
     child.send = (message: unknown, handle?: unknown, ...rest: unknown[]) => {
       if (typeof handle !== 'object' || handle === null) {
-        this.#isBehind = true
-        this.#isProbing = false
+        this.#isTextUnread = true
+        this.#isHandleBehindText = false
       }
       const goesOn = send(message, handle, ...rest)
       if (child._handleQueue?.length === 0) child._handleQueue = null
       return goesOn
     }
-    // Node's own listener comes next, and expects its queue. This one stays: answers come until the channel's end.
+    // Never removed: answers come until the end of the channel.
     child.prependListener('internalMessage' as 'message', (message) => {
-      if (answerIn(message) !== undefined) child._handleQueue ??= []
+      if (handleAnswer(message) !== undefined) child._handleQueue ??= []
     })
   }
 }
 
-/** What Node at the other end says to a handle; undefined: the message is none of its answers. */
-export function answerIn(message: unknown): 'taken' | 'lost' | undefined {
+/** What Node in the other process answers to a handle; undefined where the message is no such answer. */
+export function handleAnswer(message: unknown): 'ack' | 'nack' | undefined {
   const command: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'cmd') : undefined
-  if (command === 'NODE_HANDLE_ACK') return 'taken'
-  return command === 'NODE_HANDLE_NACK' ? 'lost' : undefined
+  if (command === 'NODE_HANDLE_ACK') return 'ack'
+  return command === 'NODE_HANDLE_NACK' ? 'nack' : undefined
 }

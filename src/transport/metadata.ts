@@ -1,91 +1,99 @@
-// What travels with a descriptor besides its number: bytes that were taken off the connection and still count.
-import type { Accepted } from './transport.ts'
+// The metadata of a connection: what travels to the worker together with the descriptor.
+import type { AcceptedConnection } from './transport.ts'
 
 export interface ConnectionMetadata {
   /** The PROXY protocol header, as the proxy sent it. */
   header?: Buffer | undefined
-  /** Read already, and the application's. */
+  /** Bytes that were read behind the header, and that belong to the application. */
   head?: Buffer | undefined
+  /** Set where another worker transferred the connection. */
   moved?: Moved | undefined
 }
 
-/** How another worker sent it here. */
+/** How another worker transferred the connection. */
 export interface Moved {
-  /** Id of that worker, to which the client's address had led. */
+  /** Id of that worker, 0..255: the client's address had led to it. */
   from: number
-  /** Whether the first request on it is of a session here, whatever else it seems; else each one is looked at. */
+  /**
+   * Whether the first request belongs to a session of the receiving worker, whatever the request looks like. Otherwise
+   * the receiving worker routes each request as usual.
+   */
   settled: boolean
 }
 
-/** The most that can travel with one descriptor, packed. */
+/** Bytes of one connection's metadata, at most, encoded. */
 export const MAX_METADATA = 60_000
 
+/** Bytes of a length. */
 const LENGTH = 2
 
-/** [moved u8: 1 settled, 2 not][from u8][length of the header u16], then the header, then the head. */
+/** [moved u8: 0 no, 1 settled, 2 not settled][from u8][length of the header u16, little-endian], then header, then head. */
 const FIXED = 2 + LENGTH
+
+const SETTLED = 1
+const UNSETTLED = 2
+
+const EMPTY = Buffer.alloc(0)
 
 export function encodeMetadata({ header = EMPTY, head = EMPTY, moved }: ConnectionMetadata): Buffer {
   const fixed = Buffer.alloc(FIXED)
-  if (moved !== undefined) fixed[0] = moved.settled ? SETTLED : OPEN
+  if (moved !== undefined) fixed[0] = moved.settled ? SETTLED : UNSETTLED
   fixed[1] = moved?.from ?? 0
   fixed.writeUInt16LE(header.length, 2)
   return Buffer.concat([fixed, header, head])
 }
 
-const EMPTY = Buffer.alloc(0)
-
-const SETTLED = 1
-const OPEN = 2
-
-/** The same for somebody else than the worker that it was meant for, which is gone. */
-export function unsettle(packed: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([OPEN]), packed.subarray(1)])
+/** Clears the "settled" flag in encoded metadata, so that another worker routes the connection's requests again. */
+export function unsettle(encoded: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([UNSETTLED]), encoded.subarray(1)])
 }
 
-export function decodeMetadata(packed: Buffer): ConnectionMetadata {
-  const [code, from = 0] = packed
-  const end = FIXED + packed.readUInt16LE(2)
+/** Decodes what {@link encodeMetadata} encoded. Header and head share its memory. */
+export function decodeMetadata(encoded: Buffer): ConnectionMetadata {
+  const [moved, from = 0] = encoded
+  const end = FIXED + encoded.readUInt16LE(2)
   return {
-    moved: code === SETTLED || code === OPEN ? { settled: code === SETTLED, from } : undefined,
-    header: end > FIXED ? packed.subarray(FIXED, end) : undefined,
-    head: packed.length > end ? packed.subarray(end) : undefined,
+    moved: moved === SETTLED || moved === UNSETTLED ? { settled: moved === SETTLED, from } : undefined,
+    header: end > FIXED ? encoded.subarray(FIXED, end) : undefined,
+    head: encoded.length > end ? encoded.subarray(end) : undefined,
   }
 }
 
-/** As many connections as go into one message. */
+/** The connections that travel in one frame. */
 export interface Batch {
-  connections: Accepted[]
-  /** For each its metadata, after their length; undefined where none has any. */
-  more: Buffer | undefined
+  connections: AcceptedConnection[]
+  /**
+   * For each connection [length u16, little-endian][metadata, encoded]; undefined where none of them has metadata.
+   */
+  payload: Buffer | undefined
 }
 
-/** The next batch off the front of a queue, of at most so many descriptors and bytes. */
-export function nextBatch(queue: readonly Accepted[], most: number, bytes: number): Batch {
-  const connections = queue.slice(0, most)
-  if (!connections.some(({ metadata }) => metadata !== undefined)) return { connections, more: undefined }
+/** The batch at the front of a queue, of at most so many connections and bytes of payload. The queue keeps them. */
+export function nextBatch(queue: readonly AcceptedConnection[], maxConnections: number, maxBytes: number): Batch {
+  const connections = queue.slice(0, maxConnections)
+  if (!connections.some(({ metadata }) => metadata !== undefined)) return { connections, payload: undefined }
   const parts: Buffer[] = []
   let size = 0
   let count = 0
   for (const { metadata } of connections) {
     size += LENGTH + (metadata?.length ?? 0)
-    if (size > bytes) break
+    if (size > maxBytes) break
     const length = Buffer.alloc(LENGTH)
     length.writeUInt16LE(metadata?.length ?? 0)
     parts.push(length, metadata ?? EMPTY)
     count++
   }
-  return { connections: connections.slice(0, count), more: Buffer.concat(parts) }
+  return { connections: connections.slice(0, count), payload: Buffer.concat(parts) }
 }
 
-/** The metadata of each of `count` connections, as {@link nextBatch} packed them. */
-export function metadataOf(more: Buffer | undefined, count: number): (Buffer | undefined)[] {
-  if (more === undefined) return []
+/** The encoded metadata of each of `count` connections in a {@link Batch}. An empty list where none has metadata. */
+export function metadataOfBatch(payload: Buffer | undefined, count: number): (Buffer | undefined)[] {
+  if (payload === undefined) return []
   let at = 0
   return Array.from({ length: count }, () => {
-    if (at + LENGTH > more.length) return undefined
+    if (at + LENGTH > payload.length) return undefined
     const start = at + LENGTH
-    at = start + more.readUInt16LE(at)
-    return at > start ? more.subarray(start, at) : undefined
+    at = start + payload.readUInt16LE(at)
+    return at > start ? payload.subarray(start, at) : undefined
   })
 }

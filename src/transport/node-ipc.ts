@@ -1,35 +1,34 @@
-// Connections over Node's own IPC channel: works everywhere, and is the fallback.
+// Connections over Node's own IPC channel: works on every platform, and is the fallback.
 //
-// Node queues what it can not send yet without a bound; it loses that queue when the channel closes, and tells nobody. So
-// few are sent at a time (ipc-window.ts says how many), and none is forgotten before the worker has it.
+// Node queues without a bound what it cannot send yet, and loses that queue without an error when the channel closes. So
+// only a few handles are sent at a time (ipc-window.ts), and none is forgotten before the worker has it.
 //
-// Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors
-// left); node:cluster relies on the same messages. Where they are seen, a second answer of our own is saved: it would be
-// a third of the cost. Until they have been seen on this very channel the worker answers by itself. It always does on the
-// channel of a node:cluster worker: there the application and node:cluster pass handles as well, and Node's answers do
-// not say to which.
+// Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors left);
+// node:cluster relies on the same messages. Where those answers are seen, the worker sends no `ack` of its own, which would
+// be a third of the cost. Until they were seen on this very channel the worker does send `ack`. It always does on the
+// channel of a node:cluster worker: there the application and node:cluster send handles as well, and Node's answers do not
+// say to which handle they belong.
 import type { PrimaryChannel, WorkerChannel } from '../ipc/channel.ts'
-import { answerIn, IpcWindow } from './ipc-window.ts'
 import { sendToPrimary, sendToWorker } from '../ipc/send.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
-import type { Accepted, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
-import { Unacknowledged, type Acknowledged } from './unacknowledged.ts'
+import type { World } from '../world.ts'
+import { handleAnswer, IpcWindow } from './ipc-window.ts'
+import type { AcceptedConnection, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
+import { Unacknowledged, type Answered } from './unacknowledged.ts'
 
-export const nodeIpc = nodeIpcTransport(false)
+type Clock = Pick<World, 'now'>
 
-/** For channels over which others pass handles too. */
-export const sharedNodeIpc = nodeIpcTransport(true)
-
-function nodeIpcTransport(isShared: boolean): Transport {
+/** @param isShared - whether node:cluster or the application sends handles over the same channels too */
+export function nodeIpc(clock: Clock, { isShared = false } = {}): Transport {
   return {
     name: 'node-ipc',
-    // A message per connection: structured clone would cost twice as much of it.
+    // There is a message per connection, and structured clone would cost twice as much for it.
     serialization: 'json',
-    // The channel is there anyway.
+    // The IPC channel is all that is needed.
     endpoint: () => ({
       inherit: [],
-      forked() {},
-      sender: (channel, events) => new NodeIpcSender(channel, events, isShared),
+      afterFork() {},
+      sender: (channel, events) => new NodeIpcSender(channel, events, clock, isShared),
       close() {},
     }),
   }
@@ -38,42 +37,45 @@ function nodeIpcTransport(isShared: boolean): Transport {
 class NodeIpcSender implements Sender {
   readonly #channel: WorkerChannel
   readonly #events: SenderEvents
+  readonly #clock: Clock
   readonly #sent = new Unacknowledged()
   readonly #window: IpcWindow
-  /** Each removes a handler of a message. */
-  readonly #handlers: readonly (() => void)[]
-  #full = false
-  #closed = false
-  /** When the worker first owed the answer it still owes. */
+  /** Each call removes a handler of a message. */
+  readonly #removeHandlers: readonly (() => void)[]
+  /** Whether `send()` has returned false, and `onRoom()` is due. */
+  #isFull = false
+  #isClosed = false
+  /** Since when the worker has owed an answer; undefined while it owes none. */
   #owesSince: number | undefined
-  #probed = false
-  /** Node's own answers so far, a uint32: the number of the connection that the next one is for. */
-  #answers = 0
+  #isProbed = false
+  /** Sequence number of the connection that Node's next answer is for. */
+  #nextAnswered = 0
 
-  constructor(channel: WorkerChannel, events: SenderEvents, isShared: boolean) {
+  constructor(channel: WorkerChannel, events: SenderEvents, clock: Clock, isShared: boolean) {
     this.#channel = channel
+    this.#clock = clock
     this.#events = events
     const { child } = channel
     this.#window = new IpcWindow(child, isShared)
-    this.#handlers = [
+    this.#removeHandlers = [
       channel.on('ack', ({ seq }) => this.#acknowledged(seq)),
-      channel.on('alive', ({ seq }) => this.#alive(seq)),
+      channel.on('probe-answer', ({ seq }) => this.#probeAnswered(seq)),
     ]
-    if (!isShared) child.on('internalMessage', this.#receiveInternal)
-    child.on('disconnect', this.#gone)
+    if (!isShared) child.on('internalMessage', this.#onInternalMessage)
+    child.on('disconnect', this.#onDisconnect)
   }
 
   get unacknowledged(): number {
     return this.#sent.size
   }
 
-  send(connection: Accepted): boolean {
+  send(connection: AcceptedConnection): boolean {
     const isLong = connection.metadata !== undefined
-    if (this.#closed || !this.#channel.connected || !this.#window.hasRoom(this.#sent.size, isLong)) {
-      this.#full = true
+    if (this.#isClosed || !this.#channel.connected || !this.#window.hasRoom(this.#sent.size, isLong)) {
+      this.#isFull = true
       return false
     }
-    this.#owesSince ??= performance.now()
+    this.#owesSince ??= this.#clock.now()
     sendToWorker(this.#channel.child, this.#sent.add(connection), connection.handle, connection.metadata)
     this.#window.sent(isLong)
     return true
@@ -82,76 +84,78 @@ class NodeIpcSender implements Sender {
   silence(now: number, patience: number): number {
     if (this.#owesSince === undefined) return 0
     const silence = now - this.#owesSince
-    if (silence > patience && !this.#probed) {
-      this.#probed = true
+    if (silence > patience && !this.#isProbed) {
+      this.#isProbed = true
       this.#channel.send({ type: 'probe', seq: (this.#sent.next - 1) >>> 0 })
     }
     return silence
   }
 
   end(): void {
-    this.#channel.send({ type: 'end' })
+    this.#channel.send({ type: 'no-more-connections' })
   }
 
-  close(): Accepted[] {
-    this.#closed = true
+  close(): AcceptedConnection[] {
+    this.#isClosed = true
     this.#window.close()
-    for (const remove of this.#handlers) remove()
-    this.#channel.child.off('internalMessage', this.#receiveInternal)
-    this.#channel.child.off('disconnect', this.#gone)
+    for (const remove of this.#removeHandlers) remove()
+    this.#channel.child.off('internalMessage', this.#onInternalMessage)
+    this.#channel.child.off('disconnect', this.#onDisconnect)
     return this.#sent.clear()
   }
 
   #acknowledged(seq: number): void {
-    if (this.#answers > seq) this.#channel.send({ type: 'quiet' })
-    this.#answered(this.#sent.arrived(seq))
+    if (this.#nextAnswered > seq) this.#channel.send({ type: 'stop-acks' })
+    this.#answered(this.#sent.acknowledge(seq))
   }
 
-  #alive(seq: number): void {
-    this.#probed = false
-    // Node never answers a handle that could not be written, and reports no error. Its answers may be ahead of this message.
-    if (((seq + 1 - this.#answers) | 0) > 0) this.#answers = (seq + 1) >>> 0
-    this.#answered(this.#sent.past(seq))
+  #probeAnswered(seq: number): void {
+    this.#isProbed = false
+    // A handle whose write failed gets no answer from Node, and no error is reported. The count may also be ahead of this
+    // message, where Node has answered later handles already.
+    if (((seq + 1 - this.#nextAnswered) | 0) > 0) this.#nextAnswered = (seq + 1) >>> 0
+    this.#answered(this.#sent.missThrough(seq))
   }
 
-  /** Handles are answered in the order in which they were sent, so counting tells which one this is. */
-  readonly #receiveInternal = (raw: unknown): void => {
-    const answer = answerIn(raw)
+  /** Node answers handles in the order in which they were sent, so counting tells which handle an answer is for. */
+  readonly #onInternalMessage = (message: unknown): void => {
+    const answer = handleAnswer(message)
     if (answer === undefined) return
-    const seq = this.#answers
-    this.#answers = (seq + 1) >>> 0
-    this.#answered(answer === 'taken' ? this.#sent.arrived(seq) : this.#sent.past(seq))
+    const seq = this.#nextAnswered
+    this.#nextAnswered = (seq + 1) >>> 0
+    this.#answered(answer === 'ack' ? this.#sent.acknowledge(seq) : this.#sent.missThrough(seq))
   }
 
-  #answered({ taken, lost }: Acknowledged): void {
-    this.#owesSince = this.#sent.size > 0 || this.#probed ? performance.now() : undefined
+  #answered({ acknowledged, undelivered }: Answered): void {
+    this.#owesSince = this.#sent.size > 0 || this.#isProbed ? this.#clock.now() : undefined
     if (this.#sent.size === 0) this.#window.allArrived()
-    if (taken.length > 0) this.#events.taken(taken)
-    if (lost.length > 0) this.#events.lost(lost)
-    if (this.#full && this.#window.isLow(this.#sent.size)) {
-      this.#full = false
-      this.#events.room()
+    if (acknowledged.length > 0) this.#events.onAcknowledged(acknowledged)
+    if (undelivered.length > 0) this.#events.onUndelivered(undelivered)
+    if (this.#isFull && this.#window.isHalfEmpty(this.#sent.size)) {
+      this.#isFull = false
+      this.#events.onRoom()
     }
   }
 
-  readonly #gone = (): void => {
-    if (this.#closed) return
-    this.#closed = true
-    this.#events.gone()
+  readonly #onDisconnect = (): void => {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#events.onClosed()
   }
 }
 
-/** The worker's end: handles the connections that come over the channel to the primary. */
+/** Handles, in the worker, the connections that come over the channel to the primary. */
 export function receiveNodeIpc(channel: PrimaryChannel, events: ReceiverEvents): void {
-  let quiet = false
-  channel.on('quiet', () => (quiet = true))
-  channel.on('probe', ({ seq }) => sendToPrimary({ type: 'alive', seq }))
-  channel.on('end', () => events.end())
+  let sendsAcks = true
+  channel.on('stop-acks', () => (sendsAcks = false))
+  channel.on('probe', ({ seq }) => sendToPrimary({ type: 'probe-answer', seq }))
+  channel.on('no-more-connections', () => events.onEnd())
   channel.onConnection = (seq, { metadata }, handle) => {
-    // A worker without descriptors gets the message without its handle. It is not acknowledged, so the primary sends it again.
+    // In a process without descriptors the message arrives without its handle. It is not acknowledged, so the primary sends
+    // the connection again.
     if (handle === undefined || handle === null) return
-    if (!quiet) sendToPrimary({ type: 'ack', seq })
+    if (sendsAcks) sendToPrimary({ type: 'ack', seq })
     const bytes = typeof metadata === 'string' ? Buffer.from(metadata, 'base64') : undefined
-    events.connection(handle as TcpHandle, seq, bytes)
+    events.onConnection(handle as TcpHandle, seq, bytes)
   }
 }

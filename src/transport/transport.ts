@@ -1,89 +1,103 @@
-// The one corridor between primary and worker: how an accepted connection crosses to another process.
+// How an accepted connection crosses from the primary to a worker process: the interface of every transport.
 import type { WorkerChannel } from '../ipc/channel.ts'
-import type { LinkEvents, PrimaryLink } from './descriptor-link.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
+import type { LinkEvents, PrimaryLink } from './descriptor-link.ts'
 
-/** A connection that the primary accepted and no worker has taken yet. Of its bytes only those in `metadata` were read. */
-export interface Accepted {
+/**
+ * A connection that the primary accepted and that no worker has acknowledged yet. Of its bytes only those in `metadata`
+ * were read. One object goes with the connection through the primary; the parts named below write the fields that change.
+ */
+export interface AcceptedConnection {
   /** Descriptor; -1 on Windows. */
   readonly fd: number
-  /** Node's handle over it; undefined where the connection was accepted below Node, which node-ipc does not meet. */
+  /** Node's handle over the connection; undefined while there is only a descriptor, which node-ipc cannot send. */
   readonly handle: TcpHandle | undefined
-  /** 0..255 */
-  readonly slot: number
-  /** Milliseconds on the monotonic clock. */
-  readonly acceptedAt: number
-  /** The number it was last sent under. */
-  seq: number
-  /** The client's key in hex, where connections are counted by it; else empty. */
-  readonly key: string
-  /** What goes along, packed; see metadata.ts. */
+  /** Slot of the client, 0..255. Steering writes it once, when the client's address is known. */
+  slot: number
+  /** Milliseconds on the monotonic clock. Steering writes it together with `slot`. */
+  acceptedAt: number
+  /** The client's key in hex. Steering writes it once, and only where connections are counted by key; else empty. */
+  key: string
+  /** What travels to the worker, encoded (metadata.ts). The PROXY protocol gate and a transfer write it. */
   metadata: Buffer | undefined
-  /** The process that it is for; undefined for whoever owns the slot. */
-  to: WorkerChannel | undefined
-  /** Gives up the primary's copy of the descriptor; without FIN where a worker has one too. */
+  /**
+   * The one process that may get the connection; undefined: the owner of the slot. A transfer writes it, and steering
+   * clears it when that process takes no more.
+   */
+  recipient: WorkerChannel | undefined
+  /** Sequence number on the way to a worker. The sender writes it each time the connection is sent. */
+  seq: number
+  /** Closes the primary's copy of the descriptor; the client sees no FIN while a worker has a copy too. */
   close(): void
 }
 
-/** What a sender reports. `lost` and what `close` returns must be sent again; anything else is with the worker. */
+/** What a sender reports of its connections. Those it does not report before `close()` must be sent again. */
 export interface SenderEvents {
-  /** The worker has taken these. */
-  taken(connections: readonly Accepted[]): void
-  /** The worker is alive and did not get these. */
-  lost(connections: readonly Accepted[]): void
-  /** There is room again after `send` said false. */
-  room(): void
-  /** The worker can not be reached any more. */
-  gone(): void
+  /** The worker has these connections. */
+  onAcknowledged(connections: readonly AcceptedConnection[]): void
+  /** The worker lives and did not get these connections: they must be sent again. */
+  onUndelivered(connections: readonly AcceptedConnection[]): void
+  /** There is room again, after `send()` returned false. */
+  onRoom(): void
+  /** The worker cannot be reached any more. */
+  onClosed(): void
 }
 
-/** The primary's end of one worker's channel. */
+/** The primary's end of the transport to one worker process. */
 export interface Sender {
-  /** Sends unless the channel is full or gone; false then. */
-  send(connection: Accepted): boolean
-  /** Connections sent and not acknowledged. */
+  /** Sends the connection. @returns false, without sending, while the transport is full and after it was closed */
+  send(connection: AcceptedConnection): boolean
+  /** Number of connections that were sent and not acknowledged. */
   readonly unacknowledged: number
   /**
-   * Milliseconds since the worker last owed an answer and gave none; 0 while it owes none. Asks it for one where the
-   * silence lasts longer than `patience`.
+   * For how many milliseconds the worker has owed an answer; 0 while it owes none. Asks the worker for an answer when
+   * that is longer than `patience`.
+   *
+   * @param now - milliseconds on the monotonic clock
    */
   silence(now: number, patience: number): number
-  /** Tells the worker that none will follow. */
+  /** Tells the worker that no connection will follow. */
   end(): void
-  /** Closes this end. @returns the connections that the worker never acknowledged, oldest first */
-  close(): Accepted[]
+  /** Closes this end. @returns the connections that the worker did not acknowledge, oldest first */
+  close(): AcceptedConnection[]
 }
 
-/** What a receiver reports. */
+/** What a receiver reports in the worker. */
 export interface ReceiverEvents {
-  /** Called after the acknowledgement went out, so that a crash in the application is the application's. */
-  connection(handle: TcpHandle, seq: number, metadata: Buffer | undefined): void
-  /** Listening sockets of slots, as descriptors. */
-  listeners?(slots: readonly number[], descriptors: readonly number[]): void
+  /**
+   * A connection has arrived. It was acknowledged before, so that a crash in the application does not make the primary
+   * send it again.
+   *
+   * @param metadata - encoded (metadata.ts)
+   */
+  onConnection(handle: TcpHandle, seq: number, metadata: Buffer | undefined): void
+  /** Listening sockets have arrived, in kernel steering: the descriptor of each slot's socket. */
+  onSlotSockets?(slots: readonly number[], descriptors: readonly number[]): void
   /** Nothing will follow. */
-  end(): void
+  onEnd(): void
 }
 
-/** Both ends for one channel that is about to be started. */
+/** Both ends of the transport to a worker process that is about to be started. */
 export interface Endpoint {
-  /** Descriptors that the channel must inherit, in this order, right after its IPC channel. */
+  /** Descriptors that the process must inherit, in this order, as 4, 5 and so on: right after its IPC channel. */
   readonly inherit: readonly number[]
-  /** To be called when the channel was started and has copies of its own, or could not be. */
-  forked(): void
-  /** The primary's end, once the channel said ready. */
+  /** To be called when the process was started, and has copies of its own, or could not be started. */
+  afterFork(): void
+  /** Opens the primary's end, once the process is ready. */
   sender(channel: WorkerChannel, events: SenderEvents): Sender
-  /** The bare link instead, for kernel steering; only the descriptor channel has one. */
+  /** Opens the bare link instead, for kernel steering. Only the descriptor channel has one. */
   link?(events: LinkEvents): PrimaryLink
-  /** Closes what neither took over. */
+  /** Closes what neither sender nor link has taken over. */
   close(): void
 }
 
 export type TransportName = 'node-ipc' | 'descriptor-channel'
 
-/** A way over the corridor, as the primary sees it. */
+/** A transport, as the primary sees it. */
 export interface Transport {
   readonly name: TransportName
-  /** How Node's own channel to the worker encodes messages, whatever else it carries. */
+  /** How Node's IPC channel to the worker encodes messages. */
   readonly serialization: 'json' | 'advanced'
+  /** Prepares the transport to one more process. @throws Error when the primary has no descriptors left */
   endpoint(): Endpoint
 }

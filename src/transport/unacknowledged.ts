@@ -1,18 +1,20 @@
-// What was sent and not acknowledged. Messages and acknowledgements keep their order, so a gap means a loss.
-import type { Accepted } from './transport.ts'
+// Connections that were sent and not acknowledged. Connections and acknowledgements keep their order, so a gap between
+// acknowledgements means that connections were not delivered.
+import type { AcceptedConnection } from './transport.ts'
 
-export interface Acknowledged {
-  taken: Accepted[]
-  lost: Accepted[]
+/** What one answer of the worker says, each list oldest first. */
+export interface Answered {
+  acknowledged: AcceptedConnection[]
+  undelivered: AcceptedConnection[]
 }
 
 /** A queue of sent connections. Sequence numbers are uint32 and wrap. */
 export class Unacknowledged {
-  #queue: Accepted[] = []
-  /** Sequence number of the oldest. */
+  #queue: AcceptedConnection[] = []
+  /** Sequence number of the oldest connection in the queue. */
   #first: number
 
-  /** @param first - number of the first connection */
+  /** @param first - sequence number of the first connection */
   constructor(first = 0) {
     this.#first = first
   }
@@ -21,44 +23,44 @@ export class Unacknowledged {
     return this.#queue.length
   }
 
-  /** The number that the next connection gets. */
+  /** Sequence number of the connection that is added next. */
   get next(): number {
     return (this.#first + this.#queue.length) >>> 0
   }
 
-  /** @returns the connection's sequence number */
-  add(connection: Accepted): number {
+  /** Gives the connection its sequence number. @returns the number */
+  add(connection: AcceptedConnection): number {
     connection.seq = this.next
     this.#queue.push(connection)
     return connection.seq
   }
 
-  /** Number `seq` arrived; what was sent before it and is not acknowledged was lost. */
-  arrived(seq: number): Acknowledged {
-    const upTo = this.#remove(seq)
-    return { taken: upTo.splice(-1), lost: upTo }
+  /** The worker has connection `seq`. Those that were sent before it and not acknowledged were not delivered. */
+  acknowledge(seq: number): Answered {
+    const through = this.#takeThrough(seq)
+    return { acknowledged: through.splice(-1), undelivered: through }
   }
 
-  /** All up to `seq` arrived but for the `lost` last ones of them. */
-  arrivedThrough(seq: number, lost: number): Acknowledged {
-    const upTo = this.#remove(seq)
-    return { lost: lost === 0 ? [] : upTo.splice(-lost), taken: upTo }
+  /** The worker has the connections up to `seq`, without the last `undelivered` ones of them. */
+  acknowledgeThrough(seq: number, undelivered: number): Answered {
+    const through = this.#takeThrough(seq)
+    return { undelivered: undelivered === 0 ? [] : through.splice(-undelivered), acknowledged: through }
   }
 
-  /** The worker is past `seq`: whatever is not acknowledged by now was lost. */
-  past(seq: number): Acknowledged {
-    return { taken: [], lost: this.#remove(seq) }
+  /** The worker has read all messages up to `seq`: those connections that are not acknowledged were not delivered. */
+  missThrough(seq: number): Answered {
+    return { acknowledged: [], undelivered: this.#takeThrough(seq) }
   }
 
-  /** Takes out everything, oldest first. */
-  clear(): Accepted[] {
+  /** Takes out all connections, oldest first. */
+  clear(): AcceptedConnection[] {
     this.#first = this.next
     return this.#queue.splice(0)
   }
 
-  #remove(seq: number): Accepted[] {
+  #takeThrough(seq: number): AcceptedConnection[] {
     const count = (seq - this.#first + 1) >>> 0
-    // Not one of ours (the numbers wrap: one that is behind looks far ahead).
+    // A number that is not in the queue. Numbers wrap, so one that was answered before looks far ahead.
     if (count > this.#queue.length) return []
     this.#first = (seq + 1) >>> 0
     return this.#queue.splice(0, count)

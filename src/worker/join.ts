@@ -69,14 +69,14 @@ export function join(
     // Where a signal to the whole group came first, only the primary knows that this is no restart.
     drainPlan.code = plan.code
   })
-  channel.on('become', ({ id, workers }) => {
+  channel.on('promote', ({ id, workers }) => {
     isSpare = false
     events.become(id, workers)
   })
-  channel.on('workers', ({ workers }) => events.workers(workers))
-  channel.on('drop', ({ slots, final }) => {
-    sockets?.drop(slots, final)
-    sendToPrimary({ type: 'dropped', slots })
+  channel.on('worker-count', ({ workers }) => events.workers(workers))
+  channel.on('release-slots', ({ slots, acceptQueued }) => {
+    sockets?.drop(slots, acceptQueued)
+    sendToPrimary({ type: 'slots-released', slots })
   })
   channel.onUnknown = () => events.unknown()
   const leaveWithoutPrimary = (): void => {
@@ -122,7 +122,7 @@ export function join(
   }
 
   async function leave(reason: string, deadline: number): Promise<void> {
-    if (draining === undefined) sendToPrimary({ type: 'leave', reason })
+    if (draining === undefined) sendToPrimary({ type: 'leaving', reason })
     const timer = setTimeout(() => incoming.stopWaiting(), deadline).unref()
     await drain({ ...setup.drainPlan, deadline })
     clearTimeout(timer)
@@ -153,7 +153,7 @@ export function join(
     try {
       await start()
     } catch (error) {
-      sendToPrimary({ type: 'failed', message: describe(error), code: codeOf(error) })
+      sendToPrimary({ type: 'start-failed', message: describe(error), code: codeOf(error) })
       // A worker that serves nothing must not stay, even where the application ignores `ready`.
       setImmediate(() => process.exit(1))
       throw error

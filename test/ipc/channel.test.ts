@@ -12,17 +12,17 @@ function openWorkerChannel(events: WorkerChannelEvents = {}) {
 t.test('a message goes to the handler of its type, with what travelled along', async (t) => {
   const { channel, receive } = openWorkerChannel()
   const calls: unknown[] = []
-  channel.on('move', (...call) => calls.push(call))
-  channel.on('reachable', () => t.fail('a message of another type'))
-  const envelope = { holdfast: { type: 'move', instance: 7 }, metadata: 'aGk=' }
+  channel.on('transfer', (...call) => calls.push(call))
+  channel.on('peer-socket-open', () => t.fail('a message of another type'))
+  const envelope = { holdfast: { type: 'transfer', instance: 7 }, metadata: 'aGk=' }
   const handle = {}
   receive(envelope, handle)
-  t.strictSame(calls, [[{ type: 'move', instance: 7 }, envelope, handle]])
+  t.strictSame(calls, [[{ type: 'transfer', instance: 7 }, envelope, handle]])
 })
 
 t.test('a child process has one listener for messages, however many types are handled', async (t) => {
   const { child, channel } = openWorkerChannel()
-  for (const type of ['ready', 'failed', 'heartbeat', 'leave', 'bus'] as const) channel.on(type, () => {})
+  for (const type of ['ready', 'start-failed', 'heartbeat', 'leaving', 'bus-frame'] as const) channel.on(type, () => {})
   t.equal(child.listenerCount('message'), 1)
 })
 
@@ -30,26 +30,26 @@ t.test('a type has one handler; a handler that was removed makes room for anothe
   const { channel, receive } = openWorkerChannel()
   let first = 0
   let second = 0
-  const remove = channel.on('reachable', () => first++)
-  t.throws(() => channel.on('reachable', () => {}), /'reachable' have a handler already/)
+  const remove = channel.on('peer-socket-open', () => first++)
+  t.throws(() => channel.on('peer-socket-open', () => {}), /'peer-socket-open' have a handler already/)
   remove()
-  channel.on('reachable', () => second++)
+  channel.on('peer-socket-open', () => second++)
   remove()
-  receive({ holdfast: { type: 'reachable' } })
+  receive({ holdfast: { type: 'peer-socket-open' } })
   t.strictSame([first, second], [0, 1])
 })
 
 t.test('messages that are not for a handler are told apart: unknown ones, and those of others', async (t) => {
   const seen: unknown[] = []
   const { channel, receive } = openWorkerChannel({
-    received: () => seen.push('received'),
-    unknown: () => seen.push('unknown'),
-    foreign: (message) => seen.push(message),
+    onReceived: () => seen.push('received'),
+    onUnknown: () => seen.push('unknown'),
+    onForeign: (message) => seen.push(message),
   })
   channel.on('ack', () => t.fail('its field is wrong'))
   receive({ holdfast: { type: 'ack', seq: 'x' } })
   receive({ hello: 'primary' })
-  receive({ holdfast: { type: 'unreachable' } })
+  receive({ holdfast: { type: 'peer-socket-closed' } })
   t.strictSame(
     seen,
     ['received', 'unknown', 'received', { hello: 'primary' }, 'received'],
@@ -63,10 +63,10 @@ t.test('a worker tells connections, messages, and messages of others apart', asy
   const seen: unknown[] = []
   channel.onConnection = (seq, { metadata }, handle) => seen.push([seq, metadata, handle])
   channel.onUnknown = () => seen.push('unknown')
-  channel.on('workers', ({ workers }) => seen.push(workers))
+  channel.on('worker-count', ({ workers }) => seen.push(workers))
   const handle = {}
   source.emit('message', { holdfast: 5, metadata: 'aGk=' }, handle)
-  source.emit('message', { holdfast: { type: 'workers', workers: 3 } })
+  source.emit('message', { holdfast: { type: 'worker-count', workers: 3 } })
   source.emit('message', { holdfast: { type: 'no such type' } })
   source.emit('message', { hello: 'worker' })
   t.strictSame(seen, [[5, 'aGk=', handle], 3, 'unknown'])

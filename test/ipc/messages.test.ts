@@ -1,17 +1,26 @@
 import * as fc from 'fast-check'
+import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import t from 'tap'
-import { isEnvelope, decodeForPrimary, decodeForWorker, type ToPrimary, type ToWorker } from '../../src/ipc/messages.ts'
+import {
+  decodeForPrimary,
+  decodeForWorker,
+  isEnvelope,
+  PROTOCOL_VERSION,
+  protocolMismatch,
+  type ToPrimary,
+  type ToWorker,
+} from '../../src/ipc/messages.ts'
 
 const seq = fc.nat({ max: 0xffffffff })
 const slots = fc.uniqueArray(fc.nat({ max: 255 }))
 const text = fc.string()
 
 const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
-  fc.constant({ type: 'quiet' as const }),
+  fc.constant({ type: 'stop-acks' as const }),
   fc.record({ type: fc.constant('probe' as const), seq }),
-  fc.constant({ type: 'end' as const }),
-  fc.record({ type: fc.constant('drop' as const), slots, final: fc.boolean() }),
+  fc.constant({ type: 'no-more-connections' as const }),
+  fc.record({ type: fc.constant('release-slots' as const), slots, acceptQueued: fc.boolean() }),
   fc.record({
     type: fc.constant('drain' as const),
     deadline: fc.nat(),
@@ -19,9 +28,9 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
     spread: fc.nat(),
     code: fc.constantFrom(1001, 1012),
   }),
-  fc.record({ type: fc.constant('become' as const), id: fc.nat(), workers: fc.nat() }),
-  fc.record({ type: fc.constant('workers' as const), workers: fc.nat() }),
-  fc.record({ type: fc.constant('bridged' as const), connected: fc.boolean(), lost: fc.nat() }),
+  fc.record({ type: fc.constant('promote' as const), id: fc.nat(), workers: fc.nat() }),
+  fc.record({ type: fc.constant('worker-count' as const), workers: fc.nat() }),
+  fc.record({ type: fc.constant('bridge-state' as const), connected: fc.boolean(), lost: fc.nat() }),
   fc.record({
     type: fc.constant('registered' as const),
     registration: fc.record({
@@ -38,13 +47,13 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
 const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
   fc.record({ type: fc.constant('ready' as const), version: fc.nat() }),
   fc.record({ type: fc.constant('register' as const), version: fc.nat() }),
-  fc.record({ type: fc.constant('failed' as const), message: text, code: fc.option(text, { nil: undefined }) }),
+  fc.record({ type: fc.constant('start-failed' as const), message: text, code: fc.option(text, { nil: undefined }) }),
   fc.record({ type: fc.constant('ack' as const), seq }),
-  fc.record({ type: fc.constant('alive' as const), seq }),
-  fc.record({ type: fc.constant('dropped' as const), slots }),
-  fc.record({ type: fc.constant('ended' as const), numbers: fc.array(seq) }),
-  fc.record({ type: fc.constant('leave' as const), reason: text }),
-  fc.record({ type: fc.constant('bridge' as const), redis: text, channelPrefix: text }),
+  fc.record({ type: fc.constant('probe-answer' as const), seq }),
+  fc.record({ type: fc.constant('slots-released' as const), slots }),
+  fc.record({ type: fc.constant('connections-ended' as const), seqs: fc.array(seq) }),
+  fc.record({ type: fc.constant('leaving' as const), reason: text }),
+  fc.record({ type: fc.constant('open-bridge' as const), redis: text, channelPrefix: text }),
   fc.record({
     type: fc.constant('heartbeat' as const),
     lag: fc.nat(),
@@ -72,7 +81,7 @@ t.test("somebody else's messages are left alone", async (t) => {
       return !isEnvelope(raw) && decodeForWorker(raw) === undefined && decodeForPrimary(raw) === undefined
     }),
   )
-  t.equal(decodeForWorker({ type: 'end' }), undefined, 'also those that look like ours unwrapped')
+  t.equal(decodeForWorker({ type: 'no-more-connections' }), undefined, 'also those that look like ours unwrapped')
 })
 
 t.test('what nobody knows is dropped', async (t) => {
@@ -81,11 +90,11 @@ t.test('what nobody knows is dropped', async (t) => {
       const known =
         typeof message === 'object' &&
         message !== null &&
-        ['end', 'quiet'].includes(String(Reflect.get(message, 'type')))
+        ['no-more-connections', 'stop-acks'].includes(String(Reflect.get(message, 'type')))
       return known || decodeForWorker({ holdfast: message }) === undefined
     }),
   )
-  for (const type of ['', 'END', 'toString', '__proto__', 'constructor', 7, null, ['end']]) {
+  for (const type of ['', 'PROBE', 'toString', '__proto__', 'constructor', 7, null, ['stop-acks']]) {
     t.equal(decodeForWorker({ holdfast: { type } }), undefined, String(type))
     t.equal(decodeForPrimary({ holdfast: { type } }), undefined, String(type))
   }
@@ -97,22 +106,23 @@ t.test('a message that lacks what is computed with is dropped', async (t) => {
   for (const [open, type] of [
     [decodeForWorker, 'probe'],
     [decodeForPrimary, 'ack'],
-    [decodeForPrimary, 'alive'],
+    [decodeForPrimary, 'probe-answer'],
   ] as const) {
     dropped(open, { type })
     for (const wrong of [undefined, null, '1', 1.5, Number.NaN, Infinity, {}, []]) dropped(open, { type, seq: wrong })
   }
   for (const [open, type] of [
-    [decodeForWorker, 'drop'],
-    [decodeForPrimary, 'dropped'],
+    [decodeForWorker, 'release-slots'],
+    [decodeForPrimary, 'slots-released'],
   ] as const) {
     dropped(open, { type })
     for (const wrong of [undefined, 'all', [256], [-1], [0.5], ['1'], { 0: 1 }]) dropped(open, { type, slots: wrong })
   }
-  dropped(decodeForWorker, { type: 'bridged', connected: true, lost: '1' })
-  dropped(decodeForPrimary, { type: 'bridge', redis: { host: '127.0.0.1' }, channelPrefix: 'a' })
-  dropped(decodeForPrimary, { type: 'ended' })
-  for (const wrong of [undefined, 1, ['1'], [0.5]]) dropped(decodeForPrimary, { type: 'ended', numbers: wrong })
+  dropped(decodeForWorker, { type: 'bridge-state', connected: true, lost: '1' })
+  dropped(decodeForPrimary, { type: 'open-bridge', redis: { host: '127.0.0.1' }, channelPrefix: 'a' })
+  dropped(decodeForPrimary, { type: 'connections-ended' })
+  for (const wrong of [undefined, 1, ['1'], [0.5]])
+    dropped(decodeForPrimary, { type: 'connections-ended', seqs: wrong })
   dropped(decodeForWorker, { type: 'drain' })
   for (const wrong of [undefined, '5', Number.NaN]) dropped(decodeForWorker, { type: 'drain', deadline: wrong })
 })
@@ -120,5 +130,28 @@ t.test('a message that lacks what is computed with is dropped', async (t) => {
 t.test('ready is heard whatever the version, so that a wrong one can be named', async (t) => {
   for (const version of [0, 99, 'two']) {
     t.match(decodeForPrimary({ holdfast: { type: 'ready', version } }), { version })
+  }
+})
+
+t.test('a worker with another protocol version is told from one with the same', async (t) => {
+  t.equal(protocolMismatch(PROTOCOL_VERSION), undefined)
+  for (const version of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, String(PROTOCOL_VERSION), undefined]) {
+    t.match(protocolMismatch(version), /restart the primary too/, inspect(version))
+  }
+})
+
+t.test('each message names the files that send and handle it, and those files do', async (t) => {
+  const read = (file: string) => readFileSync(new URL(`../../../src/${file}`, import.meta.url), 'utf8')
+  const source = read('ipc/messages.ts')
+  const documented = /^ {2}\/\*\*((?:\n {3}\*.*)+)\/\n {2}\| \(?\{ type: '([\w-]+)'/gm
+  const messages = [...source.matchAll(documented)]
+  t.equal(messages.length, [...source.matchAll(/^ {2}\| \(?\{ type: /gm)].length, 'each message has a comment')
+  for (const [, comment = '', type = ''] of messages) {
+    const routes = [...comment.matchAll(/^ {3}\* (\S+\.ts) to (\S+\.ts);?$/gm)]
+    t.ok(routes.length > 0, `${type} has a sender and a handler`)
+    for (const [, sender = '', handler = ''] of routes) {
+      t.match(read(sender), new RegExp(`type: '${type}'`), `${sender} sends ${type}`)
+      t.match(read(handler), new RegExp(`on\\('${type}'`), `${handler} handles ${type}`)
+    }
   }
 })

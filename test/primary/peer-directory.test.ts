@@ -34,12 +34,12 @@ t.test('a process that closed its peer socket is not listed any more, and still 
     return [...told]
   }
   const [first, second] = processes.map(({ child }) => child) as [ChildProcess, ChildProcess]
-  await heard('reachable', first)
-  t.strictSame(await heard('reachable', second), [
+  await heard('peer-socket-open', first)
+  t.strictSame(await heard('peer-socket-open', second), [
     [0, [10, 11]],
     [1, [10, 11]],
   ])
-  t.strictSame(await heard('unreachable', first), [
+  t.strictSame(await heard('peer-socket-closed', first), [
     [0, [11]],
     [1, [11]],
   ])

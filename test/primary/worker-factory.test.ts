@@ -6,7 +6,7 @@ import { workerProgram } from '../../src/primary/worker-factory.ts'
 const transport = {
   name: 'node-ipc',
   serialization: 'json',
-  endpoint: () => ({ inherit: [], forked() {}, close() {} }),
+  endpoint: () => ({ inherit: [], afterFork() {}, close() {} }),
 } as unknown as Transport
 
 function environment(env: Record<string, string> = {}): NodeJS.ProcessEnv {

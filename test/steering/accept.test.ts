@@ -6,17 +6,19 @@ import t, { type Test } from 'tap'
 import { IPPROTO_TCP, TCP_INFO } from '../../src/native/constants.ts'
 import { loadLibc, type Libc } from '../../src/native/libc.ts'
 import { addressOf, listeningProblem } from '../../src/native/listening.ts'
-import { acceptHandles, acceptSockets, type AcceptFunction, type Incoming } from '../../src/steering/accept.ts'
+import { acceptHandles, acceptSockets, type AcceptFunction } from '../../src/steering/accept.ts'
+import type { IncomingConnection } from '../../src/steering/connection.ts'
 import { openListener, takeOver } from '../../src/steering/listener.ts'
 import { handleOf } from '../../src/native/tcp-handle.ts'
 import { dial, loopback, until } from '../support/clients.ts'
 
 interface Arrival {
-  incoming: Incoming
+  incoming: IncomingConnection
   address: string | undefined
 }
 
 const { libc } = loadLibc()
+const native = libc === undefined ? undefined : { libc, clock: performance }
 
 const ways: Record<string, (server: net.Server, accept: AcceptFunction) => boolean> = {
   'the public event': (server, accept) => {
@@ -25,7 +27,7 @@ const ways: Record<string, (server: net.Server, accept: AcceptFunction) => boole
   },
   "the handle's own callback": (server, accept) => acceptHandles(server, accept, undefined),
 }
-if (libc !== undefined) ways['bare system calls'] = (server, accept) => acceptHandles(server, accept, libc)
+if (native !== undefined) ways['bare system calls'] = (server, accept) => acceptHandles(server, accept, native)
 
 for (const [way, install] of Object.entries(ways)) {
   t.test(`${way}: each connection comes once, with its address, and no byte is read`, async (t) => {
@@ -59,13 +61,13 @@ for (const [way, install] of Object.entries(ways)) {
 t.test('a Node without the callback is noticed', (t) => {
   const server = net.createServer()
   t.equal(
-    acceptHandles(server, () => {}, libc),
+    acceptHandles(server, () => {}, native),
     false,
     'there is no handle',
   )
   Object.assign(server, { _handle: { fd: 3, getpeername() {} } })
   t.equal(
-    acceptHandles(server, () => {}, libc),
+    acceptHandles(server, () => {}, native),
     false,
     'the handle has no callback',
   )
@@ -77,9 +79,9 @@ t.test('a paused listener leaves connections in the kernel, and a closed one tak
     t.pass('a listener can not pause here')
     return
   }
-  const arrivals: Incoming[] = []
+  const arrivals: IncomingConnection[] = []
   const options = { port: 0, host: '127.0.0.1', backlog: 10 }
-  const listener = await openListener(options, libc, (incoming) => arrivals.push(incoming))
+  const listener = await openListener(options, native, (incoming) => arrivals.push(incoming))
   t.teardown(() => arrivals.forEach((incoming) => incoming.close()))
   const { port } = listener.address
   t.equal(listener.pause(), true)
@@ -110,7 +112,7 @@ for (const way of ["the handle's own callback", 'the public event']) {
     await once(server, 'listening')
     // What an unknown Node would lack.
     if (way === 'the public event') Object.assign(handleOf(server)!, { getpeername: undefined })
-    const arrivals: Incoming[] = []
+    const arrivals: IncomingConnection[] = []
     const { address, close } = takeOver(server, (incoming) => arrivals.push(incoming))
     const client = await dial(address.port)
     client.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')

@@ -90,7 +90,7 @@ t.test(
     take()
     childOf(fork, 1).exit(1)
     t.strictSame([take(), phases(), fork.pids.length], [['ended 0 1', 'ready 0 2'], ['serving'], 2])
-    t.match(childOf(fork, 2).sent.at(-1), { holdfast: { type: 'become', id: 0, workers: 1 } })
+    t.match(childOf(fork, 2).sent.at(-1), { holdfast: { type: 'promote', id: 0, workers: 1 } })
     world.advance(0)
     t.equal(fork.pids.length, 3, 'the next standby')
   },
@@ -149,7 +149,7 @@ t.test('a worker that leaves by itself gets no more connections, and another pro
   childOf(fork, 1).ready()
   world.advance(1_000)
   take()
-  childOf(fork, 1).say({ type: 'leave', reason: 'server.close()' })
+  childOf(fork, 1).say({ type: 'leaving', reason: 'server.close()' })
   t.strictSame([take(), phases()], [['retired 0 1'], ['waiting']])
   world.advance(0)
   t.equal(fork.pids.length, 2, 'it had served long enough to start without delay')

@@ -35,6 +35,16 @@ export class SimulatedWorld implements World {
     return this.#entries.size
   }
 
+  /** Timers that are set; the same as {@link pending}, for tests that set no immediates. */
+  get timers(): number {
+    return this.#entries.size
+  }
+
+  /** Runs what waits for the end of the turn. */
+  endTurn(): void {
+    this.advance(0)
+  }
+
   /** Runs everything that is due within so many milliseconds, in order, and leaves the clock at the end of them. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds

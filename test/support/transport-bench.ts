@@ -5,18 +5,18 @@ import net from 'node:net'
 import type { Test } from 'tap'
 import { WorkerChannel } from '../../src/ipc/channel.ts'
 import { handleOf } from '../../src/native/tcp-handle.ts'
-import type { Accepted, Sender, Transport } from '../../src/transport/transport.ts'
+import type { AcceptedConnection, Sender, Transport } from '../../src/transport/transport.ts'
 import { dial, until } from './clients.ts'
 
 export interface Bench {
   child: ChildProcess
   sender: Sender
-  taken: Accepted[]
-  lost: Accepted[]
+  acknowledged: AcceptedConnection[]
+  undelivered: AcceptedConnection[]
+  /** How often the sender reported room. */
   rooms: number
-  gone: number
   /** Connects a client; the accepted side is what can be sent. */
-  accept(metadata?: Buffer): Promise<{ client: net.Socket; connection: Accepted }>
+  accept(metadata?: Buffer): Promise<{ client: net.Socket; connection: AcceptedConnection }>
 }
 
 /**
@@ -30,25 +30,24 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
     serialization: transport.serialization,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...endpoint.inherit],
   })
-  endpoint.forked()
+  endpoint.afterFork()
   forked(child)
   await told(child, 'ready')
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
-  const accepted: Accepted[] = []
+  const accepted: AcceptedConnection[] = []
   const clients: net.Socket[] = []
   const bench: Bench = {
     child,
-    taken: [],
-    lost: [],
+    acknowledged: [],
+    undelivered: [],
     rooms: 0,
-    gone: 0,
     sender: endpoint.sender(new WorkerChannel(child), {
-      taken: (connections) => bench.taken.push(...connections),
-      lost: (connections) => bench.lost.push(...connections),
-      room: () => bench.rooms++,
-      gone: () => bench.gone++,
+      onAcknowledged: (connections) => bench.acknowledged.push(...connections),
+      onUndelivered: (connections) => bench.undelivered.push(...connections),
+      onRoom: () => bench.rooms++,
+      onClosed() {},
     }),
     async accept(metadata) {
       const arrives = once(server, 'connection') as Promise<[net.Socket]>
@@ -63,7 +62,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
         seq: 0,
         key: '',
         metadata,
-        to: undefined,
+        recipient: undefined,
         acceptedAt: performance.now(),
         close: () => void socket.destroy(),
       }
@@ -93,7 +92,7 @@ export async function many(bench: Bench, n: number) {
   return pairs
 }
 
-export async function sendWhenRoom({ sender }: Bench, connection: Accepted): Promise<void> {
+export async function sendWhenRoom({ sender }: Bench, connection: AcceptedConnection): Promise<void> {
   await until('there is room', () => sender.send(connection))
 }
 

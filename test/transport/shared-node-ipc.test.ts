@@ -1,5 +1,6 @@
 import t from 'tap'
-import { sharedNodeIpc } from '../../src/transport/node-ipc.ts'
+import { nodeIpc } from '../../src/transport/node-ipc.ts'
+import { realWorld } from '../../src/world.ts'
 import { transportContract } from './contract.ts'
 
-transportContract(t, sharedNodeIpc)
+transportContract(t, nodeIpc(realWorld, { isShared: true }))

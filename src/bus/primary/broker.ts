@@ -54,7 +54,7 @@ export class BusBroker {
   }
 
   started(channel: WorkerChannel): void {
-    channel.on('bus', ({ frame }) => this.#received(channel, bytesOf(frame)))
+    channel.on('bus-frame', ({ frame }) => this.#received(channel, bytesOf(frame)))
   }
 
   /** The process has ended. */

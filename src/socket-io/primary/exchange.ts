@@ -13,7 +13,7 @@ export interface Member extends Recipient {
   send(message: ToWorker): void
 }
 
-export type BridgeRequest = Extract<ToPrimary, { type: 'bridge' }>
+export type BridgeRequest = Extract<ToPrimary, { type: 'open-bridge' }>
 
 /** Milliseconds in which workers hear at most once how much was lost. */
 const LOST_INTERVAL = 1_000
@@ -43,7 +43,7 @@ export class Exchange<M extends Member> {
 
   /** A process has started, and may ask for the bridge. */
   started(channel: WorkerChannel): void {
-    channel.on('bridge', (message) => this.open(message))
+    channel.on('open-bridge', (message) => this.open(message))
   }
 
   /** What a worker said that is not Holdfast's own. */
@@ -104,7 +104,7 @@ export class Exchange<M extends Member> {
     clearTimeout(this.#telling)
     this.#telling = undefined
     const { connected, lost } = this.#bridge?.status ?? { connected: false, lost: 0 }
-    for (const member of this.#members()) member.send({ type: 'bridged', connected, lost })
+    for (const member of this.#members()) member.send({ type: 'bridge-state', connected, lost })
   }
 }
 

@@ -1,45 +1,46 @@
-// How long a primary lets connections gather before it takes them: as network cards do with packets, and for the same
-// reason. Those that are taken together travel in one message, and wake their worker once.
+// How long the primary waits before it accepts, so that more connections join those that are there. Network cards do the
+// same with packets, for the same reason: what is accepted together travels in one message and wakes the worker once. Pure.
 
-/** Milliseconds; of a connection that took longer to set up nobody would notice it. */
+/** How long to wait, in milliseconds. A connection that took this much longer to set up would not be noticed. */
 export const COALESCE_TIME = 0.5
 
-/** Milliseconds since connections came last, below which more are expected. */
-const BUSY = 1
+/** While connections come at intervals below this, in milliseconds, more are expected. */
+const BUSY_INTERVAL = 1
 
-/** So many at a time are a good batch without waiting. */
-const ENOUGH = 32
+/** So many connections at a time are a good batch without waiting. */
+const GOOD_BATCH = 32
 
-/** At most so many turns are let pass, as a power of two, where waiting brings nobody. */
+/** After n waits in a row that brought no second connection, 2^n turns pass without a wait; n is at most this. */
 const MAX_MISSES = 6
 
-/** A decision per turn of the loop; times in milliseconds. */
+/** One decision per turn of the event loop. Times are milliseconds on the monotonic clock. */
 export class AcceptCoalescing {
   #lastAt = -Infinity
   #lastCount = 0
-  #waits = false
+  #isWaiting = false
   #misses = 0
+  /** Turns that are left without a wait. */
   #skip = 0
 
-  /** Connections are there. @returns how long to wait before they are taken, for others to join them */
+  /** To be called when connections are there. @returns how long to wait before they are accepted, in milliseconds */
   before(now: number): number {
-    const isBusy = now - this.#lastAt < BUSY && this.#lastCount < ENOUGH
+    const isBusy = now - this.#lastAt < BUSY_INTERVAL && this.#lastCount < GOOD_BATCH
     if (!isBusy) return 0
     if (this.#skip > 0) {
       this.#skip--
       return 0
     }
-    this.#waits = true
+    this.#isWaiting = true
     return COALESCE_TIME
   }
 
-  /** So many were taken. */
+  /** To be called when the connections were accepted. @param count - how many there were */
   after(now: number, count: number): void {
-    if (this.#waits) {
-      // One client that connects again and again is only kept by waiting.
+    if (this.#isWaiting) {
+      // A single client that connects again and again only loses time by the wait.
       this.#misses = count > 1 ? 0 : Math.min(this.#misses + 1, MAX_MISSES)
       this.#skip = count > 1 ? 0 : 2 ** this.#misses
-      this.#waits = false
+      this.#isWaiting = false
     }
     this.#lastAt = now
     this.#lastCount = count

@@ -1,20 +1,22 @@
-// Who may still come in, where limits.maxConnections or limits.maxPerAddress is set. Without them nothing is counted
-// and no connection leaves a trace in the primary after the hand-off.
+// Counts the open connections of all workers, by client and by process, where an option needs that: limits.maxConnections,
+// limits.maxPerAddress, limits.loadFactor or balance 'least-connections'. Without such an option nothing is counted, and a
+// connection leaves no trace in the primary after the hand-off.
 import type { Settings } from '../../options/settings.ts'
 import type { CloseReason } from '../steering.ts'
 
-/** What may need counting. */
+/** The settings that decide whether connections are counted. */
 export interface CountingSettings {
   balance: Settings['balance']
   limits: ConnectionLimitSettings & { loadFactor: number | undefined }
 }
 
+/** Numbers of open connections; Infinity: no limit. */
 export interface ConnectionLimitSettings {
   maxConnections: number
   maxPerAddress: number
 }
 
-/** The option that makes the primary count open connections, which only hand-off can; undefined where none is set. */
+/** The name of an option that makes the primary count open connections, as text; undefined where none is set. */
 export function countingOption({ balance, limits }: CountingSettings): string | undefined {
   const { maxConnections, maxPerAddress, loadFactor } = limits
   if (balance === 'least-connections') return "balance: 'least-connections'"
@@ -23,71 +25,77 @@ export function countingOption({ balance, limits }: CountingSettings): string | 
   return maxPerAddress === Infinity ? undefined : 'limits.maxPerAddress'
 }
 
-/** Connections open, by key and by the process that serves them. `P` is a process. */
+/**
+ * The open connections, and whether one more may come in. `P` stands for a worker process; keys are those of clients, in
+ * hex. A connection counts from `admit()` until it is released, or its process reports the end, or its process ends.
+ */
 export class ConnectionLimits<P extends object> {
   readonly #limits: ConnectionLimitSettings
-  readonly #byKey = new Map<string, number>()
-  /** Key by sequence number, for each process. */
+  readonly #openByKey = new Map<string, number>()
+  /** For each process, the keys of the connections that it has, by sequence number. */
   readonly #served = new Map<P, Map<number, string>>()
-  /** Ended before their acknowledgement was read: the two come on different channels. */
-  readonly #early = new Map<P, Set<number>>()
+  /**
+   * For each process, connections that ended before their acknowledgement was read: ends and acknowledgements come over
+   * different channels.
+   */
+  readonly #endedEarly = new Map<P, Set<number>>()
   #open = 0
 
   constructor(limits: ConnectionLimitSettings) {
     this.#limits = limits
   }
 
+  /** Number of open connections. */
   get open(): number {
     return this.#open
   }
 
-  /** Connections that the client has open. */
+  /** Number of open connections of one client. */
   openOf(key: string): number {
-    return this.#byKey.get(key) ?? 0
+    return this.#openByKey.get(key) ?? 0
   }
 
-  /** Connections that the process has taken and not ended. */
+  /** Number of connections that the process has acknowledged and not reported as ended. */
   servedBy(process: P): number {
     return this.#served.get(process)?.size ?? 0
   }
 
-  /** Counts the connection in. @returns why it may not come in, if so */
+  /** Counts a new connection, unless it exceeds a limit. @returns the reason why it may not come in */
   admit(key: string): CloseReason | undefined {
-    const count = this.#byKey.get(key) ?? 0
     if (this.#open >= this.#limits.maxConnections) return 'connections-full'
-    if (count >= this.#limits.maxPerAddress) return 'address-full'
-    this.enter(key)
+    if (this.openOf(key) >= this.#limits.maxPerAddress) return 'address-full'
+    this.readmit(key)
     return undefined
   }
 
-  /** Counts a connection in that was admitted before, and was given up under its former number. */
-  enter(key: string): void {
-    this.#byKey.set(key, (this.#byKey.get(key) ?? 0) + 1)
+  /** Counts a connection again that was admitted before: the worker that transfers it reports its end. */
+  readmit(key: string): void {
+    this.#openByKey.set(key, this.openOf(key) + 1)
     this.#open++
   }
 
-  /** An admitted connection ended without ever reaching a worker. */
+  /** Counts an admitted connection no longer. */
   release(key: string): void {
-    const count = (this.#byKey.get(key) ?? 0) - 1
-    if (count > 0) this.#byKey.set(key, count)
-    else this.#byKey.delete(key)
+    const open = this.openOf(key) - 1
+    if (open > 0) this.#openByKey.set(key, open)
+    else this.#openByKey.delete(key)
     this.#open--
   }
 
-  /** A process has taken the connection that was sent to it under that number. */
-  taken(process: P, seq: number, key: string): void {
-    if (this.#early.get(process)?.delete(seq)) return this.release(key)
+  /** The process has acknowledged an admitted connection, under this sequence number. */
+  acknowledged(process: P, seq: number, key: string): void {
+    if (this.#endedEarly.get(process)?.delete(seq)) return this.release(key)
     const served = this.#served.get(process) ?? new Map<number, string>()
     this.#served.set(process, served.set(seq, key))
   }
 
-  /** A process says that connections ended. */
-  ended(process: P, numbers: readonly number[]): void {
+  /** The process has reported the end of the connections with these sequence numbers. */
+  ended(process: P, seqs: readonly number[]): void {
     const served = this.#served.get(process)
-    for (const seq of numbers) {
+    for (const seq of seqs) {
       const key = served?.get(seq)
       if (key === undefined) {
-        this.#early.set(process, (this.#early.get(process) ?? new Set()).add(seq))
+        this.#endedEarly.set(process, (this.#endedEarly.get(process) ?? new Set()).add(seq))
       } else {
         served?.delete(seq)
         this.release(key)
@@ -95,10 +103,10 @@ export class ConnectionLimits<P extends object> {
     }
   }
 
-  /** A process is gone, and its connections with it. */
-  gone(process: P): void {
+  /** The process has ended, and its connections with it. */
+  processEnded(process: P): void {
     for (const key of this.#served.get(process)?.values() ?? []) this.release(key)
     this.#served.delete(process)
-    this.#early.delete(process)
+    this.#endedEarly.delete(process)
   }
 }

@@ -1,26 +1,25 @@
-// Hand-off: the primary accepts, hashes the client's address and passes the socket to the slot's owner.
-import type { WorkerChannel } from '../../ipc/channel.ts'
+// Hand-off: the primary accepts each connection, hashes the client's address, and sends the socket to the slot's owner.
 import { bytesKey } from '../../affinity/address.ts'
 import { UntilEmpty } from '../../async/waiting.ts'
+import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Address } from '../../ipc/messages.ts'
+import type { TcpHandle } from '../../native/tcp-handle.ts'
 import type { Settings } from '../../options/settings.ts'
 import { slotOfKey } from '../../slots/hash.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
-import type { TcpHandle } from '../../native/tcp-handle.ts'
-import type { Accepted, Endpoint } from '../../transport/transport.ts'
-import type { Incoming } from '../accept.ts'
+import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
+import type { World } from '../../world.ts'
+import { transferredConnection, type IncomingConnection } from '../connection.ts'
+import type { Listen, Listener } from '../listener.ts'
+import { checkPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
 import { ConnectionLimits, countingOption } from './connection-limits.ts'
 import { headroom } from './headroom.ts'
-import { WorkerQueues } from './worker-queues.ts'
-import type { Listen, Listener } from '../listener.ts'
-import { heavyReport } from './heavy-report.ts'
-import { movedConnection } from '../transferred.ts'
-import { picking } from './picking.ts'
-import { ProxyGate } from './proxy-gate.ts'
-import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
+import { heavyReport, picking, type PickEvents } from './picking.ts'
+import { ProxyGate, type GateEvents } from './proxy-gate.ts'
+import { WorkerQueues, type WorkerQueueEvents } from './worker-queues.ts'
 
-/** How often a primary that stopped accepting looks for descriptors, in milliseconds. */
-const RESUME_CHECK = 100
+/** Milliseconds between two checks for descriptors, while the primary does not accept because it had few left. */
+const RESUME_CHECK_PERIOD = 100
 
 export class Handoff implements Steering {
   readonly name = 'handoff'
@@ -28,51 +27,48 @@ export class Handoff implements Steering {
 
   readonly #settings: Settings
   readonly #listen: Listen
+  readonly #world: World
   readonly #queues: WorkerQueues
+  /** Undefined where no option needs open connections to be counted. */
   readonly #connectionLimits: ConnectionLimits<WorkerChannel> | undefined
   readonly #headroom = headroom()
+  /** Undefined without the PROXY protocol. */
   readonly #gate: ProxyGate | undefined
+  readonly #drained: UntilEmpty
   #listener: Listener | undefined
-  #paused: NodeJS.Timeout | undefined
-  #pending = 0
-  #watch: NodeJS.Timeout | undefined
-  readonly #untilSettled = new UntilEmpty(() => this.pending)
+  /** Set while the primary does not accept because it had few descriptors left. */
+  #resumeTimer: NodeJS.Timeout | undefined
+  /** Connections that have passed the gate and that no worker has acknowledged. */
+  #dispatched = 0
+  #checkTimer: NodeJS.Timeout | undefined
 
   /** @param listen - opens the port */
-  constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen) {
-    const { limits } = settings
+  constructor(settings: Settings, table: SlotTable, events: SteeringEvents, listen: Listen, world: World) {
     this.#settings = settings
     this.#listen = listen
-    this.#connectionLimits = countingOption(settings) === undefined ? undefined : new ConnectionLimits(limits)
+    this.#world = world
+    this.#drained = new UntilEmpty(() => this.pending, world)
+    if (countingOption(settings) !== undefined) this.#connectionLimits = new ConnectionLimits(settings.limits)
     if (settings.proxyProtocol !== undefined) {
-      this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, {
-        passed: (incoming, address) => {
-          this.#admit(incoming, address)
-          this.#untilSettled.check()
-        },
-        refused: (incoming, reason) => {
-          this.#refuse(incoming, reason)
-          this.#untilSettled.check()
-        },
-      })
+      this.#gate = new ProxyGate(settings.proxyProtocol, settings.logger, this.#gateEvents(), world)
     }
-    const queueEvents = {
-      ...events,
-      open: (channel: WorkerChannel) => this.#connectionLimits?.servedBy(channel) ?? 0,
-      taken: (channel: WorkerChannel, connections: readonly Accepted[]) => this.#taken(channel, connections),
-      dropped: (connection: Accepted, reason: CloseReason) => this.#dropped(connection, reason),
-      again: (connections: number) => void (this.counters.redispatched += connections),
-    }
-    const pick = picking(settings, {
+    const pickEvents: PickEvents = {
       openOf: (key) => this.#connectionLimits?.openOf(key) ?? 0,
-      spilled: () => void this.counters.spilled++,
-      heavy: heavyReport(settings.logger),
-    })
-    this.#queues = new WorkerQueues(settings, table, queueEvents, pick)
+      onSpilled: () => void this.counters.spilled++,
+      onHeavy: heavyReport(settings.logger, world),
+    }
+    const queueEvents: WorkerQueueEvents = {
+      ...events,
+      openConnections: (channel) => this.#connectionLimits?.servedBy(channel) ?? 0,
+      onAcknowledged: (channel, connections) => this.#acknowledged(channel, connections),
+      onDropped: (connection, reason) => this.#dropped(connection, reason),
+      onRedispatched: (count) => void (this.counters.redispatched += count),
+    }
+    this.#queues = new WorkerQueues(settings, table, queueEvents, world, picking(settings, pickEvents, world))
   }
 
   get pending(): number {
-    return this.#pending + (this.#gate?.waiting ?? 0)
+    return this.#dispatched + (this.#gate?.waiting ?? 0)
   }
 
   pendingOf(worker: number): number {
@@ -81,7 +77,8 @@ export class Handoff implements Steering {
 
   async open(): Promise<Address> {
     this.#listener = await this.#listen(this.#accept)
-    this.#watch = setInterval(() => this.#queues.look(performance.now()), lookPeriod(this.#settings)).unref()
+    const check = (): void => this.#queues.checkTimeouts(this.#world.now())
+    this.#checkTimer = this.#world.setInterval(check, checkPeriod(this.#settings)).unref()
     return this.#listener.address
   }
 
@@ -91,17 +88,18 @@ export class Handoff implements Steering {
 
   attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
     if (this.#connectionLimits !== undefined) {
-      channel.on('ended', ({ numbers }) => this.#connectionLimits?.ended(channel, numbers))
+      channel.on('connections-ended', ({ seqs }) => this.#connectionLimits?.ended(channel, seqs))
     }
     this.#queues.attach(worker, channel, endpoint)
   }
 
-  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity)
+  transfer(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
+    const { affinity, limits } = this.#settings
+    const connection = transferredConnection(channel, handle, metadata, affinity, this.#world.now())
     this.counters.moved++
-    if (this.#pending >= this.#settings.limits.maxPending) return this.#refuse(connection, 'pending-full')
-    this.#connectionLimits?.enter(connection.key)
-    this.#pending++
+    if (this.#dispatched >= limits.maxPending) return this.#close(connection, 'pending-full')
+    this.#connectionLimits?.readmit(connection.key)
+    this.#dispatched++
     this.#queues.dispatch(connection)
   }
 
@@ -111,7 +109,7 @@ export class Handoff implements Steering {
 
   detach(channel: WorkerChannel): void {
     this.#queues.detach(channel)
-    this.#connectionLimits?.gone(channel)
+    this.#connectionLimits?.processEnded(channel)
   }
 
   silence(channel: WorkerChannel, now: number): number {
@@ -119,81 +117,91 @@ export class Handoff implements Steering {
   }
 
   async closeListener(): Promise<void> {
-    clearInterval(this.#paused)
+    this.#world.clearInterval(this.#resumeTimer)
     await this.#listener?.close()
   }
 
-  async settled(deadline: number): Promise<void> {
-    await this.#untilSettled.wait(deadline)
+  async drained(deadline: number): Promise<void> {
+    await this.#drained.wait(deadline)
   }
 
   close(): void {
-    clearInterval(this.#watch)
+    this.#world.clearInterval(this.#checkTimer)
     this.#gate?.close()
     this.#queues.close()
   }
 
-  readonly #accept = (incoming: Incoming, address: Buffer | undefined): void => {
+  readonly #accept = (connection: IncomingConnection, peer: Buffer | undefined): void => {
     this.counters.accepted++
-    if (address === undefined) return this.#refuse(incoming, 'no-address')
-    if (this.#headroom.isLow(incoming.fd) && !this.#pause()) return this.#refuse(incoming, 'descriptors')
-    if (this.#gate === undefined) this.#admit(incoming, address)
-    else this.#gate.enter(incoming, address)
+    if (peer === undefined) return this.#close(connection, 'no-address')
+    if (this.#headroom.isLow(connection.fd) && !this.#pause()) return this.#close(connection, 'descriptors')
+    if (this.#gate === undefined) this.#admit(connection, peer)
+    else this.#gate.enter(connection, peer)
+  }
+
+  #gateEvents(): GateEvents {
+    return {
+      onPassed: (connection, address) => {
+        this.#admit(connection, address)
+        this.#drained.check()
+      },
+      onRefused: (connection, reason) => {
+        this.#close(connection, reason)
+        this.#drained.check()
+      },
+    }
   }
 
   /** @param address - of the client */
-  #admit(incoming: Incoming, address: Buffer): void {
+  #admit(connection: IncomingConnection, address: Buffer): void {
     const { affinity, limits } = this.#settings
-    if (this.#pending >= limits.maxPending) return this.#refuse(incoming, 'pending-full')
+    if (this.#dispatched >= limits.maxPending) return this.#close(connection, 'pending-full')
     const key = bytesKey(address, affinity)
     if (this.#connectionLimits !== undefined) {
-      incoming.key = key.toString('hex')
-      const reason = this.#connectionLimits.admit(incoming.key)
-      if (reason !== undefined) return this.#refuse(incoming, reason)
+      connection.key = key.toString('hex')
+      const reason = this.#connectionLimits.admit(connection.key)
+      if (reason !== undefined) return this.#close(connection, reason)
     }
-    this.#pending++
-    incoming.slot = slotOfKey(key, affinity.seed)
-    incoming.acceptedAt = performance.now()
-    this.#queues.dispatch(incoming)
+    this.#dispatched++
+    connection.slot = slotOfKey(key, affinity.seed)
+    connection.acceptedAt = this.#world.now()
+    this.#queues.dispatch(connection)
   }
 
-  /** Leaves new connections in the kernel until there are descriptors again. @returns false where it can not */
+  /** Leaves new connections in the kernel's queue until there are descriptors again. @returns false where it cannot */
   #pause(): boolean {
-    if (this.#paused !== undefined) return true
+    if (this.#resumeTimer !== undefined) return true
     if (this.#listener?.pause() !== true) return false
     this.counters.pauses++
-    this.#settings.logger.warn('accept.paused', { reason: 'few descriptors left', pending: this.#pending })
-    this.#paused = setInterval(() => {
-      if (!this.#headroom.isBack()) return
-      clearInterval(this.#paused)
-      this.#paused = undefined
-      this.#settings.logger.info('accept.resumed', { pending: this.#pending })
+    this.#settings.logger.warn('accept.paused', { reason: 'few descriptors left', pending: this.#dispatched })
+    this.#resumeTimer = this.#world.setInterval(() => {
+      if (!this.#headroom.hasRecovered()) return
+      this.#world.clearInterval(this.#resumeTimer)
+      this.#resumeTimer = undefined
+      this.#settings.logger.info('accept.resumed', { pending: this.#dispatched })
       this.#listener?.resume()
-    }, RESUME_CHECK)
+    }, RESUME_CHECK_PERIOD)
     return true
   }
 
-  #taken(channel: WorkerChannel, connections: readonly Accepted[]): void {
+  #acknowledged(channel: WorkerChannel, connections: readonly AcceptedConnection[]): void {
     this.counters.handedOff += connections.length
     for (const connection of connections) {
-      this.#connectionLimits?.taken(channel, connection.seq, connection.key)
+      this.#connectionLimits?.acknowledged(channel, connection.seq, connection.key)
       connection.close()
     }
-    this.#forget(connections.length)
+    this.#dispatched -= connections.length
+    this.#drained.check()
   }
 
-  #dropped(connection: Accepted, reason: CloseReason): void {
+  #dropped(connection: AcceptedConnection, reason: CloseReason): void {
     this.#connectionLimits?.release(connection.key)
-    this.#refuse(connection, reason)
-    this.#forget(1)
+    this.#close(connection, reason)
+    this.#dispatched--
+    this.#drained.check()
   }
 
-  #forget(connections: number): void {
-    this.#pending -= connections
-    this.#untilSettled.check()
-  }
-
-  #refuse(connection: Accepted, reason: CloseReason): void {
+  #close(connection: AcceptedConnection, reason: CloseReason): void {
     this.counters.closed[reason]++
     connection.close()
   }

@@ -1,37 +1,37 @@
-// How many descriptors the primary has left. Node tells nobody when there are none: libuv accepts and closes. So
-// accepting stops before, while the kernel keeps the queue.
+// How many descriptors the primary has left. At the limit, libuv accepts connections and closes them, and Node reports no
+// error. So the primary stops accepting before, and the kernel keeps the connections in its queue.
 import { readdirSync, readFileSync } from 'node:fs'
 
 export interface Headroom {
-  /** Whether a process that was just given this descriptor (always the lowest free one) should take no more. */
+  /** Whether the primary should stop accepting. @param fd - the descriptor it got last, which is the lowest free one */
   isLow(fd: number): boolean
-  /** Whether there is room again, well above where it was low. */
-  isBack(): boolean
+  /** Whether the primary may accept again: well above the point at which it stopped. */
+  hasRecovered(): boolean
 }
 
-/** Kept for receipts, new workers, logs and the admin page: an eighth, at most so many. */
-const RESERVE = 256
+/** Descriptors for other use (receipts, new workers, logs, the admin page): an eighth of the limit, at most this many. */
+const MAX_RESERVE = 256
 
-/** @param limit - open files at most; undefined where the system does not tell: then it is never low */
+/** @param limit - open files, at most; undefined where the system does not tell: the headroom is never low then */
 export function headroom(limit = openFilesLimit()): Headroom {
-  if (limit === undefined) return { isLow: () => false, isBack: () => true }
-  const reserve = Math.min(RESERVE, limit >> 3)
+  if (limit === undefined) return { isLow: () => false, hasRecovered: () => true }
+  const reserve = Math.min(MAX_RESERVE, limit >> 3)
   return {
     isLow: (fd) => fd >= limit - reserve,
-    isBack: () => openFiles() < limit - 2 * reserve,
+    hasRecovered: () => openFiles() < limit - 2 * reserve,
   }
 }
 
-/** Looking takes one as well. */
+/** Number of open files. Counting them takes a descriptor too. */
 function openFiles(): number {
   try {
     return readdirSync('/proc/self/fd').length
   } catch {
-    return Infinity
+    return Infinity // no descriptor left to count with
   }
 }
 
-/** The soft limit that Linux tells. */
+/** The soft limit, which Linux tells. */
 function openFilesLimit(): number | undefined {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []

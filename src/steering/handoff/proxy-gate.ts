@@ -1,107 +1,110 @@
-// The PROXY protocol at the door: what stands before us tells whom a connection is from, and only then it goes on.
+// The gate of the PROXY protocol: a connection waits here until its header is complete. The header tells the client's
+// address, by which the connection is steered.
 import { addressText } from '../../affinity/address.ts'
-import { parseProxyHeader } from '../../affinity/proxy-header.ts'
 import type { Logger } from '../../options/options.ts'
 import type { ProxySettings } from '../../options/proxy.ts'
-import { encodeMetadata, decodeMetadata } from '../../transport/metadata.ts'
-import type { Incoming } from '../accept.ts'
-import { readExactly, type ReadHeader } from './read-header.ts'
+import { encodeMetadata } from '../../transport/metadata.ts'
+import type { World } from '../../world.ts'
+import type { IncomingConnection } from '../connection.ts'
 import type { CloseReason } from '../steering.ts'
+import { readExactly, type ReadHeader } from './read-header.ts'
 
 export interface GateEvents {
-  /** @param address - of the client: 4 or 16 bytes, the caller's to keep */
-  passed(incoming: Incoming, address: Buffer): void
-  refused(incoming: Incoming, reason: CloseReason): void
+  /** The header is complete and in the metadata. @param address - of the client: 4 or 16 bytes, which may be kept */
+  onPassed(connection: IncomingConnection, address: Buffer): void
+  /** The connection may not come in, and is the receiver's to close. */
+  onRefused(connection: IncomingConnection, reason: CloseReason): void
 }
 
 /** Milliseconds between two log lines about the same reason. */
-const QUIET = 10_000
+const LOG_INTERVAL = 10_000
 
 export class ProxyGate {
-  readonly #read: ReadHeader
+  readonly #readHeader: ReadHeader
   readonly #settings: ProxySettings
   readonly #logger: Logger
   readonly #events: GateEvents
-  /** Who waits, and how to end that; oldest first. */
-  readonly #waiting = new Map<Incoming, (reason: CloseReason) => void>()
-  /** When each reason was last logged, and how often it was met since. */
-  readonly #logged = new Map<CloseReason, { at: number; since: number }>()
+  readonly #world: World
+  /** The connections without a complete header, oldest first, and the function that refuses each. */
+  readonly #waiting = new Map<IncomingConnection, (reason: CloseReason) => void>()
+  /** For each reason, when it was logged last, and how many connections were refused for it since. */
+  readonly #logged = new Map<CloseReason, { at: number; unlogged: number }>()
 
-  /** @param read - takes the header off */
-  constructor(settings: ProxySettings, logger: Logger, events: GateEvents, read: ReadHeader = readExactly) {
-    this.#read = read
+  /** @param readHeader - takes the header off a connection */
+  constructor(
+    settings: ProxySettings,
+    logger: Logger,
+    events: GateEvents,
+    world: World,
+    readHeader: ReadHeader = readExactly,
+  ) {
+    this.#world = world
+    this.#readHeader = readHeader
     this.#settings = settings
     this.#logger = logger
     this.#events = events
   }
 
-  /** Connections whose header is not complete. */
+  /** Number of connections whose header is not complete. */
   get waiting(): number {
     return this.#waiting.size
   }
 
-  /** @param peer - who connected: valid during the call only */
-  enter(incoming: Incoming, peer: Buffer): void {
+  /** Lets a connection wait for its header. @param peer - address at the other end, valid during the call only */
+  enter(connection: IncomingConnection, peer: Buffer): void {
     const address = Buffer.from(peer)
     const text = addressText(address)
     if (!this.#settings.trusted.check(text, address.length === 4 ? 'ipv4' : 'ipv6')) {
-      return this.#refuse(incoming, 'proxy-untrusted', text)
+      return this.#refuse(connection, 'proxy-untrusted', text)
     }
     const { timeout, maxHeader, maxWaiting } = this.#settings
-    // A header comes at once, or somebody is slow on purpose: who has waited longest goes, and the door stays open.
-    const [oldest] = this.#waiting.size < maxWaiting ? [] : this.#waiting.values()
-    oldest?.('proxy-waiting-full')
-    const timer = setTimeout(() => stop('proxy-timeout'), timeout)
-    const release = this.#read(incoming.own(), maxHeader, {
-      header: (header, verdict, head) => {
-        this.#forget(incoming, timer)
-        incoming.metadata = encodeMetadata({ header: verdict.source === undefined ? undefined : header, head })
-        this.#events.passed(incoming, verdict.source?.address ?? address)
+    // A proxy sends the header at once. So a connection that has waited long makes room: slow peers cannot block the gate.
+    const [refuseOldest] = this.#waiting.size < maxWaiting ? [] : this.#waiting.values()
+    refuseOldest?.('proxy-waiting-full')
+    const timer = this.#world.setTimeout(() => refuse('proxy-timeout'), timeout)
+    const stopReading = this.#readHeader(connection.openHandle(), maxHeader, {
+      onHeader: (header, verdict, head) => {
+        this.#stopWaiting(connection, timer)
+        connection.metadata = encodeMetadata({ header: verdict.source === undefined ? undefined : header, head })
+        this.#events.onPassed(connection, verdict.source?.address ?? address)
       },
-      bad: (reason) => {
-        this.#forget(incoming, timer)
-        this.#refuse(incoming, `proxy-${reason}`, text)
+      onFault: (fault) => {
+        this.#stopWaiting(connection, timer)
+        this.#refuse(connection, `proxy-${fault}`, text)
       },
     })
-    const stop = (reason: CloseReason): void => {
-      this.#forget(incoming, timer)
-      release()
-      this.#refuse(incoming, reason, text)
+    const refuse = (reason: CloseReason): void => {
+      this.#stopWaiting(connection, timer)
+      stopReading()
+      this.#refuse(connection, reason, text)
     }
-    this.#waiting.set(incoming, stop)
+    this.#waiting.set(connection, refuse)
   }
 
-  /** Closes whoever waits. */
+  /** Refuses all connections that wait. */
   close(): void {
-    for (const stop of this.#waiting.values()) stop('shutdown')
+    for (const refuse of this.#waiting.values()) refuse('shutdown')
   }
 
-  #forget(incoming: Incoming, timer: NodeJS.Timeout): void {
-    clearTimeout(timer)
-    this.#waiting.delete(incoming)
+  #stopWaiting(connection: IncomingConnection, timer: NodeJS.Timeout): void {
+    this.#world.clearTimeout(timer)
+    this.#waiting.delete(connection)
   }
 
-  #refuse(incoming: Incoming, reason: CloseReason, peer: string): void {
+  #refuse(connection: IncomingConnection, reason: CloseReason, peer: string): void {
     if (reason !== 'shutdown') this.#log(reason, peer)
-    this.#events.refused(incoming, reason)
+    this.#events.onRefused(connection, reason)
   }
 
-  /** A wrong setting refuses everybody, an attacker thousands: one line now and then tells enough. */
+  /** A wrong setting refuses every connection, and an attacker brings thousands: a line now and then says enough. */
   #log(reason: CloseReason, peer: string): void {
-    const now = performance.now()
+    const now = this.#world.now()
     const last = this.#logged.get(reason)
-    if (last !== undefined && now - last.at < QUIET) {
-      last.since++
+    if (last !== undefined && now - last.at < LOG_INTERVAL) {
+      last.unlogged++
       return
     }
-    this.#logger.warn('proxy.refused', { reason, peer, before: last?.since ?? 0 })
-    this.#logged.set(reason, { at: now, since: 0 })
+    this.#logger.warn('proxy.refused', { reason, peer, before: last?.unlogged ?? 0 })
+    this.#logged.set(reason, { at: now, unlogged: 0 })
   }
-}
-
-/** The client's address in what goes along with a connection, if a header does. */
-export function clientOf(metadata: Buffer): Buffer | undefined {
-  const { header } = decodeMetadata(metadata)
-  const verdict = header === undefined ? undefined : parseProxyHeader(header, header.length)
-  return verdict?.type === 'header' ? verdict.source?.address : undefined
 }

@@ -1,43 +1,47 @@
-// The queues of connections that wait for each worker, and what happens to them while a worker is absent.
+// The connections that wait for each worker: in arrival order, while the worker has no process, no room or no descriptors.
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Settings } from '../../options/settings.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
-import type { Accepted, Endpoint, Sender } from '../../transport/transport.ts'
-import { unsettleConnection } from '../transferred.ts'
-import type { Candidate, Picker } from './picking.ts'
+import type { AcceptedConnection, Endpoint, Sender } from '../../transport/transport.ts'
+import type { World } from '../../world.ts'
+import { unsettleConnection } from '../connection.ts'
 import type { CloseReason, SteeringEvents } from '../steering.ts'
+import type { Candidate, Picker } from './picking.ts'
 
-/** One worker's queue: the channel while the worker is up, and the connections that wait for it. */
+/** The queue of one worker. */
 interface WorkerQueue {
   readonly worker: number
-  /** The process at the other end of `sender`. */
+  /** The process that serves as the worker and takes connections; undefined while there is none. */
   channel: WorkerChannel | undefined
+  /** The sender to that process. */
   sender: Sender | undefined
-  waiting: Accepted[]
-  /** When the worker went away, on the monotonic clock. */
+  /** The connections that wait, oldest first. */
+  waiting: AcceptedConnection[]
+  /** Since when the worker has had no such process, on the monotonic clock. */
   downSince: number
-  /** Set while nothing is sent because the worker had no descriptors left. */
-  resting: NodeJS.Timeout | undefined
+  /** Set while nothing is sent, because the process had no descriptors left. */
+  retryTimer: NodeJS.Timeout | undefined
 }
 
+/** One process, also while it only finishes and its queue has another sender or none. */
 interface Link {
   readonly queue: WorkerQueue
   readonly sender: Sender
 }
 
 export interface WorkerQueueEvents extends SteeringEvents {
-  /** Connections that the process has taken and not ended; asked only where somebody picks. */
-  open(channel: WorkerChannel): number
-  /** The process has these now. */
-  taken(channel: WorkerChannel, connections: readonly Accepted[]): void
-  /** These could not be given to anybody. */
-  dropped(connection: Accepted, reason: CloseReason): void
-  /** These are sent once more. */
-  again(connections: number): void
+  /** Number of connections that the process has. Asked only where there is a {@link Picker}. */
+  openConnections(channel: WorkerChannel): number
+  /** The process has these connections. */
+  onAcknowledged(channel: WorkerChannel, connections: readonly AcceptedConnection[]): void
+  /** No worker could take the connection, which is the receiver's to close. */
+  onDropped(connection: AcceptedConnection, reason: CloseReason): void
+  /** So many connections did not reach their worker, and are sent again. */
+  onRedispatched(count: number): void
 }
 
-/** Milliseconds for a worker without descriptors to get some back. */
-const REST = 50
+/** Milliseconds after which connections are sent again to a worker that had no descriptors left. */
+const RETRY_DELAY = 50
 
 export class WorkerQueues {
   readonly #settings: Settings
@@ -45,56 +49,62 @@ export class WorkerQueues {
   readonly #queues = new Map<number, WorkerQueue>()
   readonly #links = new Map<WorkerChannel, Link>()
   readonly #pick: Picker | undefined
+  readonly #world: World
   #table: SlotTable
 
-  /** @param pick - undefined: the owner of the slot gets it */
-  constructor(settings: Settings, table: SlotTable, events: WorkerQueueEvents, pick?: Picker) {
+  /** @param pick - picks each connection's worker; undefined: the owner of the slot gets the connection */
+  constructor(settings: Settings, table: SlotTable, events: WorkerQueueEvents, world: World, pick?: Picker) {
     this.#settings = settings
+    this.#world = world
     this.#pick = pick
     this.#table = table
     this.#events = events
   }
 
-  /** Connections that wait for the worker or were not acknowledged by it. */
+  /** Number of connections that wait for the worker or that it has not acknowledged. */
   pendingOf(worker: number): number {
     const queue = this.#queues.get(worker)
     return queue === undefined ? 0 : queue.waiting.length + (queue.sender?.unacknowledged ?? 0)
   }
 
-  dispatch(connection: Accepted): void {
-    let queue = connection.to === undefined ? undefined : this.#queueOf(connection.to)
+  /** Sends the connection to its worker, or lets it wait. */
+  dispatch(connection: AcceptedConnection): void {
+    let queue = connection.recipient === undefined ? undefined : this.#queueOfProcess(connection.recipient)
     if (queue === undefined) {
-      if (connection.to !== undefined) unsettleConnection(connection)
+      if (connection.recipient !== undefined) unsettleConnection(connection)
       queue = this.#pickQueue(connection)
     }
-    // Whoever came first goes first.
+    // Keep arrival order: never overtake connections that wait.
     if (queue.waiting.length > 0 || !queue.sender?.send(connection)) queue.waiting.push(connection)
   }
 
+  /** Sets the owners of the slots. Connections that wait for another worker than their new owner are dispatched again. */
   assign(table: SlotTable): void {
     this.#table = table
     for (const queue of this.#queues.values()) {
-      this.#dispatchAnew(queue, ({ slot, to }) => to === undefined && !this.#mayWait(slot, queue))
+      this.#dispatchAgain(queue, ({ slot, recipient }) => recipient === undefined && !this.#mayWait(slot, queue))
     }
   }
 
+  /** The process at the other end of the channel serves as that worker from now on. */
   attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
-    const queue = this.#queue(worker)
+    const queue = this.#queueOfWorker(worker)
     const sender = endpoint.sender(channel, {
-      taken: (connections) => this.#events.taken(channel, connections),
-      lost: (connections) => this.#lost(queue, connections),
-      room: () => this.#flush(queue),
-      gone: () => this.detach(channel),
+      onAcknowledged: (connections) => this.#events.onAcknowledged(channel, connections),
+      onUndelivered: (connections) => this.#retryLater(queue, connections),
+      onRoom: () => this.#flush(queue),
+      onClosed: () => this.detach(channel),
     })
     this.#links.set(channel, { queue, sender })
     queue.sender = sender
     queue.channel = channel
-    this.#redirect(queue)
+    this.#dispatchForeign(queue)
     this.#flush(queue)
-    // Where anybody may serve, what waits for somebody absent need not.
+    // Where any worker may serve, connections that wait for an absent worker go to this one.
     if (this.#pick !== undefined) this.assign(this.#table)
   }
 
+  /** The process gets no more connections. */
   retire(channel: WorkerChannel): void {
     const link = this.#links.get(channel)
     if (link === undefined) return
@@ -102,58 +112,62 @@ export class WorkerQueues {
     this.#vacate(link)
   }
 
+  /** The process has ended. What it did not acknowledge is dispatched again. */
   detach(channel: WorkerChannel): void {
     const link = this.#links.get(channel)
     if (link === undefined) return
     this.#links.delete(channel)
     this.#vacate(link)
-    this.#again(link.queue, link.sender.close())
+    this.#redispatch(link.queue, link.sender.close())
   }
 
+  /** For how many milliseconds the process has owed an answer. Asks it for one after `health.ackTimeout`. */
   silence(channel: WorkerChannel, now: number): number {
     return this.#links.get(channel)?.sender.silence(now, this.#settings.health.ackTimeout) ?? 0
   }
 
-  /** To be called now and then: asks the silent, and gives up on the absent. */
-  look(now: number): void {
+  /** To be called regularly: asks silent processes for an answer, and applies `holdTimeout`. */
+  checkTimeouts(now: number): void {
     for (const channel of this.#links.keys()) this.silence(channel, now)
     for (const queue of this.#queues.values()) if (queue.sender === undefined) this.#expire(queue, now)
   }
 
+  /** Drops all connections that no worker has acknowledged. */
   close(): void {
     const left = [...this.#links.values()].flatMap(({ sender }) => sender.close())
     this.#links.clear()
     for (const queue of this.#queues.values()) {
-      clearTimeout(queue.resting)
+      this.#world.clearTimeout(queue.retryTimer)
       left.push(...queue.waiting.splice(0))
       queue.sender = undefined
     }
-    for (const connection of left) this.#events.dropped(connection, 'shutdown')
+    for (const connection of left) this.#events.onDropped(connection, 'shutdown')
   }
 
-  /** The queue is without a worker, unless a successor has it already. */
+  /** Takes the process away from its queue, unless a successor has the queue already. */
   #vacate({ queue, sender }: Link): void {
     if (queue.sender !== sender) return
     queue.sender = undefined
-    queue.downSince = performance.now()
-    this.#redirect(queue)
+    queue.downSince = this.#world.now()
+    this.#dispatchForeign(queue)
     if (this.#pick !== undefined) this.assign(this.#table)
   }
 
-  /** What is for a process that takes no more is not for its successor, nor need wait for one: somebody looks at it anew. */
-  #redirect(queue: WorkerQueue): void {
-    this.#dispatchAnew(queue, ({ to }) => to !== undefined && this.#queueOf(to) !== queue)
+  /** Dispatches again what waits here for one process alone, when that process no longer serves as this worker. */
+  #dispatchForeign(queue: WorkerQueue): void {
+    this.#dispatchAgain(queue, ({ recipient }) => recipient !== undefined && this.#queueOfProcess(recipient) !== queue)
   }
 
-  #dispatchAnew(queue: WorkerQueue, isAstray: (connection: Accepted) => boolean): void {
-    const astray = queue.waiting.filter(isAstray)
-    if (astray.length === 0) return
-    queue.waiting = queue.waiting.filter((connection) => !isAstray(connection))
-    for (const connection of astray) this.dispatch(connection)
+  /** Dispatches those connections again that are in the wrong queue. */
+  #dispatchAgain(queue: WorkerQueue, isWrong: (connection: AcceptedConnection) => boolean): void {
+    const wrong = queue.waiting.filter(isWrong)
+    if (wrong.length === 0) return
+    queue.waiting = queue.waiting.filter((connection) => !isWrong(connection))
+    for (const connection of wrong) this.dispatch(connection)
   }
 
   #flush(queue: WorkerQueue): void {
-    if (queue.resting !== undefined) return
+    if (queue.retryTimer !== undefined) return
     let sent = 0
     for (const connection of queue.waiting) {
       if (!queue.sender?.send(connection)) break
@@ -162,86 +176,81 @@ export class WorkerQueues {
     queue.waiting.splice(0, sent)
   }
 
-  /** Back to the head of the line: the owner may have changed meanwhile, so each is dispatched anew. */
-  #again(queue: WorkerQueue, connections: readonly Accepted[]): void {
+  /** Dispatches connections that an ended process did not acknowledge, before those that wait. The owner may be another now. */
+  #redispatch(queue: WorkerQueue, connections: readonly AcceptedConnection[]): void {
     if (connections.length === 0) return
-    this.#events.again(connections.length)
-    const line = [...connections, ...queue.waiting.splice(0)]
-    for (const connection of line) this.dispatch(connection)
+    this.#events.onRedispatched(connections.length)
+    for (const connection of [...connections, ...queue.waiting.splice(0)]) this.dispatch(connection)
   }
 
-  /** The worker lives and has no descriptors for them: they are tried again, for `holdTimeout`. */
-  #lost(queue: WorkerQueue, connections: readonly Accepted[]): void {
-    const oldest = performance.now() - this.#settings.limits.holdTimeout
+  /** The process had no descriptors for these connections: they are sent again later, until `holdTimeout`. */
+  #retryLater(queue: WorkerQueue, connections: readonly AcceptedConnection[]): void {
+    const oldest = this.#world.now() - this.#settings.limits.holdTimeout
     for (const connection of connections) {
-      if (connection.acceptedAt < oldest) this.#events.dropped(connection, 'hold-timeout')
+      if (connection.acceptedAt < oldest) this.#events.onDropped(connection, 'hold-timeout')
     }
-    const again = connections.filter(({ acceptedAt }) => acceptedAt >= oldest)
-    this.#events.again(again.length)
-    // Some transports tell of one at a time, the first one first.
-    queue.waiting = [...again, ...queue.waiting].sort((a, b) => a.acceptedAt - b.acceptedAt)
-    this.#redirect(queue)
+    const retried = connections.filter(({ acceptedAt }) => acceptedAt >= oldest)
+    this.#events.onRedispatched(retried.length)
+    // A transport may report these connections one at a time, the oldest first.
+    queue.waiting = [...retried, ...queue.waiting].sort((a, b) => a.acceptedAt - b.acceptedAt)
+    this.#dispatchForeign(queue)
     this.assign(this.#table)
-    queue.resting ??= setTimeout(() => {
-      queue.resting = undefined
-      this.#flush(queue)
-    }, REST).unref()
+    queue.retryTimer ??= this.#world
+      .setTimeout(() => {
+        queue.retryTimer = undefined
+        this.#flush(queue)
+      }, RETRY_DELAY)
+      .unref()
   }
 
-  /** First the slots fail over, which empties the queue; what is left then has nowhere to go. */
+  /** First the slots may fail over, which empties the queue. What is left then has no worker to go to. */
   #expire(queue: WorkerQueue, now: number): void {
     const { holdTimeout } = this.#settings.limits
     if (now - queue.downSince < holdTimeout) return
-    if (this.#table.workers.includes(queue.worker)) this.#events.overdue(queue.worker)
-    const late = queue.waiting.findIndex(({ acceptedAt }) => now - acceptedAt < holdTimeout)
-    const expired = queue.waiting.splice(0, late < 0 ? queue.waiting.length : late)
-    for (const connection of expired) this.#events.dropped(connection, 'hold-timeout')
+    if (this.#table.workers.includes(queue.worker)) this.#events.onOverdue(queue.worker)
+    const firstInTime = queue.waiting.findIndex(({ acceptedAt }) => now - acceptedAt < holdTimeout)
+    const expired = queue.waiting.splice(0, firstInTime < 0 ? queue.waiting.length : firstInTime)
+    for (const connection of expired) this.#events.onDropped(connection, 'hold-timeout')
   }
 
-  /** Whether a connection of that slot is right to wait there. */
+  /** Whether a connection of that slot is right to wait in the queue. */
   #mayWait(slot: number, queue: WorkerQueue): boolean {
     if (this.#pick === undefined) return this.#table.owners[slot] === queue.worker
-    return this.#isOpen(queue) || ![...this.#queues.values()].some((other) => this.#isOpen(other))
+    return this.#isServing(queue) || ![...this.#queues.values()].some((other) => this.#isServing(other))
   }
 
-  #pickQueue(connection: Accepted): WorkerQueue {
+  #pickQueue(connection: AcceptedConnection): WorkerQueue {
     const owner = this.#table.owners[connection.slot] ?? 0
-    if (this.#pick === undefined) return this.#queue(owner)
+    if (this.#pick === undefined) return this.#queueOfWorker(owner)
     const candidates = this.#candidates()
-    return this.#queue(candidates.length === 0 ? owner : this.#pick(connection, owner, candidates))
+    return this.#queueOfWorker(candidates.length === 0 ? owner : this.#pick(connection, owner, candidates))
   }
 
   #candidates(): Candidate[] {
-    const open = [...this.#queues.values()].filter((queue) => this.#isOpen(queue))
-    return open
+    const serving = [...this.#queues.values()].filter((queue) => this.#isServing(queue))
+    return serving
       .map(({ worker, channel, sender, waiting }) => {
-        const taken = channel === undefined ? 0 : this.#events.open(channel)
-        return { worker, load: taken + waiting.length + (sender?.unacknowledged ?? 0) }
+        const open = channel === undefined ? 0 : this.#events.openConnections(channel)
+        return { worker, load: open + waiting.length + (sender?.unacknowledged ?? 0) }
       })
       .sort((a, b) => a.worker - b.worker)
   }
 
-  #isOpen({ worker, sender }: WorkerQueue): boolean {
+  #isServing({ worker, sender }: WorkerQueue): boolean {
     return sender !== undefined && this.#table.workers.includes(worker)
   }
 
-  /** undefined where nothing more can be sent to the process. */
-  #queueOf(channel: WorkerChannel): WorkerQueue | undefined {
+  /** The queue of the worker that the process serves as; undefined when the process takes no more connections. */
+  #queueOfProcess(channel: WorkerChannel): WorkerQueue | undefined {
     const link = this.#links.get(channel)
     return link?.queue.sender === link?.sender ? link?.queue : undefined
   }
 
-  #queue(worker: number): WorkerQueue {
+  #queueOfWorker(worker: number): WorkerQueue {
     let queue = this.#queues.get(worker)
     if (queue === undefined) {
-      queue = {
-        worker,
-        channel: undefined,
-        sender: undefined,
-        waiting: [],
-        downSince: performance.now(),
-        resting: undefined,
-      }
+      const downSince = this.#world.now()
+      queue = { worker, channel: undefined, sender: undefined, waiting: [], downSince, retryTimer: undefined }
       this.#queues.set(worker, queue)
     }
     return queue

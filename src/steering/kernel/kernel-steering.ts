@@ -1,21 +1,23 @@
-// Kernel steering: the kernel computes the slot of each connection and queues it on that slot's socket, where the owner
-// accepts it. The primary holds all the sockets and accepts none; a slot moves by moving its socket, queue included.
+// Kernel steering: the kernel computes the slot of each connection and queues the connection on that slot's socket, where
+// the owner accepts it. The primary holds all sockets and accepts none. A slot moves by moving its socket, queue included.
+import { UntilEmpty } from '../../async/waiting.ts'
 import type { WorkerChannel } from '../../ipc/channel.ts'
+import type { Address } from '../../ipc/messages.ts'
 import type { Instruction } from '../../native/cbpf.ts'
 import type { Libc } from '../../native/libc.ts'
 import type { SlotGroup } from '../../native/reuseport.ts'
-import type { Address } from '../../ipc/messages.ts'
+import type { TcpHandle } from '../../native/tcp-handle.ts'
 import type { Settings } from '../../options/settings.ts'
+import type { PassedSockets } from '../../service-manager/kept-sockets.ts'
 import { SLOTS } from '../../slots/hash.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
-import type { TcpHandle } from '../../native/tcp-handle.ts'
-import type { Accepted, Endpoint } from '../../transport/transport.ts'
+import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
+import type { World } from '../../world.ts'
+import { transferredConnection, unsettleConnection } from '../connection.ts'
+import { checkPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
 import { QueueTimeouts } from './queue-timeouts.ts'
-import { movedConnection, unsettleConnection } from '../transferred.ts'
-import type { PassedSockets } from '../../service-manager/kept-sockets.ts'
 import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
-import { lookPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
 
 export class KernelSteering implements Steering {
   readonly name = 'kernel'
@@ -24,16 +26,20 @@ export class KernelSteering implements Steering {
   readonly #libc: Libc
   readonly #program: readonly Instruction[]
   readonly #passed: PassedSockets
+  readonly #world: World
+  /** All processes that can be reached, also those that only finish. */
   readonly #links = new Map<WorkerChannel, SlotLink>()
-  /** The process that serves as each worker now. */
-  readonly #current = new Map<number, SlotLink>()
+  /** The process that serves as each worker, by worker id. */
+  readonly #serving = new Map<number, SlotLink>()
   readonly #queueTimeouts: QueueTimeouts
-  /** Who has each slot's socket, by slot. */
+  /** The process that has the socket of each slot, or to which the socket is on its way, by slot. */
   readonly #holders: (SlotLink | undefined)[] = Array.from({ length: SLOTS })
   #table: SlotTable
   #group: SlotGroup | undefined
-  #watch: NodeJS.Timeout | undefined
-  #closing: (() => void) | undefined
+  #checkTimer: NodeJS.Timeout | undefined
+  #isClosing = false
+  /** Waits for the processes to release the sockets of all slots. */
+  readonly #allReleased: UntilEmpty
 
   constructor(
     settings: Settings,
@@ -42,16 +48,19 @@ export class KernelSteering implements Steering {
     table: SlotTable,
     events: SteeringEvents,
     passed: PassedSockets,
+    world: World,
   ) {
     this.#settings = settings
     this.#libc = libc
     this.#program = program
     this.#table = table
     this.#passed = passed
+    this.#world = world
+    this.#allReleased = new UntilEmpty(() => this.#holders.filter((holder) => holder !== undefined).length, world)
     this.#queueTimeouts = new QueueTimeouts(settings.limits.holdTimeout, {
-      overdue: (worker) => this.#table.workers.includes(worker) && events.overdue(worker),
+      onOverdue: (worker) => this.#table.workers.includes(worker) && events.onOverdue(worker),
       isWaiting: (worker, slot) => this.#table.owners[slot] === worker && this.#holders[slot] === undefined,
-      expired: (slot, count) => this.#refuse(slot, count),
+      closeExpired: (slot, count) => this.#closeQueued(slot, count),
     })
   }
 
@@ -70,61 +79,48 @@ export class KernelSteering implements Steering {
   async open(): Promise<Address> {
     const { group, address } = await slotGroup(this.#libc, this.#settings, this.#program, this.#passed)
     this.#group = group
-    this.#watch = setInterval(() => this.#look(performance.now()), lookPeriod(this.#settings)).unref()
-    const now = performance.now()
-    for (const worker of this.#table.workers) this.#queueTimeouts.begin(worker, now)
+    const check = (): void => this.#check(this.#world.now())
+    this.#checkTimer = this.#world.setInterval(check, checkPeriod(this.#settings)).unref()
+    const now = this.#world.now()
+    for (const worker of this.#table.workers) this.#queueTimeouts.setAbsent(worker, now)
     return address
   }
 
   assign(table: SlotTable): void {
     this.#table = table
-    this.#settle()
+    this.#moveSockets()
   }
 
   attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
     const link = new SlotLink(worker, channel, endpoint, {
-      released: (slots) => this.#released(link, slots),
-      refused: (slots) => {
-        this.#release(link, slots)
+      onProgress: (released) => this.#progressed(link, released),
+      onUndelivered: (slots) => {
+        // The next check tries again.
+        this.#clearHolder(link, slots)
         link.endIfIdle()
       },
-      gone: () => this.detach(channel),
+      onClosed: () => this.detach(channel),
     })
     this.#links.set(channel, link)
-    this.#current.set(worker, link)
-    this.#queueTimeouts.end(worker)
-    this.#settle()
+    this.#serving.set(worker, link)
+    this.#queueTimeouts.setPresent(worker)
+    this.#moveSockets()
   }
 
-  pass(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
-    const connection = movedConnection(channel, handle, metadata, this.#settings.affinity)
+  transfer(channel: WorkerChannel | undefined, handle: TcpHandle, metadata: Buffer): void {
+    const { affinity } = this.#settings
+    const connection = transferredConnection(channel, handle, metadata, affinity, this.#world.now())
     this.counters.moved++
     const link = channel === undefined ? undefined : this.#links.get(channel)
-    this.#pass(connection, link?.retired === false ? link : undefined)
-  }
-
-  /** @param link - undefined: whoever is there */
-  #pass(connection: Accepted, link?: SlotLink): void {
-    if (link === undefined) unsettleConnection(connection)
-    const taker = link ?? this.#current.get(this.#table.owners[connection.slot] ?? 0) ?? [...this.#current.values()][0]
-    if (taker === undefined) return this.#close(connection, 'owner-gone')
-    // One that hangs must not hold more and more descriptors.
-    if (taker.pending >= this.#settings.limits.maxPending) return this.#close(connection, 'pending-full')
-    this.counters.handedOff++
-    taker.pass(connection)
-  }
-
-  #close(connection: Accepted, reason: CloseReason): void {
-    this.counters.closed[reason]++
-    connection.close()
+    this.#send(connection, link?.isRetired === false ? link : undefined)
   }
 
   retire(channel: WorkerChannel): void {
     const link = this.#links.get(channel)
     if (link === undefined) return
-    link.retired = true
+    link.isRetired = true
     this.#vacate(link)
-    this.#settle()
+    this.#moveSockets()
     link.endIfIdle()
   }
 
@@ -132,79 +128,95 @@ export class KernelSteering implements Steering {
     const link = this.#links.get(channel)
     if (link === undefined) return
     this.#links.delete(channel)
-    const moved = link.close()
+    const unconfirmed = link.close()
     this.#vacate(link)
-    this.#release(link)
-    this.#settle()
-    this.counters.handedOff -= moved.length
-    this.counters.redispatched += moved.length
-    for (const connection of moved) this.#pass(connection)
+    this.#clearHolder(link, this.#heldBy(link))
+    this.#moveSockets()
+    this.counters.handedOff -= unconfirmed.length
+    this.counters.redispatched += unconfirmed.length
+    for (const connection of unconfirmed) this.#send(connection)
   }
 
   silence(channel: WorkerChannel, now: number): number {
     return this.#links.get(channel)?.silence(now) ?? 0
   }
 
-  /** The workers accept what waits in the queues and stop listening; then nobody holds the port any more. */
+  /** The processes accept what is queued and stop listening. Then the primary closes its sockets, and the port is free. */
   async closeListener(): Promise<void> {
-    const released = new Promise<void>((done) => (this.#closing = done))
-    for (const link of this.#links.values()) link.take(this.#heldBy(link), true)
-    if (this.#holders.some((link) => link !== undefined)) {
-      const timer = setTimeout(() => this.#closing?.(), this.#settings.health.ackTimeout)
-      await released
-      clearTimeout(timer)
-    }
-    clearInterval(this.#watch)
+    this.#isClosing = true
+    for (const link of this.#links.values()) link.requestRelease(this.#heldBy(link), true)
+    await this.#allReleased.wait(this.#settings.health.ackTimeout)
+    this.#world.clearInterval(this.#checkTimer)
     this.#group?.close()
     this.#group = undefined
   }
 
-  async settled(): Promise<void> {
-    // What was queued is with the workers since closeListener().
+  async drained(): Promise<void> {
+    // After closeListener() the workers have all connections that were queued.
   }
 
   close(): void {
-    clearInterval(this.#watch)
+    this.#world.clearInterval(this.#checkTimer)
     for (const link of this.#links.values()) for (const connection of link.close()) connection.close()
     this.#links.clear()
     this.#group?.close()
     this.#group = undefined
   }
 
-  /** Gives each slot's socket to its owner's process, after whoever has it gave it back. */
-  #settle(): void {
+  /** Sends a transferred connection. @param recipient - undefined: the owner of its slot, or any process that serves */
+  #send(connection: AcceptedConnection, recipient?: SlotLink): void {
+    if (recipient === undefined) unsettleConnection(connection)
+    const owner = this.#table.owners[connection.slot] ?? 0
+    const link = recipient ?? this.#serving.get(owner) ?? [...this.#serving.values()][0]
+    if (link === undefined) return this.#close(connection, 'owner-gone')
+    // A process that hangs must not make the primary keep more and more descriptors.
+    if (link.pending >= this.#settings.limits.maxPending) return this.#close(connection, 'pending-full')
+    this.counters.handedOff++
+    link.sendConnection(connection)
+  }
+
+  #close(connection: AcceptedConnection, reason: CloseReason): void {
+    this.counters.closed[reason]++
+    connection.close()
+  }
+
+  /** Sends each slot's socket to the process of its owner, after the process that has the socket has released it. */
+  #moveSockets(): void {
     const { sockets } = this.#group ?? {}
-    if (sockets === undefined || this.#closing !== undefined) return
-    const giving = new Map<SlotLink, number[]>()
-    const taking = new Map<SlotLink, number[]>()
+    if (sockets === undefined || this.#isClosing) return
+    const sending = new Map<SlotLink, number[]>()
+    const releasing = new Map<SlotLink, number[]>()
     for (let slot = 0; slot < SLOTS; slot++) {
       const holder = this.#holders[slot]
-      const target = this.#current.get(this.#table.owners[slot] ?? 0)
-      if (holder === target || target?.isAsked(slot) === true) continue
-      if (holder === undefined && target !== undefined) append(giving, target, slot)
-      else if (holder !== undefined && (target !== undefined || holder.retired)) append(taking, holder, slot)
+      const target = this.#serving.get(this.#table.owners[slot] ?? 0)
+      if (holder === target || target?.isReleasing(slot) === true) continue
+      if (holder === undefined && target !== undefined) append(sending, target, slot)
+      else if (holder !== undefined && (target !== undefined || holder.isRetired)) append(releasing, holder, slot)
     }
-    for (const [link, slots] of taking) link.take(slots)
-    for (const [link, slots] of giving) {
+    for (const [link, slots] of releasing) link.requestRelease(slots)
+    for (const [link, slots] of sending) {
       for (const slot of slots) this.#holders[slot] = link
-      link.give(slots, sockets)
+      link.sendSockets(slots, sockets)
     }
   }
 
-  /** It can not give back what is another's now: that one gets the sockets while this one has them too. */
-  #bypass(link: SlotLink): void {
-    const lost = this.#heldBy(link).filter((slot) => this.#current.get(this.#table.owners[slot] ?? 0) !== link)
-    if (lost.length > 0) this.#released(link, lost)
+  /**
+   * Treats the slots as released that a silent process has and no longer owns. Their new owners get the sockets while the
+   * process has them too.
+   */
+  #releaseForSilent(link: SlotLink): void {
+    const slots = this.#heldBy(link).filter((slot) => this.#serving.get(this.#table.owners[slot] ?? 0) !== link)
+    if (slots.length > 0) this.#progressed(link, slots)
   }
 
-  #released(link: SlotLink, slots: readonly number[]): void {
-    this.#release(link, slots)
-    this.#settle()
+  #progressed(link: SlotLink, released: readonly number[]): void {
+    this.#clearHolder(link, released)
+    this.#moveSockets()
     link.endIfIdle()
-    if (this.#holders.every((holder) => holder === undefined)) this.#closing?.()
+    this.#allReleased.check()
   }
 
-  #release(link: SlotLink, slots: readonly number[] = this.#heldBy(link)): void {
+  #clearHolder(link: SlotLink, slots: readonly number[]): void {
     for (const slot of slots) if (this.#holders[slot] === link) this.#holders[slot] = undefined
   }
 
@@ -212,38 +224,40 @@ export class KernelSteering implements Steering {
     return this.#holders.flatMap((holder, slot) => (holder === link ? [slot] : []))
   }
 
+  /** Takes the process away from its worker, unless a successor serves as the worker already. */
   #vacate(link: SlotLink): void {
-    if (this.#current.get(link.worker) !== link) return
-    this.#current.delete(link.worker)
-    this.#queueTimeouts.begin(link.worker, performance.now())
+    if (this.#serving.get(link.worker) !== link) return
+    this.#serving.delete(link.worker)
+    this.#queueTimeouts.setAbsent(link.worker, this.#world.now())
   }
 
-  #look(now: number): void {
-    // Slots that a worker had no descriptors for are tried again here.
-    this.#settle()
+  #check(now: number): void {
+    // Sends sockets again that a process had no descriptors for.
+    this.#moveSockets()
     const queues = this.queues()
     for (const link of this.#links.values()) {
       link.flush()
-      if (link.pending > 0 || this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)) link.ask(now)
-      if (link.silence(now) > this.#settings.health.ackTimeout) this.#bypass(link)
+      const isQueued = this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)
+      if (link.pending > 0 || isQueued) link.probe(now)
+      if (link.silence(now) > this.#settings.health.ackTimeout) this.#releaseForSilent(link)
     }
-    this.#queueTimeouts.look(queues, now)
+    this.#queueTimeouts.check(queues, now)
   }
 
-  /** @returns how many were there to be closed */
-  #refuse(slot: number, most: number): number {
-    let refused = 0
-    for (let accepted; refused < most && (accepted = this.#group?.accept(slot)) !== undefined; refused++) {
+  /** Closes connections at the head of the slot's queue. @returns how many were there */
+  #closeQueued(slot: number, max: number): number {
+    let closed = 0
+    for (let accepted; closed < max && (accepted = this.#group?.accept(slot)) !== undefined; closed++) {
       this.#libc.close(accepted.fd)
       this.counters.accepted++
       this.counters.closed['hold-timeout']++
     }
-    return refused
+    return closed
   }
 }
 
-function append(map: Map<SlotLink, number[]>, link: SlotLink, slot: number): void {
-  const slots = map.get(link)
-  if (slots === undefined) map.set(link, [slot])
+function append(slotsByLink: Map<SlotLink, number[]>, link: SlotLink, slot: number): void {
+  const slots = slotsByLink.get(link)
+  if (slots === undefined) slotsByLink.set(link, [slot])
   else slots.push(slot)
 }

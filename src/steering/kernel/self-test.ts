@@ -1,5 +1,5 @@
-// Does the kernel pick the slot that the balancer computes? Asked of a group of its own on loopback, before the real one
-// is opened: a kernel, container or filter that steers otherwise must not be trusted with clients.
+// Whether the kernel picks the slot that the balancer computes. Real connections to sockets on loopback show it, before
+// the port is opened: a kernel, a container or a filter may steer in another way.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { bytesKey, rawAddress } from '../../affinity/address.ts'
@@ -10,28 +10,35 @@ import { openGroup, type SlotGroup } from '../../native/reuseport.ts'
 import type { AffinitySettings } from '../../options/settings.ts'
 import { slotOfKey } from '../../slots/hash.ts'
 
-/** Addresses to connect from; several, because one in 256 is right by accident. */
+/** Addresses to connect from: several, because one of 256 reaches the right slot by accident. */
 const IPV4_SOURCES = ['127.0.0.1', '127.0.0.2', '127.8.9.10', '127.200.1.77', '127.255.0.3']
-const TIMEOUT = 2_000
 
-/** @returns what is wrong, in words; undefined when everything agrees */
+/** Milliseconds for one connection on loopback. */
+const CONNECT_TIMEOUT = 2_000
+
+/**
+ * Tests the program on sockets of its own.
+ *
+ * @param ipv6 - whether to test IPv6 too
+ * @returns what went wrong, in words; undefined when kernel and balancer agree
+ */
 export async function selfTest(
   libc: Libc,
   program: readonly Instruction[],
   affinity: AffinitySettings,
   ipv6: boolean,
 ): Promise<string | undefined> {
-  // The dual-stack socket of production sees IPv4 clients too; the mapped loopback address shows that.
+  // The real sockets take IPv4 clients over IPv6 sockets where there are both; a mapped loopback address tests that.
   const ipv4 = ipv6 ? '::ffff:127.0.0.1' : '127.0.0.1'
   try {
-    const wrong = await tryGroup(libc, program, affinity, ipv4, '127.0.0.1', IPV4_SOURCES)
-    return wrong ?? (ipv6 ? await tryGroup(libc, program, affinity, '::1', '::1', ['::1']) : undefined)
+    const failure = await testGroup(libc, program, affinity, ipv4, '127.0.0.1', IPV4_SOURCES)
+    return failure ?? (ipv6 ? await testGroup(libc, program, affinity, '::1', '::1', ['::1']) : undefined)
   } catch (error) {
     return describe(error)
   }
 }
 
-async function tryGroup(
+async function testGroup(
   libc: Libc,
   program: readonly Instruction[],
   affinity: AffinitySettings,
@@ -43,8 +50,8 @@ async function tryGroup(
   const group = openGroup(libc, { address, port: 0, backlog: 8, program })
   try {
     for (const source of sources) {
-      const wrong = await tryClient(libc, group, affinity, host, source)
-      if (wrong !== undefined) return wrong
+      const failure = await testClient(libc, group, affinity, host, source)
+      if (failure !== undefined) return failure
     }
     return undefined
   } finally {
@@ -52,7 +59,7 @@ async function tryGroup(
   }
 }
 
-async function tryClient(
+async function testClient(
   libc: Libc,
   group: SlotGroup,
   affinity: AffinitySettings,
@@ -62,7 +69,7 @@ async function tryClient(
   const expected = slotOfKey(bytesKey(rawAddress(source), affinity), affinity.seed)
   const client = connect({ host, port: group.port, localAddress: source })
   try {
-    await once(client, 'connect', { signal: AbortSignal.timeout(TIMEOUT) })
+    await once(client, 'connect', { signal: AbortSignal.timeout(CONNECT_TIMEOUT) })
     const accepted = group.accept(expected)
     if (accepted !== undefined) libc.close(accepted.fd)
     if (accepted?.port === client.localPort) return undefined

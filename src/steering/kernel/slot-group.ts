@@ -1,4 +1,4 @@
-// Opens the listening sockets of kernel steering where the options say.
+// The listening sockets of kernel steering, one per slot, on the address that the options name.
 import { lookup } from 'node:dns/promises'
 import { rawAddress } from '../../affinity/address.ts'
 import { codeOf } from '../../errors.ts'
@@ -7,16 +7,16 @@ import type { Libc } from '../../native/libc.ts'
 import { addressOf } from '../../native/listening.ts'
 import { adoptGroup, openGroup, type SlotGroup } from '../../native/reuseport.ts'
 import type { Address } from '../../ipc/messages.ts'
-import { explainListenError, withoutIPv6, type ListenOptions } from '../listen.ts'
+import { explainListenError, NO_IPV6_CODES, type ListenOptions } from '../listen.ts'
 import type { PassedSockets } from '../../service-manager/kept-sockets.ts'
 
-interface Opened {
+interface OpenGroup {
   group: SlotGroup
   address: Address
 }
 
 /**
- * One socket per slot: those that were passed in, or new ones.
+ * Takes over the sockets that were passed in, or opens new ones.
  *
  * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
  */
@@ -25,7 +25,7 @@ export async function slotGroup(
   options: ListenOptions,
   program: readonly Instruction[],
   passed: PassedSockets,
-): Promise<Opened> {
+): Promise<OpenGroup> {
   const bytes = encodeProgram(program)
   const sockets = await passed.group(options, bytes)
   if (sockets !== undefined) {
@@ -41,7 +41,7 @@ async function openSlotGroup(
   libc: Libc,
   { port, host, backlog }: ListenOptions,
   program: readonly Instruction[],
-): Promise<Opened> {
+): Promise<OpenGroup> {
   const open = (bytes: Buffer, text: string) => {
     const group = openGroup(libc, { address: bytes, port, backlog, program })
     const family: Address['family'] = bytes.length === 4 ? 'IPv4' : 'IPv6'
@@ -55,7 +55,7 @@ async function openSlotGroup(
     try {
       return open(Buffer.alloc(16), '::')
     } catch (error) {
-      if (!withoutIPv6.has(codeOf(error) ?? '')) throw error
+      if (!NO_IPV6_CODES.has(codeOf(error) ?? '')) throw error
       return open(Buffer.alloc(4), '0.0.0.0')
     }
   } catch (error) {

@@ -1,41 +1,50 @@
-// Which slot sockets one worker process has, and the messages that give and take them.
+// The slot sockets that one worker process has, and the messages that give and take them.
 import type { WorkerChannel } from '../../ipc/channel.ts'
-import { FRAME, MORE_SIZE, type PrimaryLink } from '../../transport/descriptor-link.ts'
-import { nextBatch } from '../../transport/metadata.ts'
 import { MAX_DESCRIPTORS } from '../../native/scm-rights.ts'
-import type { Accepted, Endpoint } from '../../transport/transport.ts'
+import { FRAME, MAX_PAYLOAD, type PrimaryLink } from '../../transport/descriptor-link.ts'
+import { nextBatch } from '../../transport/metadata.ts'
+import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
 
 export interface SlotLinkEvents {
-  /** The process no longer listens on these. */
-  released(slots: readonly number[]): void
-  /** The process had no descriptors left for these. */
-  refused(slots: readonly number[]): void
-  gone(): void
+  /** The process has received sockets or connections, or it no longer listens on the sockets of `released`. */
+  onProgress(released: readonly number[]): void
+  /** The process did not get the sockets of these slots, because it had no descriptors left. */
+  onUndelivered(slots: readonly number[]): void
+  /** The process cannot be reached any more. */
+  onClosed(): void
 }
 
-interface Given {
-  last: number
+/** A frame that was sent and that the process has not confirmed. */
+interface SentFrame {
+  /** Sequence number of its last descriptor. */
+  lastSeq: number
+  /** The slots whose sockets are in the frame. */
   slots: readonly number[]
-  connection?: Accepted
+  /** The connection that is in the frame instead. */
+  connection?: AcceptedConnection
 }
 
 /** The primary's view of one process in kernel steering. */
 export class SlotLink {
   readonly worker: number
-  /** No more slots for this one: it is to finish. */
-  retired = false
+  /** Whether the process gets no more slots, because it is to finish. */
+  isRetired = false
   readonly #channel: WorkerChannel
   readonly #link: PrimaryLink
   readonly #removeHandler: () => void
   readonly #events: SlotLinkEvents
-  /** Given and not yet confirmed, in the order of sending. */
-  readonly #given: Given[] = []
-  /** Connections for which there was no room. */
-  readonly #waiting: Accepted[] = []
-  readonly #held = new Set<number>()
-  readonly #dropping = new Set<number>()
-  #next = 0
-  #ended = false
+  /** Oldest first. */
+  readonly #sent: SentFrame[] = []
+  /** Connections that found the link full, oldest first. */
+  readonly #waiting: AcceptedConnection[] = []
+  /** The slots on whose sockets the process listens. */
+  readonly #slots = new Set<number>()
+  /** Those of them that it was asked to release. */
+  readonly #releasing = new Set<number>()
+  /** Sequence number of the next descriptor, a uint32. */
+  #nextSeq = 0
+  #isEnded = false
+  /** Since when the process has owed an answer, on the monotonic clock. */
   #askedAt: number | undefined
 
   constructor(worker: number, channel: WorkerChannel, endpoint: Endpoint, events: SlotLinkEvents) {
@@ -43,117 +52,124 @@ export class SlotLink {
     this.worker = worker
     this.#channel = channel
     this.#events = events
-    this.#link = endpoint.link({ received: (seq, lost) => this.#received(seq, lost), gone: () => events.gone() })
-    this.#removeHandler = channel.on('dropped', ({ slots }) => this.#dropped(slots))
+    this.#link = endpoint.link({
+      onReceipt: (seq, undelivered) => this.#confirmed(seq, undelivered),
+      onClosed: () => events.onClosed(),
+    })
+    this.#removeHandler = channel.on('slots-released', ({ slots }) => this.#released(slots))
   }
 
-  get idle(): boolean {
-    return this.#given.length === 0 && this.#waiting.length === 0 && this.#held.size === 0
+  /** Whether the process has no slots, and nothing is on its way to it. */
+  get isIdle(): boolean {
+    return this.#sent.length === 0 && this.#waiting.length === 0 && this.#slots.size === 0
   }
 
-  /** Connections that it has not confirmed. */
+  /** Number of connections that the process has not confirmed. */
   get pending(): number {
-    return this.#waiting.length + this.#given.filter(({ connection }) => connection !== undefined).length
+    return this.#waiting.length + this.#sent.filter(({ connection }) => connection !== undefined).length
   }
 
-  /** Whether it was asked for the slot and has not answered: what it is given meanwhile could overtake the question. */
-  isAsked(slot: number): boolean {
-    return this.#dropping.has(slot)
+  /**
+   * Whether the process was asked to release the slot and has not answered. Its socket must not be sent meanwhile: socket
+   * and question travel on different channels, and the socket could overtake the question.
+   */
+  isReleasing(slot: number): boolean {
+    return this.#releasing.has(slot)
   }
 
-  /** @returns whether they went out; false: try again later */
-  give(slots: readonly number[], sockets: readonly number[]): boolean {
+  /** Sends the sockets of these slots. Those that cannot be sent are reported as undelivered. @param sockets - by slot */
+  sendSockets(slots: readonly number[], sockets: readonly number[]): void {
     for (let i = 0; i < slots.length; i += MAX_DESCRIPTORS) {
-      const some = slots.slice(i, i + MAX_DESCRIPTORS)
-      const descriptors = some.map((slot) => sockets[slot] ?? -1)
-      const more = Buffer.from(Uint16Array.from(some).buffer)
-      if (!this.#link.send(FRAME.listeners, this.#next, descriptors, more)) {
-        this.#events.refused(slots.slice(i))
-        return false
+      const batch = slots.slice(i, i + MAX_DESCRIPTORS)
+      const descriptors = batch.map((slot) => sockets[slot] ?? -1)
+      const payload = Buffer.from(Uint16Array.from(batch).buffer)
+      if (!this.#link.send(FRAME.slotSockets, this.#nextSeq, descriptors, payload)) {
+        return this.#events.onUndelivered(slots.slice(i))
       }
-      this.#next = (this.#next + some.length) >>> 0
-      this.#given.push({ last: (this.#next - 1) >>> 0, slots: some })
+      this.#nextSeq = (this.#nextSeq + batch.length) >>> 0
+      this.#sent.push({ lastSeq: (this.#nextSeq - 1) >>> 0, slots: batch })
     }
-    return true
   }
 
-  /** Passes on one connection, as soon as there is room for it, and closes it here once it has arrived. */
-  pass(connection: Accepted): void {
+  /** Sends a connection as soon as there is room for it, and closes it here when it has arrived. */
+  sendConnection(connection: AcceptedConnection): void {
     this.#waiting.push(connection)
     this.flush()
   }
 
-  /** To be called now and then: passes on what did not go out at once. */
+  /** Sends the connections that wait. To be called regularly. */
   flush(): void {
-    let connection: Accepted | undefined
+    let connection: AcceptedConnection | undefined
     while ((connection = this.#waiting[0]) !== undefined) {
-      const { more } = nextBatch([connection], 1, MORE_SIZE)
-      if (!this.#link.send(FRAME.connections, this.#next, [connection.fd], more)) return
+      const { payload } = nextBatch([connection], 1, MAX_PAYLOAD)
+      if (!this.#link.send(FRAME.connections, this.#nextSeq, [connection.fd], payload)) return
       this.#waiting.shift()
-      this.#given.push({ last: this.#next, slots: [], connection })
-      this.#next = (this.#next + 1) >>> 0
+      this.#sent.push({ lastSeq: this.#nextSeq, slots: [], connection })
+      this.#nextSeq = (this.#nextSeq + 1) >>> 0
     }
   }
 
   /**
-   * Asks for slots back; those still on their way there are asked for once they have arrived.
+   * Asks the process to release those of the slots that it has. Slots that are still on their way are left out; steering
+   * asks for them when they have arrived.
    *
-   * @param final - nobody else will serve what waits in their queues
+   * @param acceptQueued - the process accepts the queued connections first, because no other process will
    */
-  take(slots: readonly number[], final = false): void {
-    const some = slots.filter((slot) => this.#held.has(slot) && !this.#dropping.has(slot))
-    if (some.length === 0) return
-    for (const slot of some) this.#dropping.add(slot)
-    this.#channel.send({ type: 'drop', slots: some, final })
+  requestRelease(slots: readonly number[], acceptQueued = false): void {
+    const requested = slots.filter((slot) => this.#slots.has(slot) && !this.#releasing.has(slot))
+    if (requested.length === 0) return
+    for (const slot of requested) this.#releasing.add(slot)
+    this.#channel.send({ type: 'release-slots', slots: requested, acceptQueued })
   }
 
-  /** Asks for a sign of life, unless an answer is owed already. */
-  ask(now: number): void {
+  /** Asks for a sign of life, unless the process owes an answer already. @param now - on the monotonic clock */
+  probe(now: number): void {
     if (this.#askedAt !== undefined) return
     this.#askedAt = now
     this.#link.probe()
   }
 
-  /** Milliseconds that the process has owed an answer; 0 while it owes none. */
+  /** For how many milliseconds the process has owed an answer; 0 while it owes none. */
   silence(now: number): number {
     return this.#askedAt === undefined ? 0 : now - this.#askedAt
   }
 
-  /** Tells the process that no slot will follow, once, where it is to finish and has none left. */
+  /** Tells a retired process that has no slots left, once, that nothing will follow. */
   endIfIdle(): void {
-    if (!this.retired || !this.idle) return
-    if (!this.#ended) this.#link.end()
-    this.#ended = true
+    if (!this.isRetired || !this.isIdle) return
+    if (!this.#isEnded) this.#link.end()
+    this.#isEnded = true
   }
 
-  /** @returns the connections that the process has not got */
-  close(): Accepted[] {
+  /** @returns the connections that the process did not confirm */
+  close(): AcceptedConnection[] {
     this.#removeHandler()
     this.#link.close()
-    return [...this.#given.flatMap(({ connection }) => connection ?? []), ...this.#waiting]
+    return [...this.#sent.flatMap(({ connection }) => connection ?? []), ...this.#waiting]
   }
 
-  #received(seq: number, lost: number): void {
+  /** The process has all descriptors up to `seq`, without the last `undelivered` ones. */
+  #confirmed(seq: number, undelivered: number): void {
     this.#askedAt = undefined
-    let refused: number[] = []
-    while (this.#given[0] !== undefined && (seq - this.#given[0].last) >>> 0 < 0x80000000) {
-      const { last, slots, connection } = this.#given.shift() as Given
-      // Also where the process had no descriptor left for it: its client connects again.
+    let missing: number[] = []
+    while (this.#sent[0] !== undefined && (seq - this.#sent[0].lastSeq) >>> 0 < 0x80000000) {
+      const { lastSeq, slots, connection } = this.#sent.shift() as SentFrame
+      // Also where the process had no descriptor for the connection: the client connects again.
       connection?.close()
-      const arrived = last === seq ? slots.length - lost : slots.length
-      for (const slot of slots.slice(0, arrived)) this.#held.add(slot)
-      refused = [...refused, ...slots.slice(arrived)]
+      const arrived = lastSeq === seq ? slots.length - undelivered : slots.length
+      for (const slot of slots.slice(0, arrived)) this.#slots.add(slot)
+      missing = [...missing, ...slots.slice(arrived)]
     }
     this.flush()
-    if (refused.length > 0) this.#events.refused(refused)
-    else this.#events.released([])
+    if (missing.length > 0) this.#events.onUndelivered(missing)
+    else this.#events.onProgress([])
   }
 
-  #dropped(slots: readonly number[]): void {
+  #released(slots: readonly number[]): void {
     for (const slot of slots) {
-      this.#held.delete(slot)
-      this.#dropping.delete(slot)
+      this.#slots.delete(slot)
+      this.#releasing.delete(slot)
     }
-    this.#events.released(slots)
+    this.#events.onProgress(slots)
   }
 }

@@ -24,7 +24,7 @@ class Worker extends EventEmitter {
   }
 
   say(...records: Buffer[]): void {
-    this.emit('message', { holdfast: { type: 'bus', frame: Buffer.concat(records) } })
+    this.emit('message', { holdfast: { type: 'bus-frame', frame: Buffer.concat(records) } })
   }
 }
 

@@ -1,75 +1,80 @@
 import t from 'tap'
 import { QueueTimeouts } from '../../../src/steering/kernel/queue-timeouts.ts'
+import { SimulatedWorld } from '../../support/simulated-world.ts'
 
-/** Two slots, slot n of worker n, and their queues: whoever waits there, by the time at which he came. */
-function stage(holdTimeout: number) {
+const HOLD_TIMEOUT = 100
+
+/** Two workers, and the queue of one slot of each. A queue holds the time at which each connection came. */
+function setUp() {
+  const world = new SimulatedWorld()
   const queues: number[][] = [[], []]
   const overdue: [worker: number, now: number][] = []
-  const refused: [slot: number, waited: number][] = []
-  let now = 0
-  const absences = new QueueTimeouts(holdTimeout, {
-    overdue: (worker) => overdue.push([worker, now]),
+  const closed: [slot: number, waited: number][] = []
+  const timeouts = new QueueTimeouts(HOLD_TIMEOUT, {
+    onOverdue: (worker) => overdue.push([worker, world.now()]),
     isWaiting: (worker, slot) => worker === slot,
-    expired(slot, count) {
-      const gone = queues[slot]!.splice(0, count)
-      for (const came of gone) refused.push([slot, now - came])
-      return gone.length
+    closeExpired(slot, count) {
+      const expired = queues[slot]!.splice(0, count)
+      for (const cameAt of expired) closed.push([slot, world.now() - cameAt])
+      return expired.length
     },
   })
-  const look = (at: number) => {
-    now = at
-    absences.look(
-      queues.map(({ length }) => length),
-      at,
-    )
+  const lengths = () => queues.map(({ length }) => length)
+  const check = () => timeouts.check(lengths(), world.now())
+  /** Moves the clock to each of these times, and checks there. */
+  const checkAt = (...times: number[]) => {
+    for (const time of times) {
+      world.advance(time - world.now())
+      check()
+    }
   }
-  return { absences, queues, overdue, refused, look }
+  return { world, timeouts, queues, overdue, closed, check, checkAt }
 }
 
-t.test('what waits for an absent worker is refused after the time to wait, each in its turn', async (t) => {
-  const { absences, queues, refused, look } = stage(100)
-  absences.begin(0, 0)
-  for (let now = 0; now <= 400; now += 20) {
-    if (now <= 200) queues[0]!.push(now)
-    look(now)
+t.test('each connection that waits for an absent worker is closed after holdTimeout', async (t) => {
+  const { world, timeouts, queues, closed, check } = setUp()
+  timeouts.setAbsent(0, world.now())
+  for (; world.now() <= 400; world.advance(20)) {
+    if (world.now() <= 200) queues[0]!.push(world.now())
+    check()
   }
-  t.equal(refused.length, 11)
-  for (const [, waited] of refused) t.ok(waited >= 100 && waited <= 120, `it waited for ${waited} ms`)
+  t.equal(closed.length, 11)
+  for (const [, waited] of closed) t.ok(waited >= 100 && waited <= 120, `it waited for ${waited} ms`)
   t.strictSame(queues[0], [])
 })
 
-t.test('who was refused is not counted again, so that nobody who came later is refused instead', async (t) => {
-  const { absences, queues, refused, look } = stage(100)
-  absences.begin(0, 0)
+t.test('a closed connection is not counted twice, so no later connection is closed in its place', async (t) => {
+  const { world, timeouts, queues, closed, checkAt } = setUp()
+  timeouts.setAbsent(0, world.now())
   queues[0]!.push(0, 0, 0)
-  for (const now of [0, 50]) look(now)
+  checkAt(0, 50)
   queues[0]!.push(60)
-  for (const now of [100, 150]) look(now)
-  t.strictSame(refused, [
+  checkAt(100, 150)
+  t.strictSame(closed, [
     [0, 100],
     [0, 100],
     [0, 100],
   ])
-  look(200)
-  t.strictSame(refused.at(-1), [0, 140])
+  checkAt(200)
+  t.strictSame(closed.at(-1), [0, 140])
 })
 
-t.test('a worker is overdue from then on, at every look, until it is back', async (t) => {
-  const { absences, overdue, look } = stage(100)
-  absences.begin(1, 0)
-  for (const now of [50, 100, 150]) look(now)
-  absences.end(1)
-  look(200)
+t.test('an absent worker is overdue after holdTimeout, at each check, until it is present', async (t) => {
+  const { world, timeouts, overdue, checkAt } = setUp()
+  timeouts.setAbsent(1, world.now())
+  checkAt(50, 100, 150)
+  timeouts.setPresent(1)
+  checkAt(200)
   t.strictSame(overdue, [
     [1, 100],
     [1, 150],
   ])
 })
 
-t.test('nothing is refused that waits for somebody else', async (t) => {
-  const { absences, queues, refused, look } = stage(100)
-  absences.begin(0, 0)
+t.test('a connection that waits for another worker is not closed', async (t) => {
+  const { world, timeouts, queues, closed, checkAt } = setUp()
+  timeouts.setAbsent(0, world.now())
   queues[1]!.push(0)
-  for (const now of [0, 100, 200, 300]) look(now)
-  t.strictSame([refused, queues[1]], [[], [0]])
+  checkAt(0, 100, 200, 300)
+  t.strictSame([closed, queues[1]], [[], [0]])
 })
