@@ -1,7 +1,7 @@
 // Waiting that ends: for some time, for work until a deadline, and for a count until it is 0.
 import { realWorld, type World } from '../world.ts'
 
-/** Resolves after so many milliseconds. */
+/** Resolves when the time has passed. */
 export function sleep(milliseconds: number, world: Pick<World, 'setTimeout'> = realWorld): Promise<void> {
   return new Promise((done) => void world.setTimeout(done, milliseconds))
 }
@@ -38,7 +38,7 @@ export class UntilEmpty {
   }
 
   /**
-   * Resolves when the count is 0, at the latest after so many milliseconds. The timer keeps the process alive meanwhile.
+   * Resolves when the count is 0, at the latest when the time has passed. The timer keeps the process alive until then.
    *
    * @returns whether the count was 0 in time
    */

@@ -23,7 +23,7 @@ const KEEP_IDLE = 1_000
 /** Idle checks after which a connection is closed where its first request is still not complete. */
 const FIRST_REQUEST_CHECKS = 8
 
-/** Milliseconds before an HTTP/2 session is told of the end, and from then until it closes. */
+/** Milliseconds before an HTTP/2 session gets GOAWAY, and from then until it closes. */
 const GOAWAY_DELAY = 250
 
 /** GOAWAY with this stream id announces that no new streams are taken soon, and refuses none (RFC 9113, 6.8). */

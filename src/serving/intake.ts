@@ -80,7 +80,7 @@ export function intake(
   }
 }
 
-/** Every kind of server closes the handle in the end, so the handle's `close()` tells when a connection has ended. */
+/** Calls back when a connection ends. Every kind of server calls the handle's `close()` then. */
 function callWhenClosed(handle: TcpHandle, onClose: () => void): void {
   const close = handle.close.bind(handle)
   handle.close = (done) => {
@@ -91,8 +91,8 @@ function callWhenClosed(handle: TcpHandle, onClose: () => void): void {
 }
 
 /**
- * The primary limits the open connections, so it is told of their ends, of those in one turn of the event loop by one
- * message.
+ * Reports the ends of connections to the primary, which limits the open ones. One message reports those of one turn of the
+ * event loop.
  *
  * @returns to be called with the number of each connection that has ended
  */

@@ -12,8 +12,9 @@ import { realWorld } from '../world.ts'
 
 export interface ProxiedListener {
   /**
-   * Accepts no new connections. Resolves when no connection waits for its header; after so many milliseconds those that
-   * wait are closed.
+   * Accepts no new connections. Resolves when no connection waits for its header.
+   *
+   * @param deadline - milliseconds after which connections that still wait are closed
    */
   close(deadline: number): Promise<void>
 }

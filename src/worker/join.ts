@@ -36,9 +36,10 @@ export interface Joined {
    */
   readonly ready: Promise<void>
   /**
-   * Drains within so many milliseconds, and ends the process.
+   * Drains, and ends the process.
    *
    * @param reason - for the primary's log
+   * @param deadline - milliseconds for the connections that are open
    */
   leave(reason: string, deadline: number): Promise<void>
 }

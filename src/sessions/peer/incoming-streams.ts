@@ -161,7 +161,7 @@ function addHeaderLines(request: IncomingMessage, lines: string[]): void {
   add.call(request, lines, lines.length)
 }
 
-/** Node's server does so when an answer is complete: a request that the application does not read ends all the same. */
+/** As Node's server does it when an answer is complete: a request that the application does not read ends too. */
 function dump(request: IncomingMessage): void {
   if (Reflect.get(request, '_consumed') !== true) (Reflect.get(request, '_dump') as () => void).call(request)
 }
@@ -198,7 +198,7 @@ class StreamSocket extends Writable {
     this.#send(Buffer.concat(chunks.map(({ chunk }) => chunk)), written)
   }
 
-  /** So many bytes have reached the client. */
+  /** That many bytes have gone on to the client, and as many more may be sent. */
   addCredit(bytes: number): void {
     this.#window += bytes
     if (this.#window <= 0) return
@@ -222,7 +222,7 @@ class StreamSocket extends Writable {
     done(error)
   }
 
-  /** As `net.Socket` has it: emits 'timeout' after so many idle milliseconds; 0: never. */
+  /** As in `net.Socket`: 'timeout' is emitted after that many milliseconds without a byte; 0: never. */
   setTimeout(milliseconds: number, onTimeout?: () => void): this {
     const { world } = this.#mux
     world.clearTimeout(this.#timer)

@@ -16,7 +16,7 @@ export const FRAME = {
   data: 1,
   /** Nothing follows. Of a request: its trailers as JSON. Of an answer: one byte, 1 where the client's connection closes. */
   end: 2,
-  /** The other end may send so many bytes more: u32. */
+  /** The other end may send that many bytes more: u32. */
   credit: 3,
   /** The stream ends here, incomplete. */
   abort: 4,
@@ -96,7 +96,7 @@ export class Mux {
     return this.#frames
   }
 
-  /** Allows the other end to send so many bytes more on a stream. */
+  /** Lets the other end send that many bytes more on a stream. */
   sendCredit(stream: number, bytes: number): void {
     const payload = Buffer.allocUnsafe(4)
     payload.writeUInt32LE(bytes, 0)
