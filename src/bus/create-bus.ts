@@ -5,9 +5,9 @@ import { processRuntime } from '../runtime.ts'
 import type { Bus } from './bus.ts'
 import { openIpc, readIpc, type IpcBusOptions } from './ipc-bus.ts'
 import { openLocal } from './local-bus.ts'
-import { openRedis } from './redis-bus.ts'
-import { readRedis, type RedisBusOptions, type RedisSettings } from '../redis/settings.ts'
-import { isRedisUrl, redisOfEnvironment, shown } from '../redis/url.ts'
+import { openRedis, readRedis, type RedisBusOptions } from './redis-bus.ts'
+import type { RedisSettings } from './redis-carrier.ts'
+import { isRedisUrl, redacted, redisOfEnvironment } from '../redis/target.ts'
 
 /** Options of {@link createBus}. */
 export interface BusOptions extends IpcBusOptions {
@@ -64,7 +64,7 @@ function readRedisOption(
   if (typeof value === 'object' && value !== null) return some(value, 'the redis option is set')
   if (value !== undefined && value !== false) {
     const expected = 'false, options or a URL that starts with redis://'
-    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", shown(value))
+    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", redacted(value))
   }
   if (which === 'redis') return some({}, 'the bus option says so')
   if (value === false) return none('the redis option is false')

@@ -7,10 +7,9 @@ import { unavailable } from './unavailable.ts'
 import { isMessage, readFrame } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
 import { RecordQueue } from './record-queue.ts'
-import { MAX_RETRY_DELAY } from './bus-clients.ts'
+import { MAX_RETRY_DELAY, type RedisSource } from './bus-clients.ts'
 import { isRefusal, RedisConnections } from '../redis/connections.ts'
 import { RedisCounters } from './redis-counters.ts'
-import type { RedisSettings } from '../redis/settings.ts'
 
 /** Bytes on their way to Redis, without its answer. */
 const WINDOW = 1024 * 1024
@@ -20,6 +19,13 @@ const HOLD = 2 * MAX_RETRY_DELAY
 
 /** Milliseconds that Redis has to take what waits when the bus is closed. */
 const LAST_WORDS = 1_000
+
+export interface RedisSettings {
+  readonly source: RedisSource
+  readonly sharded: boolean
+  readonly prefix: string
+  readonly maxBuffered: number
+}
 
 export class RedisCarrier implements Carrier {
   readonly kind = 'redis'

@@ -1,34 +1,8 @@
 // A client of Redis, however it is reached; the only import of ioredis.
 import type * as IoRedis from 'ioredis'
 import type { Cluster, Redis } from 'ioredis'
-import { deserialize, serialize } from 'node:v8'
 import { requireOptional } from './optional.ts'
-
-/**
- * How to get to Redis where a URL does not say enough: what ioredis takes, as plain data (`host`, `port`, `password`,
- * `tls` ...). The connections are made here, because a publisher and a subscriber behave differently while Redis is away.
- */
-export interface RedisOptions {
-  /** Nodes of a Redis Cluster; one is enough to find the others. What comes along is ioredis' ClusterOptions then. */
-  cluster?: readonly (string | { host?: string; port?: number })[]
-  /** Sentinels, of which one is enough to find the others ... */
-  sentinels?: readonly { host?: string; port?: number }[]
-  /** ... and their name for the master. */
-  name?: string
-  [option: string]: unknown
-}
-
-/** A URL, the path of a Unix socket, or options. */
-export type RedisTarget = string | RedisOptions
-
-/** For a message to another process, over whatever channel. @throws Error when there are functions in it */
-export function packTarget(target: RedisTarget): string {
-  return serialize(target).toString('base64')
-}
-
-export function unpackTarget(packed: string): RedisTarget {
-  return deserialize(Buffer.from(packed, 'base64')) as RedisTarget
-}
+import type { RedisTarget } from './target.ts'
 
 /** @throws StickyError HOLDFAST_MISSING_PACKAGE */
 export function requireRedis(what: string): typeof IoRedis {

@@ -9,8 +9,8 @@ import {
   requireRedis,
   type Offline,
   type RedisNode,
-  type RedisTarget,
 } from './client.ts'
+import type { RedisTarget } from './target.ts'
 
 /** Says once per change whether Redis can be reached. */
 export interface RedisWatch {

@@ -1,8 +1,7 @@
 // The options of attachSocketIO, and what they come to: one adapter, and where its Redis is.
 import { serialize } from 'node:v8'
 import { Reader } from '../options/reader.ts'
-import type { RedisTarget } from '../redis/client.ts'
-import { isRedisUrl, redisOfEnvironment, shown } from '../redis/url.ts'
+import { isRedisUrl, redacted, redisOfEnvironment, type RedisTarget } from '../redis/target.ts'
 
 /**
  * The way that broadcasts take between workers.
@@ -86,7 +85,7 @@ function readRedis(read: Reader): RedisTarget | false | undefined {
   if (typeof value === 'string' && isRedisUrl(value)) return value
   const wrong = (expected: string, write: string, got: unknown) => read.wrong('redis', TypeError, expected, write, got)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw wrong('false, a URL that starts with redis://, or an object', "'redis://127.0.0.1:6379'", shown(value))
+    throw wrong('false, a URL that starts with redis://, or an object', "'redis://127.0.0.1:6379'", redacted(value))
   }
   const { cluster, sentinels, name, keyPrefix, duplicate } = value as Record<string, unknown>
   // The connections that are needed behave differently while Redis is away, so they are made here.
@@ -94,7 +93,7 @@ function readRedis(read: Reader): RedisTarget | false | undefined {
     throw wrong('options, not a client made of them', "{ host: '127.0.0.1', port: 6379 }", duplicate)
   }
   if (cluster !== undefined && !isList(cluster)) {
-    throw wrong('nodes of the Cluster in cluster', "{ cluster: ['redis://127.0.0.1:6379'] }", shown(cluster))
+    throw wrong('nodes of the Cluster in cluster', "{ cluster: ['redis://127.0.0.1:6379'] }", redacted(cluster))
   }
   const sentinel = "{ sentinels: [{ host: '127.0.0.1', port: 26379 }], name: 'mymaster' }"
   if (sentinels !== undefined && !(isList(sentinels) && typeof name === 'string')) {

@@ -9,7 +9,7 @@ import type { AdapterMessage } from '../adapter-message.ts'
 import { decodeFrame, encodeFrame, type Content } from './bridge-frame.ts'
 import { Hosts, type HostsEvents } from './bridge-hosts.ts'
 import { Batches, type Batch } from '../batches.ts'
-import type { RedisTarget } from '../../redis/client.ts'
+import type { RedisTarget } from '../../redis/target.ts'
 import { redisPair, type RedisPair } from '../../redis/pair.ts'
 
 export interface BridgeEvents extends HostsEvents {

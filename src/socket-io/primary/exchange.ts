@@ -5,7 +5,7 @@ import type { Logger } from '../../options/options.ts'
 import { openForPrimary, type ToPrimary, type ToWorker } from '../../ipc/messages.ts'
 import type { AdapterMessage } from '../adapter-message.ts'
 import { Bridge, type BridgeStatus } from './bridge.ts'
-import { unpackTarget } from '../../redis/client.ts'
+import { unpackTarget } from '../../redis/target.ts'
 import { relaySocketIO, type Recipient, type Relay } from './relay.ts'
 
 /** A worker, as far as it matters here. */
