@@ -1,9 +1,8 @@
 // The bus through Redis: for several machines. Its options, and how it opens.
 import { Reader } from '../options/reader.ts'
-import { requireRedis } from '../redis/client.ts'
+import { requireRedis, type RedisSource } from '../redis/client.ts'
 import { isRedisUrl, redisOfEnvironment, withoutPassword } from '../redis/target.ts'
 import { processRuntime } from '../runtime.ts'
-import { FOR_THE_BUS, type RedisSource } from './bus-clients.ts'
 import type { Bus } from './bus.ts'
 import { Hub } from './hub.ts'
 import { openBus } from './open-bus.ts'
@@ -60,7 +59,7 @@ export function redisBus(options?: RedisBusOptions): Bus {
 }
 
 export function openRedis(settings: RedisSettings, reason: string): Bus {
-  if (settings.source.client === undefined) requireRedis(FOR_THE_BUS)
+  if (settings.source.client === undefined) requireRedis('a bus through Redis')
   const bus = openBus(new Hub((events) => new RedisCarrier(settings, events)), reason)
   processRuntime.once('leave', () => void bus.close())
   return bus

@@ -7,12 +7,15 @@ import { unavailable } from './unavailable.ts'
 import { isMessage, readFrame } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
 import { RecordQueue } from './record-queue.ts'
-import { MAX_RETRY_DELAY, type RedisSource } from './bus-clients.ts'
-import { isRefusal, RedisConnections } from '../redis/connections.ts'
+import { isRefusal, type RedisSource } from '../redis/client.ts'
+import { RedisConnections } from '../redis/connections.ts'
 import { RedisCounters } from './redis-counters.ts'
 
 /** Bytes on their way to Redis, without its answer. */
 const WINDOW = 1024 * 1024
+
+/** Milliseconds between two attempts of a bus to connect, at most. */
+const MAX_RETRY_DELAY = 500
 
 /** Milliseconds until what waited is sent when Redis is back: twice as long as others may take to notice. */
 const HOLD = 2 * MAX_RETRY_DELAY
@@ -36,8 +39,6 @@ export class RedisCarrier implements Carrier {
   readonly #origin = randomBytes(8)
   readonly #counters: RedisCounters
   #opened: RedisConnections | undefined
-  /** Bytes that Redis has not answered. */
-  #unanswered = 0
   #lost = 0
   /** Whether the last message that Redis answered was one that it did not take. */
   #isRefused = false
@@ -64,7 +65,7 @@ export class RedisCarrier implements Carrier {
   }
 
   get connected(): boolean {
-    return this.#opened?.connected === true
+    return this.#opened?.isUp === true
   }
 
   get waiting() {
@@ -80,11 +81,11 @@ export class RedisCarrier implements Carrier {
   flush(): void {
     if (this.#queue.records === 0 && this.#counters.isIdle) return this.#settle()
     const connections = this.#open()
-    if (connections.isAway) this.#counters.fail(unavailable('Redis is away'))
-    if (!connections.writable) return
-    this.#counters.flush(connections)
+    if (connections.isDown) this.#counters.fail(unavailable('Redis is away'))
+    if (!connections.isWritable) return
+    this.#counters.flush(connections.publisher)
     if (this.#hold !== undefined) return
-    while (this.#unanswered < WINDOW) {
+    while (connections.unanswered < WINDOW) {
       const next = this.#queue.take()
       if (next === undefined) break
       for (const [channel, records] of byChannel(next.frame)) this.#publish(connections, channel, records)
@@ -122,6 +123,10 @@ export class RedisCarrier implements Carrier {
     this.#opened?.close()
   }
 
+  get #isUnanswered(): boolean {
+    return this.#opened !== undefined && this.#opened.unanswered > 0
+  }
+
   get #named() {
     return { kind: 'redis', worker: workerSetup()?.id }
   }
@@ -130,12 +135,12 @@ export class RedisCarrier implements Carrier {
     const { source, sharded } = this.#settings
     const { logger } = processRuntime
     const named = this.#named
-    this.#opened ??= new RedisConnections(source, sharded, {
+    const limits = { sharded, maxRetryDelay: MAX_RETRY_DELAY }
+    this.#opened ??= new RedisConnections(source, limits, {
       message: (payload) => this.#take(payload),
-      channels: () => [...this.#events.channels()].map((channel) => this.#name(channel)),
-      up: (again) => {
+      up: (isBack) => {
         logger.info('bus.up', { ...named, lost: this.#lost })
-        if (again && !this.#isClosing) this.#hold = setTimeout(() => this.#release(), HOLD)
+        if (isBack && !this.#isClosing) this.#hold = setTimeout(() => this.#release(), HOLD)
         this.flush()
       },
       down: (reason) => {
@@ -144,7 +149,7 @@ export class RedisCarrier implements Carrier {
         this.#hold = undefined
         this.#counters.fail(unavailable(`Redis is away: ${reason}`))
       },
-      refused: (reason) => logger.error('bus.refused', { ...named, reason }),
+      refused: (_, reason) => logger.error('bus.refused', { ...named, reason }),
     })
     return this.#opened
   }
@@ -157,9 +162,7 @@ export class RedisCarrier implements Carrier {
 
   #publish(connections: RedisConnections, channel: string, records: Buffer[]): void {
     const payload = Buffer.concat([this.#origin, ...records])
-    this.#unanswered += payload.length
     const answered = (refusal?: unknown): void => {
-      this.#unanswered -= payload.length
       const isRefused = isRefusal(refusal)
       if (isRefused && !this.#isRefused) {
         processRuntime.logger.error('bus.refused', { ...this.#named, reason: describe(refusal) })
@@ -184,7 +187,7 @@ export class RedisCarrier implements Carrier {
   }
 
   #settle(anyway = false): void {
-    if (!anyway && (this.#queue.records > 0 || this.#unanswered > 0 || !this.#counters.isIdle)) return
+    if (!anyway && (this.#queue.records > 0 || this.#isUnanswered || !this.#counters.isIdle)) return
     for (const done of this.#settled.splice(0)) done()
   }
 

@@ -2,7 +2,7 @@
 // next one, so that a Redis that hangs is sent no more than that.
 import { describe } from '../errors.ts'
 import { unavailable } from './unavailable.ts'
-import { isRefusal, type RedisConnections } from '../redis/connections.ts'
+import { isRefusal, type RedisClient } from '../redis/client.ts'
 
 /** Milliseconds that somebody who asks waits for Redis. */
 const PATIENCE = 5_000
@@ -73,11 +73,11 @@ export class RedisCounters {
   }
 
   /** Sends what can be sent now. What was refused rests, unless somebody asks. */
-  flush(connections: RedisConnections): void {
+  flush(client: RedisClient): void {
     const rests = (counter: string): boolean => this.#rest !== undefined && this.#refused.has(counter)
     for (const counter of [...this.#events.adds.keys(), ...this.#questions.keys()]) {
       if (this.#onTheirWay.has(counter) || (rests(counter) && !this.#questions.has(counter))) continue
-      void this.#send(connections, counter)
+      void this.#send(client, counter)
     }
   }
 
@@ -91,7 +91,7 @@ export class RedisCounters {
     this.fail(unavailable('this bus is closed'))
   }
 
-  async #send(connections: RedisConnections, counter: string): Promise<void> {
+  async #send(client: RedisClient, counter: string): Promise<void> {
     const { adds } = this.#events
     const n = adds.get(counter)
     const asked = [...(this.#questions.get(counter) ?? [])]
@@ -100,7 +100,7 @@ export class RedisCounters {
     this.#onTheirWay.add(counter)
     const key = this.#events.key(counter)
     try {
-      const total = await (n === undefined ? connections.total(key) : connections.add(key, n))
+      const total = n === undefined ? Number((await client.get(key)) ?? 0) : await client.incrby(key, n)
       this.#events.value(counter, total)
       if (n !== undefined) this.#accepted(counter)
       for (const { answered } of asked) answered(total)

@@ -1,6 +1,7 @@
 // Where Redis is, as an application says it: a URL, the path of a Unix socket, or options.
 import { deserialize, serialize } from 'node:v8'
 import { misuse, show } from '../options/reader.ts'
+import type { RedisSource } from './client.ts'
 
 /**
  * How to reach Redis where a URL does not say enough: options of ioredis as plain data (`host`, `port`, `password`,
@@ -59,4 +60,11 @@ export function redacted(value: unknown): unknown {
 /** Everything before the last @ may be a password, also in a text that is no URL. */
 export function withoutPassword(url: string): string {
   return url.replace(/^(\w+:\/\/)?.*@/s, '$1…@')
+}
+
+/** The target as openClient() takes it. */
+export function sourceOf(target: RedisTarget): RedisSource {
+  if (typeof target === 'string') return { url: target }
+  const { cluster, ...options } = target
+  return { cluster, options }
 }

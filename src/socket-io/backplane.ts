@@ -4,6 +4,7 @@ import { openForWorker } from '../ipc/messages.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { processRuntime } from '../runtime.ts'
+import { AdapterClients } from './adapter-clients.ts'
 import type { AdapterFactory } from './adapter-message.ts'
 import type { AdapterChoice, AdapterPlan } from './attach-options.ts'
 import { clusterAdapter, type Line } from './cluster-adapter.ts'
@@ -11,7 +12,6 @@ import { Exchange, type BridgeRequest, type Member } from './primary/exchange.ts
 import { redisAdapter } from './redis-adapters.ts'
 import { requireRedis } from '../redis/client.ts'
 import { packTarget } from '../redis/target.ts'
-import { redisPair } from '../redis/pair.ts'
 import { streamsAdapter } from './streams-adapter.ts'
 
 /** The way that broadcasts take between workers. */
@@ -93,31 +93,31 @@ export function throughRedis({
   channelPrefix,
   history,
 }: RedisAdapterPlan): AdapterSetup {
+  requireRedis('a Redis backplane')
   const { id } = workerSetup() ?? {}
   const { logger } = processRuntime
-  const watch = {
-    up: () => logger.info('redis.up', { worker: id }),
-    down: (why: string) => logger.warn('redis.down', { worker: id, reason: why }),
-    refused: (command: string, why: string) => logger.error('redis.refused', { worker: id, command, reason: why }),
-  }
   const isSharded = choice === 'redis-sharded'
-  const pair = redisPair(redis, watch, { sharded: isSharded })
-  processRuntime.once('leave', () => void pair.close())
+  const clients = new AdapterClients(redis, isSharded, {
+    up: () => logger.info('redis.up', { worker: id }),
+    down: (why) => logger.warn('redis.down', { worker: id, reason: why }),
+    refused: (command, why) => logger.error('redis.refused', { worker: id, command, reason: why }),
+  })
+  processRuntime.once('leave', () => clients.close())
   const adapter =
     choice === 'redis-streams'
-      ? streamsAdapter(pair, channelPrefix, history)
-      : redisAdapter(pair, channelPrefix, isSharded)
+      ? streamsAdapter(clients, channelPrefix, history)
+      : redisAdapter(clients, channelPrefix, isSharded)
   const backplane: Backplane = {
     kind: 'redis',
     adapter: choice,
     reason,
     get connected() {
-      return pair.connected
+      return clients.isUp
     },
     get lost() {
-      return pair.lost
+      return clients.lost
     },
-    close: () => pair.close(),
+    close: async () => clients.close(),
   }
   return { adapter, backplane }
 }

@@ -1,10 +1,10 @@
 // Socket.IO's adapters over Redis' publish and subscribe, the only import of their package.
 import type * as RedisAdapter from '@socket.io/redis-adapter'
+import type { AdapterClients } from './adapter-clients.ts'
 import type { AdapterFactory } from './adapter-message.ts'
 import { requireOptional } from '../redis/optional.ts'
 import { givePlain } from './plain.ts'
 import { plainAdapter } from './plain-adapter.ts'
-import type { RedisPair } from '../redis/pair.ts'
 import { countSafely } from './server-count.ts'
 
 /**
@@ -12,7 +12,7 @@ import { countSafely } from './server-count.ts'
  * @throws StickyError HOLDFAST_MISSING_PACKAGE
  */
 export function redisAdapter(
-  { publisher, subscriber }: RedisPair,
+  { publisher, subscriber }: AdapterClients,
   channelPrefix: string,
   sharded: boolean,
 ): AdapterFactory {

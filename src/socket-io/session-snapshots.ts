@@ -4,8 +4,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { deserialize } from 'node:v8'
 import { beforeClose } from '../bus/before-close.ts'
+import type { AdapterClients } from './adapter-clients.ts'
 import { serializePlain } from './plain.ts'
-import type { RedisPair } from '../redis/pair.ts'
 
 /** The adapter of a namespace, as far as it matters here. */
 export interface RecoveringAdapter {
@@ -50,9 +50,13 @@ const LOOKS = 10
 const PATIENCE = 1_000
 const STEP = 50
 
-export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channelPrefix: string): void {
+export function keepSessions(
+  adapter: RecoveringAdapter,
+  clients: Pick<AdapterClients, 'publisher' | 'isUp' | 'subscribers'>,
+  channelPrefix: string,
+): void {
   const { nsp, uid } = adapter
-  const { publisher } = pair
+  const { publisher } = clients
   const duration = nsp.server.opts.connectionStateRecovery?.maxDisconnectionDuration
   if (duration === undefined) return
   const key = (pid: string): string => `${channelPrefix}:kept:${pid}`
@@ -102,7 +106,7 @@ export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channe
       const found = await publisher.get(key(pid))
       if (found === null) throw error
       const { owner, session } = unpack(found)
-      if ((await pair.listeners(`${channelPrefix}#${nsp.name}#${owner}#`)) > 0) return undefined
+      if ((await clients.subscribers(`${channelPrefix}#${nsp.name}#${owner}#`)) > 0) return undefined
       adapter.persistSession(session)
       return restore(pid, offset)
     }
@@ -117,7 +121,7 @@ export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channe
         if (session !== undefined) return session
         if (isLast) throw new Error('the session is still in use')
       } catch (error) {
-        if (isLast || pair.connected) throw error
+        if (isLast || clients.isUp) throw error
       }
       await pause(STEP)
     }
