@@ -1,7 +1,7 @@
 // Carries a worker's messages to its primary, in frames, and brings those of the others.
+import { StickyError } from '../errors.ts'
 import { openForWorker, type WorkerSetup } from '../ipc/messages.ts'
 import { processRuntime } from '../runtime.ts'
-import { unavailable } from './unavailable.ts'
 import { bytesOf, frameToPrimary } from './frame-channel.ts'
 import { encodeRecord, OP, readFrame, type FrameRecord } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
@@ -95,7 +95,7 @@ export class IpcCarrier implements Carrier {
   }
 
   read(name: string): Promise<number> {
-    if (!process.connected) return Promise.reject(unavailable('the primary is gone'))
+    if (!process.connected) return Promise.reject(new StickyError('HOLDFAST_BUS_AWAY', 'the primary is gone'))
     this.#takeAdds()
     const number = (this.#number = (this.#number + 1) >>> 0)
     const body = Buffer.alloc(4)
@@ -178,7 +178,8 @@ export class IpcCarrier implements Carrier {
   #orphaned(): void {
     this.#connected = false
     this.#lost += this.#queue.clear()
-    for (const question of this.#questions.splice(0)) question.failed(unavailable('the primary is gone'))
+    for (const question of this.#questions.splice(0))
+      question.failed(new StickyError('HOLDFAST_BUS_AWAY', 'the primary is gone'))
     this.#isDrained()
     if (!processRuntime.isDraining) {
       processRuntime.logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })

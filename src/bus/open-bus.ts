@@ -1,6 +1,6 @@
 // What an application holds in its hands: a Bus over the hub of its process.
+import { StickyError } from '../errors.ts'
 import { misuse, show } from '../options/reader.ts'
-import { unavailable } from './unavailable.ts'
 import type { Bus, BusListener, BusMessage, BusStatus, Counter } from './bus.ts'
 import type { Hub } from './hub.ts'
 import { checkName, pack } from './messages.ts'
@@ -46,7 +46,7 @@ export function openBus(hub: Hub, reason: string): Bus {
         if (closing === undefined) hub.add(name, n)
       },
       async read() {
-        if (closing !== undefined) throw unavailable('this bus is closed')
+        if (closing !== undefined) throw new StickyError('HOLDFAST_BUS_AWAY', 'this bus is closed')
         return hub.read(name)
       },
       get value() {

@@ -1,9 +1,8 @@
 // Carries messages through Redis. What one turn publishes on a channel travels as one message.
 import { randomBytes } from 'node:crypto'
-import { describe } from '../errors.ts'
+import { describe, StickyError } from '../errors.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { processRuntime } from '../runtime.ts'
-import { unavailable } from './unavailable.ts'
 import { isMessage, readFrame } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
 import { RecordQueue } from './record-queue.ts'
@@ -81,7 +80,7 @@ export class RedisCarrier implements Carrier {
   flush(): void {
     if (this.#queue.records === 0 && this.#counters.isIdle) return this.#settle()
     const connections = this.#open()
-    if (connections.isDown) this.#counters.fail(unavailable('Redis is away'))
+    if (connections.isDown) this.#counters.fail(new StickyError('HOLDFAST_BUS_AWAY', 'Redis is away'))
     if (!connections.isWritable) return
     this.#counters.flush(connections.publisher)
     if (this.#hold !== undefined) return
@@ -147,7 +146,7 @@ export class RedisCarrier implements Carrier {
         logger.warn('bus.down', { ...named, reason })
         clearTimeout(this.#hold)
         this.#hold = undefined
-        this.#counters.fail(unavailable(`Redis is away: ${reason}`))
+        this.#counters.fail(new StickyError('HOLDFAST_BUS_AWAY', `Redis is away: ${reason}`))
       },
       refused: (_, reason) => logger.error('bus.refused', { ...named, reason }),
     })

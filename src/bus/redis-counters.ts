@@ -1,7 +1,6 @@
 // Counters at Redis. Of each counter at most one command is on its way: what is added meanwhile travels together with the
 // next one, so that a Redis that hangs is sent no more than that.
-import { describe } from '../errors.ts'
-import { unavailable } from './unavailable.ts'
+import { describe, StickyError } from '../errors.ts'
 import { isRefusal, type RedisClient } from '../redis/client.ts'
 
 /** Milliseconds that somebody who asks waits for Redis. */
@@ -67,7 +66,7 @@ export class RedisCounters {
         resolve(total)
       }
       const question = { answered, failed }
-      const timer = setTimeout(() => failed(unavailable('Redis does not answer')), PATIENCE)
+      const timer = setTimeout(() => failed(new StickyError('HOLDFAST_BUS_AWAY', 'Redis does not answer')), PATIENCE)
       asked.add(question)
     })
   }
@@ -88,7 +87,7 @@ export class RedisCounters {
 
   close(): void {
     clearTimeout(this.#rest)
-    this.fail(unavailable('this bus is closed'))
+    this.fail(new StickyError('HOLDFAST_BUS_AWAY', 'this bus is closed'))
   }
 
   async #send(client: RedisClient, counter: string): Promise<void> {
@@ -107,7 +106,8 @@ export class RedisCounters {
     } catch (error) {
       // Else it was on its way when the connection broke: it may have been added, and must not be added twice.
       if (n !== undefined && isRefusal(error)) this.#putBack(counter, n, describe(error))
-      for (const { failed } of asked) failed(unavailable(`Redis failed: ${describe(error)}`, error))
+      for (const { failed } of asked)
+        failed(new StickyError('HOLDFAST_BUS_AWAY', `Redis failed: ${describe(error)}`, error))
     }
     this.#onTheirWay.delete(counter)
     this.#events.changed()

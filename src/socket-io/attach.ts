@@ -13,7 +13,7 @@ import {
   type Backplane,
   type AdapterSetup,
 } from './backplane.ts'
-import { beforeClose } from '../bus/before-close.ts'
+import { beforeClose, passErrorsToCallback } from './adapter-guards.ts'
 
 /**
  * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
@@ -49,7 +49,7 @@ function setUp(plan: AdapterPlan): AdapterSetup {
 function take(io: Server, { adapter, backplane }: AdapterSetup): Backplane {
   io.adapter(adapter as Parameters<Server['adapter']>[0])
   eachNamespace(io, (namespace) => {
-    answerForErrors(namespace)
+    passErrorsToCallback(namespace)
     // The cluster adapter's timers would keep this process for as long as it is allowed to stay.
     if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') closeAtLeave(namespace)
   })
@@ -67,20 +67,6 @@ function announce(io: Server, { kind, adapter, reason }: Backplane): void {
   if (adapter === 'redis-streams' || !Reflect.get(Reflect.get(io, 'opts') as object, 'connectionStateRecovery')) return
   const hint = "connectionStateRecovery does nothing with this adapter; write adapter: 'redis-streams'"
   processRuntime.logger.warn('backplane.no-recovery', { adapter, hint })
-}
-
-/**
- * Some adapters ask Redis how many servers there are first, nobody looks at what they return, and with Redis away an
- * unhandled rejection would end the worker. Who asked hears of the error instead.
- */
-function answerForErrors({ adapter }: Namespace): void {
-  const serverSideEmit = adapter.serverSideEmit.bind(adapter) as (packet: unknown[]) => unknown
-  adapter.serverSideEmit = (packet: unknown[]) => {
-    const answered = packet.at(-1)
-    Promise.resolve(serverSideEmit(packet)).catch((error: unknown) => {
-      if (typeof answered === 'function') answered(error)
-    })
-  }
 }
 
 /** Those that there are, and those that will be. */

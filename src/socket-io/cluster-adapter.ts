@@ -4,7 +4,7 @@
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import { deserialize } from 'node:v8'
 import type { AdapterFactory } from './adapter-message.ts'
-import { beforeClose } from '../bus/before-close.ts'
+import { beforeClose } from './adapter-guards.ts'
 import { requireOptional } from '../redis/optional.ts'
 import { serializePlain } from './plain.ts'
 

@@ -33,14 +33,6 @@ export function serializePlain(value: unknown): Buffer {
   }
 }
 
-/** Some adapters write JSON or MessagePack themselves, and throw where nobody catches it: an argument is made plain. */
-export function givePlain(adapter: object, method: string, argument: number, maxDepth = MAX_DEPTH): void {
-  const own = (Reflect.get(adapter, method) as (...args: unknown[]) => unknown).bind(adapter)
-  Object.assign(adapter, {
-    [method]: (...args: unknown[]) => own(...args.with(argument, plain(args[argument], { maxDepth, asBuffers: true }))),
-  })
-}
-
 interface PlainOptions {
   /** Levels that are followed; what is below is left out. */
   maxDepth?: number

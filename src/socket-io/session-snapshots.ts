@@ -3,7 +3,7 @@
 // connection there is gone, whoever the client comes to next takes what was kept.
 import { setTimeout as pause } from 'node:timers/promises'
 import { deserialize } from 'node:v8'
-import { beforeClose } from '../bus/before-close.ts'
+import { beforeClose } from './adapter-guards.ts'
 import type { AdapterClients } from './adapter-clients.ts'
 import { serializePlain } from './plain.ts'
 

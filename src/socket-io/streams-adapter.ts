@@ -5,8 +5,7 @@ import { oneAfterTheOther, wrapped, type AdapterClients } from './adapter-client
 import type { AdapterFactory } from './adapter-message.ts'
 import { keepSessions, type RecoveringAdapter } from './session-snapshots.ts'
 import { requireOptional } from '../redis/optional.ts'
-import { givePlain } from './plain.ts'
-import { countSafely } from './server-count.ts'
+import { countSafely, makePlain } from './adapter-guards.ts'
 
 /** Milliseconds until a read that failed is tried again. */
 const RETRY_DELAY = 1_000
@@ -52,9 +51,9 @@ export function streamsAdapter(clients: AdapterClients, channelPrefix: string, h
   // Socket.IO calls it with `new`, so it can not be an arrow function.
   return function createSafely(namespace: unknown) {
     const adapter = create(namespace)
-    givePlain(adapter, 'doPublish', 0)
-    givePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
-    givePlain(adapter, 'persistSession', 0, MAX_DEPTH)
+    makePlain(adapter, 'doPublish', 0)
+    makePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
+    makePlain(adapter, 'persistSession', 0, MAX_DEPTH)
     countSafely(adapter)
     keepSessions(adapter as unknown as RecoveringAdapter, clients, channelPrefix)
     return adapter
