@@ -1,4 +1,5 @@
 // Where messages meet listeners in one process. How they get to other processes is the carrier's business.
+import { EndOfTurn } from '../async/end-of-turn.ts'
 import { processRuntime } from '../runtime.ts'
 import type { BusKind, BusListener, BusMessage, BusStatus } from './bus.ts'
 import { encodeRecord, isMessage, type FrameRecord } from './frames.ts'
@@ -58,7 +59,7 @@ export class Hub {
   readonly #subscriptions = new Map<string, Set<Subscription>>()
   readonly #adds = new Map<string, number>()
   #local: Local[] = []
-  #isScheduled = false
+  readonly #endOfTurn = new EndOfTurn(() => this.#flush())
 
   constructor(carry: (events: CarrierEvents) => Carrier) {
     this.carrier = carry({
@@ -79,7 +80,7 @@ export class Hub {
     // Delivered at the end of the turn as well: a listener that publishes would otherwise be heard before what it heard.
     if (this.#subscriptions.has(channel)) this.#local.push({ channel, ...packed })
     if (this.carrier.kind !== 'local') this.carrier.send(encodeRecord(packed.op, channel, packed.body))
-    this.#schedule()
+    this.#endOfTurn.schedule()
   }
 
   subscribe(member: Member, channel: string, listener: BusListener): () => void {
@@ -88,25 +89,25 @@ export class Hub {
     if (others === undefined) {
       this.#subscriptions.set(channel, new Set([subscription]))
       this.carrier.subscribe(channel)
-      this.#schedule()
+      this.#endOfTurn.schedule()
     } else others.add(subscription)
     return () => {
       const left = this.#subscriptions.get(channel)
       if (left?.delete(subscription) !== true || left.size > 0) return
       this.#subscriptions.delete(channel)
       this.carrier.unsubscribe(channel)
-      this.#schedule()
+      this.#endOfTurn.schedule()
     }
   }
 
   add(counter: string, n: number): void {
     this.#adds.set(counter, (this.#adds.get(counter) ?? 0) + n)
-    this.#schedule()
+    this.#endOfTurn.schedule()
   }
 
   async read(counter: string): Promise<number> {
     const asked = this.carrier.read(counter)
-    this.#schedule()
+    this.#endOfTurn.schedule()
     const total = await asked
     this.totals.set(counter, total)
     return total
@@ -114,7 +115,7 @@ export class Hub {
 
   async ready(): Promise<void> {
     const asked = this.carrier.ready()
-    this.#schedule()
+    this.#endOfTurn.schedule()
     await asked
   }
 
@@ -124,14 +125,9 @@ export class Hub {
     return this.carrier.leave()
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    setImmediate(() => {
-      this.#isScheduled = false
-      this.carrier.flush()
-      for (const { channel, op, body } of this.#local.splice(0)) this.#deliver(channel, op, body)
-    })
+  #flush(): void {
+    this.carrier.flush()
+    for (const { channel, op, body } of this.#local.splice(0)) this.#deliver(channel, op, body)
   }
 
   #deliver(channel: string, op: number, body: Buffer | string): void {

@@ -1,4 +1,5 @@
 // Carries a worker's messages to its primary, in frames, and brings those of the others.
+import { deferred, type Deferred } from '../async/deferred.ts'
 import { StickyError } from '../errors.ts'
 import { openForWorker, type WorkerSetup } from '../ipc/messages.ts'
 import { processRuntime } from '../runtime.ts'
@@ -19,8 +20,7 @@ export interface IpcSettings {
 interface Question {
   name: string
   number: number
-  answered(total: number): void
-  failed(error: Error): void
+  total: Deferred<number>
 }
 
 export class IpcCarrier implements Carrier {
@@ -36,7 +36,8 @@ export class IpcCarrier implements Carrier {
   #sending = false
   #lost = 0
   #missed = 0
-  #drained: (() => void)[] = []
+  /** For leave(): resolved once nothing waits. */
+  #drained: Deferred<void> | undefined
 
   constructor(setup: WorkerSetup, settings: IpcSettings, events: CarrierEvents) {
     this.#setup = setup
@@ -101,15 +102,16 @@ export class IpcCarrier implements Carrier {
     const body = Buffer.alloc(4)
     body.writeUInt32LE(number)
     this.#ask(OP.read, name, body)
-    return new Promise((answered, failed) => this.#questions.push({ name, number, answered, failed }))
+    const total = deferred<number>()
+    this.#questions.push({ name, number, total })
+    return total.promise
   }
 
   leave(): Promise<void> {
-    return new Promise((done) => {
-      this.#drained.push(done)
-      this.flush()
-      if (!process.connected) this.#isDrained()
-    })
+    const { promise } = (this.#drained ??= deferred())
+    this.flush()
+    if (!process.connected) this.#isDrained()
+    return promise
   }
 
   /** What is no message is not much, and goes out even where nothing else may wait. */
@@ -153,7 +155,7 @@ export class IpcCarrier implements Carrier {
     const isAnswered = (question: Question): boolean => question.name === name && question.number <= number
     const answered = this.#questions.filter(isAnswered)
     this.#questions = this.#questions.filter((question) => !isAnswered(question))
-    for (const question of answered) question.answered(total)
+    for (const question of answered) question.total.resolve(total)
   }
 
   /** The primary dropped what waited, and serves this process again when it asks to. */
@@ -179,7 +181,7 @@ export class IpcCarrier implements Carrier {
     this.#connected = false
     this.#lost += this.#queue.clear()
     for (const question of this.#questions.splice(0))
-      question.failed(new StickyError('HOLDFAST_BUS_AWAY', 'the primary is gone'))
+      question.total.reject(new StickyError('HOLDFAST_BUS_AWAY', 'the primary is gone'))
     this.#isDrained()
     if (!processRuntime.isDraining) {
       processRuntime.logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })
@@ -187,6 +189,7 @@ export class IpcCarrier implements Carrier {
   }
 
   #isDrained(): void {
-    for (const done of this.#drained.splice(0)) done()
+    this.#drained?.resolve()
+    this.#drained = undefined
   }
 }

@@ -1,5 +1,6 @@
 // Carries messages through Redis. What one turn publishes on a channel travels as one message.
 import { randomBytes } from 'node:crypto'
+import { deferred, type Deferred } from '../async/deferred.ts'
 import { describe, StickyError } from '../errors.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { processRuntime } from '../runtime.ts'
@@ -44,7 +45,8 @@ export class RedisCarrier implements Carrier {
   #isClosing = false
   /** Runs after Redis was away, until the others are likely to be back too: what is sent before they are, they miss. */
   #hold: NodeJS.Timeout | undefined
-  #settled: (() => void)[] = []
+  /** For leave(): resolved once nothing waits for Redis. */
+  #settled: Deferred<void> | undefined
 
   constructor(settings: RedisSettings, events: CarrierEvents) {
     this.#settings = settings
@@ -110,12 +112,12 @@ export class RedisCarrier implements Carrier {
 
   async leave(): Promise<void> {
     this.#isClosing = true
-    const settled = new Promise<void>((done) => this.#settled.push(done))
+    const settled = (this.#settled = deferred())
     // Redis may not have been reached yet, or may be back in a moment.
     const timer = setTimeout(() => this.#settle(true), LAST_WORDS)
     this.#release()
     this.#settle()
-    await settled
+    await settled.promise
     clearTimeout(timer)
     this.#lost += this.#queue.clear()
     this.#counters.close()
@@ -187,7 +189,7 @@ export class RedisCarrier implements Carrier {
 
   #settle(anyway = false): void {
     if (!anyway && (this.#queue.records > 0 || this.#isUnanswered || !this.#counters.isIdle)) return
-    for (const done of this.#settled.splice(0)) done()
+    this.#settled?.resolve()
   }
 
   #name(channel: string): string {

@@ -1,5 +1,6 @@
 // Counters at Redis. Of each counter at most one command is on its way: what is added meanwhile travels together with the
 // next one, so that a Redis that hangs is sent no more than that.
+import { deferred, type Deferred } from '../async/deferred.ts'
 import { describe, StickyError } from '../errors.ts'
 import { isRefusal, type RedisClient } from '../redis/client.ts'
 
@@ -22,15 +23,10 @@ export interface CounterEvents {
   changed(): void
 }
 
-interface Question {
-  readonly answered: (total: number) => void
-  readonly failed: (error: Error) => void
-}
-
 export class RedisCounters {
   readonly #events: CounterEvents
-  /** Who asks, by counter, and was not sent to Redis yet. */
-  readonly #questions = new Map<string, Set<Question>>()
+  /** By counter: reads that were not sent to Redis yet. */
+  readonly #reads = new Map<string, Set<Deferred<number>>>()
   readonly #onTheirWay = new Set<string>()
   /** What Redis refuses to count, though it is there. */
   readonly #refused = new Set<string>()
@@ -44,45 +40,36 @@ export class RedisCounters {
 
   /** Whether nothing waits, neither here nor for an answer. */
   get isIdle(): boolean {
-    return this.#events.adds.size === 0 && this.#questions.size === 0 && this.#onTheirWay.size === 0
+    return this.#events.adds.size === 0 && this.#reads.size === 0 && this.#onTheirWay.size === 0
   }
 
-  /** The question goes out with the next `flush()`. */
-  read(counter: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const asked = this.#questions.get(counter) ?? new Set()
-      this.#questions.set(counter, asked)
-      const forget = (): void => {
-        clearTimeout(timer)
-        asked.delete(question)
-        if (asked.size === 0 && this.#questions.get(counter) === asked) this.#questions.delete(counter)
-      }
-      const failed = (error: Error): void => {
-        forget()
-        reject(error)
-      }
-      const answered = (total: number): void => {
-        forget()
-        resolve(total)
-      }
-      const question = { answered, failed }
-      const timer = setTimeout(() => failed(new StickyError('HOLDFAST_BUS_AWAY', 'Redis does not answer')), PATIENCE)
-      asked.add(question)
-    })
+  /** The read goes out with the next `flush()`. @throws StickyError HOLDFAST_BUS_AWAY */
+  async read(counter: string): Promise<number> {
+    const read = deferred<number>()
+    const waiting = this.#reads.get(counter) ?? new Set()
+    this.#reads.set(counter, waiting.add(read))
+    const timer = setTimeout(() => read.reject(new StickyError('HOLDFAST_BUS_AWAY', 'Redis does not answer')), PATIENCE)
+    try {
+      return await read.promise
+    } finally {
+      clearTimeout(timer)
+      waiting.delete(read)
+      if (waiting.size === 0 && this.#reads.get(counter) === waiting) this.#reads.delete(counter)
+    }
   }
 
   /** Sends what can be sent now. What was refused rests, unless somebody asks. */
   flush(client: RedisClient): void {
     const rests = (counter: string): boolean => this.#rest !== undefined && this.#refused.has(counter)
-    for (const counter of [...this.#events.adds.keys(), ...this.#questions.keys()]) {
-      if (this.#onTheirWay.has(counter) || (rests(counter) && !this.#questions.has(counter))) continue
+    for (const counter of [...this.#events.adds.keys(), ...this.#reads.keys()]) {
+      if (this.#onTheirWay.has(counter) || (rests(counter) && !this.#reads.has(counter))) continue
       void this.#send(client, counter)
     }
   }
 
-  /** Nobody can be asked now. */
+  /** Ends the reads that were not sent yet. */
   fail(error: Error): void {
-    for (const asked of this.#questions.values()) for (const { failed } of asked) failed(error)
+    for (const waiting of this.#reads.values()) for (const read of waiting) read.reject(error)
   }
 
   close(): void {
@@ -93,21 +80,21 @@ export class RedisCounters {
   async #send(client: RedisClient, counter: string): Promise<void> {
     const { adds } = this.#events
     const n = adds.get(counter)
-    const asked = [...(this.#questions.get(counter) ?? [])]
+    const reads = [...(this.#reads.get(counter) ?? [])]
     adds.delete(counter)
-    this.#questions.delete(counter)
+    this.#reads.delete(counter)
     this.#onTheirWay.add(counter)
     const key = this.#events.key(counter)
     try {
       const total = n === undefined ? Number((await client.get(key)) ?? 0) : await client.incrby(key, n)
       this.#events.value(counter, total)
       if (n !== undefined) this.#accepted(counter)
-      for (const { answered } of asked) answered(total)
+      for (const read of reads) read.resolve(total)
     } catch (error) {
       // Else it was on its way when the connection broke: it may have been added, and must not be added twice.
       if (n !== undefined && isRefusal(error)) this.#putBack(counter, n, describe(error))
-      for (const { failed } of asked)
-        failed(new StickyError('HOLDFAST_BUS_AWAY', `Redis failed: ${describe(error)}`, error))
+      const failure = new StickyError('HOLDFAST_BUS_AWAY', `Redis failed: ${describe(error)}`, error)
+      for (const read of reads) read.reject(failure)
     }
     this.#onTheirWay.delete(counter)
     this.#events.changed()

@@ -33,12 +33,16 @@ export function makePlain(adapter: object, method: string, index: number, maxDep
  * Passes errors of serverSideEmit() to the callback of the application. Some adapters first ask Redis for the number of
  * servers, and Socket.IO ignores the promise: while Redis is away, an unhandled rejection would end the worker.
  */
-export function passErrorsToCallback({ adapter }: { adapter: { serverSideEmit(packet: unknown[]): void } }): void {
-  const serverSideEmit = adapter.serverSideEmit.bind(adapter) as (packet: unknown[]) => unknown
-  adapter.serverSideEmit = (packet: unknown[]) => {
-    const callback = packet.at(-1)
+export function passErrorsToCallback({
+  adapter,
+}: {
+  adapter: { serverSideEmit: (packet: unknown[]) => unknown }
+}): void {
+  const serverSideEmit = adapter.serverSideEmit.bind(adapter)
+  adapter.serverSideEmit = (packet) => {
+    const answer = packet.at(-1)
     Promise.resolve(serverSideEmit(packet)).catch((error: unknown) => {
-      if (typeof callback === 'function') callback(error)
+      if (typeof answer === 'function') answer(error)
     })
   }
 }

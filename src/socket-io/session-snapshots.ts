@@ -3,6 +3,7 @@
 // connection there is gone, whoever the client comes to next takes what was kept.
 import { setTimeout as pause } from 'node:timers/promises'
 import { deserialize } from 'node:v8'
+import { EndOfTurn } from '../async/end-of-turn.ts'
 import { beforeClose } from './adapter-guards.ts'
 import type { AdapterClients } from './adapter-clients.ts'
 import { serializePlain } from './plain.ts'
@@ -131,14 +132,13 @@ export function keepSessions(
 /** Who joins or leaves rooms does so several times in a turn. */
 function atEndOfTurn(adapter: RecoveringAdapter, act: (sid: string) => void): void {
   const changed = new Set<string>()
-  let acting: NodeJS.Immediate | undefined
+  const endOfTurn = new EndOfTurn(() => {
+    for (const sid of changed) act(sid)
+    changed.clear()
+  })
   const note = (_: string, sid: string): void => {
     changed.add(sid)
-    acting ??= setImmediate(() => {
-      acting = undefined
-      for (const one of changed) act(one)
-      changed.clear()
-    })
+    endOfTurn.schedule()
   }
   adapter.on('join-room', note)
   adapter.on('leave-room', note)

@@ -1,6 +1,7 @@
 // The primary's part in the bus: passes each message on to the workers that listen to its channel, and keeps the
 // counters. It looks at what a record is about, never into it.
 import type { ChildProcess } from 'node:child_process'
+import { EndOfTurn } from '../../async/end-of-turn.ts'
 import type { Logger } from '../../options/options.ts'
 import { openForPrimary } from '../../ipc/messages.ts'
 import { SubscriberQueue, type SubscriberQueueEvents } from './subscriber-queue.ts'
@@ -37,6 +38,7 @@ export class BusBroker {
   readonly #totals = new Map<string, number>()
   readonly #queueEvents: SubscriberQueueEvents
   readonly #touched = new Set<SubscriberQueue>()
+  readonly #endOfTurn = new EndOfTurn(() => this.#flush())
   #frames = 0
   #relayed = 0
   /** By workers that have ended. */
@@ -115,8 +117,8 @@ export class BusBroker {
 
   /** It is sent what waits for it at the end of this turn, when the frames of the other workers are here as well. */
   #touch(queue: SubscriberQueue): void {
-    if (this.#touched.size === 0) setImmediate(() => this.#flush())
     this.#touched.add(queue)
+    this.#endOfTurn.schedule()
   }
 
   #flush(): void {
