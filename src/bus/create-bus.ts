@@ -1,7 +1,7 @@
 // Which bus: Redis where it is configured, else the primary in a worker, else this process alone.
 import { Reader } from '../options/reader.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { processRuntime } from '../runtime.ts'
+import { processRuntime, type Runtime } from '../runtime.ts'
 import type { Bus } from './bus.ts'
 import { openIpc, readIpc, type IpcBusOptions } from './ipc-bus.ts'
 import { openLocal } from './local-bus.ts'
@@ -39,13 +39,14 @@ export function createBus(options?: BusOptions): Bus {
   const ipc = readIpc(read)
   const redis = readRedisOption(read, which, ipc.maxBuffered)
   read.done()
-  return announced(open())
+  const runtime = processRuntime
+  return announced(open(), runtime)
 
   function open(): Bus {
-    if (which === 'local') return openLocal('the bus option says so')
-    if (which === 'ipc') return openIpc(ipc, 'the bus option says so')
-    if (redis.settings !== undefined) return openRedis(redis.settings, redis.reason)
-    return openIpc(ipc, redis.reason)
+    if (which === 'local') return openLocal('the bus option says so', runtime)
+    if (which === 'ipc') return openIpc(ipc, 'the bus option says so', runtime)
+    if (redis.settings !== undefined) return openRedis(redis.settings, redis.reason, runtime)
+    return openIpc(ipc, redis.reason, runtime)
   }
 }
 
@@ -77,13 +78,13 @@ function readRedisOption(
  * One log line says which, from the first who uses it. The workers decide the same, so the first one speaks for all. A
  * primary that runs the same program makes a bus as well, and never uses it.
  */
-function announced(bus: Bus): Bus {
+function announced(bus: Bus, runtime: Pick<Runtime, 'logger'>): Bus {
   let isSaid = (workerSetup()?.id ?? 0) !== 0
   const say = (): void => {
     if (isSaid) return
     isSaid = true
     // Next turn: stickyListen may bring a logger of the user's.
-    setImmediate(() => processRuntime.logger.info('bus.chosen', { kind: bus.kind, reason: bus.reason }))
+    setImmediate(() => runtime.logger.info('bus.chosen', { kind: bus.kind, reason: bus.reason }))
   }
   return {
     ...bus,

@@ -1,6 +1,6 @@
 // Where messages meet listeners in one process. How they get to other processes is the carrier's business.
 import { EndOfTurn } from '../async/end-of-turn.ts'
-import { processRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import type { BusKind, BusListener, BusMessage, BusStatus } from './bus.ts'
 import { encodeRecord, isMessage, type FrameRecord } from './frames.ts'
 import { unpack, type Packed } from './messages.ts'
@@ -27,8 +27,12 @@ export interface Carrier {
   leave(): Promise<void>
 }
 
-/** What a carrier gets and tells. */
+/** What a hub needs of the process that it is in. */
+export type HubRuntime = Pick<Runtime, 'logger' | 'isDraining'>
+
+/** What a carrier takes from the hub, and what it tells the hub. */
 export interface CarrierEvents {
+  readonly runtime: HubRuntime
   /** By counter: what is to be added and was not taken yet. */
   readonly adds: Map<string, number>
   /** A message of somebody else's. */
@@ -56,13 +60,16 @@ interface Local extends Packed {
 export class Hub {
   readonly carrier: Carrier
   readonly totals = new Map<string, number>()
+  readonly #runtime: HubRuntime
   readonly #subscriptions = new Map<string, Set<Subscription>>()
   readonly #adds = new Map<string, number>()
   #local: Local[] = []
   readonly #endOfTurn = new EndOfTurn(() => this.#flush())
 
-  constructor(carry: (events: CarrierEvents) => Carrier) {
+  constructor(runtime: HubRuntime, carry: (events: CarrierEvents) => Carrier) {
+    this.#runtime = runtime
     this.carrier = carry({
+      runtime,
       adds: this.#adds,
       message: ({ op, name, body }) => {
         if (isMessage(op)) this.#deliver(name, op, body)
@@ -133,34 +140,34 @@ export class Hub {
   #deliver(channel: string, op: number, body: Buffer | string): void {
     const subscriptions = this.#subscriptions.get(channel)
     if (subscriptions === undefined) return
-    const message = readable(op, channel, body)
+    const message = this.#readable(op, channel, body)
     if (message === undefined) return
     // A copy: a listener may end its own subscription, or start one, which is for the messages after this one.
     for (const subscription of Array.from(subscriptions)) {
       if (!subscriptions.has(subscription)) continue
       subscription.member.delivered++
-      tell(subscription.listener, message, channel)
+      this.#call(subscription.listener, message, channel)
     }
   }
-}
 
-/** What the application's listener throws, or rejects with, is logged and ends nothing. */
-function tell(listener: BusListener, message: BusMessage, channel: string): void {
-  const failed = (error: unknown): void => processRuntime.logger.error('listener.failed', { event: channel, error })
-  try {
-    const result: unknown = listener(message, channel)
-    if (result instanceof Promise) result.catch(failed)
-  } catch (error) {
-    failed(error)
+  /** An error of the application's listener is logged and ends nothing. */
+  #call(listener: BusListener, message: BusMessage, channel: string): void {
+    const failed = (error: unknown): void => this.#runtime.logger.error('listener.failed', { event: channel, error })
+    try {
+      const result: unknown = listener(message, channel)
+      if (result instanceof Promise) result.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
   }
-}
 
-/** Through Redis may come what no bus has sent. */
-function readable(op: number, channel: string, body: Buffer | string): BusMessage | undefined {
-  try {
-    return unpack(op, body)
-  } catch (error) {
-    processRuntime.logger.warn('bus.unreadable', { channel, error })
-    return undefined
+  /** A program that is no bus can publish on the same channel of Redis. */
+  #readable(op: number, channel: string, body: Buffer | string): BusMessage | undefined {
+    try {
+      return unpack(op, body)
+    } catch (error) {
+      this.#runtime.logger.warn('bus.unreadable', { channel, error })
+      return undefined
+    }
   }
 }

@@ -1,8 +1,9 @@
 // The bus through the primary: for the workers of one machine. All such buses of a worker are one.
 import { Reader } from '../options/reader.ts'
 import { workerSetup } from '../ipc/role.ts'
+import { processRuntime } from '../runtime.ts'
 import type { Bus } from './bus.ts'
-import { Hub } from './hub.ts'
+import { Hub, type HubRuntime } from './hub.ts'
 import { IpcCarrier, SLOW, type IpcSettings } from './ipc-carrier.ts'
 import { openLocal } from './local-bus.ts'
 import { openBus } from './open-bus.ts'
@@ -33,7 +34,7 @@ export function ipcBus(options?: IpcBusOptions): Bus {
   const read = new Reader('ipcBus options', options)
   const settings = readIpc(read)
   read.done()
-  return openIpc(settings, 'ipcBus() was asked for')
+  return openIpc(settings, 'ipcBus() was asked for', processRuntime)
 }
 
 export function readIpc(read: Reader): IpcSettings {
@@ -46,8 +47,8 @@ export function readIpc(read: Reader): IpcSettings {
 
 let hub: Hub | undefined
 
-export function openIpc(settings: IpcSettings, reason: string): Bus {
+export function openIpc(settings: IpcSettings, reason: string, runtime: HubRuntime): Bus {
   const setup = workerSetup()
-  if (setup === undefined) return openLocal('this process is not a worker')
-  return openBus((hub ??= new Hub((events) => new IpcCarrier(setup, settings, events))), reason)
+  if (setup === undefined) return openLocal('this process is not a worker', runtime)
+  return openBus((hub ??= new Hub(runtime, (events) => new IpcCarrier(setup, settings, events))), reason)
 }

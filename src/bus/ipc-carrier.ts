@@ -2,7 +2,6 @@
 import { deferred, type Deferred } from '../async/deferred.ts'
 import { StickyError } from '../errors.ts'
 import { openForWorker, type WorkerSetup } from '../ipc/messages.ts'
-import { processRuntime } from '../runtime.ts'
 import { bytesOf, frameToPrimary } from './frame-channel.ts'
 import { encodeRecord, OP, readFrame, type FrameRecord } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
@@ -160,7 +159,7 @@ export class IpcCarrier implements Carrier {
 
   /** The primary dropped what waited, and serves this process again when it asks to. */
   async #rejoin(missed: number): Promise<void> {
-    const { logger } = processRuntime
+    const { logger } = this.#events.runtime
     const named = { kind: 'ipc', worker: this.#setup.id }
     this.#missed += missed
     this.#connected = false
@@ -183,8 +182,9 @@ export class IpcCarrier implements Carrier {
     for (const question of this.#questions.splice(0))
       question.total.reject(new StickyError('HOLDFAST_BUS_AWAY', 'the primary is gone'))
     this.#isDrained()
-    if (!processRuntime.isDraining) {
-      processRuntime.logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })
+    const { isDraining, logger } = this.#events.runtime
+    if (!isDraining) {
+      logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })
     }
   }
 

@@ -1,18 +1,19 @@
 // The bus of one process. All such buses of a process are one: who publishes on one is heard on the others.
+import { processRuntime } from '../runtime.ts'
 import type { Bus } from './bus.ts'
-import { Hub, type Carrier, type CarrierEvents } from './hub.ts'
+import { Hub, type Carrier, type CarrierEvents, type HubRuntime } from './hub.ts'
 import { openBus } from './open-bus.ts'
 
 let hub: Hub | undefined
 
 /** A bus for this process alone, as with `workers: 0`, and for tests. */
 export function localBus(): Bus {
-  return openLocal('localBus() was asked for')
+  return openLocal('localBus() was asked for', processRuntime)
 }
 
 /** @param reason - why no other */
-export function openLocal(reason: string): Bus {
-  return openBus((hub ??= new Hub(toNobody)), reason)
+export function openLocal(reason: string, runtime: HubRuntime): Bus {
+  return openBus((hub ??= new Hub(runtime, toNobody)), reason)
 }
 
 function toNobody(events: CarrierEvents): Carrier {

@@ -2,7 +2,7 @@
 import { Reader } from '../options/reader.ts'
 import { requireRedis, type RedisSource } from '../redis/client.ts'
 import { isRedisUrl, redisOfEnvironment, withoutPassword } from '../redis/target.ts'
-import { processRuntime } from '../runtime.ts'
+import { processRuntime, type Runtime } from '../runtime.ts'
 import type { Bus } from './bus.ts'
 import { Hub } from './hub.ts'
 import { openBus } from './open-bus.ts'
@@ -55,13 +55,13 @@ export interface RedisBusOptions {
  * const bus = redisBus({ url: 'redis://127.0.0.1:6379' })
  */
 export function redisBus(options?: RedisBusOptions): Bus {
-  return openRedis(readRedis(new Reader('redisBus options', options)), 'redisBus() was asked for')
+  return openRedis(readRedis(new Reader('redisBus options', options)), 'redisBus() was asked for', processRuntime)
 }
 
-export function openRedis(settings: RedisSettings, reason: string): Bus {
+export function openRedis(settings: RedisSettings, reason: string, runtime: Runtime): Bus {
   if (settings.source.client === undefined) requireRedis('a bus through Redis')
-  const bus = openBus(new Hub((events) => new RedisCarrier(settings, events)), reason)
-  processRuntime.once('leave', () => void bus.close())
+  const bus = openBus(new Hub(runtime, (events) => new RedisCarrier(settings, events)), reason)
+  runtime.once('leave', () => void bus.close())
   return bus
 }
 

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { deferred, type Deferred } from '../async/deferred.ts'
 import { describe, StickyError } from '../errors.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { processRuntime } from '../runtime.ts'
 import { isMessage, readFrame } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
 import { RecordQueue } from './record-queue.ts'
@@ -56,8 +55,8 @@ export class RedisCarrier implements Carrier {
       adds,
       key: (counter) => `${settings.prefix}:counter:${counter}`,
       value: (counter, total) => events.value(counter, total),
-      refused: (reason) => processRuntime.logger.error('bus.refused', { ...this.#named, reason }),
-      accepted: (refusals) => processRuntime.logger.info('bus.accepted', { ...this.#named, refusals }),
+      refused: (reason) => this.#logger.error('bus.refused', { ...this.#named, reason }),
+      accepted: (refusals) => this.#logger.info('bus.accepted', { ...this.#named, refusals }),
       changed: () => {
         this.flush()
         this.#settle()
@@ -128,29 +127,32 @@ export class RedisCarrier implements Carrier {
     return this.#opened !== undefined && this.#opened.unanswered > 0
   }
 
+  get #logger() {
+    return this.#events.runtime.logger
+  }
+
   get #named() {
     return { kind: 'redis', worker: workerSetup()?.id }
   }
 
   #open(): RedisConnections {
     const { source, sharded } = this.#settings
-    const { logger } = processRuntime
     const named = this.#named
     const limits = { sharded, maxRetryDelay: MAX_RETRY_DELAY }
     this.#opened ??= new RedisConnections(source, limits, {
       message: (payload) => this.#take(payload),
       up: (isBack) => {
-        logger.info('bus.up', { ...named, lost: this.#lost })
+        this.#logger.info('bus.up', { ...named, lost: this.#lost })
         if (isBack && !this.#isClosing) this.#hold = setTimeout(() => this.#release(), HOLD)
         this.flush()
       },
       down: (reason) => {
-        logger.warn('bus.down', { ...named, reason })
+        this.#logger.warn('bus.down', { ...named, reason })
         clearTimeout(this.#hold)
         this.#hold = undefined
         this.#counters.fail(new StickyError('HOLDFAST_BUS_AWAY', `Redis is away: ${reason}`))
       },
-      refused: (_, reason) => logger.error('bus.refused', { ...named, reason }),
+      refused: (_, reason) => this.#logger.error('bus.refused', { ...named, reason }),
     })
     return this.#opened
   }
@@ -166,7 +168,7 @@ export class RedisCarrier implements Carrier {
     const answered = (refusal?: unknown): void => {
       const isRefused = isRefusal(refusal)
       if (isRefused && !this.#isRefused) {
-        processRuntime.logger.error('bus.refused', { ...this.#named, reason: describe(refusal) })
+        this.#logger.error('bus.refused', { ...this.#named, reason: describe(refusal) })
       }
       this.#isRefused = isRefused
       this.flush()

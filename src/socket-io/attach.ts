@@ -2,7 +2,7 @@
 import type { Namespace, Server } from 'socket.io'
 import type { Drain } from '../ipc/messages.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { processRuntime } from '../runtime.ts'
+import { processRuntime, type Runtime } from '../runtime.ts'
 import { readAttachOptions, type AttachOptions, type AdapterPlan } from './attach-options.ts'
 import {
   bridgeStandalone,
@@ -31,42 +31,43 @@ import { beforeClose, passErrorsToCallback } from './adapter-guards.ts'
 export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
   const plan = readAttachOptions(options)
   const setup = workerSetup()
-  if (setup === undefined) return notAWorker(io, plan)
-  keepSessions(io)
+  const runtime = processRuntime
+  if (setup === undefined) return notAWorker(io, plan, runtime)
+  keepSessions(io, runtime)
   // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
-  processRuntime.once('drain', (how) => closeClients(io, how))
-  const backplane = take(io, setUp(plan))
+  runtime.once('drain', (how) => closeClients(io, how))
+  const backplane = take(io, setUp(plan, runtime), runtime)
   // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
-  if (setup.id === 0) setImmediate(() => announce(io, backplane))
+  if (setup.id === 0) setImmediate(() => announce(io, backplane, runtime))
   return backplane
 }
 
-function setUp(plan: AdapterPlan): AdapterSetup {
-  if (plan.adapter === 'ipc') return throughPrimary(plan.reason)
-  return plan.adapter === 'bridge' ? throughBridge(plan) : throughRedis(plan)
+function setUp(plan: AdapterPlan, runtime: Runtime): AdapterSetup {
+  if (plan.adapter === 'ipc') return throughPrimary(plan.reason, runtime)
+  return plan.adapter === 'bridge' ? throughBridge(plan, runtime) : throughRedis(plan, runtime)
 }
 
-function take(io: Server, { adapter, backplane }: AdapterSetup): Backplane {
+function take(io: Server, { adapter, backplane }: AdapterSetup, runtime: Runtime): Backplane {
   io.adapter(adapter as Parameters<Server['adapter']>[0])
   eachNamespace(io, (namespace) => {
     passErrorsToCallback(namespace)
     // The cluster adapter's timers would keep this process for as long as it is allowed to stay.
-    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') closeAtLeave(namespace)
+    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') closeAtLeave(namespace, runtime)
   })
   return backplane
 }
 
-function closeAtLeave({ adapter }: Namespace): void {
+function closeAtLeave({ adapter }: Namespace, runtime: Runtime): void {
   const close = (): void => void adapter.close()
-  processRuntime.once('leave', close)
-  beforeClose(adapter, () => processRuntime.off('leave', close))
+  runtime.once('leave', close)
+  beforeClose(adapter, () => runtime.off('leave', close))
 }
 
-function announce(io: Server, { kind, adapter, reason }: Backplane): void {
-  processRuntime.logger.info('backplane.chosen', { kind, reason, adapter: adapter === kind ? undefined : adapter })
+function announce(io: Server, { kind, adapter, reason }: Backplane, { logger }: Pick<Runtime, 'logger'>): void {
+  logger.info('backplane.chosen', { kind, reason, adapter: adapter === kind ? undefined : adapter })
   if (adapter === 'redis-streams' || !Reflect.get(Reflect.get(io, 'opts') as object, 'connectionStateRecovery')) return
   const hint = "connectionStateRecovery does nothing with this adapter; write adapter: 'redis-streams'"
-  processRuntime.logger.warn('backplane.no-recovery', { adapter, hint })
+  logger.warn('backplane.no-recovery', { adapter, hint })
 }
 
 /** Those that there are, and those that will be. */
@@ -76,12 +77,12 @@ function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
 }
 
 /** Polling requests and upgrades find their session on whatever connection they come: its id names this process. */
-function keepSessions(io: Server): void {
-  processRuntime.keep('socket.io')
+function keepSessions(io: Server, runtime: Runtime): void {
+  runtime.keep('socket.io')
   const nameSessions = (engine: Server['engine']): void => {
     const generateId = engine.generateId.bind(engine)
-    engine.generateId = (request) => processRuntime.sid?.() ?? generateId(request)
-    processRuntime.counts.push(() => engine.clientsCount)
+    engine.generateId = (request) => runtime.sid?.() ?? generateId(request)
+    runtime.counts.push(() => engine.clientsCount)
   }
   // Absent until the application attaches it to a server.
   const engine = io.engine as typeof io.engine | undefined
@@ -94,18 +95,23 @@ function keepSessions(io: Server): void {
 }
 
 /** The primary; or one process alone, which needs nothing but Redis, if there are other hosts. */
-function notAWorker(io: Server, plan: AdapterPlan): Backplane {
+function notAWorker(io: Server, plan: AdapterPlan, runtime: Runtime): Backplane {
   let inner = fixed('none', 'this process is not a worker')
   const attach = (): void => {
-    processRuntime.once('drain', (how) => closeClients(io, how))
+    runtime.once('drain', (how) => closeClients(io, how))
     if (plan.adapter === 'ipc') inner = toNobody(io)
-    else inner = take(io, plan.adapter === 'bridge' ? bridgeStandalone(plan) : throughRedis(plan))
-    announce(io, inner)
+    else
+      inner = take(
+        io,
+        plan.adapter === 'bridge' ? bridgeStandalone(plan, runtime) : throughRedis(plan, runtime),
+        runtime,
+      )
+    announce(io, inner, runtime)
   }
   // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
   // the program does.
-  if (processRuntime.isStandalone) attach()
-  else processRuntime.once('standalone', attach)
+  if (runtime.isStandalone) attach()
+  else runtime.once('standalone', attach)
   return {
     get kind() {
       return inner.kind

@@ -3,7 +3,7 @@ import { describe } from '../errors.ts'
 import { openForWorker } from '../ipc/messages.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { sendToPrimary } from '../ipc/send.ts'
-import { processRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import { AdapterClients } from './adapter-clients.ts'
 import type { AdapterFactory } from './adapter-message.ts'
 import type { AdapterChoice, AdapterPlan } from './attach-options.ts'
@@ -42,13 +42,13 @@ export interface AdapterSetup {
 type RedisAdapterPlan = Exclude<AdapterPlan, { adapter: 'ipc' }>
 
 /** Through the primary, over Node's channel. */
-export function throughPrimary(reason: string): AdapterSetup {
-  return { adapter: clusterAdapter(lineToPrimary()), backplane: fixed('ipc', reason) }
+export function throughPrimary(reason: string, runtime: Runtime): AdapterSetup {
+  return { adapter: clusterAdapter(lineToPrimary(runtime)), backplane: fixed('ipc', reason) }
 }
 
 /** Through the primary, and from there through Redis to other hosts. */
-export function throughBridge(plan: RedisAdapterPlan): AdapterSetup {
-  // The primary needs it; here somebody reads that it is missing.
+export function throughBridge(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
+  // The primary needs ioredis; an error here, in the worker, reaches the application.
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
   process.on('message', (raw: unknown) => {
@@ -57,11 +57,11 @@ export function throughBridge(plan: RedisAdapterPlan): AdapterSetup {
   })
   // Before the adapter says its first word.
   sendToPrimary(bridgeRequest(plan))
-  return { adapter: clusterAdapter(lineToPrimary()), backplane }
+  return { adapter: clusterAdapter(lineToPrimary(runtime)), backplane }
 }
 
 /** `workers: 0`: this process is its own primary. */
-export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
+export function bridgeStandalone(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
   const listeners = new Set<(message: { nsp: string }) => void>()
@@ -69,10 +69,10 @@ export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
     relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
     send: (message) => message.type === 'bridged' && backplane.told(message),
   }
-  const exchange = new Exchange(processRuntime.logger, 'advanced', () => [self])
+  const exchange = new Exchange(runtime.logger, 'advanced', () => [self])
   backplane.close = () => exchange.close()
   exchange.open(bridgeRequest(plan))
-  processRuntime.once('leave', () => void exchange.close())
+  runtime.once('leave', () => void exchange.close())
   const adapter = clusterAdapter({
     serialization: 'advanced',
     send: (message) => exchange.pass(self, message),
@@ -80,29 +80,23 @@ export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    unreadable,
+    unreadable: warnOnce(runtime),
   })
   return { adapter, backplane }
 }
 
 /** Through Redis, over connections of this worker's own. */
-export function throughRedis({
-  adapter: choice,
-  redis,
-  reason,
-  channelPrefix,
-  history,
-}: RedisAdapterPlan): AdapterSetup {
+export function throughRedis(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
+  const { adapter: choice, redis, reason, channelPrefix, history } = plan
   requireRedis('a Redis backplane')
   const { id } = workerSetup() ?? {}
-  const { logger } = processRuntime
   const isSharded = choice === 'redis-sharded'
   const clients = new AdapterClients(redis, isSharded, {
-    up: () => logger.info('redis.up', { worker: id }),
-    down: (why) => logger.warn('redis.down', { worker: id, reason: why }),
-    refused: (command, why) => logger.error('redis.refused', { worker: id, command, reason: why }),
+    up: () => runtime.logger.info('redis.up', { worker: id }),
+    down: (why) => runtime.logger.warn('redis.down', { worker: id, reason: why }),
+    refused: (command, why) => runtime.logger.error('redis.refused', { worker: id, command, reason: why }),
   })
-  processRuntime.once('leave', () => clients.close())
+  runtime.once('leave', () => clients.close())
   const adapter =
     choice === 'redis-streams'
       ? streamsAdapter(clients, channelPrefix, history)
@@ -146,20 +140,23 @@ function bridged(reason: string) {
   }
 }
 
-function lineToPrimary(): Line {
+function lineToPrimary(runtime: Runtime): Line {
   return {
     serialization: workerSetup()?.serialization ?? 'json',
     // The primary may be gone: this worker finishes then.
     send: (message) => process.send?.(message, undefined, undefined, () => {}),
-    unreadable,
+    unreadable: warnOnce(runtime),
   }
 }
 
 let wasUnreadable = false
 
-function unreadable(error: unknown): void {
-  if (!wasUnreadable) processRuntime.logger.warn('broadcast.unreadable', { reason: describe(error) })
-  wasUnreadable = true
+/** One log line per process, for the first message that cannot be read. */
+function warnOnce(runtime: Pick<Runtime, 'logger'>): Line['unreadable'] {
+  return (error) => {
+    if (!wasUnreadable) runtime.logger.warn('broadcast.unreadable', { reason: describe(error) })
+    wasUnreadable = true
+  }
 }
 
 function bridgeRequest({ redis, channelPrefix }: RedisAdapterPlan): BridgeRequest {
