@@ -71,7 +71,8 @@ export default {
     },
     {
       name: 'broadcasts-know-no-balancer',
-      comment: 'The bus, Socket.IO and Redis get what they need of the process as parameters, and meet the primary in ipc/.',
+      comment:
+        'The bus, Socket.IO and Redis get what they need of the process as parameters, and meet the primary in ipc/.',
       severity: 'error',
       from: { path: '^src/(bus|socket-io|redis)/' },
       to: { path: '^src/(worker|sessions|serving|primary|steering|supervisor)/' },
