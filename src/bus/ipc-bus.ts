@@ -1,4 +1,4 @@
-// The bus through the primary: for the workers of one machine. All such buses of a worker are one.
+// The bus through the primary: for the workers of one machine. All such buses of a worker share one hub.
 import { Reader } from '../options/reader.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { processRuntime } from '../runtime.ts'
@@ -9,24 +9,25 @@ import { openLocal } from './local-bus.ts'
 import { openBus } from './open-bus.ts'
 import { MAX_BUFFERED } from './record-queue.ts'
 
-/** Options of {@link ipcBus}. The first such bus of a process decides. */
+/** Options of {@link ipcBus}. The first such bus of a process sets them for all. */
 export interface IpcBusOptions {
   /**
-   * Bytes of messages that wait at most: here for the primary, and there for this worker.
+   * Bytes of messages that wait at most, from 1024 to 2 ** 32 - 1: in this worker for the primary, and in the primary
+   * for this worker. Messages beyond that are counted in `lost` here, and in `missed` there.
    * @default 8 MiB
    */
   maxBuffered?: number
   /**
-   * What the primary does when this worker is so slow that more would wait. 'drop-oldest': leaves the oldest out.
-   * 'disconnect': leaves all out and tells this bus, which is not `connected` until it has joined again. Both are counted
-   * as `missed`.
+   * What the primary does when this worker is so slow that more would wait. 'drop-oldest': it drops the oldest
+   * messages. 'disconnect': it drops all messages and tells this bus, which is not `connected` until it has joined
+   * again. Dropped messages are counted in `missed`.
    * @default 'drop-oldest'
    */
   slow?: 'drop-oldest' | 'disconnect'
 }
 
 /**
- * A bus through the primary. In a process that is no worker there is nobody else: then it is a local one.
+ * A bus through the primary; in a process that is no worker, a local one.
  *
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
  */
@@ -39,7 +40,7 @@ export function ipcBus(options?: IpcBusOptions): Bus {
 
 export function readIpc(read: Reader): IpcSettings {
   return {
-    // The primary is told in 32 bits.
+    // A join record has 32 bits for it.
     maxBuffered: read.integer('maxBuffered', { min: 1024, max: 0xffff_ffff, fallback: MAX_BUFFERED }),
     slow: read.oneOf('slow', SLOW, 'drop-oldest'),
   }

@@ -36,7 +36,11 @@ export interface RedisBusOptions {
    * @default false
    */
   sharded?: boolean
-  /** Before the names of channels and counters; applications that share a Redis need different ones. @default 'holdfast' */
+  /**
+   * Before the names of channels and counters; applications that share a Redis need different ones.
+   *
+   * @default 'holdfast'
+   */
   prefix?: string
   /**
    * Bytes of messages that wait at most while Redis is away or slow, from 1024 to 2 ** 32 - 1. Messages beyond that are
@@ -65,7 +69,10 @@ export function openRedis(settings: RedisSettings, reason: string, runtime: Runt
   return bus
 }
 
-/** @param read - of a RedisBusOptions and no other options @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION */
+/**
+ * @param read - of a RedisBusOptions and no other options
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
+ */
 export function readRedis(read: Reader): RedisSettings {
   const client = readClient(read)
   const options = readOptions(read)

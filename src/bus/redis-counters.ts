@@ -1,54 +1,60 @@
-// Counters at Redis. Of each counter at most one command is on its way: what is added meanwhile travels together with the
-// next one, so that a Redis that hangs is sent no more than that.
+// Counters at Redis. At most one command per counter is under way, and additions meanwhile travel together with the
+// next one: so a Redis that hangs gets no more commands than there are counters.
 import { deferred, type Deferred } from '../async/deferred.ts'
 import { describe, StickyError } from '../errors.ts'
 import { isRefusal, type RedisClient } from '../redis/client.ts'
 
-/** Milliseconds that somebody who asks waits for Redis. */
-const PATIENCE = 5_000
+/** Milliseconds until a read fails without an answer of Redis. */
+const READ_TIMEOUT = 5_000
 
-/** Milliseconds until what Redis refused is sent again. */
-const REST = 1_000
+/** Milliseconds until an addition that Redis refused is sent again. */
+const RETRY_DELAY = 1_000
 
 export interface CounterEvents {
-  /** By counter: what is to be added and was not taken yet. */
-  readonly adds: Map<string, number>
+  /** By counter: additions that were not sent yet. */
+  readonly additions: Map<string, number>
+  /** @returns the counter's key at Redis */
   key(counter: string): string
+  /** The total of a counter has arrived. */
   value(counter: string, total: number): void
-  /** Said once, until Redis takes everything again. */
+  /** Redis has refused an addition; one event until it takes all of them again. */
   refused(reason: string): void
-  /** @param times - that it has refused */
-  accepted(times: number): void
-  /** An answer has come, or it is time to send again. */
+  /** Redis takes all additions again. @param refusals - since the event before */
+  accepted(refusals: number): void
+  /** An answer has arrived, or a refused addition can be sent again: calls for another `flush()`. */
   changed(): void
 }
 
 export class RedisCounters {
   readonly #events: CounterEvents
-  /** By counter: reads that were not sent to Redis yet. */
+  /** By counter: reads that were not sent yet. */
   readonly #reads = new Map<string, Set<Deferred<number>>>()
-  readonly #onTheirWay = new Set<string>()
-  /** What Redis refuses to count, though it is there. */
+  /** Counters with a command that Redis has not answered. */
+  readonly #unanswered = new Set<string>()
+  /** Counters with additions that Redis has refused. */
   readonly #refused = new Set<string>()
-  /** Since it took everything. */
+  /** Since Redis took all additions. */
   #refusals = 0
-  #rest: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
 
   constructor(events: CounterEvents) {
     this.#events = events
   }
 
-  /** Whether nothing waits, neither here nor for an answer. */
+  /** Whether nothing waits to be sent or for an answer. */
   get isIdle(): boolean {
-    return this.#events.adds.size === 0 && this.#reads.size === 0 && this.#onTheirWay.size === 0
+    return this.#events.additions.size === 0 && this.#reads.size === 0 && this.#unanswered.size === 0
   }
 
-  /** The read goes out with the next `flush()`. @throws StickyError HOLDFAST_BUS_AWAY */
+  /** The next `flush()` sends the read. @throws StickyError HOLDFAST_BUS_AWAY */
   async read(counter: string): Promise<number> {
     const read = deferred<number>()
     const waiting = this.#reads.get(counter) ?? new Set()
     this.#reads.set(counter, waiting.add(read))
-    const timer = setTimeout(() => read.reject(new StickyError('HOLDFAST_BUS_AWAY', 'Redis does not answer')), PATIENCE)
+    const timer = setTimeout(
+      () => read.reject(new StickyError('HOLDFAST_BUS_AWAY', 'Redis does not answer')),
+      READ_TIMEOUT,
+    )
     try {
       return await read.promise
     } finally {
@@ -58,11 +64,13 @@ export class RedisCounters {
     }
   }
 
-  /** Sends what can be sent now. What was refused rests, unless somebody asks. */
+  /**
+   * Sends all reads and additions but refused additions that wait for their next try; a read of the counter sends them.
+   */
   flush(client: RedisClient): void {
-    const rests = (counter: string): boolean => this.#rest !== undefined && this.#refused.has(counter)
-    for (const counter of [...this.#events.adds.keys(), ...this.#reads.keys()]) {
-      if (this.#onTheirWay.has(counter) || (rests(counter) && !this.#reads.has(counter))) continue
+    const isResting = (counter: string): boolean => this.#retry !== undefined && this.#refused.has(counter)
+    for (const counter of [...this.#events.additions.keys(), ...this.#reads.keys()]) {
+      if (this.#unanswered.has(counter) || (isResting(counter) && !this.#reads.has(counter))) continue
       void this.#send(client, counter)
     }
   }
@@ -73,17 +81,17 @@ export class RedisCounters {
   }
 
   close(): void {
-    clearTimeout(this.#rest)
+    clearTimeout(this.#retry)
     this.fail(new StickyError('HOLDFAST_BUS_AWAY', 'this bus is closed'))
   }
 
   async #send(client: RedisClient, counter: string): Promise<void> {
-    const { adds } = this.#events
-    const n = adds.get(counter)
+    const { additions } = this.#events
+    const n = additions.get(counter)
     const reads = [...(this.#reads.get(counter) ?? [])]
-    adds.delete(counter)
+    additions.delete(counter)
     this.#reads.delete(counter)
-    this.#onTheirWay.add(counter)
+    this.#unanswered.add(counter)
     const key = this.#events.key(counter)
     try {
       const total = n === undefined ? Number((await client.get(key)) ?? 0) : await client.incrby(key, n)
@@ -91,24 +99,24 @@ export class RedisCounters {
       if (n !== undefined) this.#accepted(counter)
       for (const read of reads) read.resolve(total)
     } catch (error) {
-      // Else it was on its way when the connection broke: it may have been added, and must not be added twice.
+      // Without a refusal the connection was lost before the answer: Redis may have added it, and must not do so twice.
       if (n !== undefined && isRefusal(error)) this.#putBack(counter, n, describe(error))
       const failure = new StickyError('HOLDFAST_BUS_AWAY', `Redis failed: ${describe(error)}`, error)
       for (const read of reads) read.reject(failure)
     }
-    this.#onTheirWay.delete(counter)
+    this.#unanswered.delete(counter)
     this.#events.changed()
   }
 
   #putBack(counter: string, n: number, reason: string): void {
-    const { adds } = this.#events
-    adds.set(counter, (adds.get(counter) ?? 0) + n)
+    const { additions } = this.#events
+    additions.set(counter, (additions.get(counter) ?? 0) + n)
     this.#refused.add(counter)
     if (this.#refusals++ === 0) this.#events.refused(reason)
-    this.#rest ??= setTimeout(() => {
-      this.#rest = undefined
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
       this.#events.changed()
-    }, REST)
+    }, RETRY_DELAY)
   }
 
   #accepted(counter: string): void {

@@ -6,7 +6,10 @@ import { requireOptional } from './optional.ts'
 /** A connection to one server, or a Cluster: ioredis gives both the same commands and events. */
 export type RedisClient = Redis
 
-/** How Redis is reached: by a URL, by options of ioredis, by the nodes of a Cluster, or as a client of the application does. */
+/**
+ * How Redis is reached: by a URL, by options of ioredis, by the nodes of a Cluster, or as a client of the application
+ * does.
+ */
 export interface RedisSource {
   readonly url?: string | undefined
   /** ioredis' RedisOptions, or its ClusterOptions where there is a `cluster`. */
@@ -19,8 +22,8 @@ export interface RedisSource {
 /**
  * What happens to a command while Redis is away.
  *
- * fail: the command fails at once. wait: the client keeps the command until Redis is back, and subscribes again by itself.
- * gated: the caller sends nothing then, and subscribes again itself; the client repeats nothing.
+ * fail: the command fails at once. wait: the client keeps the command until Redis is back, and subscribes again by
+ * itself. gated: the caller sends nothing then, and subscribes again itself; the client repeats nothing.
  */
 export type WhileAway = 'fail' | 'wait' | 'gated'
 
@@ -85,7 +88,10 @@ function openCluster({ client, cluster, options }: RedisSource, settings: Client
   return new ioredis.Cluster([...(cluster ?? [])], { ...options, ...own }) as unknown as RedisClient
 }
 
-/** ioredis' timer runs out even where there is no connection to close; its default of 2 s would delay the end of a process. */
+/**
+ * ioredis' timer runs out even where there is no connection to close; its default of 2 s would delay the end of a
+ * process.
+ */
 const DISCONNECT_TIMEOUT = 100
 
 /** The options of each connection, on a Cluster of the one to each node. */

@@ -1,5 +1,5 @@
-// Connections to Redis that are up or down as one thing: for the bus, Socket.IO's adapters and the bridge. Up means that
-// all of them are connected, and that every subscription is in effect that Redis does not refuse.
+// Connections to Redis that are up or down as one thing: for the bus, Socket.IO's adapters and the bridge. Up means
+// that all of them are connected, and that every subscription is in effect that Redis does not refuse.
 import { deferred } from '../async/deferred.ts'
 import { codeOf, describe } from '../errors.ts'
 import {
@@ -32,9 +32,9 @@ export interface RedisConnectionsEvents {
 
 export interface RedisConnectionsSettings extends Omit<ClientSettings, 'whileAway'> {
   /**
-   * Other packages send commands over `publisher` and subscribe over `subscriber`, at any time. The publisher fails at once
-   * while Redis is away; the subscriber waits, and subscribes again by itself. Without this, publish() and subscribe() of
-   * this class do both, and nothing waits inside of the clients.
+   * Other packages send commands over `publisher` and subscribe over `subscriber`, at any time. The publisher fails at
+   * once while Redis is away; the subscriber waits, and subscribes again by itself. Without this, publish() and
+   * subscribe() of this class do both, and nothing waits inside of the clients.
    */
   readonly direct?: boolean
 }
@@ -79,12 +79,16 @@ export class RedisConnections {
     return this.#state === 'up'
   }
 
-  /** Whether the connections were lost, could not be made at all, or are closed. False until a first attempt has ended. */
+  /**
+   * Whether the connections were lost, could not be made at all, or are closed. False until a first attempt has ended.
+   */
   get isDown(): boolean {
     return this.#state === 'down' || this.#state === 'closed'
   }
 
-  /** Whether a command that is sent now can arrive: the loss of one connection may show before the loss of the other. */
+  /**
+   * Whether a command that is sent now can arrive: the loss of one connection may show before the loss of the other.
+   */
   get isWritable(): boolean {
     return this.isUp && this.publisher.status === 'ready'
   }
@@ -187,8 +191,8 @@ export class RedisConnections {
   }
 
   /**
-   * Replaces the other connections when one has had no answer for too long. They may be as dead, and a connection that only
-   * receives messages never notices, because it waits for no answer.
+   * Replaces the other connections when one has had no answer for too long. They may be as dead, and a connection that
+   * only receives messages never notices, because it waits for no answer.
    */
   #reconnectOthers(silent: RedisClient): void {
     for (const client of this.#clients) {
@@ -213,8 +217,8 @@ export class RedisConnections {
   }
 
   /**
-   * On a Cluster always the same node, while it is there: the nodes pass messages on to each other, each in its own order,
-   * so that publishes over different nodes could overtake each other.
+   * On a Cluster always the same node, while it is there: the nodes pass messages on to each other, each in its own
+   * order, so that publishes over different nodes could overtake each other.
    */
   #publishingNode(): RedisClient {
     if (!this.publisher.isCluster) return this.publisher

@@ -5,8 +5,8 @@ import type { RedisSource } from './client.ts'
 
 /**
  * How to reach Redis where a URL does not say enough: options of ioredis as plain data (`host`, `port`, `password`,
- * `tls` ...). Holdfast opens the connections itself, because a publisher and a subscriber behave differently while Redis
- * is away.
+ * `tls` ...). Holdfast opens the connections itself, because a publisher and a subscriber behave differently while
+ * Redis is away.
  */
 export interface RedisOptions {
   /** Nodes of a Redis Cluster; one is enough to find the others. The other options are ioredis' ClusterOptions then. */
@@ -21,7 +21,11 @@ export interface RedisOptions {
 /** A URL (`redis://` or `rediss://`), the absolute path of a Unix socket, or options. */
 export type RedisTarget = string | RedisOptions
 
-/** Packs a target for a message to another process, over any channel. @throws Error for a target with functions in it */
+/**
+ * Packs a target for a message to another process, over any channel.
+ *
+ * @throws Error for a target with functions in it
+ */
 export function packTarget(target: RedisTarget): string {
   return serialize(target).toString('base64')
 }

@@ -1,5 +1,6 @@
-// Clients of Redis for Socket.IO's adapters. An adapter ignores the promises of publish() and subscribe(), and an unhandled
-// rejection would end the worker: so a publish that fails is counted instead, and a subscription that fails is harmless.
+// Clients of Redis for Socket.IO's adapters. An adapter ignores the promises of publish() and subscribe(), and an
+// unhandled rejection would end the worker: so a publish that fails is counted instead, and a subscription that fails
+// is harmless.
 import { describe } from '../errors.ts'
 import { isRefusal, type RedisClient } from '../redis/client.ts'
 import { RedisConnections, type RedisConnectionsEvents } from '../redis/connections.ts'
@@ -95,8 +96,9 @@ export function wrapped(
 }
 
 /**
- * Keeps the answers in the order of the commands. When a connection breaks, a command that is sent after that fails sooner
- * than those that were under way; and an adapter may deliver a message to its own clients once Redis has answered.
+ * Keeps the answers in the order of the commands. When a connection breaks, a command that is sent after that fails
+ * sooner than those that were under way; and an adapter may deliver a message to its own clients once Redis has
+ * answered.
  *
  * @returns delays a promise until those before it are settled
  */

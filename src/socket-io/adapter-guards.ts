@@ -1,10 +1,10 @@
-// What every adapter of Socket.IO needs around its methods: nothing that an adapter does may end the worker, and nothing of
-// an adapter may stay behind when its namespace ends.
+// What every adapter of Socket.IO needs around its methods: nothing that an adapter does may end the worker, and
+// nothing of an adapter may stay behind when its namespace ends.
 import { plain } from './plain.ts'
 
 /**
- * Acts when the adapter is closed. With Socket.IO's cleanupEmptyChildNamespaces, a namespace that a client has made ends with
- * its last client; without this its timers and listeners would add up.
+ * Acts when the adapter is closed. With Socket.IO's cleanupEmptyChildNamespaces, a namespace that a client has made
+ * ends with its last client; without this its timers and listeners would add up.
  */
 export function beforeClose(adapter: { close(): unknown }, act: () => void): void {
   const close = adapter.close.bind(adapter)
@@ -15,8 +15,8 @@ export function beforeClose(adapter: { close(): unknown }, act: () => void): voi
 }
 
 /**
- * Makes one argument of a method plain. Some adapters write JSON or MessagePack of data of the application, and an error of
- * the encoder would be caught nowhere.
+ * Makes one argument of a method plain. Some adapters write JSON or MessagePack of data of the application, and an
+ * error of the encoder would be caught nowhere.
  *
  * @param index - of the argument
  * @param maxDepth - levels of nested data that the encoder takes; deeper ones are left out
@@ -54,8 +54,8 @@ interface CountingAdapter {
 
 /**
  * Keeps the server count of a broadcast with acknowledgements from failing. Socket.IO asks for the count after such a
- * broadcast and ignores an error, such as that Redis is away; the unhandled rejection would end the worker. Without a count
- * the broadcast ends with its timeout, and the answers so far come with the error.
+ * broadcast and ignores an error, such as that Redis is away; the unhandled rejection would end the worker. Without a
+ * count the broadcast ends with its timeout, and the answers so far come with the error.
  */
 export function countSafely(adapter: unknown): void {
   const counting = adapter as CountingAdapter

@@ -1,4 +1,4 @@
-// The ways that Socket.IO's broadcasts take between workers, each as an adapter with what there is to tell of it.
+// The ways that Socket.IO's broadcasts take between workers: each as an adapter, and the state of its connection.
 import { describe } from '../errors.ts'
 import { openForWorker } from '../ipc/messages.ts'
 import { workerSetup } from '../ipc/role.ts'
@@ -16,24 +16,27 @@ import { streamsAdapter } from './streams-adapter.ts'
 
 /** The way that broadcasts take between workers. */
 export interface Backplane {
-  /** redis: through Redis. ipc: through the primary. none: not a worker, so there is nobody else. */
+  /** redis: through Redis. ipc: through the primary. none: this process is no worker, and there are no others. */
   readonly kind: 'redis' | 'ipc' | 'none'
-  /** Which of them exactly; see the `adapter` option. */
+  /** The adapter; see the `adapter` option. */
   readonly adapter: Exclude<AdapterChoice, 'auto'> | 'none'
-  /** Why this one. */
+  /** Why this adapter. */
   readonly reason: string
-  /** Whether broadcasts reach all other workers now: false while Redis is away. With the bridge those of this host they do. */
+  /**
+   * Whether broadcasts reach all other workers now: false while Redis is away. With the bridge, they still reach the
+   * workers of this host then.
+   */
   readonly connected: boolean
   /**
-   * Broadcasts that other workers did not get because Redis was away; with the bridge those of all workers of this host, told
-   * once a second.
+   * Broadcasts that other workers did not get because Redis was away. With the bridge, those of all workers of this
+   * host; the primary sends the count at most once a second.
    */
   readonly lost: number
-  /** Closes the connections to Redis, if this process has any. */
+  /** Closes this process' connections to Redis, if it has any. */
   close(): Promise<void>
 }
 
-/** A way that is set up. */
+/** An adapter that is ready to attach. */
 export interface AdapterSetup {
   adapter: AdapterFactory
   backplane: Backplane
@@ -60,7 +63,7 @@ export function throughBridge(plan: RedisAdapterPlan, runtime: Runtime): Adapter
   return { adapter: clusterAdapter(lineToPrimary(runtime)), backplane }
 }
 
-/** `workers: 0`: this process is its own primary. */
+/** With `workers: 0`, where this process is its own primary. */
 export function bridgeStandalone(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
@@ -120,7 +123,7 @@ export function fixed(kind: 'ipc' | 'none', reason: string): Backplane {
   return { kind, adapter: kind, reason, connected: true, lost: 0, close: async () => {} }
 }
 
-/** Its state is the primary's, which tells it now and then. */
+/** The state of the primary's bridge, as of its last message. */
 function bridged(reason: string) {
   let state = { connected: false, lost: 0 }
   return {
@@ -143,7 +146,7 @@ function bridged(reason: string) {
 function lineToPrimary(runtime: Runtime): Line {
   return {
     serialization: workerSetup()?.serialization ?? 'json',
-    // The primary may be gone: this worker finishes then.
+    // A failed write is ignored: without its primary this worker ends.
     send: (message) => process.send?.(message, undefined, undefined, () => {}),
     unreadable: warnOnce(runtime),
   }

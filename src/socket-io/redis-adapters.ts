@@ -86,7 +86,9 @@ function plainAdapter(classic: unknown): new (...args: unknown[]) => object {
       countSafely(this)
     }
 
-    /** Answers a fetch request here, because the adapter has no method between reading `socket.data` and writing JSON. */
+    /**
+     * Answers a fetch request here, because the adapter has no method between reading `socket.data` and writing JSON.
+     */
     override async onrequest(channel: Buffer, bytes: Buffer): Promise<void> {
       const request = channel.toString().startsWith(this.requestChannel) ? readFetchRequest(bytes) : undefined
       if (request === undefined) return super.onrequest(channel, bytes)
@@ -101,7 +103,9 @@ function plainAdapter(classic: unknown): new (...args: unknown[]) => object {
       super.serverSideEmit(packet.map((one) => (typeof one === 'function' ? one : plain(one))))
     }
 
-    /** Passes an error, such as that Redis is away, to the callback; the adapter ignores it, and no answer would come. */
+    /**
+     * Passes an error, such as that Redis is away, to the callback; the adapter ignores it, and no answer would come.
+     */
     override async serverSideEmitWithAck(packet: unknown[]): Promise<void> {
       const callback = packet.at(-1) as Callback
       let isAnswered = false

@@ -3,26 +3,26 @@ import type * as StreamsAdapter from '@socket.io/redis-streams-adapter'
 import { setTimeout as delay } from 'node:timers/promises'
 import { oneAfterTheOther, wrapped, type AdapterClients } from './adapter-clients.ts'
 import type { AdapterFactory } from './adapter-message.ts'
-import { keepSessions, type RecoveringAdapter } from './session-snapshots.ts'
+import { keepSnapshots, type RecoveringAdapter } from './session-snapshots.ts'
 import { requireOptional } from '../redis/optional.ts'
 import { countSafely, makePlain } from './adapter-guards.ts'
 
-/** Milliseconds until a read that failed is tried again. */
+/** Milliseconds until a read that failed is repeated. */
 const RETRY_DELAY = 1_000
 
-/** Levels of data that its encoder takes before it throws, where nobody would catch it. */
+/** Levels of nested data that the adapter's encoder takes; beyond them it throws where nothing catches the error. */
 const MAX_DEPTH = 98
 
 /**
- * @param history - broadcasts that the stream keeps
+ * @param history - the number of broadcasts that the stream keeps
  * @throws StickyError HOLDFAST_MISSING_PACKAGE
  */
 export function streamsAdapter(clients: AdapterClients, channelPrefix: string, history: number): AdapterFactory {
   const name = '@socket.io/redis-streams-adapter'
   const { createAdapter } = requireOptional(name, 'Socket.IO over Redis streams') as typeof StreamsAdapter
   const { publisher } = clients
-  // The adapter duplicates its client: once to read, once to subscribe. The copies must wait for Redis: otherwise each read
-  // would fail at once and be repeated in the same turn, and nothing else would run in this process any more.
+  // The adapter duplicates its client: once to read, once to subscribe. The copies must wait for Redis: otherwise each
+  // read would fail at once and be repeated in the same turn, and nothing else would run in this process any more.
   const duplicates = [clients.another(), clients.subscriber]
   for (const client of duplicates) {
     wrapped(client, ['xread'], (sent) =>
@@ -48,14 +48,14 @@ export function streamsAdapter(clients: AdapterClients, channelPrefix: string, h
     sessionKeyPrefix: `${channelPrefix}:session:`,
     maxLen: history,
   })
-  // Socket.IO calls it with `new`, so it can not be an arrow function.
+  // Socket.IO calls this with `new`, so it cannot be an arrow function.
   return function createSafely(namespace: unknown) {
     const adapter = create(namespace)
     makePlain(adapter, 'doPublish', 0)
     makePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
     makePlain(adapter, 'persistSession', 0, MAX_DEPTH)
     countSafely(adapter)
-    keepSessions(adapter as unknown as RecoveringAdapter, clients, channelPrefix)
+    keepSnapshots(adapter as unknown as RecoveringAdapter, clients, channelPrefix)
     return adapter
   }
 }

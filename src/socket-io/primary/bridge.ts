@@ -1,8 +1,10 @@
-// From this host's primary to those of other hosts: one publisher and one subscriber at Redis for all workers of the host.
+// From this host's primary to those of other hosts: one publisher and one subscriber at Redis for all workers of the
+// host.
 //
-// Every bridge subscribes to two channels: the common one, and its own for answers and for the question whether it is still
-// connected. What comes in goes to the workers of this host and never out again, so there are no loops. What goes out keeps
-// its order: it is written to one connection and read from one, and on a Cluster both channels are in one slot.
+// Every bridge subscribes to two channels: the common one, and its own for answers and for the question whether it is
+// still connected. What comes in goes to the workers of this host and never out again, so there are no loops. What goes
+// out keeps its order: it is written to one connection and read from one, and on a Cluster both channels are in one
+// slot.
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { EndOfTurn } from '../../async/end-of-turn.ts'
@@ -139,9 +141,9 @@ export class Bridge {
     if (from === this.#id) return
     if (frame.kind === 'messages') {
       this.#status.received += frame.messages.length
-      this.#hosts.heard(from, name, frame.messages)
+      this.#hosts.receive(from, name, frame.messages)
     }
-    if (frame.kind === 'hello' || frame.kind === 'here') this.#hosts.meet(from, name, frame.nodes)
+    if (frame.kind === 'hello' || frame.kind === 'here') this.#hosts.update(from, name, frame.nodes)
     if (frame.kind === 'hello') void this.#publish(this.#channelOf(from), { kind: 'here', nodes: this.#events.nodes() })
     if (frame.kind === 'bye') this.#hosts.leave(from, 'it said goodbye')
   }
