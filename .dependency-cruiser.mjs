@@ -115,6 +115,21 @@ export default {
         dependencyTypesNot: ['type-only'],
       },
     },
+    {
+      name: 'broadcasts-know-no-balancer',
+      comment:
+        'The bus, Socket.IO and Redis get what they need of the process as parameters, and meet the primary in ipc/.',
+      severity: 'error',
+      from: { path: '^src/(bus|socket-io|redis)/' },
+      to: { path: '^src/(worker|sessions|serving|primary|steering|supervisor)/' },
+    },
+    {
+      name: 'redis-knows-no-user-of-it',
+      comment: 'The connections to Redis are the same for the bus, the adapters and the bridge.',
+      severity: 'error',
+      from: { path: '^src/redis/' },
+      to: { path: '^src/(bus|socket-io)/' },
+    },
     ...Object.entries(adapters).map(([name, file]) => ({
       name: `one-adapter-for-${name}`,
       comment: `${file} is the one place that knows ${name}.`,

@@ -3,8 +3,7 @@ export type { Bus, BusKind, BusListener, BusMessage, BusStatus, Counter, Json } 
 export { createBus, type BusOptions } from './bus/create-bus.ts'
 export { ipcBus, type IpcBusOptions } from './bus/ipc-bus.ts'
 export { localBus } from './bus/local-bus.ts'
-export { redisBus } from './bus/redis-bus.ts'
-export type { RedisBusOptions, RedisClientLike } from './redis/settings.ts'
+export { redisBus, type RedisBusOptions, type RedisClientLike } from './bus/redis-bus.ts'
 export {
   broadcastTo,
   type TopicServer,

@@ -1,12 +1,13 @@
-// What a bus is, whatever carries it: messages on named channels, to every process that listens.
+// What every bus offers, local, through the primary or through Redis: messages on named channels, to all processes that
+// listen.
 
-/** What JSON can say. */
+/** What JSON can express. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
 /**
- * What travels. It arrives as the kind that was published: bytes as a Buffer, a string as a string, anything else as the
- * value that JSON makes of it. Nobody gets the publisher's own object; the listeners of one process share what they get, so
- * they must not change it.
+ * A message. It arrives as the kind that was published: bytes as a Buffer, a string as a string, anything else as the
+ * value that JSON makes of it. No listener gets the publisher's own object; the listeners of one process share one
+ * value, so they must not change it.
  */
 export type BusMessage = Uint8Array | Json
 
@@ -14,61 +15,77 @@ export type BusKind = 'local' | 'ipc' | 'redis'
 
 export type BusListener = (message: BusMessage, channel: string) => void
 
-/** How a bus is doing. Counts are of messages, since this bus was made. */
+/** The state of a bus. Counts are of messages, since this bus was made. */
 export interface BusStatus {
   kind: BusKind
   /** Whether messages reach the other processes now. */
   connected: boolean
-  /** Published here. */
+  /** Messages that were published on this bus. */
   published: number
-  /** Given to listeners here, once for each of them. */
+  /** Calls of listeners of this bus: one per message and listener. */
   delivered: number
-  /** Published in this process and waiting to leave it. */
+  /** Messages of this process that wait to leave it. */
   buffered: number
   bufferedBytes: number
-  /** Published in this process and never sent to the others, because too many waited or the way broke. */
+  /**
+   * Messages of this process that the other processes did not get, because too many waited or a connection was lost.
+   */
   lost: number
-  /** Meant for this process, and dropped because it was too slow to take them. */
+  /** Messages for this process that were dropped because it was too slow. */
   missed: number
-  /** Channels that this process listens to. */
+  /** Channels that have a listener in this process. */
   channels: number
 }
 
 /** A number that all processes share. */
 export interface Counter {
-  /** Adds an integer, 1 if none is given; those of one turn travel together. */
+  /**
+   * Adds an integer; the additions of one turn travel together.
+   *
+   * @param n - @default 1
+   * @throws TypeError with code HOLDFAST_BAD_OPTION for what is no integer of at most 2 ** 53 - 1
+   */
   add(n?: number): void
   /**
-   * Asks for the total, with everything in it that was added here before.
+   * Reads the total, which includes all additions of this process so far.
    *
-   * @throws StickyError HOLDFAST_BUS_AWAY when nobody can be asked now, or Redis does not answer for 5 seconds
+   * @throws StickyError HOLDFAST_BUS_AWAY when the primary or Redis cannot be reached now, Redis does not answer for
+   *   5 seconds, or this bus is closed
    */
   read(): Promise<number>
-  /** The total as it was last heard: after each `read()`, and after each `add()` of this process, a little later. */
+  /** The last total that arrived: with each `read()`, and a little after each `add()` of this process. */
   readonly value: number
 }
 
 export interface Bus extends AsyncDisposable {
   /** local: this process only. ipc: through the primary. redis: through Redis. */
   readonly kind: BusKind
-  /** Why this one. */
+  /** Why this kind. */
   readonly reason: string
   /**
-   * Sends a message to all who listen to the channel, those of this process included. What this process publishes on a
-   * channel arrives in that order everywhere. It returns at once, and no trouble on the way throws: see `status()`.
+   * Sends a message to all listeners of the channel, those of this process included. Messages of this process on one
+   * channel arrive in their order everywhere. The method returns at once and throws no error of the way: see
+   * `status()`.
    *
-   * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION when the message or the channel can not be sent
+   * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION when the message or the channel cannot be sent
    */
   publish(channel: string, message: BusMessage): void
-  /** @returns ends the subscription; the listener is not called any more */
+  /**
+   * @returns ends the subscription; the listener is not called any more
+   * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION for a wrong channel or listener
+   */
   subscribe(channel: string, listener: BusListener): () => void
   /**
-   * Resolves when what was subscribed to so far gets everything that others publish from then on: while Redis is away,
-   * when it is back; at once when this bus is closed or the primary gone, so that there are no others.
+   * Resolves when all subscriptions so far are in effect, so that no message is missed that another process publishes
+   * after that. While Redis is away, that is when it is back; once this bus is closed or the primary has ended, it is
+   * at once.
    */
   ready(): Promise<void>
+  /** @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION for a wrong name */
   counter(name: string): Counter
   status(): BusStatus
-  /** Ends the subscriptions of this bus; resolves when what was published has left the process, or can not. */
+  /**
+   * Ends the subscriptions of this bus. Resolves when all messages have left the process, or cannot leave it any more.
+   */
   close(): Promise<void>
 }

@@ -1,23 +1,25 @@
-// Which bus: Redis where it is configured, else the primary in a worker, else this process alone.
+// Chooses the bus: through Redis where that is configured, else through the primary in a worker, else local.
 import { Reader } from '../options/reader.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { processRuntime } from '../runtime.ts'
+import { processRuntime, type Runtime } from '../runtime.ts'
 import type { Bus } from './bus.ts'
 import { openIpc, readIpc, type IpcBusOptions } from './ipc-bus.ts'
 import { openLocal } from './local-bus.ts'
-import { openRedis } from './redis-bus.ts'
-import { readRedis, type RedisBusOptions, type RedisSettings } from '../redis/settings.ts'
-import { isRedisUrl, redisOfEnvironment, shown } from '../redis/url.ts'
+import { openRedis, readRedis, type RedisBusOptions } from './redis-bus.ts'
+import type { RedisSettings } from './redis-carrier.ts'
+import { isRedisUrl, redacted, redisOfEnvironment } from '../redis/target.ts'
 
 /** Options of {@link createBus}. */
 export interface BusOptions extends IpcBusOptions {
   /**
-   * Which bus. 'auto': through Redis where `redis` or REDIS_URL is set; else through the primary in a worker; else local.
+   * The kind of bus. 'auto': through Redis where `redis` or REDIS_URL is set; else through the primary in a worker;
+   * else local.
    * @default 'auto'
    */
   bus?: 'auto' | 'local' | 'ipc' | 'redis'
   /**
-   * Where Redis is, needed as soon as there is more than one host; `false` for none even where REDIS_URL is set.
+   * Where Redis is: a URL, the path of a Unix socket, or options of redisBus(). It is needed as soon as there is more
+   * than one host; `false` keeps REDIS_URL from being used.
    * @default the REDIS_URL environment variable
    */
   redis?: string | false | RedisBusOptions
@@ -26,7 +28,7 @@ export interface BusOptions extends IpcBusOptions {
 /**
  * Messages between all processes of an application: the workers of one machine, or of several with Redis between them.
  *
- * @throws StickyError HOLDFAST_MISSING_PACKAGE when it is to be Redis and ioredis is not installed
+ * @throws StickyError HOLDFAST_MISSING_PACKAGE when the bus goes through Redis and ioredis is not installed
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
  * @example
  * const bus = createBus()
@@ -39,17 +41,18 @@ export function createBus(options?: BusOptions): Bus {
   const ipc = readIpc(read)
   const redis = readRedisOption(read, which, ipc.maxBuffered)
   read.done()
-  return announced(open())
+  const runtime = processRuntime
+  return announced(open(), runtime)
 
   function open(): Bus {
-    if (which === 'local') return openLocal('the bus option says so')
-    if (which === 'ipc') return openIpc(ipc, 'the bus option says so')
-    if (redis.settings !== undefined) return openRedis(redis.settings, redis.reason)
-    return openIpc(ipc, redis.reason)
+    if (which === 'local') return openLocal('the bus option says so', runtime)
+    if (which === 'ipc') return openIpc(ipc, 'the bus option says so', runtime)
+    if (redis.settings !== undefined) return openRedis(redis.settings, redis.reason, runtime)
+    return openIpc(ipc, redis.reason, runtime)
   }
 }
 
-/** Redis for the bus, or why not. */
+/** The settings for Redis, or undefined; and the reason for either. */
 function readRedisOption(
   read: Reader,
   which: Required<BusOptions>['bus'],
@@ -64,39 +67,39 @@ function readRedisOption(
   if (typeof value === 'object' && value !== null) return some(value, 'the redis option is set')
   if (value !== undefined && value !== false) {
     const expected = 'false, options or a URL that starts with redis://'
-    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", shown(value))
+    throw read.wrong('redis', TypeError, expected, "'redis://127.0.0.1:6379'", redacted(value))
   }
   if (which === 'redis') return some({}, 'the bus option says so')
   if (value === false) return none('the redis option is false')
-  // An option says that it is not to be through Redis.
+  // The bus option excludes Redis; its own reason is used.
   if (which !== 'auto') return none('')
   return redisOfEnvironment() === undefined ? none('REDIS_URL is not set') : some({}, 'REDIS_URL is set')
 }
 
 /**
- * One log line says which, from the first who uses it. The workers decide the same, so the first one speaks for all. A
- * primary that runs the same program makes a bus as well, and never uses it.
+ * Logs the kind of the bus when it is first used. All workers choose the same, so only the first one logs it. A primary
+ * that runs the same program makes a bus as well, and never uses it.
  */
-function announced(bus: Bus): Bus {
-  let isSaid = (workerSetup()?.id ?? 0) !== 0
-  const say = (): void => {
-    if (isSaid) return
-    isSaid = true
-    // Next turn: stickyListen may bring a logger of the user's.
-    setImmediate(() => processRuntime.logger.info('bus.chosen', { kind: bus.kind, reason: bus.reason }))
+function announced(bus: Bus, runtime: Pick<Runtime, 'logger'>): Bus {
+  let isLogged = (workerSetup()?.id ?? 0) !== 0
+  const logOnce = (): void => {
+    if (isLogged) return
+    isLogged = true
+    // In the next turn, because stickyListen may set the application's logger in this one.
+    setImmediate(() => runtime.logger.info('bus.chosen', { kind: bus.kind, reason: bus.reason }))
   }
   return {
     ...bus,
     publish(channel, message) {
-      say()
+      logOnce()
       bus.publish(channel, message)
     },
     subscribe(channel, listener) {
-      say()
+      logOnce()
       return bus.subscribe(channel, listener)
     },
     counter(name) {
-      say()
+      logOnce()
       return bus.counter(name)
     },
   }

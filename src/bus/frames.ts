@@ -1,37 +1,44 @@
-// Messages as bytes. A record is one message or one request; a frame is any number of records, one after the other, and
-// what travels. A record is the same wherever it is, so the primary passes it on without looking inside.
+// Messages as bytes. A record is one message or one request. A frame travels, and is any number of records, one after
+// the other. A record has the same bytes everywhere, so the primary passes it on without reading its body.
 //
-//   byte 0      what it is, see OP
+//   byte 0      kind of the record, see OP
 //   bytes 1-4   length of the whole record, little-endian
 //   bytes 5-6   length of the name, little-endian
 //   ...         name: channel or counter, UTF-8
 //   ...         body
 
-/** The first three are messages, by the kind of what was published. */
+/** Kinds of records. Numbers in a body are little-endian. */
 export const OP = {
+  /** A message. Body: the bytes that were published. */
   bytes: 0,
+  /** A message. Body: the string that was published, in UTF-8. */
   text: 1,
+  /** A message. Body: JSON of the value that was published. */
   json: 2,
-  /** Worker to primary. How to treat me: body is how much may wait for me (uint32), and what to do on top (byte). */
+  /** Worker to primary. Body: bytes of messages that may wait for the worker (uint32), index in SLOW (byte). */
   join: 16,
+  /** Worker to primary. No body. */
   subscribe: 17,
+  /** Worker to primary. No body. */
   unsubscribe: 18,
-  /** Body: what to add to the counter (float64). */
+  /** Worker to primary. Body: the addition to the counter (float64). */
   add: 19,
-  /** Body: number of the question (uint32). An empty name asks for nothing but the answer. */
+  /**
+   * Worker to primary. Body: number of the read (uint32). With an empty name only the arrival of the answer matters.
+   */
   read: 20,
-  /** Primary to worker. Body: number of the last question that this answers (uint32), total (float64). */
+  /** Primary to worker. Body: number of the last read that this answers, 0 for none (uint32); total (float64). */
   value: 32,
-  /** Body: how many messages were dropped on the way to you (uint32). */
+  /** Primary to worker. Body: number of messages for the worker that were dropped (uint32). */
   missed: 33,
-  /** The same, and your subscriptions are gone too. */
+  /** As `missed`; the primary has also dropped the worker's subscriptions, and the worker has to join again. */
   dismissed: 34,
 } as const
 
 export type Op = (typeof OP)[keyof typeof OP]
 
-/** Bytes that a body has at least. */
-const LEAST: Readonly<Record<number, number>> = {
+/** Shortest body, in bytes, of the kinds that have a fixed layout. */
+const MIN_BODY: Readonly<Record<number, number>> = {
   [OP.join]: 5,
   [OP.add]: 8,
   [OP.read]: 4,
@@ -49,14 +56,16 @@ export interface FrameRecord {
   readonly op: number
   readonly name: string
   readonly body: Buffer
-  /** All of it, to be passed on. */
+  /** All bytes of the record. */
   readonly whole: Buffer
 }
 
+/** @param op - kind of a record */
 export function isMessage(op: number): boolean {
   return op <= OP.json
 }
 
+/** @param name - of a channel or counter, at most MAX_NAME bytes */
 export function encodeRecord(op: Op, name: string, body: Uint8Array | string = ''): Buffer {
   const nameLength = Buffer.byteLength(name)
   const length = HEADER + nameLength + (typeof body === 'string' ? Buffer.byteLength(body) : body.length)
@@ -70,14 +79,14 @@ export function encodeRecord(op: Op, name: string, body: Uint8Array | string = '
   return record
 }
 
-/** Length of the record that starts at `at`; 0 when there is no whole one. */
+/** @param at - index of the record's first byte @returns the length of the record; 0 when it is not complete */
 export function recordLength(frame: Buffer, at: number): number {
   if (at + HEADER > frame.length) return 0
   const length = frame.readUInt32LE(at + 1)
   return length < HEADER || at + length > frame.length || HEADER + frame.readUInt16LE(at + 5) > length ? 0 : length
 }
 
-/** Stops at what is no whole record. A body has at least the bytes that its kind needs. */
+/** Reads records up to the first incomplete one. A body has at least the bytes that its kind needs. */
 export function* readFrame(frame: Buffer): Generator<FrameRecord> {
   for (let at = 0; at < frame.length;) {
     const length = recordLength(frame, at)
@@ -85,7 +94,7 @@ export function* readFrame(frame: Buffer): Generator<FrameRecord> {
     const whole = frame.subarray(at, at + length)
     const bodyAt = HEADER + whole.readUInt16LE(5)
     const op = whole[0] ?? 0
-    if (length - bodyAt < (LEAST[op] ?? 0)) return
+    if (length - bodyAt < (MIN_BODY[op] ?? 0)) return
     yield { op, name: whole.toString('utf8', HEADER, bodyAt), body: whole.subarray(bodyAt), whole }
     at += length
   }

@@ -1,68 +1,79 @@
-// Where messages meet listeners in one process. How they get to other processes is the carrier's business.
-import { processRuntime } from '../runtime.ts'
+// Delivers messages to the listeners of one process. A carrier takes them to the other processes.
+import { EndOfTurn } from '../async/end-of-turn.ts'
+import type { Runtime } from '../runtime.ts'
 import type { BusKind, BusListener, BusMessage, BusStatus } from './bus.ts'
 import { encodeRecord, isMessage, type FrameRecord } from './frames.ts'
 import { unpack, type Packed } from './messages.ts'
 
-/** How messages get to the other processes. */
+/** The way of messages to the other processes and back: through the primary, through Redis, or none. */
 export interface Carrier {
   readonly kind: BusKind
   readonly connected: boolean
-  /** Messages that wait here, and those that will never go. */
-  readonly waiting: Pick<BusStatus, 'buffered' | 'bufferedBytes' | 'lost' | 'missed'>
-  /** Takes a message for the others; it goes out with the next `flush()`. */
+  /** Messages that wait to leave this process, and messages that were lost. */
+  readonly counts: Pick<BusStatus, 'buffered' | 'bufferedBytes' | 'lost' | 'missed'>
+  /** Takes a message for the other processes; the next `flush()` sends it. */
   send(record: Buffer): void
-  /** The turn is over: sends what it can, and takes of `adds` what it can. */
+  /** Runs at the end of a turn: sends as many messages and additions as possible. */
   flush(): void
-  /** The first listener to the channel has come. */
+  /** The channel has its first listener in this process. */
   subscribe(channel: string): void
-  /** The last one has gone. */
+  /** The channel has no listener in this process any more. */
   unsubscribe(channel: string): void
-  /** See Bus. */
+  /** As `ready()` of a Bus. */
   ready(): Promise<void>
-  /** The total, after all that is in `adds` now. */
+  /** @returns the total, including all additions so far @throws StickyError HOLDFAST_BUS_AWAY */
   read(counter: string): Promise<number>
-  /** A bus was closed. Resolves when nothing waits to be sent, or what waits never will be. */
+  /** Runs when a bus is closed. Resolves when nothing waits to be sent, or when it cannot be sent any more. */
   leave(): Promise<void>
 }
 
-/** What a carrier gets and tells. */
+/** What a hub needs of the process that it is in. */
+export type HubRuntime = Pick<Runtime, 'logger' | 'isDraining'>
+
+/** What a carrier takes from the hub, and what it tells the hub. */
 export interface CarrierEvents {
-  /** By counter: what is to be added and was not taken yet. */
-  readonly adds: Map<string, number>
-  /** A message of somebody else's. */
+  readonly runtime: HubRuntime
+  /** By counter: what the carrier has not taken yet; it removes an entry when it takes it. */
+  readonly additions: Map<string, number>
+  /** A message of another process has arrived. */
   message(record: FrameRecord): void
-  /** The total of a counter. */
+  /** The total of a counter has arrived. */
   value(counter: string, total: number): void
-  /** Whom to serve again after a break. */
+  /** @returns the channels that have a listener in this process */
   channels(): Iterable<string>
 }
 
-/** One bus of this process, as the hub sees it. */
-export interface Member {
+/** Belongs to one bus of this process. */
+export interface DeliveryCount {
+  /** Calls of the bus's listeners. */
   delivered: number
 }
 
 interface Subscription {
-  readonly member: Member
+  readonly count: DeliveryCount
   readonly listener: BusListener
 }
 
-interface Local extends Packed {
+interface LocalMessage extends Packed {
   readonly channel: string
 }
 
 export class Hub {
   readonly carrier: Carrier
+  /** By counter: the last total that has arrived. */
   readonly totals = new Map<string, number>()
+  readonly #runtime: HubRuntime
   readonly #subscriptions = new Map<string, Set<Subscription>>()
-  readonly #adds = new Map<string, number>()
-  #local: Local[] = []
-  #isScheduled = false
+  readonly #additions = new Map<string, number>()
+  /** Messages of this turn for listeners of this process. */
+  #local: LocalMessage[] = []
+  readonly #endOfTurn = new EndOfTurn(() => this.#flush())
 
-  constructor(carry: (events: CarrierEvents) => Carrier) {
-    this.carrier = carry({
-      adds: this.#adds,
+  constructor(runtime: HubRuntime, openCarrier: (events: CarrierEvents) => Carrier) {
+    this.#runtime = runtime
+    this.carrier = openCarrier({
+      runtime,
+      additions: this.#additions,
       message: ({ op, name, body }) => {
         if (isMessage(op)) this.#deliver(name, op, body)
       },
@@ -76,95 +87,93 @@ export class Hub {
   }
 
   publish(channel: string, packed: Packed): void {
-    // Delivered at the end of the turn as well: a listener that publishes would otherwise be heard before what it heard.
+    // Local delivery waits for the end of the turn as well: an answer that a listener publishes must not overtake the
+    // message for the listeners after it.
     if (this.#subscriptions.has(channel)) this.#local.push({ channel, ...packed })
     if (this.carrier.kind !== 'local') this.carrier.send(encodeRecord(packed.op, channel, packed.body))
-    this.#schedule()
+    this.#endOfTurn.schedule()
   }
 
-  subscribe(member: Member, channel: string, listener: BusListener): () => void {
-    const subscription = { member, listener }
+  /** @param count - of the bus that subscribes @returns ends the subscription */
+  subscribe(count: DeliveryCount, channel: string, listener: BusListener): () => void {
+    const subscription = { count, listener }
     const others = this.#subscriptions.get(channel)
     if (others === undefined) {
       this.#subscriptions.set(channel, new Set([subscription]))
       this.carrier.subscribe(channel)
-      this.#schedule()
+      this.#endOfTurn.schedule()
     } else others.add(subscription)
     return () => {
-      const left = this.#subscriptions.get(channel)
-      if (left?.delete(subscription) !== true || left.size > 0) return
+      const remaining = this.#subscriptions.get(channel)
+      if (remaining?.delete(subscription) !== true || remaining.size > 0) return
       this.#subscriptions.delete(channel)
       this.carrier.unsubscribe(channel)
-      this.#schedule()
+      this.#endOfTurn.schedule()
     }
   }
 
   add(counter: string, n: number): void {
-    this.#adds.set(counter, (this.#adds.get(counter) ?? 0) + n)
-    this.#schedule()
+    this.#additions.set(counter, (this.#additions.get(counter) ?? 0) + n)
+    this.#endOfTurn.schedule()
   }
 
+  /** @throws StickyError HOLDFAST_BUS_AWAY */
   async read(counter: string): Promise<number> {
-    const asked = this.carrier.read(counter)
-    this.#schedule()
-    const total = await asked
+    const answer = this.carrier.read(counter)
+    this.#endOfTurn.schedule()
+    const total = await answer
     this.totals.set(counter, total)
     return total
   }
 
   async ready(): Promise<void> {
-    const asked = this.carrier.ready()
-    this.#schedule()
-    await asked
+    const ready = this.carrier.ready()
+    this.#endOfTurn.schedule()
+    await ready
   }
 
-  /** Ends this turn's sending now, because there may be no other; see Carrier.leave. */
+  /** Sends at once, because the process may end with this turn; see Carrier.leave. */
   leave(): Promise<void> {
     this.carrier.flush()
     return this.carrier.leave()
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    setImmediate(() => {
-      this.#isScheduled = false
-      this.carrier.flush()
-      for (const { channel, op, body } of this.#local.splice(0)) this.#deliver(channel, op, body)
-    })
+  #flush(): void {
+    this.carrier.flush()
+    for (const { channel, op, body } of this.#local.splice(0)) this.#deliver(channel, op, body)
   }
 
   #deliver(channel: string, op: number, body: Buffer | string): void {
     const subscriptions = this.#subscriptions.get(channel)
     if (subscriptions === undefined) return
-    const message = readable(op, channel, body)
+    const message = this.#readable(op, channel, body)
     if (message === undefined) return
-    // A copy: a listener may end its own subscription, or start one, which is for the messages after this one.
+    // A copy: a listener may end a subscription, or start one, which gets the messages after this one.
     for (const subscription of Array.from(subscriptions)) {
       if (!subscriptions.has(subscription)) continue
-      subscription.member.delivered++
-      tell(subscription.listener, message, channel)
+      subscription.count.delivered++
+      this.#call(subscription.listener, message, channel)
     }
   }
-}
 
-/** What the application's listener throws, or rejects with, is logged and ends nothing. */
-function tell(listener: BusListener, message: BusMessage, channel: string): void {
-  const failed = (error: unknown): void => processRuntime.logger.error('listener.failed', { event: channel, error })
-  try {
-    const result: unknown = listener(message, channel)
-    if (result instanceof Promise) result.catch(failed)
-  } catch (error) {
-    failed(error)
+  /** An error of the application's listener is logged and ends nothing. */
+  #call(listener: BusListener, message: BusMessage, channel: string): void {
+    const failed = (error: unknown): void => this.#runtime.logger.error('listener.failed', { event: channel, error })
+    try {
+      const result: unknown = listener(message, channel)
+      if (result instanceof Promise) result.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
   }
-}
 
-/** Through Redis may come what no bus has sent. */
-function readable(op: number, channel: string, body: Buffer | string): BusMessage | undefined {
-  try {
-    return unpack(op, body)
-  } catch (error) {
-    processRuntime.logger.warn('bus.unreadable', { channel, error })
-    return undefined
+  /** A program that is no bus can publish on the same channel of Redis. */
+  #readable(op: number, channel: string, body: Buffer | string): BusMessage | undefined {
+    try {
+      return unpack(op, body)
+    } catch (error) {
+      this.#runtime.logger.warn('bus.unreadable', { channel, error })
+      return undefined
+    }
   }
 }

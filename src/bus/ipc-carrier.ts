@@ -1,14 +1,14 @@
-// Carries a worker's messages to its primary, in frames, and brings those of the others.
+// Carries messages between a worker and its primary, in frames.
+import { deferred, type Deferred } from '../async/deferred.ts'
+import { StickyError } from '../errors.ts'
 import { primaryChannel } from '../ipc/channel.ts'
 import type { WorkerSetup } from '../ipc/messages.ts'
-import { processRuntime } from '../runtime.ts'
-import { unavailable } from './unavailable.ts'
 import { bytesOf, frameToPrimary } from './frame-channel.ts'
 import { encodeRecord, OP, readFrame, type FrameRecord } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
 import { RecordQueue } from './record-queue.ts'
 
-/** What the primary does when more waits for a worker than may. The place in this list is what it is told. */
+/** What the primary does with a worker that is too slow. An index of this list travels in a join record. */
 export const SLOW = ['drop-oldest', 'disconnect'] as const
 
 export interface IpcSettings {
@@ -16,12 +16,13 @@ export interface IpcSettings {
   readonly slow: (typeof SLOW)[number]
 }
 
-/** Somebody waits for the primary's answer. */
-interface Question {
+/** A read record that the primary has not answered yet. */
+interface PendingRead {
+  /** Of the counter; empty for a read that only waits for the records before it. */
   name: string
+  /** Numbers rise, and an answer is for all reads of the counter up to its own number. */
   number: number
-  answered(total: number): void
-  failed(error: Error): void
+  total: Deferred<number>
 }
 
 export class IpcCarrier implements Carrier {
@@ -30,14 +31,15 @@ export class IpcCarrier implements Carrier {
   readonly #settings: IpcSettings
   readonly #events: CarrierEvents
   readonly #queue = new RecordQueue()
-  #questions: Question[] = []
-  #number = 0
+  #reads: PendingRead[] = []
+  #lastNumber = 0
   #connected = process.connected
-  /** One frame at a time: what comes meanwhile travels with the next one. */
-  #sending = false
+  /** One frame at a time is under way; records that are queued meanwhile travel with the next one. */
+  #isSending = false
   #lost = 0
   #missed = 0
-  #drained: (() => void)[] = []
+  /** For leave(): resolved once the queue is empty. */
+  #drained: Deferred<void> | undefined
 
   constructor(setup: WorkerSetup, settings: IpcSettings, events: CarrierEvents) {
     this.#setup = setup
@@ -54,7 +56,7 @@ export class IpcCarrier implements Carrier {
     return this.#connected
   }
 
-  get waiting() {
+  get counts() {
     const { messages: buffered, bytes: bufferedBytes } = this.#queue
     return { buffered, bufferedBytes, lost: this.#lost, missed: this.#missed }
   }
@@ -65,54 +67,55 @@ export class IpcCarrier implements Carrier {
   }
 
   flush(): void {
-    if (this.#sending || !process.connected) return
-    this.#takeAdds()
+    if (this.#isSending || !process.connected) return
+    this.#queueAdditions()
     const next = this.#queue.take()
-    if (next === undefined) return this.#isDrained()
-    this.#sending = true
+    if (next === undefined) return this.#settleLeave()
+    this.#isSending = true
     frameToPrimary(this.#setup.serialization, next.frame, () => {
-      this.#sending = false
+      this.#isSending = false
       this.#queue.sent()
       this.flush()
     })
   }
 
   subscribe(channel: string): void {
-    this.#ask(OP.subscribe, channel)
+    this.#queueRecord(OP.subscribe, channel)
   }
 
   unsubscribe(channel: string): void {
-    this.#ask(OP.unsubscribe, channel)
+    this.#queueRecord(OP.unsubscribe, channel)
   }
 
   async ready(): Promise<void> {
     try {
       await this.read('')
     } catch {
-      // The primary is gone: nobody publishes any more, so nothing is missed.
+      // Without the primary no other process publishes any more, so no message can be missed.
     }
   }
 
   read(name: string): Promise<number> {
-    if (!process.connected) return Promise.reject(unavailable('the primary is gone'))
-    this.#takeAdds()
-    const number = (this.#number = (this.#number + 1) >>> 0)
+    if (!process.connected) return Promise.reject(new StickyError('HOLDFAST_BUS_AWAY', 'the primary is gone'))
+    this.#queueAdditions()
+    const number = (this.#lastNumber = (this.#lastNumber + 1) >>> 0)
     const body = Buffer.alloc(4)
     body.writeUInt32LE(number)
-    this.#ask(OP.read, name, body)
-    return new Promise((answered, failed) => this.#questions.push({ name, number, answered, failed }))
+    this.#queueRecord(OP.read, name, body)
+    const total = deferred<number>()
+    this.#reads.push({ name, number, total })
+    return total.promise
   }
 
   leave(): Promise<void> {
-    return new Promise((done) => {
-      this.#drained.push(done)
-      this.flush()
-      if (!process.connected) this.#isDrained()
-    })
+    const { promise } = (this.#drained ??= deferred())
+    this.flush()
+    if (!process.connected) this.#settleLeave()
+    return promise
   }
 
-  /** What is no message is not much, and goes out even where nothing else may wait. */
-  #ask(
+  /** Records that are no messages are few and small, so they have no limit. */
+  #queueRecord(
     op: typeof OP.join | typeof OP.subscribe | typeof OP.unsubscribe | typeof OP.add | typeof OP.read,
     name: string,
     body?: Buffer,
@@ -125,18 +128,18 @@ export class IpcCarrier implements Carrier {
     const body = Buffer.alloc(5)
     body.writeUInt32LE(maxBuffered)
     body[4] = SLOW.indexOf(slow)
-    this.#ask(OP.join, '', body)
+    this.#queueRecord(OP.join, '', body)
     for (const channel of this.#events.channels()) this.subscribe(channel)
   }
 
-  #takeAdds(): void {
-    const { adds } = this.#events
-    for (const [counter, n] of adds) {
+  #queueAdditions(): void {
+    const { additions } = this.#events
+    for (const [counter, n] of additions) {
       const body = Buffer.alloc(8)
       body.writeDoubleLE(n)
-      this.#ask(OP.add, counter, body)
+      this.#queueRecord(OP.add, counter, body)
     }
-    adds.clear()
+    additions.clear()
   }
 
   #take(record: FrameRecord): void {
@@ -149,15 +152,15 @@ export class IpcCarrier implements Carrier {
 
   #answer(name: string, number: number, total: number): void {
     if (name !== '') this.#events.value(name, total)
-    const isAnswered = (question: Question): boolean => question.name === name && question.number <= number
-    const answered = this.#questions.filter(isAnswered)
-    this.#questions = this.#questions.filter((question) => !isAnswered(question))
-    for (const question of answered) question.answered(total)
+    const isAnswered = (read: PendingRead): boolean => read.name === name && read.number <= number
+    const answered = this.#reads.filter(isAnswered)
+    this.#reads = this.#reads.filter((read) => !isAnswered(read))
+    for (const read of answered) read.total.resolve(total)
   }
 
-  /** The primary dropped what waited, and serves this process again when it asks to. */
+  /** The primary has dropped all messages for this worker, and sends new ones when the worker joins again. */
   async #rejoin(missed: number): Promise<void> {
-    const { logger } = processRuntime
+    const { logger } = this.#events.runtime
     const named = { kind: 'ipc', worker: this.#setup.id }
     this.#missed += missed
     this.#connected = false
@@ -168,7 +171,7 @@ export class IpcCarrier implements Carrier {
     try {
       await joined
     } catch {
-      return // the primary has gone meanwhile, and that is said
+      return // the primary has ended meanwhile, and #orphaned() has logged that
     }
     this.#connected = true
     logger.info('bus.up', { ...named, lost: this.#lost, missed: this.#missed })
@@ -177,14 +180,17 @@ export class IpcCarrier implements Carrier {
   #orphaned(): void {
     this.#connected = false
     this.#lost += this.#queue.clear()
-    for (const question of this.#questions.splice(0)) question.failed(unavailable('the primary is gone'))
-    this.#isDrained()
-    if (!processRuntime.isDraining) {
-      processRuntime.logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })
+    const failure = new StickyError('HOLDFAST_BUS_AWAY', 'the primary is gone')
+    for (const read of this.#reads.splice(0)) read.total.reject(failure)
+    this.#settleLeave()
+    const { isDraining, logger } = this.#events.runtime
+    if (!isDraining) {
+      logger.warn('bus.down', { kind: 'ipc', worker: this.#setup.id, reason: 'the primary is gone' })
     }
   }
 
-  #isDrained(): void {
-    for (const done of this.#drained.splice(0)) done()
+  #settleLeave(): void {
+    this.#drained?.resolve()
+    this.#drained = undefined
   }
 }

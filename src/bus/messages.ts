@@ -1,25 +1,25 @@
-// What an application publishes -> the kind and the bytes that travel, and back.
+// A message of the application -> kind and body of its record, and back.
 import { misuse, show } from '../options/reader.ts'
 import type { BusMessage } from './bus.ts'
 import { MAX_NAME, OP } from './frames.ts'
 
-/** A message on its way: bytes as a copy, anything else as text. */
+/** Kind and body of a record: bytes as a copy, anything else as text. */
 export interface Packed {
   op: typeof OP.bytes | typeof OP.text | typeof OP.json
   body: Buffer | string
 }
 
-/** @throws TypeError with code HOLDFAST_BAD_OPTION for what is neither bytes nor text nor JSON */
+/** @throws TypeError with code HOLDFAST_BAD_OPTION for a value that is neither bytes nor a string nor JSON */
 export function pack(message: BusMessage): Packed {
-  // A copy, because the caller may use its own again.
+  // A copy, because the caller may use its memory again.
   if (message instanceof Uint8Array) return { op: OP.bytes, body: Buffer.from(message) }
-  // UTF-8 has no place for half of a surrogate pair, JSON has.
+  // UTF-8 cannot express half of a surrogate pair; JSON can.
   if (typeof message === 'string' && isWellFormed(message)) return { op: OP.text, body: message }
   if (message instanceof ArrayBuffer || ArrayBuffer.isView(message)) throw wrong(message, 'new Uint8Array(buffer)')
   return { op: OP.json, body: toJson(message) }
 }
 
-/** @param body - as it was packed, or its bytes */
+/** @param body - of pack(), or its bytes @throws SyntaxError for a body that is no JSON */
 export function unpack(op: number, body: Buffer | string): BusMessage {
   if (op === OP.bytes) return body
   const text = body.toString()
@@ -42,7 +42,7 @@ function toJson(message: unknown): string {
     const text: string | undefined = JSON.stringify(message)
     if (text !== undefined) return text
   } catch (error) {
-    // It refers to itself, holds a bigint, or its own toJSON() threw.
+    // The message refers to itself or holds a bigint, or its own toJSON() has thrown.
     cause = `: ${String(error)}`
   }
   throw wrong(message, `JSON.stringify(message) to see what it makes of it${cause}`)
@@ -52,7 +52,7 @@ function wrong(message: unknown, write: string): Error {
   return misuse(TypeError, `message: expected bytes, a string or JSON, got ${show(message)}; write ${write}`)
 }
 
-/** Most texts are plain ASCII, which is seen from their lengths. */
+/** Whether the text has no half of a surrogate pair. Most texts are ASCII, which the lengths show. */
 function isWellFormed(text: string): boolean {
   return Buffer.byteLength(text) === text.length || !/\p{Surrogate}/u.test(text)
 }

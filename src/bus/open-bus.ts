@@ -1,15 +1,16 @@
-// What an application holds in its hands: a Bus over the hub of its process.
+// A Bus as an application uses it, over a hub of its process.
+import { StickyError } from '../errors.ts'
 import { misuse, show } from '../options/reader.ts'
-import { unavailable } from './unavailable.ts'
 import type { Bus, BusListener, BusMessage, BusStatus, Counter } from './bus.ts'
 import type { Hub } from './hub.ts'
 import { checkName, pack } from './messages.ts'
 
 export function openBus(hub: Hub, reason: string): Bus {
   const { carrier } = hub
-  const member = { delivered: 0 }
+  const count = { delivered: 0 }
   const subscriptions = new Set<() => void>()
   let published = 0
+  /** Messages that were published after the close. */
   let late = 0
   let closing: Promise<void> | undefined
 
@@ -17,7 +18,7 @@ export function openBus(hub: Hub, reason: string): Bus {
     checkName('channel', channel)
     const packed = pack(message)
     published++
-    // Not an error: while a process ends, the last messages often come after the close.
+    // This is no error: while a process ends, its last messages often come after the close.
     if (closing === undefined) hub.publish(channel, packed)
     else late++
   }
@@ -29,7 +30,7 @@ export function openBus(hub: Hub, reason: string): Bus {
       throw misuse(TypeError, `subscribe: expected a function as listener, got ${show(listener)}; write ${write}`)
     }
     if (closing !== undefined) return () => {}
-    const end = hub.subscribe(member, channel, listener)
+    const end = hub.subscribe(count, channel, listener)
     const unsubscribe = (): void => {
       if (subscriptions.delete(unsubscribe)) end()
     }
@@ -46,7 +47,7 @@ export function openBus(hub: Hub, reason: string): Bus {
         if (closing === undefined) hub.add(name, n)
       },
       async read() {
-        if (closing !== undefined) throw unavailable('this bus is closed')
+        if (closing !== undefined) throw new StickyError('HOLDFAST_BUS_AWAY', 'this bus is closed')
         return hub.read(name)
       },
       get value() {
@@ -56,15 +57,15 @@ export function openBus(hub: Hub, reason: string): Bus {
   }
 
   function status(): BusStatus {
-    const { kind, connected, waiting } = carrier
-    const { delivered } = member
-    const lost = waiting.lost + late
+    const { kind, connected, counts } = carrier
+    const { delivered } = count
+    const lost = counts.lost + late
     return {
       kind,
       connected: connected && closing === undefined,
       published,
       delivered,
-      ...waiting,
+      ...counts,
       lost,
       channels: hub.channels,
     }

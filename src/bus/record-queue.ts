@@ -1,21 +1,24 @@
-// Records that wait to be sent, copied one after the other into pieces of memory that are sent as they are: what waits
-// for a slow process takes little more memory than its bytes, however small the messages are.
+// Records that wait to be sent, one after the other in pieces of memory that are sent as they are: a queue takes little
+// more memory than the bytes of its records, however small they are.
 import { isMessage, recordLength } from './frames.ts'
 
-/** Bytes of one piece: of a frame, but for one whose only record is longer. */
+/** Bytes of a piece, and so of a frame; a longer record is a frame of its own. */
 export const PIECE = 64 * 1024
 
-/** Bytes that wait at most, where nobody says otherwise. */
+/** Default limit in bytes for the messages that wait. */
 export const MAX_BUFFERED = 8 * 1024 * 1024
 
 interface Piece {
   buffer: Buffer
-  /** Whether it can be filled and used again; else it is a long record, which others may have as well. */
-  own: boolean
+  /**
+   * Whether the memory belongs to this queue, which fills and reuses it; otherwise it is one long record, not to be
+   * changed.
+   */
+  isOwn: boolean
   start: number
   end: number
   records: number
-  /** Of these records. */
+  /** The number of messages among the records. */
   messages: number
 }
 
@@ -24,9 +27,10 @@ export class RecordQueue {
   #bytes = 0
   #records = 0
   #messages = 0
-  /** The piece that is being sent; used again after that. */
-  #lent: Piece | undefined
-  #spare: Buffer | undefined
+  /** The piece of the frame that is being sent. */
+  #sending: Piece | undefined
+  /** Memory of a piece that was sent, for the next one. */
+  #unused: Buffer | undefined
 
   get bytes(): number {
     return this.#bytes
@@ -36,20 +40,20 @@ export class RecordQueue {
     return this.#records
   }
 
-  /** Without what is asked and told beside them. */
+  /** The number of messages among the records. */
   get messages(): number {
     return this.#messages
   }
 
-  /** @param record - a long one is kept as it is, so it must not change */
+  /** @param record - not to be changed afterwards: a long record is not copied */
   push(record: Buffer): void {
     this.#bytes += record.length
     this.#records++
     const messages = messagesAt(record, 0)
     this.#messages += messages
-    // A slice that is kept keeps all of the frame that it was cut from, which is no more than twice as much.
+    // A slice keeps the memory of the whole frame that it was cut from, here at most twice its own.
     if (record.length >= PIECE / 2) {
-      this.#pieces.push({ buffer: record, own: false, start: 0, end: record.length, records: 1, messages })
+      this.#pieces.push({ buffer: record, isOwn: false, start: 0, end: record.length, records: 1, messages })
       return
     }
     const piece = this.#withRoom(record.length)
@@ -58,7 +62,7 @@ export class RecordQueue {
     piece.messages += messages
   }
 
-  /** Drops the record that waits longest. */
+  /** Drops the oldest record. */
   drop(): void {
     const piece = this.#pieces[0]
     if (piece === undefined) return
@@ -72,10 +76,10 @@ export class RecordQueue {
     piece.messages -= messages
     if (piece.records > 0) return
     this.#pieces.shift()
-    this.#keep(piece)
+    this.#reuse(piece)
   }
 
-  /** Drops all. @returns how many messages */
+  /** Drops all records. @returns the number of messages among them */
   clear(): number {
     const messages = this.#messages
     this.#pieces = []
@@ -83,46 +87,49 @@ export class RecordQueue {
     return messages
   }
 
-  /** The next frame, oldest records first; to be given back by `sent()` before the next one is taken. */
+  /**
+   * @returns the next frame, oldest records first; call `sent()` before the next take(). Undefined for an empty queue
+   */
   take(): { frame: Buffer; records: number } | undefined {
     const piece = this.#pieces.shift()
     if (piece === undefined) return undefined
     const { buffer, start, end, records, messages } = piece
-    this.#lent = piece
+    this.#sending = piece
     this.#bytes -= end - start
     this.#records -= records
     this.#messages -= messages
     return { frame: buffer.subarray(start, end), records }
   }
 
-  /** What was taken is not needed any more. */
+  /** The frame of take() is written, and its memory can be used again. */
   sent(): void {
-    if (this.#lent !== undefined) this.#keep(this.#lent)
-    this.#lent = undefined
+    if (this.#sending !== undefined) this.#reuse(this.#sending)
+    this.#sending = undefined
   }
 
+  /** @returns a piece with room for a record of that length */
   #withRoom(length: number): Piece {
     const last = this.#pieces.at(-1)
-    if (last?.own === true && PIECE - last.end >= length) return last
+    if (last?.isOwn === true && PIECE - last.end >= length) return last
     const piece = {
-      buffer: this.#spare ?? Buffer.allocUnsafeSlow(PIECE),
-      own: true,
+      buffer: this.#unused ?? Buffer.allocUnsafeSlow(PIECE),
+      isOwn: true,
       start: 0,
       end: 0,
       records: 0,
       messages: 0,
     }
-    this.#spare = undefined
+    this.#unused = undefined
     this.#pieces.push(piece)
     return piece
   }
 
-  #keep({ buffer, own }: Piece): void {
-    if (own) this.#spare = buffer
+  #reuse({ buffer, isOwn }: Piece): void {
+    if (isOwn) this.#unused = buffer
   }
 }
 
-/** Of the one record that starts there: 1 if it is a message. */
+/** @returns 1 if the record that starts there is a message */
 function messagesAt(buffer: Buffer, at: number): 0 | 1 {
   return isMessage(buffer.readUInt8(at)) ? 1 : 0
 }

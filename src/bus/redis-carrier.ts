@@ -1,55 +1,67 @@
-// Carries messages through Redis. What one turn publishes on a channel travels as one message.
+// Carries messages through Redis. The messages of one turn on one channel travel as one message of Redis.
 import { randomBytes } from 'node:crypto'
-import { describe } from '../errors.ts'
+import { deferred, type Deferred } from '../async/deferred.ts'
+import { describe, StickyError } from '../errors.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { processRuntime } from '../runtime.ts'
-import { unavailable } from './unavailable.ts'
+import { isRefusal, type RedisSource } from '../redis/client.ts'
+import { RedisConnections } from '../redis/connections.ts'
 import { isMessage, readFrame } from './frames.ts'
 import type { Carrier, CarrierEvents } from './hub.ts'
 import { RecordQueue } from './record-queue.ts'
-import { MAX_RETRY_DELAY } from './bus-clients.ts'
-import { isRefusal, RedisConnections } from '../redis/connections.ts'
 import { RedisCounters } from './redis-counters.ts'
-import type { RedisSettings } from '../redis/settings.ts'
 
-/** Bytes on their way to Redis, without its answer. */
+/** Bytes of publishes without an answer; more wait in the queue. */
 const WINDOW = 1024 * 1024
 
-/** Milliseconds until what waited is sent when Redis is back: twice as long as others may take to notice. */
+/** Milliseconds between two attempts of a bus to connect, at most. */
+const MAX_RETRY_DELAY = 500
+
+/**
+ * Milliseconds that the queue waits once Redis is back: twice as long as the other processes may take to connect again.
+ */
 const HOLD = 2 * MAX_RETRY_DELAY
 
-/** Milliseconds that Redis has to take what waits when the bus is closed. */
-const LAST_WORDS = 1_000
+/** Milliseconds that Redis has to take the queue when the bus is closed. */
+const CLOSE_TIMEOUT = 1_000
+
+export interface RedisSettings {
+  readonly source: RedisSource
+  readonly sharded: boolean
+  /** Before the names of channels and counters. */
+  readonly prefix: string
+  /** Bytes of messages that wait at most. */
+  readonly maxBuffered: number
+}
 
 export class RedisCarrier implements Carrier {
   readonly kind = 'redis'
   readonly #settings: RedisSettings
   readonly #events: CarrierEvents
   readonly #queue = new RecordQueue()
-  /** Stands before what this bus publishes, so that it knows its own again. */
+  /** The first bytes of each message of this bus: Redis sends it back, and it must not be delivered twice. */
   readonly #origin = randomBytes(8)
   readonly #counters: RedisCounters
+  /** Undefined until the bus is used. */
   #opened: RedisConnections | undefined
-  /** Bytes that Redis has not answered. */
-  #unanswered = 0
   #lost = 0
-  /** Whether the last message that Redis answered was one that it did not take. */
+  /** Whether Redis has refused the message that it answered last. */
   #isRefused = false
   #isClosing = false
-  /** Runs after Redis was away, until the others are likely to be back too: what is sent before they are, they miss. */
+  /** Runs while the queue waits for the other processes to connect again: they would miss what is sent earlier. */
   #hold: NodeJS.Timeout | undefined
-  #settled: (() => void)[] = []
+  /** For leave(): resolved once nothing waits to be sent or for an answer. */
+  #settled: Deferred<void> | undefined
 
   constructor(settings: RedisSettings, events: CarrierEvents) {
     this.#settings = settings
     this.#events = events
-    const { adds } = events
+    const { additions } = events
     this.#counters = new RedisCounters({
-      adds,
+      additions,
       key: (counter) => `${settings.prefix}:counter:${counter}`,
       value: (counter, total) => events.value(counter, total),
-      refused: (reason) => processRuntime.logger.error('bus.refused', { ...this.#named, reason }),
-      accepted: (refusals) => processRuntime.logger.info('bus.accepted', { ...this.#named, refusals }),
+      refused: (reason) => this.#logger.error('bus.refused', { ...this.#fields, reason }),
+      accepted: (refusals) => this.#logger.info('bus.accepted', { ...this.#fields, refusals }),
       changed: () => {
         this.flush()
         this.#settle()
@@ -58,10 +70,10 @@ export class RedisCarrier implements Carrier {
   }
 
   get connected(): boolean {
-    return this.#opened?.connected === true
+    return this.#opened?.isUp === true
   }
 
-  get waiting() {
+  get counts() {
     const { records: buffered, bytes: bufferedBytes } = this.#queue
     return { buffered, bufferedBytes, lost: this.#lost, missed: 0 }
   }
@@ -74,14 +86,14 @@ export class RedisCarrier implements Carrier {
   flush(): void {
     if (this.#queue.records === 0 && this.#counters.isIdle) return this.#settle()
     const connections = this.#open()
-    if (connections.isAway) this.#counters.fail(unavailable('Redis is away'))
-    if (!connections.writable) return
-    this.#counters.flush(connections)
+    if (connections.isDown) this.#counters.fail(new StickyError('HOLDFAST_BUS_AWAY', 'Redis is away'))
+    if (!connections.isWritable) return
+    this.#counters.flush(connections.publisher)
     if (this.#hold !== undefined) return
-    while (this.#unanswered < WINDOW) {
+    while (connections.unanswered < WINDOW) {
       const next = this.#queue.take()
       if (next === undefined) break
-      for (const [channel, records] of byChannel(next.frame)) this.#publish(connections, channel, records)
+      for (const [channel, records] of byChannel(next.frame)) void this.#publish(connections, channel, records)
       this.#queue.sent()
     }
   }
@@ -104,82 +116,90 @@ export class RedisCarrier implements Carrier {
 
   async leave(): Promise<void> {
     this.#isClosing = true
-    const settled = new Promise<void>((done) => this.#settled.push(done))
-    // Redis may not have been reached yet, or may be back in a moment.
-    const timer = setTimeout(() => this.#settle(true), LAST_WORDS)
-    this.#release()
+    const settled = (this.#settled = deferred())
+    // The first connection may not be up yet, or Redis may be back in a moment.
+    const timer = setTimeout(() => settled.resolve(), CLOSE_TIMEOUT)
+    this.#endHold()
+    this.flush()
     this.#settle()
-    await settled
+    await settled.promise
     clearTimeout(timer)
     this.#lost += this.#queue.clear()
     this.#counters.close()
     this.#opened?.close()
   }
 
-  get #named() {
+  get #logger() {
+    return this.#events.runtime.logger
+  }
+
+  /** Fields of each log line. */
+  get #fields() {
     return { kind: 'redis', worker: workerSetup()?.id }
   }
 
   #open(): RedisConnections {
     const { source, sharded } = this.#settings
-    const { logger } = processRuntime
-    const named = this.#named
-    this.#opened ??= new RedisConnections(source, sharded, {
-      message: (payload) => this.#take(payload),
-      channels: () => [...this.#events.channels()].map((channel) => this.#name(channel)),
-      up: (again) => {
-        logger.info('bus.up', { ...named, lost: this.#lost })
-        if (again && !this.#isClosing) this.#hold = setTimeout(() => this.#release(), HOLD)
-        this.flush()
+    const fields = this.#fields
+    this.#opened ??= new RedisConnections(
+      source,
+      { sharded, maxRetryDelay: MAX_RETRY_DELAY },
+      {
+        message: (payload) => this.#receive(payload),
+        up: (isBack) => {
+          this.#logger.info('bus.up', { ...fields, lost: this.#lost })
+          if (isBack && !this.#isClosing) this.#startHold()
+          this.flush()
+        },
+        down: (reason) => {
+          this.#logger.warn('bus.down', { ...fields, reason })
+          this.#endHold()
+          this.#counters.fail(new StickyError('HOLDFAST_BUS_AWAY', `Redis is away: ${reason}`))
+        },
+        refused: (_, reason) => this.#logger.error('bus.refused', { ...fields, reason }),
       },
-      down: (reason) => {
-        logger.warn('bus.down', { ...named, reason })
-        clearTimeout(this.#hold)
-        this.#hold = undefined
-        this.#counters.fail(unavailable(`Redis is away: ${reason}`))
-      },
-      refused: (reason) => logger.error('bus.refused', { ...named, reason }),
-    })
+    )
     return this.#opened
   }
 
-  #release(): void {
+  #startHold(): void {
+    this.#hold = setTimeout(() => {
+      this.#endHold()
+      this.flush()
+    }, HOLD)
+  }
+
+  #endHold(): void {
     clearTimeout(this.#hold)
     this.#hold = undefined
-    this.flush()
   }
 
-  #publish(connections: RedisConnections, channel: string, records: Buffer[]): void {
-    const payload = Buffer.concat([this.#origin, ...records])
-    this.#unanswered += payload.length
-    const answered = (refusal?: unknown): void => {
-      this.#unanswered -= payload.length
-      const isRefused = isRefusal(refusal)
+  async #publish(connections: RedisConnections, channel: string, records: Buffer[]): Promise<void> {
+    try {
+      await connections.publish(this.#name(channel), Buffer.concat([this.#origin, ...records]))
+      this.#isRefused = false
+    } catch (error) {
+      this.#lost += records.length
+      const isRefused = isRefusal(error)
       if (isRefused && !this.#isRefused) {
-        processRuntime.logger.error('bus.refused', { ...this.#named, reason: describe(refusal) })
+        this.#logger.error('bus.refused', { ...this.#fields, reason: describe(error) })
       }
       this.#isRefused = isRefused
-      this.flush()
-      this.#settle()
     }
-    connections.publish(this.#name(channel), payload).then(
-      () => answered(),
-      (error: unknown) => {
-        this.#lost += records.length
-        answered(error)
-      },
-    )
+    this.flush()
+    this.#settle()
   }
 
-  #take(payload: Buffer): void {
+  #receive(payload: Buffer): void {
     const { length } = this.#origin
     if (payload.subarray(0, length).equals(this.#origin)) return
     for (const record of readFrame(payload.subarray(length))) if (isMessage(record.op)) this.#events.message(record)
   }
 
-  #settle(anyway = false): void {
-    if (!anyway && (this.#queue.records > 0 || this.#unanswered > 0 || !this.#counters.isIdle)) return
-    for (const done of this.#settled.splice(0)) done()
+  /** Ends leave() when nothing waits any more. */
+  #settle(): void {
+    const isUnanswered = this.#opened !== undefined && this.#opened.unanswered > 0
+    if (this.#queue.records === 0 && !isUnanswered && this.#counters.isIdle) this.#settled?.resolve()
   }
 
   #name(channel: string): string {
@@ -187,7 +207,7 @@ export class RedisCarrier implements Carrier {
   }
 }
 
-/** In the order in which they were published. */
+/** The messages of a frame, each channel's in the order in which they were published. */
 function byChannel(frame: Buffer): Map<string, Buffer[]> {
   const channels = new Map<string, Buffer[]>()
   for (const { name, whole } of readFrame(frame)) {

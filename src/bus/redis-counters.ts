@@ -1,127 +1,122 @@
-// Counters at Redis. Of each counter at most one command is on its way: what is added meanwhile travels together with the
-// next one, so that a Redis that hangs is sent no more than that.
-import { describe } from '../errors.ts'
-import { unavailable } from './unavailable.ts'
-import { isRefusal, type RedisConnections } from '../redis/connections.ts'
+// Counters at Redis. At most one command per counter is under way, and additions meanwhile travel together with the
+// next one: so a Redis that hangs gets no more commands than there are counters.
+import { deferred, type Deferred } from '../async/deferred.ts'
+import { describe, StickyError } from '../errors.ts'
+import { isRefusal, type RedisClient } from '../redis/client.ts'
 
-/** Milliseconds that somebody who asks waits for Redis. */
-const PATIENCE = 5_000
+/** Milliseconds until a read fails without an answer of Redis. */
+const READ_TIMEOUT = 5_000
 
-/** Milliseconds until what Redis refused is sent again. */
-const REST = 1_000
+/** Milliseconds until an addition that Redis refused is sent again. */
+const RETRY_DELAY = 1_000
 
 export interface CounterEvents {
-  /** By counter: what is to be added and was not taken yet. */
-  readonly adds: Map<string, number>
+  /** By counter: additions that were not sent yet. */
+  readonly additions: Map<string, number>
+  /** @returns the counter's key at Redis */
   key(counter: string): string
+  /** The total of a counter has arrived. */
   value(counter: string, total: number): void
-  /** Said once, until Redis takes everything again. */
+  /** Redis has refused an addition; one event until it takes all of them again. */
   refused(reason: string): void
-  /** @param times - that it has refused */
-  accepted(times: number): void
-  /** An answer has come, or it is time to send again. */
+  /** Redis takes all additions again. @param refusals - since the event before */
+  accepted(refusals: number): void
+  /** An answer has arrived, or a refused addition can be sent again: calls for another `flush()`. */
   changed(): void
-}
-
-interface Question {
-  readonly answered: (total: number) => void
-  readonly failed: (error: Error) => void
 }
 
 export class RedisCounters {
   readonly #events: CounterEvents
-  /** Who asks, by counter, and was not sent to Redis yet. */
-  readonly #questions = new Map<string, Set<Question>>()
-  readonly #onTheirWay = new Set<string>()
-  /** What Redis refuses to count, though it is there. */
+  /** By counter: reads that were not sent yet. */
+  readonly #reads = new Map<string, Set<Deferred<number>>>()
+  /** Counters with a command that Redis has not answered. */
+  readonly #unanswered = new Set<string>()
+  /** Counters with additions that Redis has refused. */
   readonly #refused = new Set<string>()
-  /** Since it took everything. */
+  /** Since Redis took all additions. */
   #refusals = 0
-  #rest: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
 
   constructor(events: CounterEvents) {
     this.#events = events
   }
 
-  /** Whether nothing waits, neither here nor for an answer. */
+  /** Whether nothing waits to be sent or for an answer. */
   get isIdle(): boolean {
-    return this.#events.adds.size === 0 && this.#questions.size === 0 && this.#onTheirWay.size === 0
+    return this.#events.additions.size === 0 && this.#reads.size === 0 && this.#unanswered.size === 0
   }
 
-  /** The question goes out with the next `flush()`. */
-  read(counter: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const asked = this.#questions.get(counter) ?? new Set()
-      this.#questions.set(counter, asked)
-      const forget = (): void => {
-        clearTimeout(timer)
-        asked.delete(question)
-        if (asked.size === 0 && this.#questions.get(counter) === asked) this.#questions.delete(counter)
-      }
-      const failed = (error: Error): void => {
-        forget()
-        reject(error)
-      }
-      const answered = (total: number): void => {
-        forget()
-        resolve(total)
-      }
-      const question = { answered, failed }
-      const timer = setTimeout(() => failed(unavailable('Redis does not answer')), PATIENCE)
-      asked.add(question)
-    })
-  }
-
-  /** Sends what can be sent now. What was refused rests, unless somebody asks. */
-  flush(connections: RedisConnections): void {
-    const rests = (counter: string): boolean => this.#rest !== undefined && this.#refused.has(counter)
-    for (const counter of [...this.#events.adds.keys(), ...this.#questions.keys()]) {
-      if (this.#onTheirWay.has(counter) || (rests(counter) && !this.#questions.has(counter))) continue
-      void this.#send(connections, counter)
+  /** The next `flush()` sends the read. @throws StickyError HOLDFAST_BUS_AWAY */
+  async read(counter: string): Promise<number> {
+    const read = deferred<number>()
+    const waiting = this.#reads.get(counter) ?? new Set()
+    this.#reads.set(counter, waiting.add(read))
+    const timer = setTimeout(
+      () => read.reject(new StickyError('HOLDFAST_BUS_AWAY', 'Redis does not answer')),
+      READ_TIMEOUT,
+    )
+    try {
+      return await read.promise
+    } finally {
+      clearTimeout(timer)
+      waiting.delete(read)
+      if (waiting.size === 0 && this.#reads.get(counter) === waiting) this.#reads.delete(counter)
     }
   }
 
-  /** Nobody can be asked now. */
+  /**
+   * Sends all reads and additions but refused additions that wait for their next try; a read of the counter sends them.
+   */
+  flush(client: RedisClient): void {
+    const isResting = (counter: string): boolean => this.#retry !== undefined && this.#refused.has(counter)
+    for (const counter of [...this.#events.additions.keys(), ...this.#reads.keys()]) {
+      if (this.#unanswered.has(counter) || (isResting(counter) && !this.#reads.has(counter))) continue
+      void this.#send(client, counter)
+    }
+  }
+
+  /** Ends the reads that were not sent yet. */
   fail(error: Error): void {
-    for (const asked of this.#questions.values()) for (const { failed } of asked) failed(error)
+    for (const waiting of this.#reads.values()) for (const read of waiting) read.reject(error)
   }
 
   close(): void {
-    clearTimeout(this.#rest)
-    this.fail(unavailable('this bus is closed'))
+    clearTimeout(this.#retry)
+    this.fail(new StickyError('HOLDFAST_BUS_AWAY', 'this bus is closed'))
   }
 
-  async #send(connections: RedisConnections, counter: string): Promise<void> {
-    const { adds } = this.#events
-    const n = adds.get(counter)
-    const asked = [...(this.#questions.get(counter) ?? [])]
-    adds.delete(counter)
-    this.#questions.delete(counter)
-    this.#onTheirWay.add(counter)
+  async #send(client: RedisClient, counter: string): Promise<void> {
+    const { additions } = this.#events
+    const n = additions.get(counter)
+    const reads = [...(this.#reads.get(counter) ?? [])]
+    additions.delete(counter)
+    this.#reads.delete(counter)
+    this.#unanswered.add(counter)
     const key = this.#events.key(counter)
     try {
-      const total = await (n === undefined ? connections.total(key) : connections.add(key, n))
+      const total = n === undefined ? Number((await client.get(key)) ?? 0) : await client.incrby(key, n)
       this.#events.value(counter, total)
       if (n !== undefined) this.#accepted(counter)
-      for (const { answered } of asked) answered(total)
+      for (const read of reads) read.resolve(total)
     } catch (error) {
-      // Else it was on its way when the connection broke: it may have been added, and must not be added twice.
+      // Without a refusal the connection was lost before the answer: Redis may have added it, and must not do so twice.
       if (n !== undefined && isRefusal(error)) this.#putBack(counter, n, describe(error))
-      for (const { failed } of asked) failed(unavailable(`Redis failed: ${describe(error)}`, error))
+      const failure = new StickyError('HOLDFAST_BUS_AWAY', `Redis failed: ${describe(error)}`, error)
+      for (const read of reads) read.reject(failure)
     }
-    this.#onTheirWay.delete(counter)
+    this.#unanswered.delete(counter)
     this.#events.changed()
   }
 
   #putBack(counter: string, n: number, reason: string): void {
-    const { adds } = this.#events
-    adds.set(counter, (adds.get(counter) ?? 0) + n)
+    const { additions } = this.#events
+    additions.set(counter, (additions.get(counter) ?? 0) + n)
     this.#refused.add(counter)
     if (this.#refusals++ === 0) this.#events.refused(reason)
-    this.#rest ??= setTimeout(() => {
-      this.#rest = undefined
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
       this.#events.changed()
-    }, REST)
+    }, RETRY_DELAY)
   }
 
   #accepted(counter: string): void {

@@ -1,13 +1,14 @@
-// Topics for WebSockets of `ws`: who is in a topic gets what is published on it, on whichever worker or machine.
+// Topics for WebSockets of `ws`: the sockets in a topic get its messages, on all workers and machines.
 //
-// A message is made into bytes once, and every client of this worker is sent the same bytes. `ws` makes the header of a
-// frame (2 to 10 bytes) for each of them: it can make a frame ahead (Sender.frame), and has no public way to send one.
+// A message is made into bytes once, and every socket of this worker is sent the same bytes. `ws` makes the header of a
+// frame (2 to 10 bytes) for each socket: it can make a frame ahead (Sender.frame), and has no public method to send
+// one.
 import { randomBytes } from 'node:crypto'
 import { misuse, Reader, show } from '../options/reader.ts'
 import type { Bus, BusMessage } from './bus.ts'
 import { checkName, pack } from './messages.ts'
 
-/** A WebSocket of `ws`, as far as it matters here. */
+/** The members of a `ws` WebSocket that are used here. */
 export interface TopicSocket {
   readonly readyState: number
   readonly bufferedAmount: number
@@ -16,7 +17,7 @@ export interface TopicSocket {
   once(event: 'close', listener: () => void): unknown
 }
 
-/** A WebSocketServer of `ws`, as far as it matters here. */
+/** The members of a `ws` WebSocketServer that are used here. */
 export interface TopicServer {
   on(event: 'close', listener: () => void): unknown
 }
@@ -26,40 +27,46 @@ export interface TopicsOptions {
   /** Bytes that may wait in this process for a client before it counts as slow. @default 1 MiB */
   maxBuffered?: number
   /**
-   * What a slow client gets. 'skip': not this message. 'close': its connection is closed with code 1013 (try again
-   * later), so that it knows. Both are counted.
+   * What happens to a message for a slow client. 'skip': the client does not get it. 'close': its connection is closed
+   * with code 1013 (try again later), so that the client notices. Both are counted.
    * @default 'skip'
    */
   slow?: 'skip' | 'close'
-  /** Before the names of topics, as channels of the bus. @default 'topic:' */
+  /** The start of the channel names of topics on the bus. @default 'topic:' */
   prefix?: string
 }
 
 export interface TopicsStatus {
-  /** Sockets of this process that are in a topic. */
+  /** Sockets of this process that are in at least one topic. */
   sockets: number
-  /** Topics that these are in. */
+  /** Topics that have a socket of this process. */
   topics: number
-  /** Messages sent, once for each socket. */
+  /** Messages sent: one per message and socket. */
   sent: number
-  /** Messages that a slow client did not get. */
+  /** Messages that a slow client did not get, with slow: 'skip'. */
   skipped: number
-  /** Slow clients that were closed. */
+  /** Slow clients that were closed, with slow: 'close'. */
   closed: number
 }
 
 export interface Topics {
-  /** Until `leave`, or until the socket is closed. */
+  /**
+   * Adds a socket until `leave`, or until the socket is closed; a closed socket is not added.
+   *
+   * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION for a wrong topic
+   */
   join(socket: TopicSocket, topic: string): void
   leave(socket: TopicSocket, topic: string): void
   /**
-   * Sends to everybody in the topic, on all workers: bytes as a binary message, a string as text, anything else as JSON.
+   * Sends a message to all sockets in the topic, on all workers: bytes as a binary message, a string as text, anything
+   * else as JSON.
    *
-   * @param options - `except`: a socket of this process that does not get it, such as the sender
+   * @param options - `except`: a socket of this process that does not get the message, such as the sender
+   * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION for a wrong topic or message
    */
   publish(topic: string, data: BusMessage, options?: { except?: TopicSocket }): void
   status(): TopicsStatus
-  /** Everybody leaves everything. */
+  /** Takes all sockets out of all topics. */
   close(): void
 }
 
@@ -69,14 +76,17 @@ const TRY_AGAIN_LATER = 1013
 /** readyState of a WebSocket, as in browsers. */
 const OPEN = 1
 
-/** Before the data: a byte that says what it is, who published it (8 bytes), and its socket that is left out (uint32). */
+/**
+ * Bytes before the data: whether it is binary (byte), publisher (8 bytes), number of the socket that is left out
+ * (uint32).
+ */
 const HEADER = 13
 const BINARY = 1
 
 /**
  * Topics for the clients of a WebSocketServer, carried by a bus.
  *
- * @param wss - of `ws`; when it is closed, everybody leaves
+ * @param wss - a WebSocketServer of `ws`; when it is closed, all sockets leave their topics
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
  * @example
  * const topics = broadcastTo(wss, createBus())
@@ -93,10 +103,11 @@ export function broadcastTo(wss: TopicServer, bus: Bus, options?: TopicsOptions)
   read.done()
   checkArguments(wss, bus)
   const origin = randomBytes(8)
+  /** For the header of a message that leaves out a socket. */
   const numbers = new WeakMap<TopicSocket, number>()
   let lastNumber = 0
-  const topics = new Map<string, { sockets: Set<TopicSocket>; end: () => void }>()
-  /** What each socket is in. */
+  const topics = new Map<string, { sockets: Set<TopicSocket>; unsubscribe: () => void }>()
+  /** The topics of each socket. */
   const joined = new Map<TopicSocket, Set<string>>()
   const counts = { sent: 0, skipped: 0, closed: 0 }
 
@@ -116,14 +127,14 @@ export function broadcastTo(wss: TopicServer, bus: Bus, options?: TopicsOptions)
     if (own !== undefined) return void own.add(topic)
     joined.set(socket, new Set([topic]))
     socket.once('close', () => {
-      for (const one of joined.get(socket) ?? []) leave(socket, one)
+      for (const left of joined.get(socket) ?? []) leave(socket, left)
       joined.delete(socket)
     })
   }
 
   function open(topic: string, first: TopicSocket) {
     const sockets = new Set([first])
-    return { sockets, end: bus.subscribe(prefix + topic, (message) => deliver(sockets, message)) }
+    return { sockets, unsubscribe: bus.subscribe(prefix + topic, (message) => deliver(sockets, message)) }
   }
 
   function leave(socket: TopicSocket, topic: string): void {
@@ -132,7 +143,7 @@ export function broadcastTo(wss: TopicServer, bus: Bus, options?: TopicsOptions)
     joined.get(socket)?.delete(topic)
     if (found.sockets.size > 0) return
     topics.delete(topic)
-    found.end()
+    found.unsubscribe()
   }
 
   function publish(topic: string, data: BusMessage, { except }: { except?: TopicSocket } = {}): void {
@@ -148,13 +159,13 @@ export function broadcastTo(wss: TopicServer, bus: Bus, options?: TopicsOptions)
   }
 
   function deliver(sockets: ReadonlySet<TopicSocket>, message: BusMessage): void {
-    // Not ours, if it is anything else.
+    // Another program may publish on the same channel.
     if (!Buffer.isBuffer(message) || message.length < HEADER) return
     const binary = message[0] === BINARY
     const data = message.subarray(HEADER)
-    const left = message.subarray(1, 9).equals(origin) ? message.readUInt32LE(9) : 0
+    const excepted = message.subarray(1, 9).equals(origin) ? message.readUInt32LE(9) : 0
     for (const socket of sockets) {
-      if (socket.readyState !== OPEN || (left !== 0 && numbers.get(socket) === left)) continue
+      if (socket.readyState !== OPEN || (excepted !== 0 && numbers.get(socket) === excepted)) continue
       if (socket.bufferedAmount <= maxBuffered) {
         socket.send(data, { binary })
         counts.sent++
@@ -167,7 +178,7 @@ export function broadcastTo(wss: TopicServer, bus: Bus, options?: TopicsOptions)
   }
 
   function close(): void {
-    for (const { end } of topics.values()) end()
+    for (const { unsubscribe } of topics.values()) unsubscribe()
     topics.clear()
     joined.clear()
   }
@@ -186,8 +197,8 @@ export function broadcastTo(wss: TopicServer, bus: Bus, options?: TopicsOptions)
 }
 
 function checkArguments(wss: unknown, bus: unknown): void {
-  const has = (it: unknown, method: string): boolean =>
-    typeof it === 'object' && it !== null && typeof Reflect.get(it, method) === 'function'
+  const has = (value: unknown, method: string): boolean =>
+    typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function'
   if (!has(wss, 'on')) {
     throw misuse(TypeError, `broadcastTo: expected a WebSocketServer, got ${show(wss)}; write broadcastTo(wss, bus)`)
   }

@@ -1,135 +1,153 @@
-// A client of Redis, however it is reached; the only import of ioredis.
+// One client of Redis, however Redis is reached; the only import of ioredis.
 import type * as IoRedis from 'ioredis'
 import type { Cluster, Redis } from 'ioredis'
-import { deserialize, serialize } from 'node:v8'
 import { requireOptional } from './optional.ts'
 
+/** A connection to one server, or a Cluster: ioredis gives both the same commands and events. */
+export type RedisClient = Redis
+
 /**
- * How to get to Redis where a URL does not say enough: what ioredis takes, as plain data (`host`, `port`, `password`,
- * `tls` ...). The connections are made here, because a publisher and a subscriber behave differently while Redis is away.
+ * How Redis is reached: by a URL, by options of ioredis, by the nodes of a Cluster, or as a client of the application
+ * does.
  */
-export interface RedisOptions {
-  /** Nodes of a Redis Cluster; one is enough to find the others. What comes along is ioredis' ClusterOptions then. */
-  cluster?: readonly (string | { host?: string; port?: number })[]
-  /** Sentinels, of which one is enough to find the others ... */
-  sentinels?: readonly { host?: string; port?: number }[]
-  /** ... and their name for the master. */
-  name?: string
-  [option: string]: unknown
+export interface RedisSource {
+  readonly url?: string | undefined
+  /** ioredis' RedisOptions, or its ClusterOptions where there is a `cluster`. */
+  readonly options?: object | undefined
+  readonly cluster?: readonly (string | { host?: string; port?: number })[] | undefined
+  /** A copy of this client is opened, and the client itself is left alone. */
+  readonly client?: RedisClient | undefined
 }
 
-/** A URL, the path of a Unix socket, or options. */
-export type RedisTarget = string | RedisOptions
+/**
+ * What happens to a command while Redis is away.
+ *
+ * fail: the command fails at once. wait: the client keeps the command until Redis is back, and subscribes again by
+ * itself. gated: the caller sends nothing then, and subscribes again itself; the client repeats nothing.
+ */
+export type WhileAway = 'fail' | 'wait' | 'gated'
 
-/** For a message to another process, over whatever channel. @throws Error when there are functions in it */
-export function packTarget(target: RedisTarget): string {
-  return serialize(target).toString('base64')
+export interface ClientSettings {
+  readonly whileAway: WhileAway
+  /** Milliseconds between two attempts to connect, at most. */
+  readonly maxRetryDelay: number
+  /** Milliseconds without an answer after which a connection counts as broken; undefined for no limit. */
+  readonly silence?: number | undefined
+  /** On a Cluster: the client can subscribe to sharded channels. */
+  readonly sharded: boolean
 }
 
-export function unpackTarget(packed: string): RedisTarget {
-  return deserialize(Buffer.from(packed, 'base64')) as RedisTarget
-}
-
-/** @throws StickyError HOLDFAST_MISSING_PACKAGE */
+/** @param what - what needs ioredis, for the message @throws StickyError HOLDFAST_MISSING_PACKAGE */
 export function requireRedis(what: string): typeof IoRedis {
   return requireOptional('ioredis', what) as typeof IoRedis
 }
 
-export type RedisCluster = Cluster
-
-/** Also a node of a Cluster. */
-export type RedisNode = Redis
-
-export type RedisClient = Redis | Cluster
-
-/** Milliseconds without an answer after which a connection counts as broken. */
-const SILENCE = 10_000
-
-/** What a client does with commands while Redis is away: keep them, and for how many attempts. */
-export interface Offline {
-  enableOfflineQueue: boolean
-  maxRetriesPerRequest: number | null
-}
-
-/**
- * @param sharded - with a Cluster: it gets what is published to one shard
- * @throws StickyError HOLDFAST_MISSING_PACKAGE
- */
-export function openClient(target: RedisTarget, offline: Offline, sharded: boolean): RedisNode {
-  const ioredis = requireRedis('a Redis backplane')
-  const always = {
-    ...offline,
+/** @throws StickyError HOLDFAST_MISSING_PACKAGE @throws Error of ioredis for an option with a wrong value */
+export function openClient(source: RedisSource, settings: ClientSettings): RedisClient {
+  const { url, client, cluster } = source
+  if (cluster !== undefined || client?.isCluster === true) return openCluster(source, settings)
+  const retryStrategy = retryDelays(settings)
+  const isWaiting = settings.whileAway === 'wait'
+  const options = {
+    ...ofConnection(client?.options ?? source.options, settings),
+    enableOfflineQueue: isWaiting,
+    autoResubscribe: isWaiting,
+    lazyConnect: false,
+    // With the application's own strategy the client might be back too late, or never.
     retryStrategy,
-    lazyConnect: false,
-    // A timer that runs out even where there is no connection to close; its default holds up the end for 2 s.
-    disconnectTimeout: 100,
+    sentinelRetryStrategy: retryStrategy,
   }
-  if (typeof target === 'string') return new ioredis.Redis(target, { ...silence(offline), ...always })
-  const { cluster, redisOptions, ...options } = target
-  if (cluster === undefined) return new ioredis.Redis({ ...options, ...silence(offline, options), ...always } as object)
-  const { maxRetriesPerRequest, enableOfflineQueue } = offline
-  const client = new ioredis.Cluster([...cluster], {
-    ...options,
+  if (client !== undefined) return client.duplicate(options)
+  const ioredis = requireRedis('a connection to Redis')
+  const all = { disconnectTimeout: DISCONNECT_TIMEOUT, ...source.options, ...options }
+  return url === undefined ? new ioredis.Redis(all) : new ioredis.Redis(url, all)
+}
+
+function openCluster({ client, cluster, options }: RedisSource, settings: ClientSettings): RedisClient {
+  const original = client as unknown as Cluster | undefined
+  const { redisOptions } = (original?.options ?? options ?? {}) as { redisOptions?: object }
+  const own = {
+    // A duplicate's redisOptions replace those of the original before ioredis 6, and its password with them.
     redisOptions: {
-      ...(redisOptions as object | undefined),
-      ...silence(offline, redisOptions as object | undefined),
-      maxRetriesPerRequest,
-      disconnectTimeout: 100,
+      disconnectTimeout: DISCONNECT_TIMEOUT,
+      ...redisOptions,
+      ...ofConnection(redisOptions, settings),
     },
-    clusterRetryStrategy: retryStrategy,
-    enableOfflineQueue,
+    clusterRetryStrategy: retryDelays(settings),
+    // Without the queue a Cluster refuses commands for a node that it has not connected to yet.
+    enableOfflineQueue: settings.whileAway !== 'fail',
     lazyConnect: false,
-    shardedSubscribers: sharded,
-    // Else a publish is tried for 1.6 s before it fails.
-    ...(enableOfflineQueue ? {} : { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 }),
-  })
-  // It has the same commands and events.
-  return client as unknown as Redis
+    shardedSubscribers: settings.sharded,
+    // With ioredis' delays a publish is tried for 1.6 s before it fails.
+    ...(settings.whileAway === 'wait'
+      ? {}
+      : { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0, retryDelayOnTryAgain: 0 }),
+  }
+  if (original !== undefined) return original.duplicate([], own) as unknown as RedisClient
+  const ioredis = requireRedis('a connection to Redis')
+  return new ioredis.Cluster([...(cluster ?? [])], { ...options, ...own }) as unknown as RedisClient
 }
 
 /**
- * A Redis that hangs is away, too: else what is published would pile up for as long as it does. Those that wait also wait
- * for what Redis holds back, such as a read that blocks until there is something.
+ * ioredis' timer runs out even where there is no connection to close; its default of 2 s would delay the end of a
+ * process.
  */
-function silence(offline: Offline, given: object = {}): object {
-  const { socketTimeout = SILENCE } = given as { socketTimeout?: unknown }
-  return { socketTimeout: offline.enableOfflineQueue ? undefined : socketTimeout }
+const DISCONNECT_TIMEOUT = 100
+
+/** The options of each connection, on a Cluster of the one to each node. */
+function ofConnection(given: object = {}, { whileAway, silence }: ClientSettings): object {
+  const { socketTimeout = silence } = given as { socketTimeout?: number }
+  const isWaiting = whileAway === 'wait'
+  return {
+    maxRetriesPerRequest: isWaiting ? null : 0,
+    autoResendUnfulfilledCommands: isWaiting,
+    // A client that waits for Redis also waits for answers that Redis holds back, such as that of a blocking read.
+    socketTimeout: isWaiting ? undefined : socketTimeout,
+  }
 }
 
-/** Whether it is the end of a connection that had no answer for too long. */
-export function isSilence({ message }: Error): boolean {
-  return message.startsWith('Socket timeout')
+function retryDelays({ maxRetryDelay }: ClientSettings): (attempts: number) => number {
+  return (attempts) => Math.min(50 * 2 ** Math.min(attempts, 6), maxRetryDelay)
 }
 
 /**
- * A Cluster connects to a node at its first command, and those that follow would fail until it is there. Not before the
- * Cluster itself is ready: it asks a node whether it is, and that must not fail.
+ * Connects a Cluster to all its nodes ahead of the first command: while a node is connecting, a Cluster without a queue
+ * refuses commands for it. This starts when the Cluster is ready, because the Cluster asks a node for its state before
+ * that, and the question must not be refused either.
+ *
+ * @param changed - called when a node is connected or gone
  */
-export function connectToNodes(client: Redis, changed: () => void): void {
+export function connectToNodes(client: RedisClient, changed: () => void): void {
   const connect = (node: Redis): void => {
     node.once('ready', changed)
-    if (node.status === 'wait') node.connect().catch(toldByNode)
+    if (node.status === 'wait') node.connect().catch(ignoreFailedNode)
   }
   client.on('ready', () => nodesOf(client, 'all').forEach(connect))
   client.on('+node', (node: Redis) => client.status === 'ready' && connect(node))
   client.on('-node', changed)
 }
 
-/** A Cluster that publishes needs a connection to each master. */
-export function isReady(client: Redis): boolean {
+/** The 'end' event of the node makes the Cluster look for another one. */
+function ignoreFailedNode(): void {}
+
+/** Whether commands can be sent: a Cluster without a queue needs a connection to each master. */
+export function isReady(client: RedisClient): boolean {
   const { status, isCluster, options } = client
-  const publishes = isCluster && options.enableOfflineQueue === false
-  return status === 'ready' && (!publishes || nodesOf(client, 'master').every((node) => node.status === 'ready'))
+  const needsNodes = isCluster && options.enableOfflineQueue === false
+  return status === 'ready' && (!needsNodes || nodesOf(client, 'master').every((node) => node.status === 'ready'))
 }
 
-/** The one server, or all of a Cluster. */
-export function nodesOf(client: Redis, role: 'master' | 'all'): Redis[] {
+/** The one server, or the nodes of a Cluster with that role. */
+export function nodesOf(client: RedisClient, role: 'master' | 'all'): Redis[] {
   return client.isCluster ? (client as unknown as Cluster).nodes(role) : [client]
 }
 
-/** Its 'end' makes the Cluster look for another one. */
-function toldByNode(): void {}
+/** Whether the connection ended because no answer came for too long. */
+export function isSilence({ message }: Error): boolean {
+  return message.startsWith('Socket timeout')
+}
 
-function retryStrategy(times: number): number {
-  return Math.min(50 * 2 ** Math.min(times, 6), 2_000)
+/** Whether Redis has answered with an error: it took the command and refused it. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
 }

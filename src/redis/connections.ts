@@ -1,153 +1,229 @@
-// The bus's connections to Redis as one thing that is up or down. Up: publishing works, and every subscription is in
-// effect.
+// Connections to Redis that are up or down as one thing: for the bus, Socket.IO's adapters and the bridge. Up means
+// that all of them are connected, and that every subscription is in effect that Redis does not refuse.
+import { deferred } from '../async/deferred.ts'
 import { codeOf, describe } from '../errors.ts'
-import { busClients, type RedisSource } from '../bus/bus-clients.ts'
-import type { RedisClient, RedisNode } from './client.ts'
-import type { RedisWatch } from './pair.ts'
+import {
+  connectToNodes,
+  isReady,
+  isRefusal,
+  isSilence,
+  nodesOf,
+  openClient,
+  type ClientSettings,
+  type RedisClient,
+  type RedisSource,
+  type WhileAway,
+} from './client.ts'
 
-export interface ConnectionEvents extends Pick<RedisWatch, 'down'> {
-  /** @param again - whether it was down before */
-  up(again: boolean): void
-  message(payload: Buffer): void
-  /** What has to be subscribed to when the connection is new. */
-  channels(): Iterable<string>
-  /** Redis was there and said no. */
-  refused(reason: string): void
+export interface RedisConnectionsEvents {
+  /** @param isBack - whether the connections were down before */
+  up(isBack: boolean): void
+  /**
+   * One event per loss, and one when a first attempt has failed, so that a wrong URL shows in the log.
+   *
+   * @param reason - the text of the last error
+   */
+  down(reason: string): void
+  /** Redis is reachable and refuses a subscription: it is too old for it, or the user lacks the permission. */
+  refused?(command: string, reason: string): void
+  /** A message on a channel of subscribe(). */
+  message?(payload: Buffer): void
+}
+
+export interface RedisConnectionsSettings extends Omit<ClientSettings, 'whileAway'> {
+  /**
+   * Other packages send commands over `publisher` and subscribe over `subscriber`, at any time. The publisher fails at
+   * once while Redis is away; the subscriber waits, and subscribes again by itself. Without this, publish() and
+   * subscribe() of this class do both, and nothing waits inside of the clients.
+   */
+  readonly direct?: boolean
 }
 
 export class RedisConnections {
-  readonly #publisher: RedisClient
-  readonly #subscriber: RedisClient
-  readonly #sharded: boolean
-  readonly #events: ConnectionEvents
-  /** Subscriptions that Redis has not confirmed. */
+  readonly publisher: RedisClient
+  readonly subscriber: RedisClient
+  readonly #source: RedisSource
+  readonly #settings: RedisConnectionsSettings
+  readonly #events: RedisConnectionsEvents
+  readonly #clients = new Set<RedisClient>()
+  /** Channels of subscribe(). */
+  readonly #channels = new Set<string>()
+  /** Subscriptions, and ends of them, that Redis has not confirmed. */
   readonly #unconfirmed = new Set<Promise<unknown>>()
-  #up: boolean | undefined
+  /** Clients that are closing a connection because another client had no answer for too long. */
+  readonly #reconnecting = new Set<RedisClient>()
+  #state: 'connecting' | 'up' | 'down' | 'closed' = 'connecting'
   #reason = 'not connected yet'
-  /** Until it is up, or closed. */
-  #waiting: (() => void)[] = []
-  #closed = false
-  /** Of a Cluster: publishes of one process must not overtake each other on different nodes. */
-  #node: RedisNode | undefined
+  /** Resolved while the connections are up, and once they are closed. */
+  #reachable = deferred()
+  #unanswered = 0
+  /** On a Cluster, the node that gets this process' publishes. */
+  #node: RedisClient | undefined
 
-  constructor(source: RedisSource, sharded: boolean, events: ConnectionEvents) {
-    this.#sharded = sharded
+  /** @throws StickyError HOLDFAST_MISSING_PACKAGE @throws Error of ioredis for an option with a wrong value */
+  constructor(source: RedisSource, settings: RedisConnectionsSettings, events: RedisConnectionsEvents) {
+    this.#source = source
+    this.#settings = settings
     this.#events = events
-    const [publisher, subscriber] = busClients(source, sharded)
-    this.#publisher = publisher
-    this.#subscriber = subscriber
-    for (const client of new Set([publisher, subscriber])) {
-      client.on('error', (error: Error) => (this.#reason = describe(error) || codeOf(error) || this.#reason))
-      client.on('ready', () => void this.#ready())
-      client.on('close', () => this.#down())
-      client.on('end', () => this.#down())
+    const { direct = false, sharded } = settings
+    this.publisher = this.#open(direct ? 'fail' : 'gated')
+    // A Cluster keeps its subscriptions apart from its commands.
+    const isBoth = this.publisher.isCluster && !direct
+    this.subscriber = isBoth ? this.publisher : this.#open(direct ? 'wait' : 'gated')
+    if (events.message === undefined) return
+    const event = sharded ? 'smessageBuffer' : 'messageBuffer'
+    this.subscriber.on(event, (_: Buffer, payload: Buffer) => events.message?.(payload))
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up'
+  }
+
+  /**
+   * Whether the connections were lost, could not be made at all, or are closed. False until a first attempt has ended.
+   */
+  get isDown(): boolean {
+    return this.#state === 'down' || this.#state === 'closed'
+  }
+
+  /**
+   * Whether a command that is sent now can arrive: the loss of one connection may show before the loss of the other.
+   */
+  get isWritable(): boolean {
+    return this.isUp && this.publisher.status === 'ready'
+  }
+
+  /** Bytes of publishes that Redis has not answered yet. */
+  get unanswered(): number {
+    return this.#unanswered
+  }
+
+  /** @returns the number of subscribers that Redis sent the message to @throws Error when Redis is away or refuses */
+  async publish(channel: string, payload: Buffer): Promise<number> {
+    this.#unanswered += payload.length
+    try {
+      if (this.#settings.sharded) return Number(await this.publisher.spublish(channel, payload))
+      return await this.#publishingNode().publish(channel, payload)
+    } finally {
+      this.#unanswered -= payload.length
     }
-    subscriber.on(sharded ? 'smessageBuffer' : 'messageBuffer', (_: Buffer, payload: Buffer) => events.message(payload))
   }
 
-  get connected(): boolean {
-    return this.#up === true
-  }
-
-  /** Whether an attempt to connect has failed since it was up, if it ever was. */
-  get isAway(): boolean {
-    return this.#up === false
-  }
-
-  /** Whether what is sent will arrive. Where one connection has ended the other one has too, and does not know it yet. */
-  get writable(): boolean {
-    return this.connected && this.#publisher.status === 'ready'
-  }
-
-  publish(channel: string, payload: Buffer): Promise<unknown> {
-    if (this.#sharded) return this.#publisher.spublish(channel, payload)
-    return this.#publishing().publish(channel, payload)
-  }
-
-  add(key: string, n: number): Promise<number> {
-    return this.#publisher.incrby(key, n)
-  }
-
-  async total(key: string): Promise<number> {
-    return Number((await this.#publisher.get(key)) ?? 0)
-  }
-
+  /** Subscribes now or when the connections are up, and again after each loss. */
   subscribe(channel: string): void {
-    // Otherwise it is among those that are subscribed to when the connection is there.
-    if (this.#subscriber.status === 'ready') void this.#confirm(this.#subscribeTo(channel))
+    this.#channels.add(channel)
+    if (isReady(this.subscriber)) void this.#confirm('subscribe', channel)
   }
 
   unsubscribe(channel: string): void {
-    if (this.#subscriber.status !== 'ready') return
-    void this.#confirm(this.#sharded ? this.#subscriber.sunsubscribe(channel) : this.#subscriber.unsubscribe(channel))
+    this.#channels.delete(channel)
+    if (isReady(this.subscriber)) void this.#confirm('unsubscribe', channel)
   }
 
-  /** Resolves when what was subscribed to so far is in effect; at once when this is closed. */
+  /** Resolves when all subscriptions so far are in effect; at once when the connections are closed. */
   async ready(): Promise<void> {
     do {
-      if (!this.connected && !this.#closed) await new Promise<void>((done) => this.#waiting.push(done))
+      await this.#reachable.promise
       await Promise.all(this.#unconfirmed)
-    } while (!this.connected && !this.#closed)
+    } while (this.#state !== 'up' && this.#state !== 'closed')
+  }
+
+  /** @returns the number of subscribers to the channel, on all nodes @throws Error when Redis is away or refuses */
+  async subscribers(channel: string): Promise<number> {
+    const counts = await Promise.all(nodesOf(this.publisher, 'all').map((node) => node.pubsub('NUMSUB', channel)))
+    return counts.reduce((sum, [, count]) => sum + Number(count), 0)
+  }
+
+  /** Opens one more client that waits for Redis, as the subscriber of direct connections does. */
+  another(): RedisClient {
+    return this.#open('wait')
   }
 
   close(): void {
-    this.#closed = true
-    this.#up = false
-    for (const client of new Set([this.#publisher, this.#subscriber])) client.disconnect()
-    this.#wake()
+    this.#state = 'closed'
+    for (const client of this.#clients) client.disconnect()
+    this.#reachable.resolve()
   }
 
-  async #ready(): Promise<void> {
-    if (!this.#bothReady()) return
-    for (const channel of this.#events.channels()) void this.#confirm(this.#subscribeTo(channel))
+  #open(whileAway: WhileAway): RedisClient {
+    const client = openClient(this.#source, { ...this.#settings, whileAway })
+    client.on('error', (error: Error) => this.#failed(client, error))
+    client.on('node error', (error: Error) => isSilence(error) && this.#reconnectOthers(client))
+    client.on('ready', () => void this.#check())
+    client.on('close', () => this.#lost())
+    client.on('end', () => this.#lost())
+    if (client.isCluster && whileAway === 'fail') connectToNodes(client, () => void this.#check())
+    this.#clients.add(client)
+    return client
+  }
+
+  /** Goes up once all clients are ready and all subscriptions are confirmed. */
+  async #check(): Promise<void> {
+    if (!this.#isComplete()) return
+    for (const channel of this.#channels) void this.#confirm('subscribe', channel)
     await Promise.all(this.#unconfirmed)
-    if (!this.#bothReady() || this.#closed || this.connected) return
-    const again = this.#up === false
-    this.#up = true
+    if (!this.#isComplete()) return
+    const isBack = this.#state === 'down'
+    this.#state = 'up'
     this.#reason = 'it closed the connection'
-    this.#events.up(again)
-    this.#wake()
+    this.#events.up(isBack)
+    this.#reachable.resolve()
   }
 
-  #bothReady(): boolean {
-    return this.#publisher.status === 'ready' && this.#subscriber.status === 'ready'
+  /** Whether the connections are not up yet, and nothing but subscriptions is missing. */
+  #isComplete(): boolean {
+    const isOpening = this.#state === 'connecting' || this.#state === 'down'
+    return isOpening && this.#reconnecting.size === 0 && [...this.#clients].every(isReady)
   }
 
-  /** Also after the very first attempt failed: somebody who mistyped the URL wants to read it. */
-  #down(): void {
-    if (this.#up === false || this.#closed) return
-    this.#up = false
+  #lost(): void {
+    if (this.isDown) return
+    if (this.#state === 'up') this.#reachable = deferred()
+    this.#state = 'down'
     this.#events.down(this.#reason)
   }
 
-  #subscribeTo(channel: string): Promise<unknown> {
-    return this.#sharded ? this.#subscriber.ssubscribe(channel) : this.#subscriber.subscribe(channel)
+  #failed(client: RedisClient, error: Error & { lastNodeError?: Error }): void {
+    // A Cluster's own error only says that all of its nodes failed.
+    const { lastNodeError: cause = error } = error
+    this.#reason = describe(cause) || codeOf(cause) || this.#reason
+    if (isSilence(cause)) this.#reconnectOthers(client)
   }
 
-  /** A failure is made up for when the connection is back, unless it was Redis that said no. */
-  async #confirm(asked: Promise<unknown>): Promise<void> {
-    const answered = asked.catch((error: unknown) => {
-      if (isRefusal(error)) this.#events.refused(describe(error))
+  /**
+   * Replaces the other connections when one has had no answer for too long. They may be as dead, and a connection that
+   * only receives messages never notices, because it waits for no answer.
+   */
+  #reconnectOthers(silent: RedisClient): void {
+    for (const client of this.#clients) {
+      // A Cluster replaces the connection to the silent node itself, and not the one that has its subscriptions.
+      const closesItself = client === silent && !(client.isCluster && client === this.subscriber)
+      if (closesItself || !['connect', 'ready'].includes(client.status)) continue
+      this.#reconnecting.add(client)
+      client.once('close', () => this.#reconnecting.delete(client))
+      client.disconnect(true)
+    }
+  }
+
+  /** A subscription that fails is repeated when the connections are back, unless Redis has refused it. */
+  async #confirm(action: 'subscribe' | 'unsubscribe', channel: string): Promise<void> {
+    const command = this.#settings.sharded ? (`s${action}` as const) : action
+    const confirmed = this.subscriber[command](channel).catch((error: unknown) => {
+      if (isRefusal(error)) this.#events.refused?.(command, describe(error))
     })
-    this.#unconfirmed.add(answered)
-    await answered
-    this.#unconfirmed.delete(answered)
+    this.#unconfirmed.add(confirmed)
+    await confirmed
+    this.#unconfirmed.delete(confirmed)
   }
 
-  /** The nodes of a Cluster pass messages on to each other, each in the order in which it got them. */
-  #publishing(): RedisClient {
-    if (!('nodes' in this.#publisher)) return this.#publisher
-    const masters = this.#publisher.nodes('master')
+  /**
+   * On a Cluster always the same node, while it is there: the nodes pass messages on to each other, each in its own
+   * order, so that publishes over different nodes could overtake each other.
+   */
+  #publishingNode(): RedisClient {
+    if (!this.publisher.isCluster) return this.publisher
+    const masters = nodesOf(this.publisher, 'master')
     if (this.#node === undefined || !masters.includes(this.#node)) this.#node = masters[0]
-    return this.#node ?? this.#publisher
+    return this.#node ?? this.publisher
   }
-
-  #wake(): void {
-    for (const done of this.#waiting.splice(0)) done()
-  }
-}
-
-/** The server's own answer, not the loss of it. */
-export function isRefusal(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ReplyError'
 }

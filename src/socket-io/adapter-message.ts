@@ -1,19 +1,20 @@
-// The messages of Socket.IO's cluster adapter, as far as whoever passes them on has to know them.
+// The messages of Socket.IO's cluster adapter: the fields that the primary reads when it passes them on.
 
-/** What `io.adapter()` takes. Each adapter's package has a class of its own, and they have no name in common here. */
+/** The parameter of `io.adapter()`. The adapters' packages share no type for their classes. */
 export type AdapterFactory = (namespace: unknown) => object
 
 export interface AdapterMessage {
-  /** The adapter marks its messages so. */
+  /** The adapter's mark of its messages. */
   source: '_sio_adapter'
-  /** The node that says it: one per worker and namespace. */
+  /** The node that sends the message; there is one node per worker and namespace. */
   uid: string
+  /** Name of the namespace. */
   nsp: string
   /** MessageType in socket.io-adapter. */
   type: number
-  /** An answer has the uid of the node that asked. */
+  /** In an answer: the node that sent the request. */
   requesterUid?: string
-  /** What it says; in base64 where the channel speaks JSON. */
+  /** The content, serialized by V8; in base64 on a channel that carries JSON. Absent in messages without content. */
   packed?: Uint8Array | string
 }
 
@@ -21,31 +22,31 @@ export function isAdapterMessage(message: unknown): message is AdapterMessage {
   return typeof message === 'object' && message !== null && Reflect.get(message, 'source') === '_sio_adapter'
 }
 
-/** About how many bytes it is; what is outside counts as 128. */
+/** The approximate size in bytes; everything but the content counts as 128. */
 export function sizeOf({ packed }: AdapterMessage): number {
   return 128 + (packed?.length ?? 0)
 }
 
-/** A node is there: MessageType.HEARTBEAT. */
+/** MessageType.HEARTBEAT: the node exists. */
 const HEARTBEAT = 2
 
-/** A node is gone: MessageType.ADAPTER_CLOSE in socket.io-adapter 2.5; versions that do not know it ignore it. */
+/** MessageType.ADAPTER_CLOSE of socket.io-adapter 2.5: the node has ended. Older versions ignore it. */
 const ADAPTER_CLOSE = 13
 
-/** On behalf of a node that others have to know. */
+/** A heartbeat on behalf of a node that the other nodes do not know yet. */
 export function present(uid: string, nsp: string): AdapterMessage {
   return { source: '_sio_adapter', type: HEARTBEAT, uid, nsp }
 }
 
 /**
- * On behalf of a node that can not say it. Without it the others would wait for its answers, and fetchSockets() reject,
- * until its heartbeat has been missing for 10 s.
+ * A goodbye on behalf of a node that cannot send it any more. Without it the other nodes wait for its answers, and
+ * fetchSockets() rejects, until its heartbeat has been missing for 10 s.
  */
 export function goodbye(uid: string, nsp: string): AdapterMessage {
   return { source: '_sio_adapter', type: ADAPTER_CLOSE, uid, nsp }
 }
 
-/** The nodes of one process or host, with their namespaces; learned from what they say. */
+/** The nodes of one process or host, by uid, with their namespaces; learned from the nodes' messages. */
 export class Nodes extends Map<string, string> {
   learn({ uid, nsp, type }: AdapterMessage): void {
     if (type === ADAPTER_CLOSE) this.delete(uid)

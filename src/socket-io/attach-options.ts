@@ -1,41 +1,41 @@
-// The options of attachSocketIO, and what they come to: one adapter, and where its Redis is.
+// The options of attachSocketIO -> the adapter to set up, and the Redis that it uses.
 import { serialize } from 'node:v8'
 import { Reader } from '../options/reader.ts'
-import type { RedisTarget } from '../redis/client.ts'
-import { isRedisUrl, redisOfEnvironment, shown } from '../redis/url.ts'
+import { isRedisUrl, redacted, redisOfEnvironment, type RedisTarget } from '../redis/target.ts'
 
 /**
  * The way that broadcasts take between workers.
  *
- * auto: redis where there is a Redis, else ipc. ipc: through the primary; one host. bridge: through the primary, and from
- * there to the primaries of other hosts, with one pair of connections to Redis per host. redis, redis-sharded,
+ * auto: redis where Redis is configured, else ipc. ipc: through the primary; for one host. bridge: through the primary,
+ * and from there to the primaries of other hosts, with two connections to Redis per host. redis, redis-sharded,
  * redis-streams: each worker has its own connections to Redis.
  */
 export type AdapterChoice = 'auto' | 'ipc' | 'bridge' | 'redis' | 'redis-sharded' | 'redis-streams'
 
 /** Options of {@link attachSocketIO}. */
 export interface AttachOptions {
-  /** The way that broadcasts take between workers: docs/socket-io.md tells which one when. @default 'auto' */
+  /** The way that broadcasts take between workers; docs/socket-io.md compares them. @default 'auto' */
   adapter?: AdapterChoice
   /**
-   * The Redis to broadcast through, needed as soon as there is more than one host: a URL, or for Sentinel, Cluster and
-   * certificates an object of options. `false` for none even where REDIS_URL is set.
+   * The Redis to broadcast through, needed as soon as there is more than one host: a URL, the path of a Unix socket, or
+   * for Sentinel, Cluster and certificates an object of options. `false` keeps REDIS_URL from being used.
    * @default the REDIS_URL environment variable
    * @example 'redis://127.0.0.1:6379'
    * @example { sentinels: [{ host: '10.0.0.1', port: 26379 }], name: 'mymaster' }
    * @example { cluster: ['redis://10.0.0.1:6379'] }
    */
   redis?: RedisTarget | false
-  /** Prefix of the Redis channels; applications that share a Redis need different ones. @default 'socket.io' */
+  /** The start of all channel names; applications that share a Redis need different ones. @default 'socket.io' */
   channelPrefix?: string
   /**
-   * With redis-streams: broadcasts that Redis keeps, of all workers together, for clients that come back.
+   * With redis-streams: the number of broadcasts, of all workers together, that Redis keeps for clients that reconnect.
+   * From 1 to 100 million.
    * @default 10000
    */
   history?: number
 }
 
-/** What was chosen, and why. */
+/** The adapter that was chosen, and the reason. */
 export type AdapterPlan = { reason: string } & (
   | { adapter: 'ipc' }
   | { adapter: Exclude<AdapterChoice, 'auto' | 'ipc'>; redis: RedisTarget; channelPrefix: string; history: number }
@@ -60,7 +60,7 @@ export function readAttachOptions(options: AttachOptions | undefined): AdapterPl
     throw read.wrong('adapter', RangeError, 'redis-streams with history', "'redis-streams'", choice)
   }
   if (adapter === 'ipc') {
-    // The text of a URL may hold a password: it is not shown.
+    // The error does not show the URL, because it may contain a password.
     if (typeof given === 'string' || typeof given === 'object') {
       throw read.wrong('adapter', RangeError, 'one that uses Redis with the redis option', "'redis'", choice)
     }
@@ -86,15 +86,15 @@ function readRedis(read: Reader): RedisTarget | false | undefined {
   if (typeof value === 'string' && isRedisUrl(value)) return value
   const wrong = (expected: string, write: string, got: unknown) => read.wrong('redis', TypeError, expected, write, got)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw wrong('false, a URL that starts with redis://, or an object', "'redis://127.0.0.1:6379'", shown(value))
+    throw wrong('false, a URL that starts with redis://, or an object', "'redis://127.0.0.1:6379'", redacted(value))
   }
   const { cluster, sentinels, name, keyPrefix, duplicate } = value as Record<string, unknown>
-  // The connections that are needed behave differently while Redis is away, so they are made here.
+  // The connections behave differently while Redis is away, so Holdfast opens them itself.
   if (typeof duplicate === 'function') {
     throw wrong('options, not a client made of them', "{ host: '127.0.0.1', port: 6379 }", duplicate)
   }
   if (cluster !== undefined && !isList(cluster)) {
-    throw wrong('nodes of the Cluster in cluster', "{ cluster: ['redis://127.0.0.1:6379'] }", shown(cluster))
+    throw wrong('nodes of the Cluster in cluster', "{ cluster: ['redis://127.0.0.1:6379'] }", redacted(cluster))
   }
   const sentinel = "{ sentinels: [{ host: '127.0.0.1', port: 26379 }], name: 'mymaster' }"
   if (sentinels !== undefined && !(isList(sentinels) && typeof name === 'string')) {
@@ -111,11 +111,11 @@ function isList(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0
 }
 
-/** Whether it can be sent to another process. */
+/** Whether the value can be sent to another process. */
 function isData(value: unknown): boolean {
   try {
     return serialize(value).length > 0
   } catch {
-    return false // a function, or what holds one
+    return false // a function, or an object that contains one
   }
 }

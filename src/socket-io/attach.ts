@@ -1,29 +1,30 @@
-// Socket.IO across workers: picks the official adapter and attaches it.
+// Socket.IO across workers: chooses one of the official adapters and attaches it.
 import type { Namespace, Server } from 'socket.io'
 import type { Drain } from '../ipc/messages.ts'
 import { workerSetup } from '../ipc/role.ts'
-import { processRuntime } from '../runtime.ts'
-import { readAttachOptions, type AttachOptions, type AdapterPlan } from './attach-options.ts'
+import { processRuntime, type Runtime } from '../runtime.ts'
+import { beforeClose, passErrorsToCallback } from './adapter-guards.ts'
+import { readAttachOptions, type AdapterPlan, type AttachOptions } from './attach-options.ts'
 import {
   bridgeStandalone,
   fixed,
   throughBridge,
   throughPrimary,
   throughRedis,
-  type Backplane,
   type AdapterSetup,
+  type Backplane,
 } from './backplane.ts'
-import { beforeClose } from '../bus/before-close.ts'
 import { nameProcessInIds } from './engine-ids.ts'
 
 /**
  * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
  *
- * Call it once per Socket.IO server, before connections come in. In the primary it does nothing, so the same file runs
+ * Call it once per Socket.IO server, before connections arrive. In the primary it does nothing, so the same file runs
  * in both roles.
  *
+ * @returns the state of the connection to the other workers
  * @throws StickyError HOLDFAST_MISSING_PACKAGE when the adapter's package is not installed
- * @throws TypeError with code HOLDFAST_BAD_OPTION
+ * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION
  * @example
  * const io = new Server(server)
  * attachSocketIO(io)
@@ -32,72 +33,61 @@ import { nameProcessInIds } from './engine-ids.ts'
 export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
   const plan = readAttachOptions(options)
   const setup = workerSetup()
-  if (setup === undefined) return notAWorker(io, plan)
-  keepSessions(io)
-  // A client whose engine is closed comes back by itself; one that is told to disconnect does not.
-  processRuntime.once('drain', (how) => closeClients(io, how))
-  const backplane = take(io, setUp(plan))
-  // Every worker decides the same; one line is enough. Next turn: stickyListen may bring a logger of the user's.
-  if (setup.id === 0) setImmediate(() => announce(io, backplane))
+  const runtime = processRuntime
+  if (setup === undefined) return attachOutsideWorker(io, plan, runtime)
+  routeSessions(io, runtime)
+  runtime.once('drain', (drain) => closeClients(io, drain))
+  const backplane = attachAdapter(io, setUp(plan, runtime), runtime)
+  // All workers choose the same, so one log line is enough. It is written in the next turn, because stickyListen may
+  // set the application's logger in this one.
+  if (setup.id === 0) setImmediate(() => logChoice(io, backplane, runtime))
   return backplane
 }
 
-function setUp(plan: AdapterPlan): AdapterSetup {
-  if (plan.adapter === 'ipc') return throughPrimary(plan.reason)
-  return plan.adapter === 'bridge' ? throughBridge(plan) : throughRedis(plan)
+function setUp(plan: AdapterPlan, runtime: Runtime): AdapterSetup {
+  if (plan.adapter === 'ipc') return throughPrimary(plan.reason, runtime)
+  return plan.adapter === 'bridge' ? throughBridge(plan, runtime) : throughRedis(plan, runtime)
 }
 
-function take(io: Server, { adapter, backplane }: AdapterSetup): Backplane {
+function attachAdapter(io: Server, { adapter, backplane }: AdapterSetup, runtime: Runtime): Backplane {
   io.adapter(adapter as Parameters<Server['adapter']>[0])
   eachNamespace(io, (namespace) => {
-    answerForErrors(namespace)
-    // The cluster adapter's timers would keep this process for as long as it is allowed to stay.
-    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') closeAtLeave(namespace)
+    passErrorsToCallback(namespace)
+    // The cluster adapter's timers would keep this process alive until its deadline.
+    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') closeAtLeave(namespace, runtime)
   })
   return backplane
 }
 
-function closeAtLeave({ adapter }: Namespace): void {
+function closeAtLeave({ adapter }: Namespace, runtime: Runtime): void {
   const close = (): void => void adapter.close()
-  processRuntime.once('leave', close)
-  beforeClose(adapter, () => processRuntime.off('leave', close))
+  runtime.once('leave', close)
+  beforeClose(adapter, () => runtime.off('leave', close))
 }
 
-function announce(io: Server, { kind, adapter, reason }: Backplane): void {
-  processRuntime.logger.info('backplane.chosen', { kind, reason, adapter: adapter === kind ? undefined : adapter })
+function logChoice(io: Server, { kind, adapter, reason }: Backplane, { logger }: Pick<Runtime, 'logger'>): void {
+  logger.info('backplane.chosen', { kind, reason, adapter: adapter === kind ? undefined : adapter })
   if (adapter === 'redis-streams' || !Reflect.get(Reflect.get(io, 'opts') as object, 'connectionStateRecovery')) return
   const hint = "connectionStateRecovery does nothing with this adapter; write adapter: 'redis-streams'"
-  processRuntime.logger.warn('backplane.no-recovery', { adapter, hint })
+  logger.warn('backplane.no-recovery', { adapter, hint })
 }
 
-/**
- * Some adapters ask Redis how many servers there are first, nobody looks at what they return, and with Redis away an
- * unhandled rejection would end the worker. Who asked hears of the error instead.
- */
-function answerForErrors({ adapter }: Namespace): void {
-  const serverSideEmit = adapter.serverSideEmit.bind(adapter) as (packet: unknown[]) => unknown
-  adapter.serverSideEmit = (packet: unknown[]) => {
-    const answered = packet.at(-1)
-    Promise.resolve(serverSideEmit(packet)).catch((error: unknown) => {
-      if (typeof answered === 'function') answered(error)
-    })
-  }
-}
-
-/** Those that there are, and those that will be. */
+/** Acts on all namespaces, those that are created later included. */
 function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
   for (const namespace of io._nsps.values()) act(namespace)
   io.on('new_namespace', act)
 }
 
-/** Polling requests and upgrades find their session on whatever connection they come: its id names this process. */
-function keepSessions(io: Server): void {
-  processRuntime.addSessionRule('socket.io')
+/**
+ * Lets polling requests and upgrades reach the worker of their session over any connection: the session id names it.
+ */
+function routeSessions(io: Server, runtime: Runtime): void {
+  runtime.addSessionRule('socket.io')
   const nameSessions = (engine: Server['engine']): void => {
-    nameProcessInIds(engine, processRuntime)
-    processRuntime.addSessionCount(() => engine.clientsCount)
+    nameProcessInIds(engine, runtime)
+    runtime.addSessionCount(() => engine.clientsCount)
   }
-  // Absent until the application attaches it to a server.
+  // Absent until the application attaches `io` to a server.
   const engine = io.engine as typeof io.engine | undefined
   if (engine !== undefined) return nameSessions(engine)
   const bind = io.bind.bind(io)
@@ -107,59 +97,67 @@ function keepSessions(io: Server): void {
   }
 }
 
-/** The primary; or one process alone, which needs nothing but Redis, if there are other hosts. */
-function notAWorker(io: Server, plan: AdapterPlan): Backplane {
-  let inner = fixed('none', 'this process is not a worker')
+/**
+ * Attaches in a primary, where nothing is needed; or in a standalone process, which needs Redis to reach other hosts.
+ */
+function attachOutsideWorker(io: Server, plan: AdapterPlan, runtime: Runtime): Backplane {
+  let current = fixed('none', 'this process is not a worker')
   const attach = (): void => {
-    processRuntime.once('drain', (how) => closeClients(io, how))
-    if (plan.adapter === 'ipc') inner = toNobody(io)
-    else inner = take(io, plan.adapter === 'bridge' ? bridgeStandalone(plan) : throughRedis(plan))
-    announce(io, inner)
+    runtime.once('drain', (drain) => closeClients(io, drain))
+    current = plan.adapter === 'ipc' ? attachNoAdapter(io) : attachAdapter(io, setUpStandalone(plan, runtime), runtime)
+    logChoice(io, current, runtime)
   }
-  // stickyListen has been called where the target function makes the Socket.IO server; it is still to be called where
-  // the program does.
-  if (processRuntime.isStandalone) attach()
-  else processRuntime.once('standalone', attach)
+  // A program may call stickyListen after attachSocketIO; a target function runs after stickyListen.
+  if (runtime.isStandalone) attach()
+  else runtime.once('standalone', attach)
   return {
     get kind() {
-      return inner.kind
+      return current.kind
     },
     get adapter() {
-      return inner.adapter
+      return current.adapter
     },
     get reason() {
-      return inner.reason
+      return current.reason
     },
     get connected() {
-      return inner.connected
+      return current.connected
     },
     get lost() {
-      return inner.lost
+      return current.lost
     },
-    close: () => inner.close(),
+    close: () => current.close(),
   }
 }
 
+function setUpStandalone(plan: Exclude<AdapterPlan, { adapter: 'ipc' }>, runtime: Runtime): AdapterSetup {
+  return plan.adapter === 'bridge' ? bridgeStandalone(plan, runtime) : throughRedis(plan, runtime)
+}
+
 /**
- * Each at a moment of its own, so that the whole herd does not come back at once. One that polls is told by the answer to
- * what it asks next, so its session must not be gone before.
+ * Socket.IO's own adapter reaches all clients of a single process; it only lacks an answer to questions to other
+ * servers.
+ */
+function attachNoAdapter(io: Server): Backplane {
+  eachNamespace(io, ({ adapter }) => {
+    adapter.serverSideEmit = (packet: unknown[]) => {
+      const callback = packet.at(-1)
+      if (typeof callback === 'function') callback(null, [])
+    }
+  })
+  return fixed('none', 'there is only this process')
+}
+
+/**
+ * Closes the clients' engines, from which a client reconnects by itself; after a disconnect by the server it would not.
+ * Each client gets a moment of its own, so that not all reconnect at once. A polling client learns of the close by the
+ * answer to its next request, so its session must not be gone before.
  */
 function closeClients(io: Server, { grace, spread }: Drain): void {
-  // Absent when the application never attached it to a server.
+  // Absent when the application never attached `io` to a server.
   const engine = io.engine as typeof io.engine | undefined
   if (engine === undefined) return
   const clients = Object.values(Reflect.get(engine, 'clients') as Record<string, { close(): void }>)
   for (const client of clients) setTimeout(() => client.close(), grace + Math.random() * spread).unref()
   setTimeout(() => engine.close(), grace + spread).unref()
-}
-
-/** Socket.IO's own adapter reaches the clients of this process; questions to other servers it only complains about. */
-function toNobody(io: Server): Backplane {
-  eachNamespace(io, ({ adapter }) => {
-    adapter.serverSideEmit = (packet: unknown[]) => {
-      const answered = packet.at(-1)
-      if (typeof answered === 'function') answered(null, [])
-    }
-  })
-  return fixed('none', 'there is only this process')
 }

@@ -1,38 +1,42 @@
-// The ways that Socket.IO's broadcasts take between workers, each as an adapter with what there is to tell of it.
+// The ways that Socket.IO's broadcasts take between workers: each as an adapter, and the state of its connection.
 import { describe } from '../errors.ts'
 import { primaryChannel } from '../ipc/channel.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { sendToPrimary } from '../ipc/send.ts'
-import { processRuntime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
+import { AdapterClients } from './adapter-clients.ts'
 import type { AdapterFactory } from './adapter-message.ts'
 import type { AdapterChoice, AdapterPlan } from './attach-options.ts'
 import { clusterAdapter, type Line } from './cluster-adapter.ts'
 import { Exchange, type BridgeRequest, type Member } from './primary/exchange.ts'
 import { redisAdapter } from './redis-adapters.ts'
-import { packTarget, requireRedis } from '../redis/client.ts'
-import { redisPair } from '../redis/pair.ts'
+import { requireRedis } from '../redis/client.ts'
+import { packTarget } from '../redis/target.ts'
 import { streamsAdapter } from './streams-adapter.ts'
 
 /** The way that broadcasts take between workers. */
 export interface Backplane {
-  /** redis: through Redis. ipc: through the primary. none: not a worker, so there is nobody else. */
+  /** redis: through Redis. ipc: through the primary. none: this process is no worker, and there are no others. */
   readonly kind: 'redis' | 'ipc' | 'none'
-  /** Which of them exactly; see the `adapter` option. */
+  /** The adapter; see the `adapter` option. */
   readonly adapter: Exclude<AdapterChoice, 'auto'> | 'none'
-  /** Why this one. */
+  /** Why this adapter. */
   readonly reason: string
-  /** Whether broadcasts reach all other workers now: false while Redis is away. With the bridge those of this host they do. */
+  /**
+   * Whether broadcasts reach all other workers now: false while Redis is away. With the bridge, they still reach the
+   * workers of this host then.
+   */
   readonly connected: boolean
   /**
-   * Broadcasts that other workers did not get because Redis was away; with the bridge those of all workers of this host, told
-   * once a second.
+   * Broadcasts that other workers did not get because Redis was away. With the bridge, those of all workers of this
+   * host; the primary sends the count at most once a second.
    */
   readonly lost: number
-  /** Closes the connections to Redis, if this process has any. */
+  /** Closes this process' connections to Redis, if it has any. */
   close(): Promise<void>
 }
 
-/** A way that is set up. */
+/** An adapter that is ready to attach. */
 export interface AdapterSetup {
   adapter: AdapterFactory
   backplane: Backplane
@@ -41,23 +45,23 @@ export interface AdapterSetup {
 type RedisAdapterPlan = Exclude<AdapterPlan, { adapter: 'ipc' }>
 
 /** Through the primary, over Node's channel. */
-export function throughPrimary(reason: string): AdapterSetup {
-  return { adapter: clusterAdapter(lineToPrimary()), backplane: fixed('ipc', reason) }
+export function throughPrimary(reason: string, runtime: Runtime): AdapterSetup {
+  return { adapter: clusterAdapter(lineToPrimary(runtime)), backplane: fixed('ipc', reason) }
 }
 
 /** Through the primary, and from there through Redis to other hosts. */
-export function throughBridge(plan: RedisAdapterPlan): AdapterSetup {
-  // The primary needs it; here somebody reads that it is missing.
+export function throughBridge(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
+  // The primary needs ioredis; an error here, in the worker, reaches the application.
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
   primaryChannel().on('bridge-state', (message) => backplane.told(message))
   // Before the adapter says its first word.
   sendToPrimary(bridgeRequest(plan))
-  return { adapter: clusterAdapter(lineToPrimary()), backplane }
+  return { adapter: clusterAdapter(lineToPrimary(runtime)), backplane }
 }
 
-/** `workers: 0`: this process is its own primary. */
-export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
+/** With `workers: 0`, where this process is its own primary. */
+export function bridgeStandalone(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
   const listeners = new Set<(message: { nsp: string }) => void>()
@@ -65,10 +69,10 @@ export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
     relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
     send: (message) => message.type === 'bridge-state' && backplane.told(message),
   }
-  const exchange = new Exchange(processRuntime.logger, 'advanced', () => [self])
+  const exchange = new Exchange(runtime.logger, 'advanced', () => [self])
   backplane.close = () => exchange.close()
   exchange.open(bridgeRequest(plan))
-  processRuntime.once('leave', () => void exchange.close())
+  runtime.once('leave', () => void exchange.close())
   const adapter = clusterAdapter({
     serialization: 'advanced',
     send: (message) => exchange.pass(self, message),
@@ -76,44 +80,38 @@ export function bridgeStandalone(plan: RedisAdapterPlan): AdapterSetup {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    unreadable,
+    unreadable: warnOnce(runtime),
   })
   return { adapter, backplane }
 }
 
 /** Through Redis, over connections of this worker's own. */
-export function throughRedis({
-  adapter: choice,
-  redis,
-  reason,
-  channelPrefix,
-  history,
-}: RedisAdapterPlan): AdapterSetup {
+export function throughRedis(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
+  const { adapter: choice, redis, reason, channelPrefix, history } = plan
+  requireRedis('a Redis backplane')
   const { id } = workerSetup() ?? {}
-  const { logger } = processRuntime
-  const watch = {
-    up: () => logger.info('redis.up', { worker: id }),
-    down: (why: string) => logger.warn('redis.down', { worker: id, reason: why }),
-    refused: (command: string, why: string) => logger.error('redis.refused', { worker: id, command, reason: why }),
-  }
   const isSharded = choice === 'redis-sharded'
-  const pair = redisPair(redis, watch, { sharded: isSharded })
-  processRuntime.once('leave', () => void pair.close())
+  const clients = new AdapterClients(redis, isSharded, {
+    up: () => runtime.logger.info('redis.up', { worker: id }),
+    down: (why) => runtime.logger.warn('redis.down', { worker: id, reason: why }),
+    refused: (command, why) => runtime.logger.error('redis.refused', { worker: id, command, reason: why }),
+  })
+  runtime.once('leave', () => clients.close())
   const adapter =
     choice === 'redis-streams'
-      ? streamsAdapter(pair, channelPrefix, history)
-      : redisAdapter(pair, channelPrefix, isSharded)
+      ? streamsAdapter(clients, channelPrefix, history)
+      : redisAdapter(clients, channelPrefix, isSharded)
   const backplane: Backplane = {
     kind: 'redis',
     adapter: choice,
     reason,
     get connected() {
-      return pair.connected
+      return clients.isUp
     },
     get lost() {
-      return pair.lost
+      return clients.lost
     },
-    close: () => pair.close(),
+    close: async () => clients.close(),
   }
   return { adapter, backplane }
 }
@@ -122,7 +120,7 @@ export function fixed(kind: 'ipc' | 'none', reason: string): Backplane {
   return { kind, adapter: kind, reason, connected: true, lost: 0, close: async () => {} }
 }
 
-/** Its state is the primary's, which tells it now and then. */
+/** The state of the primary's bridge, as of its last message. */
 function bridged(reason: string) {
   let state = { connected: false, lost: 0 }
   return {
@@ -142,20 +140,23 @@ function bridged(reason: string) {
   }
 }
 
-function lineToPrimary(): Line {
+function lineToPrimary(runtime: Runtime): Line {
   return {
     serialization: workerSetup()?.serialization ?? 'json',
-    // The primary may be gone: this worker finishes then.
+    // A failed write is ignored: without its primary this worker ends.
     send: (message) => process.send?.(message, undefined, undefined, () => {}),
-    unreadable,
+    unreadable: warnOnce(runtime),
   }
 }
 
 let wasUnreadable = false
 
-function unreadable(error: unknown): void {
-  if (!wasUnreadable) processRuntime.logger.warn('broadcast.unreadable', { reason: describe(error) })
-  wasUnreadable = true
+/** One log line per process, for the first message that cannot be read. */
+function warnOnce(runtime: Pick<Runtime, 'logger'>): Line['unreadable'] {
+  return (error) => {
+    if (!wasUnreadable) runtime.logger.warn('broadcast.unreadable', { reason: describe(error) })
+    wasUnreadable = true
+  }
 }
 
 function bridgeRequest({ redis, channelPrefix }: RedisAdapterPlan): BridgeRequest {

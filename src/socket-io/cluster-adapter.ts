@@ -1,21 +1,25 @@
-// Socket.IO's cluster adapter, the only import of its package. What is inside a message travels serialized, and outside
-// stays only what the primary's relay reads: so the primary does not take it apart and put it together for each worker, and
-// over a channel that speaks JSON binary is not an object of numbers and a Map not {}.
+// Socket.IO's cluster adapter, the only import of its package. The content of a message travels serialized, beside the
+// fields that the primary's relay reads: so the primary does not decode and encode it for each worker, and on a channel
+// that carries JSON bytes do not become an object of numbers, nor a Map {}.
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import { deserialize } from 'node:v8'
 import type { AdapterFactory } from './adapter-message.ts'
-import { beforeClose } from '../bus/before-close.ts'
+import { beforeClose } from './adapter-guards.ts'
 import { requireOptional } from '../redis/optional.ts'
 import { serializePlain } from './plain.ts'
 
-/** How messages get to the other workers and back. */
+/** The way of messages to the other workers and back. */
 export interface Line {
-  /** Of the channel: JSON has no bytes. */
+  /** Of the channel; JSON cannot express bytes. */
   readonly serialization: 'json' | 'advanced'
   send(message: object): void
-  /** Where they do not come by process.on('message'), which the adapter listens to itself. @returns ends it */
+  /**
+   * Listens to messages that do not arrive by process.on('message'), where the adapter listens itself.
+   *
+   * @returns ends the listening
+   */
   listen?(listener: (message: { nsp: string }) => void): () => void
-  /** Somebody else's message can not be read; it is dropped. */
+  /** A message of another process cannot be read, and is dropped. */
   unreadable(error: unknown): void
 }
 
@@ -26,7 +30,7 @@ export function clusterAdapter(line: Line): AdapterFactory {
   class PackedAdapter extends NodeClusterAdapter {
     override doPublish(message: object) {
       line.send(pack(message, line.serialization))
-      // Where in a history it is: there is none.
+      // The offset of the message in a history, which this adapter does not have.
       return Promise.resolve('')
     }
 
@@ -40,23 +44,23 @@ export function clusterAdapter(line: Line): AdapterFactory {
       try {
         unpacked = unpack(message)
       } catch (error) {
-        return line.unreadable(error) // a host with a newer Node, at most
+        return line.unreadable(error) // for example from a host with a newer Node
       }
       super.onMessage(unpacked)
     }
   }
-  // Socket.IO calls it with `new`, so it can not be an arrow function.
+  // Socket.IO calls this with `new`, so it cannot be an arrow function.
   return function create(namespace: unknown) {
     const before = new Set(process.listeners('message'))
     const adapter = new PackedAdapter(namespace)
     const added = process.listeners('message').filter((listener) => !before.has(listener))
-    const end = line.listen?.((message) => {
+    const stopListening = line.listen?.((message) => {
       if (message.nsp === adapter.nsp.name) adapter.onMessage(message as Message)
     })
-    // The adapter itself listens for ever, and would be counted among the nodes again.
+    // The adapter itself never stops listening, and would count as a node again with its next answer.
     beforeClose(adapter, () => {
       for (const listener of added) process.off('message', listener)
-      end?.()
+      stopListening?.()
     })
     return adapter
   }
@@ -64,27 +68,27 @@ export function clusterAdapter(line: Line): AdapterFactory {
 
 type Message = Parameters<ClusterAdapter.NodeClusterAdapter['onMessage']>[0]
 
-/** What travels. A message without data, such as a heartbeat, is all outside. */
+/** A message as it travels. A message without data, such as a heartbeat, has no `packed`. */
 interface Packed {
   source: '_sio_adapter'
   uid: string
   nsp: string
   type: number
-  /** The message, serialized by V8; in base64 on a channel that speaks JSON. */
+  /** The data of the message, serialized by V8; in base64 on a channel that carries JSON. */
   packed?: Uint8Array | string
 }
 
 function pack(message: object, serialization: 'json' | 'advanced'): Packed {
   const { uid, nsp, type, data } = message as Packed & { data?: unknown }
-  const outside = { source: '_sio_adapter', uid, nsp, type } as const
-  if (data === undefined) return outside
+  const fields = { source: '_sio_adapter', uid, nsp, type } as const
+  if (data === undefined) return fields
   const bytes = serializePlain(data)
-  return { ...outside, packed: serialization === 'json' ? bytes.toString('base64') : bytes }
+  return { ...fields, packed: serialization === 'json' ? bytes.toString('base64') : bytes }
 }
 
 function unpack(message: Message): Message {
-  const { packed, ...outside } = message as Partial<Packed>
+  const { packed, ...fields } = message as Partial<Packed>
   if (packed === undefined) return message
   const data: unknown = deserialize(typeof packed === 'string' ? Buffer.from(packed, 'base64') : packed)
-  return { ...outside, data } as Message
+  return { ...fields, data } as Message
 }

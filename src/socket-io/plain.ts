@@ -1,78 +1,73 @@
-// What of a value can travel between processes. Workers are to send their clients the same, so it is what Socket.IO's parser
-// makes of it: JSON with bytes in it.
+// Reduces a value of the application to data that can travel between processes. All workers must send their clients the
+// same, so the result is what Socket.IO's parser makes of the value: JSON that may contain bytes.
 import { types } from 'node:util'
 import { serialize } from 'node:v8'
 
-/** Levels that are followed; what is below is left out before the stack ends. */
+/** Default number of levels of nested data; deeper ones are left out, so that the stack does not overflow. */
 const MAX_DEPTH = 1_000
 
 /**
- * As in JSON toJSON() speaks for an object, functions, symbols and what is undefined are left out, and of an object of a
- * class its properties remain. Bytes stay bytes; dates, maps, sets, errors and regular expressions stay for a serializer
- * that knows them. Where JSON would throw this goes on: a bigint becomes text, and what refers back to itself is left out.
+ * As in JSON, the result of toJSON() replaces an object; functions, symbols and undefined are left out; and an object
+ * of a class becomes its properties. Bytes stay bytes; dates, maps, sets, errors and regular expressions stay for a
+ * serializer that supports them. Where JSON.stringify() would throw, a bigint becomes text, and a reference back to an
+ * object above is left out.
  *
- * @returns the value itself where it is plain already, so that most messages cost no copy
+ * @returns the value itself where it is plain already, so that most messages need no copy
  */
 export function plain(value: unknown, { maxDepth = MAX_DEPTH, asBuffers = false }: PlainOptions = {}): unknown {
   try {
-    return walk(value, { above: [], maxDepth, asBuffers, isInside: false })
+    return walk(value, { above: [], maxDepth, asBuffers, isInClass: false })
   } catch {
-    return undefined // a Proxy can throw at everything
+    return undefined // a Proxy can throw on each access
   }
 }
 
-/** For v8.deserialize(). Nothing that is in the value makes it throw. */
+/** Serializes any value for v8.deserialize(), made plain. Never throws. */
 export function serializePlain(value: unknown): Buffer {
   const data = plain(value)
   try {
     return serialize(data)
   } catch {
-    // Such as an ArrayBuffer that was transferred, which nothing tells apart before.
+    // V8 refuses an ArrayBuffer that was transferred, which looks like any other one before.
     const text: string | undefined = JSON.stringify(data)
     return serialize(text === undefined ? undefined : JSON.parse(text))
   }
 }
 
-/** Some adapters write JSON or MessagePack themselves, and throw where nobody catches it: an argument is made plain. */
-export function givePlain(adapter: object, method: string, argument: number, maxDepth = MAX_DEPTH): void {
-  const own = (Reflect.get(adapter, method) as (...args: unknown[]) => unknown).bind(adapter)
-  Object.assign(adapter, {
-    [method]: (...args: unknown[]) => own(...args.with(argument, plain(args[argument], { maxDepth, asBuffers: true }))),
-  })
-}
-
 interface PlainOptions {
-  /** Levels that are followed; what is below is left out. */
+  /** Levels of nested data that are kept; deeper ones are left out. */
   maxDepth?: number
-  /** Bytes of all kinds as Buffers, as clients get them: MessagePack knows no others. */
+  /**
+   * Turns typed arrays of all kinds and ArrayBuffers into Buffers, as clients get them: MessagePack has no other bytes.
+   */
   asBuffers?: boolean
 }
 
 interface Walk extends Readonly<Required<PlainOptions>> {
-  /** The objects that the present one is in. */
+  /** The objects that contain the current one, outermost first. */
   readonly above: object[]
-  /** Whether one of them is of a class. */
-  isInside: boolean
+  /** Whether one of these objects is of a class. */
+  isInClass: boolean
 }
 
-/** @param isSaid - by toJSON(), which JSON asks once */
-function walk(value: unknown, way: Walk, isSaid = false): unknown {
-  if (typeof value === 'bigint') return !isSaid && speaks(value) ? walk(value.toJSON(), way, true) : String(value)
+/** @param isJson - whether the value is the result of toJSON(), which is called once */
+function walk(value: unknown, way: Walk, isJson = false): unknown {
+  if (typeof value === 'bigint') return !isJson && hasToJson(value) ? walk(value.toJSON(), way, true) : String(value)
   if (typeof value === 'function' || typeof value === 'symbol') return undefined
   if (typeof value !== 'object' || value === null) return value
-  if (isCarried(value)) return way.asBuffers ? asBuffer(value) : value
-  if (way.above.includes(value) || way.above.length >= way.maxDepth) return entangled(way)
+  if (isKept(value)) return way.asBuffers ? asBuffer(value) : value
+  if (way.above.includes(value) || way.above.length >= way.maxDepth) return circular(way)
   way.above.push(value)
-  const result = ofObject(value, way, isSaid)
+  const result = ofObject(value, way, isJson)
   way.above.pop()
   return result
 }
 
-function ofObject(value: object, way: Walk, isSaid: boolean): unknown {
-  if (!isSaid && speaks(value)) {
+function ofObject(value: object, way: Walk, isJson: boolean): unknown {
+  if (!isJson && hasToJson(value)) {
     return guarded(way, () => {
-      const said = value.toJSON()
-      return said === value ? ofObject(value, way, true) : walk(said, way, true)
+      const json = value.toJSON()
+      return json === value ? ofObject(value, way, true) : walk(json, way, true)
     })
   }
   if (Array.isArray(value)) return ofArray(value, way)
@@ -88,13 +83,13 @@ function ofArray(value: unknown[], way: Walk): unknown {
     const after = walk(before, way)
     if (Object.is(after, before)) continue
     copy ??= [...value]
-    // The others keep their places, as in JSON.
+    // As in JSON, the other items keep their indexes.
     copy[n] = after ?? null
   }
   return copy ?? value
 }
 
-/** @param copy - where there has to be one */
+/** @param copy - to fill in any case; without it there is only a copy where something changes */
 function ofProperties(value: object, way: Walk, copy?: Map<string, unknown>): unknown {
   const keys = Object.keys(value)
   for (const key of keys) {
@@ -108,7 +103,7 @@ function ofProperties(value: object, way: Walk, copy?: Map<string, unknown>): un
 }
 
 function ofInstance(value: object, way: Walk): unknown {
-  // A timer hangs together with all others of the process, and a handle with whatever uses it.
+  // A timer refers to all other timers of the process, and a handle to its users.
   if (typeof Reflect.get(value, 'hasRef') === 'function') return undefined
   if (types.isBoxedPrimitive(value)) return walk(value.valueOf(), way)
   if (value instanceof Map) return new Map([...value].map(([key, one]) => [walk(key, way), walk(one, way)]))
@@ -118,29 +113,29 @@ function ofInstance(value: object, way: Walk): unknown {
 }
 
 /**
- * An object of a class that refers back to itself, or throws, is a part of the program and no data: all of it is left out,
- * because its properties may lead anywhere.
+ * Leaves out an object of a class as a whole when it refers back to itself or throws: it is a part of the program and
+ * no data, and its properties may lead anywhere.
  */
 function guarded(way: Walk, act: () => unknown): unknown {
-  if (way.isInside) return act()
+  if (way.isInClass) return act()
   const depth = way.above.length
-  way.isInside = true
+  way.isInClass = true
   try {
     return act()
   } catch {
     way.above.length = depth
     return undefined
   } finally {
-    way.isInside = false
+    way.isInClass = false
   }
 }
 
-function entangled({ isInside }: Walk): undefined {
-  if (isInside) throw new Error('it refers back to itself')
+function circular({ isInClass }: Walk): undefined {
+  if (isInClass) throw new Error('the object refers back to itself')
   return undefined
 }
 
-function isCarried(value: object): boolean {
+function isKept(value: object): boolean {
   return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Date || value instanceof RegExp
 }
 
@@ -150,11 +145,11 @@ function asBuffer(value: object): object {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
 
-function speaks(value: object | bigint): value is (object | bigint) & { toJSON(): unknown } {
+function hasToJson(value: object | bigint): value is (object | bigint) & { toJSON(): unknown } {
   return typeof (value as { toJSON?: unknown }).toJSON === 'function'
 }
 
-/** A getter that throws counts as what is left out. */
+/** A getter that throws gives a symbol, which is left out. */
 function read(value: object, key: string): unknown {
   try {
     return (value as Record<string, unknown>)[key]

@@ -1,15 +1,16 @@
-// Sessions of clients whose worker is killed. The adapter writes a client's session when its worker loses the client, and a
-// worker that is killed writes nothing. So each worker keeps its sessions at Redis while they live; and once its own
-// connection there is gone, whoever the client comes to next takes what was kept.
+// Snapshots of sessions at Redis. The adapter writes a client's session when its worker loses the client, and a worker
+// that is killed writes nothing. So each worker also keeps its sessions at Redis while the clients are connected; once
+// the worker's own subscription is gone, the worker that the client reconnects to takes the snapshot.
 import { setTimeout as pause } from 'node:timers/promises'
 import { deserialize } from 'node:v8'
-import { beforeClose } from '../bus/before-close.ts'
+import { EndOfTurn } from '../async/end-of-turn.ts'
+import { beforeClose } from './adapter-guards.ts'
+import type { AdapterClients } from './adapter-clients.ts'
 import { serializePlain } from './plain.ts'
-import type { RedisPair } from '../redis/pair.ts'
 
-/** The adapter of a namespace, as far as it matters here. */
+/** The members of a namespace's adapter that are used here. */
 export interface RecoveringAdapter {
-  /** Of the node; it subscribes to a channel with this in its name. */
+  /** Id of the node, which subscribes to a channel with this id in its name. */
   readonly uid: string
   readonly nsp: {
     readonly name: string
@@ -24,7 +25,7 @@ export interface RecoveringAdapter {
 
 interface RecoverableSocket {
   readonly id: string
-  /** Only its client knows it. */
+  /** Private id of the session, which only the client knows. */
   readonly pid: string
   readonly rooms: ReadonlySet<string>
   readonly data: unknown
@@ -37,64 +38,71 @@ interface Session {
   data: unknown
 }
 
-interface Kept {
+interface Snapshot {
+  /** Uid of the node that has the session. */
   owner: string
   session: Session
 }
 
-/** Milliseconds between two looks at a tenth of the sockets, because a change in `socket.data` tells nobody. */
-const LOOK_INTERVAL = 500
-const LOOKS = 10
+/** Milliseconds between two checks of a tenth of the sockets: a change in `socket.data` is no event. */
+const CHECK_INTERVAL = 500
+/** Checks until each socket was checked once. */
+const CHECKS = 10
 
-/** Milliseconds that a client waits whose session can not be had yet, and between two looks at it. */
-const PATIENCE = 1_000
-const STEP = 50
+/** Milliseconds that a client waits at most for a session that cannot be restored yet, and between two attempts. */
+const RESTORE_TIMEOUT = 1_000
+const RETRY_DELAY = 50
 
-export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channelPrefix: string): void {
+/** @param clients - at the Redis of the adapter */
+export function keepSnapshots(
+  adapter: RecoveringAdapter,
+  clients: Pick<AdapterClients, 'publisher' | 'isUp' | 'subscribers'>,
+  channelPrefix: string,
+): void {
   const { nsp, uid } = adapter
-  const { publisher } = pair
+  const { publisher } = clients
   const duration = nsp.server.opts.connectionStateRecovery?.maxDisconnectionDuration
   if (duration === undefined) return
   const key = (pid: string): string => `${channelPrefix}:kept:${pid}`
-  /** What Redis has, by socket id, and since when. */
-  const kept = new Map<string, { pid: string; text: string; at: number }>()
+  /** By socket id: the snapshot that Redis has, and the time of writing it. */
+  const written = new Map<string, { pid: string; text: string; at: number }>()
 
   const write = (sid: string): void => {
     const socket = nsp.sockets.get(sid)
-    const before = kept.get(sid)
+    const previous = written.get(sid)
     if (socket === undefined) {
-      kept.delete(sid)
-      // From here on it is the adapter's: written by it, or over.
-      if (before !== undefined) publisher.del(key(before.pid)).catch(awayIsTold)
+      written.delete(sid)
+      // The session has ended, or the adapter has written it.
+      if (previous !== undefined) publisher.del(key(previous.pid)).catch(ignoreAway)
       return
     }
     const { pid, rooms, data } = socket
     const text = pack({ owner: uid, session: { sid, pid, rooms: [...rooms], data } })
     const now = performance.now()
-    // It lasts for as long as a client may stay away, so it is written anew in time.
-    if (before?.text === text && now - before.at < duration / 2) return
+    // A snapshot expires once a client may not come back any more, so it is written again in time.
+    if (previous?.text === text && now - previous.at < duration / 2) return
     const entry = { pid, text, at: now }
-    kept.set(sid, entry)
-    // What Redis did not take is written again at the next look.
+    written.set(sid, entry)
+    // The next check repeats a write that Redis did not take.
     const answered = (answer: unknown): void => {
       if (answer !== 'OK') entry.at = -Infinity
     }
-    publisher.set(key(pid), text, 'PX', duration + 2 * LOOKS * LOOK_INTERVAL).then(answered, answered)
+    publisher.set(key(pid), text, 'PX', duration + 2 * CHECKS * CHECK_INTERVAL).then(answered, answered)
   }
-  atEndOfTurn(adapter, write)
-  let rest = nsp.sockets.keys()
-  const look = (): void => {
-    for (let n = Math.ceil(nsp.sockets.size / LOOKS); n > 0; n--) {
-      const { value: sid, done } = rest.next()
-      if (done === true) rest = nsp.sockets.keys()
+  onRoomChange(adapter, write)
+  let remaining = nsp.sockets.keys()
+  const check = (): void => {
+    for (let n = Math.ceil(nsp.sockets.size / CHECKS); n > 0; n--) {
+      const { value: sid, done } = remaining.next()
+      if (done === true) remaining = nsp.sockets.keys()
       else write(sid)
     }
   }
-  const looking = setInterval(look, LOOK_INTERVAL).unref()
-  beforeClose(adapter, () => clearInterval(looking))
+  const checking = setInterval(check, CHECK_INTERVAL).unref()
+  beforeClose(adapter, () => clearInterval(checking))
 
   const restore = adapter.restoreSession.bind(adapter)
-  /** @returns undefined while the session is in use. @throws Error where there is none */
+  /** @returns the session; undefined while another node has it @throws Error when there is none, or Redis is away */
   const attempt = async (pid: string, offset: string): Promise<unknown> => {
     try {
       return await restore(pid, offset)
@@ -102,51 +110,50 @@ export function keepSessions(adapter: RecoveringAdapter, pair: RedisPair, channe
       const found = await publisher.get(key(pid))
       if (found === null) throw error
       const { owner, session } = unpack(found)
-      if ((await pair.listeners(`${channelPrefix}#${nsp.name}#${owner}#`)) > 0) return undefined
+      if ((await clients.subscribers(`${channelPrefix}#${nsp.name}#${owner}#`)) > 0) return undefined
       adapter.persistSession(session)
       return restore(pid, offset)
     }
   }
-  // A client may be back before this worker has reached Redis, before its own worker has noticed that it was gone, or Redis
-  // that the worker is.
+  // A client may reconnect before this worker has reached Redis, before its former worker has noticed the loss, or
+  // before Redis has noticed the end of the former worker.
   adapter.restoreSession = async (pid: string, offset: string) => {
-    for (const end = performance.now() + PATIENCE; ;) {
+    for (const end = performance.now() + RESTORE_TIMEOUT; ;) {
       const isLast = performance.now() >= end
       try {
         const session = await attempt(pid, offset)
         if (session !== undefined) return session
         if (isLast) throw new Error('the session is still in use')
       } catch (error) {
-        if (isLast || pair.connected) throw error
+        if (isLast || clients.isUp) throw error
       }
-      await pause(STEP)
+      await pause(RETRY_DELAY)
     }
   }
 }
 
-/** Who joins or leaves rooms does so several times in a turn. */
-function atEndOfTurn(adapter: RecoveringAdapter, act: (sid: string) => void): void {
+/** Acts once per turn for a socket that joins or leaves rooms, which it often does several times in a turn. */
+function onRoomChange(adapter: RecoveringAdapter, act: (sid: string) => void): void {
   const changed = new Set<string>()
-  let acting: NodeJS.Immediate | undefined
+  const endOfTurn = new EndOfTurn(() => {
+    for (const sid of changed) act(sid)
+    changed.clear()
+  })
   const note = (_: string, sid: string): void => {
     changed.add(sid)
-    acting ??= setImmediate(() => {
-      acting = undefined
-      for (const one of changed) act(one)
-      changed.clear()
-    })
+    endOfTurn.schedule()
   }
   adapter.on('join-room', note)
   adapter.on('leave-room', note)
 }
 
-/** By the pair's watch. */
-function awayIsTold(): void {}
+/** The connections' own event tells that Redis is away. */
+function ignoreAway(): void {}
 
-function pack(kept: Kept): string {
-  return serializePlain(kept).toString('base64')
+function pack(snapshot: Snapshot): string {
+  return serializePlain(snapshot).toString('base64')
 }
 
-function unpack(text: string): Kept {
-  return deserialize(Buffer.from(text, 'base64')) as Kept
+function unpack(text: string): Snapshot {
+  return deserialize(Buffer.from(text, 'base64')) as Snapshot
 }

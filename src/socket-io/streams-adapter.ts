@@ -1,62 +1,61 @@
 // Socket.IO's adapter over a Redis stream, the only import of its package. It reads the stream in a loop of its own.
 import type * as StreamsAdapter from '@socket.io/redis-streams-adapter'
 import { setTimeout as delay } from 'node:timers/promises'
+import { oneAfterTheOther, wrapped, type AdapterClients } from './adapter-clients.ts'
 import type { AdapterFactory } from './adapter-message.ts'
-import { keepSessions, type RecoveringAdapter } from './session-snapshots.ts'
+import { keepSnapshots, type RecoveringAdapter } from './session-snapshots.ts'
 import { requireOptional } from '../redis/optional.ts'
-import { givePlain } from './plain.ts'
-import { oneAfterTheOther, replace, type RedisPair } from '../redis/pair.ts'
-import { countSafely } from './server-count.ts'
+import { countSafely, makePlain } from './adapter-guards.ts'
 
-/** Milliseconds until a read that failed is tried again. */
+/** Milliseconds until a read that failed is repeated. */
 const RETRY_DELAY = 1_000
 
-/** Levels of data that its encoder takes before it throws, where nobody would catch it. */
+/** Levels of nested data that the adapter's encoder takes; beyond them it throws where nothing catches the error. */
 const MAX_DEPTH = 98
 
 /**
- * @param history - broadcasts that the stream keeps
+ * @param history - the number of broadcasts that the stream keeps
  * @throws StickyError HOLDFAST_MISSING_PACKAGE
  */
-export function streamsAdapter(pair: RedisPair, channelPrefix: string, history: number): AdapterFactory {
+export function streamsAdapter(clients: AdapterClients, channelPrefix: string, history: number): AdapterFactory {
   const name = '@socket.io/redis-streams-adapter'
   const { createAdapter } = requireOptional(name, 'Socket.IO over Redis streams') as typeof StreamsAdapter
-  const { publisher } = pair
-  // It duplicates the client that it is given: once to read, once to subscribe. Those must wait for Redis, or each read
-  // would fail at once and be tried again in the same turn, and nothing else would run in this process any more.
-  const duplicates = [pair.another(), pair.subscriber]
+  const { publisher } = clients
+  // The adapter duplicates its client: once to read, once to subscribe. The copies must wait for Redis: otherwise each
+  // read would fail at once and be repeated in the same turn, and nothing else would run in this process any more.
+  const duplicates = [clients.another(), clients.subscriber]
   for (const client of duplicates) {
-    replace(client, ['xread'], (send) =>
-      send().catch(async (error: unknown) => {
+    wrapped(client, ['xread'], (sent) =>
+      sent.catch(async (error: unknown) => {
         await delay(RETRY_DELAY, undefined, { ref: false })
         throw error
       }),
     )
   }
-  Object.assign(publisher, { duplicate: () => duplicates.shift() ?? pair.another() })
+  Object.assign(publisher, { duplicate: () => duplicates.shift() ?? clients.another() })
   const inOrder = oneAfterTheOther()
-  replace(publisher, ['xadd'], (send) =>
-    inOrder(send()).catch((error: unknown) => {
-      pair.lose()
+  wrapped(publisher, ['xadd'], (sent) =>
+    inOrder(sent).catch((error: unknown) => {
+      clients.countLoss()
       throw error
     }),
   )
-  // A session that Redis did not get can not be recovered; the adapter does not look whether it did.
-  replace(publisher, ['set'], (send) => send().catch(() => null))
+  // A session that Redis did not get cannot be recovered; the adapter ignores the answer.
+  wrapped(publisher, ['set'], (sent) => sent.catch(() => null))
   const create = createAdapter(publisher, {
     streamName: channelPrefix,
     channelPrefix,
     sessionKeyPrefix: `${channelPrefix}:session:`,
     maxLen: history,
   })
-  // Socket.IO calls it with `new`, so it can not be an arrow function.
+  // Socket.IO calls this with `new`, so it cannot be an arrow function.
   return function createSafely(namespace: unknown) {
     const adapter = create(namespace)
-    givePlain(adapter, 'doPublish', 0)
-    givePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
-    givePlain(adapter, 'persistSession', 0, MAX_DEPTH)
+    makePlain(adapter, 'doPublish', 0)
+    makePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
+    makePlain(adapter, 'persistSession', 0, MAX_DEPTH)
     countSafely(adapter)
-    keepSessions(adapter as unknown as RecoveringAdapter, pair, channelPrefix)
+    keepSnapshots(adapter as unknown as RecoveringAdapter, clients, channelPrefix)
     return adapter
   }
 }

@@ -159,6 +159,24 @@ t.test('the workers of two machines hear each other', { skip, timeout: 60_000 },
   await until('what they said last was heard', async () => (await all[0]!.kept('goodbyes')).length === 3)
 })
 
+for (const how of ['options', 'client'] as const) {
+  t.test(
+    `a retry strategy that gives up, in the ${how}, does not make the bus give up`,
+    { skip: missing('redis-server') },
+    async (t) => {
+      const redis = await startRedis(t)
+      const given = { path: redis.url, retryStrategy: () => null, lazyConnect: true }
+      const bus = redisBus(how === 'options' ? { options: given } : { client: new Redis(given) })
+      t.teardown(() => bus.close())
+      await bus.ready()
+      await redis.kill()
+      await until('the loss is noticed', () => !bus.status().connected)
+      await redis.start()
+      await until('it is back', () => bus.status().connected)
+    },
+  )
+}
+
 function said(from: string, n: number, size = 100) {
   return { from, n, pad: 'x'.repeat(size) }
 }

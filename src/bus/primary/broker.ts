@@ -1,54 +1,60 @@
 // The primary's part in the bus: passes each message on to the workers that listen to its channel, and keeps the
-// counters. It looks at what a record is about, never into it.
+// counters. It reads the name of a message, never its body.
+import { EndOfTurn } from '../../async/end-of-turn.ts'
 import type { Logger } from '../../options/options.ts'
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import { SubscriberQueue, type SubscriberQueueEvents } from './subscriber-queue.ts'
 import { bytesOf } from '../frame-channel.ts'
 import { isMessage, OP, readFrame, type FrameRecord } from '../frames.ts'
 
-/** A worker, as far as it matters here. */
-interface Process {
+/** The members of a worker that are used here. */
+interface WorkerProcess {
   readonly channel: WorkerChannel
   readonly id: number
   readonly pid: number
 }
 
-/** What the primary has passed on between workers. Counts since it started. */
+/** Counts of the bus in the primary, since it started. */
 export interface BusBrokerStatus {
-  /** Frames that came from workers; one holds all that a worker published in one turn. */
+  /** Frames from workers; a frame holds all messages of one turn of a worker. */
   frames: number
-  /** Messages passed on, once for each worker that they were kept for; of those the oldest may be dropped still. */
+  /** Messages that were queued for workers, one per message and worker. A queued message can still be dropped. */
   relayed: number
-  /** Messages that a worker did not get because it was too slow. */
+  /** Messages that were dropped because a worker was too slow. */
   dropped: number
-  /** Counters that were used. */
+  /** Counters that exist. */
   counters: number
-  /** The workers that use the bus: what they listen to, what waits for them, what they did not get. */
+  /**
+   * The workers that use the bus: channels that they listen to, messages that wait for them, messages that were
+   * dropped.
+   */
   workers: { worker: number; pid: number; channels: number; queued: number; queuedBytes: number; dropped: number }[]
 }
 
 export class BusBroker {
   readonly #serialization: 'json' | 'advanced'
-  readonly #processes: () => Iterable<Process>
+  readonly #processes: () => Iterable<WorkerProcess>
   readonly #queues = new Map<WorkerChannel, SubscriberQueue>()
-  /** Who listens, by channel. */
+  /** By channel of the bus: the queues of the workers that listen. */
   readonly #listeners = new Map<string, Set<SubscriberQueue>>()
   readonly #totals = new Map<string, number>()
   readonly #queueEvents: SubscriberQueueEvents
+  /** Queues with something to send at the end of this turn. */
   readonly #touched = new Set<SubscriberQueue>()
+  readonly #endOfTurn = new EndOfTurn(() => this.#flush())
   #frames = 0
   #relayed = 0
-  /** By workers that have ended. */
+  /** Messages that were dropped for workers that have ended. */
   #dropped = 0
 
-  /** @param serialization - of Node's channel to the workers */
-  constructor(serialization: 'json' | 'advanced', logger: Logger, processes: () => Iterable<Process>) {
+  /** @param serialization - of Node's channel to the workers @param processes - the workers that run now */
+  constructor(serialization: 'json' | 'advanced', logger: Logger, processes: () => Iterable<WorkerProcess>) {
     this.#serialization = serialization
     this.#processes = processes
     this.#queueEvents = {
       total: (counter) => this.#totals.get(counter) ?? 0,
-      slow: ({ channel }) => logger.warn('bus.slow', this.#name(channel)),
-      caughtUp: ({ channel, dropped }) => logger.info('bus.caught-up', { ...this.#name(channel), dropped }),
+      slow: ({ channel }) => logger.warn('bus.slow', this.#fields(channel)),
+      caughtUp: ({ channel, dropped }) => logger.info('bus.caught-up', { ...this.#fields(channel), dropped }),
       dismissed: (queue) => this.#forget(queue),
     }
   }
@@ -84,10 +90,10 @@ export class BusBroker {
     let queue = this.#queues.get(channel)
     if (queue === undefined)
       this.#queues.set(channel, (queue = new SubscriberQueue(channel, this.#serialization, this.#queueEvents)))
-    for (const record of readFrame(frame)) this.#take(queue, record)
+    for (const record of readFrame(frame)) this.#handle(queue, record)
   }
 
-  #take(queue: SubscriberQueue, { op, name, body, whole }: FrameRecord): void {
+  #handle(queue: SubscriberQueue, { op, name, body, whole }: FrameRecord): void {
     if (isMessage(op)) return this.#relay(queue, name, whole)
     if (op === OP.join) queue.join(body.readUInt32LE(), body[4] === 1)
     if (op === OP.subscribe) {
@@ -111,10 +117,10 @@ export class BusBroker {
     }
   }
 
-  /** It is sent what waits for it at the end of this turn, when the frames of the other workers are here as well. */
+  /** Sends the queue at the end of this turn, together with messages that other workers publish in this turn. */
   #touch(queue: SubscriberQueue): void {
-    if (this.#touched.size === 0) setImmediate(() => this.#flush())
     this.#touched.add(queue)
+    this.#endOfTurn.schedule()
   }
 
   #flush(): void {
@@ -134,8 +140,8 @@ export class BusBroker {
     if (listeners?.size === 0) this.#listeners.delete(channel)
   }
 
-  #name(channel: WorkerChannel): { worker: number | undefined; pid: number | undefined } {
-    for (const { channel: one, id, pid } of this.#processes()) if (one === channel) return { worker: id, pid }
+  #fields(channel: WorkerChannel): { worker: number | undefined; pid: number | undefined } {
+    for (const { channel: other, id, pid } of this.#processes()) if (other === channel) return { worker: id, pid }
     return { worker: undefined, pid: channel.child.pid }
   }
 }

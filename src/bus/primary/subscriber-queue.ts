@@ -1,38 +1,38 @@
-// The primary's end of one worker's bus: what waits for the worker, with a bound, and one frame at a time on its way.
-// Node queues without a bound what a stopped process does not read, so no more is given to it than it has written.
+// The messages that wait in the primary for one worker, up to a limit. One frame at a time is under way: Node's own
+// queue for a process that does not read has no limit, so Node gets the next frame when it has written the one before.
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import { encodeRecord, OP } from '../frames.ts'
 import { frameToWorker } from '../frame-channel.ts'
 import { RecordQueue } from '../record-queue.ts'
 
 export interface SubscriberQueueEvents {
-  /** The total of a counter. */
+  /** @returns the total of a counter */
   total(counter: string): number
-  /** More waits than may: the first message was dropped since the worker last kept up. */
+  /** The first message is dropped since the queue was empty. */
   slow(queue: SubscriberQueue): void
-  /** Everything is sent again. */
+  /** The queue of a slow worker is empty again. */
   caughtUp(queue: SubscriberQueue): void
-  /** It is to get nothing more until it joins again. */
+  /** The worker gets no messages until it joins again. */
   dismissed(queue: SubscriberQueue): void
 }
 
 export class SubscriberQueue {
   readonly channel: WorkerChannel
-  /** What the worker listens to. */
+  /** Channels of the bus that the worker listens to. */
   readonly channels = new Set<string>()
-  /** Messages that the worker did not get. */
+  /** Messages that were dropped because the worker was too slow. */
   dropped = 0
   readonly #serialization: 'json' | 'advanced'
   readonly #events: SubscriberQueueEvents
   readonly #queue = new RecordQueue()
-  /** By counter: the number of the worker's last question; 0 for none, it only has to hear the total. */
+  /** By counter: the number of the worker's last read, or 0 when only an addition is answered. */
   readonly #answers = new Map<string, number>()
   #maxBuffered = 0
-  #disconnects = false
-  #sending = false
+  #disconnectsSlow = false
+  #isSending = false
   #isSlow = false
-  /** Dropped, and the worker was not told. */
-  #untold = 0
+  /** Dropped messages that the worker does not know of yet. */
+  #unreported = 0
   #isDismissed = false
 
   constructor(channel: WorkerChannel, serialization: 'json' | 'advanced', events: SubscriberQueueEvents) {
@@ -45,21 +45,24 @@ export class SubscriberQueue {
     return { messages: this.#queue.records, bytes: this.#queue.bytes }
   }
 
-  /** @param disconnects - what to do when more would wait: dismiss the worker, or drop the oldest */
-  join(maxBuffered: number, disconnects: boolean): void {
+  /**
+   * @param maxBuffered - bytes of messages that wait at most
+   * @param disconnectsSlow - beyond that, dismiss the worker instead of dropping the oldest messages
+   */
+  join(maxBuffered: number, disconnectsSlow: boolean): void {
     this.#maxBuffered = maxBuffered
-    this.#disconnects = disconnects
+    this.#disconnectsSlow = disconnectsSlow
   }
 
-  /** @returns whether it is among what waits now */
+  /** @param record - of a message @returns whether the record is queued now */
   push(record: Buffer): boolean {
-    // It would make room for nothing: there is never enough.
+    // There is never enough room for this record, so no other one is dropped for it.
     if (record.length > this.#maxBuffered) {
       this.#drop(1)
       return false
     }
     while (this.#queue.records > 0 && this.#queue.bytes + record.length > this.#maxBuffered) {
-      if (this.#disconnects) {
+      if (this.#disconnectsSlow) {
         this.#drop(this.#queue.clear() + 1)
         this.#isDismissed = true
         this.#events.dismissed(this)
@@ -72,20 +75,21 @@ export class SubscriberQueue {
     return true
   }
 
-  answer(counter: string, question: number): void {
-    this.#answers.set(counter, Math.max(question, this.#answers.get(counter) ?? 0))
+  /** @param read - number of the worker's read; 0 for an addition */
+  answer(counter: string, read: number): void {
+    this.#answers.set(counter, Math.max(read, this.#answers.get(counter) ?? 0))
   }
 
   flush(): void {
-    if (this.#sending) return
+    if (this.#isSending) return
     const next = this.#queue.take()
     const head = this.#head()
     if (next === undefined && head.length === 0) return this.#caughtUp()
-    this.#sending = true
+    this.#isSending = true
     const frame =
       next === undefined ? Buffer.concat(head) : head.length === 0 ? next.frame : Buffer.concat([...head, next.frame])
     frameToWorker(this.channel.child, this.#serialization, frame, () => {
-      this.#sending = false
+      this.#isSending = false
       this.#queue.sent()
       this.flush()
     })
@@ -93,7 +97,7 @@ export class SubscriberQueue {
 
   #drop(messages: number): void {
     this.dropped += messages
-    this.#untold += messages
+    this.#unreported += messages
     if (!this.#isSlow) this.#events.slow(this)
     this.#isSlow = true
   }
@@ -103,22 +107,25 @@ export class SubscriberQueue {
     this.#isSlow = false
   }
 
-  /** What goes before the messages, and is never dropped: there is at most one record of each kind and counter. */
+  /**
+   * Records that travel before the messages and are never dropped: at most one per counter, and one for dropped
+   * messages.
+   */
   #head(): Buffer[] {
     const records: Buffer[] = []
-    for (const [counter, question] of this.#answers) {
+    for (const [counter, read] of this.#answers) {
       const body = Buffer.alloc(12)
-      body.writeUInt32LE(question)
+      body.writeUInt32LE(read)
       body.writeDoubleLE(this.#events.total(counter), 4)
       records.push(encodeRecord(OP.value, counter, body))
     }
     this.#answers.clear()
-    if (this.#untold > 0) {
+    if (this.#unreported > 0) {
       const body = Buffer.alloc(4)
-      body.writeUInt32LE(this.#untold >>> 0)
+      body.writeUInt32LE(this.#unreported >>> 0)
       records.push(encodeRecord(this.#isDismissed ? OP.dismissed : OP.missed, '', body))
     }
-    this.#untold = 0
+    this.#unreported = 0
     this.#isDismissed = false
     return records
   }

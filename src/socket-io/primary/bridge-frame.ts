@@ -1,23 +1,26 @@
-// What primaries of different hosts tell each other through Redis, as bytes and back:
-// 4 bytes length of the head, the head as JSON, then what is packed in each message, one after the other.
+// Frames between the primaries of different hosts, through Redis: 4 bytes length of the head (big-endian), the head as
+// JSON, then the packed content of each message, one after the other.
 import type { AdapterMessage } from '../adapter-message.ts'
 
-/** Changes when a frame changes its meaning; a frame of another version is dropped. */
+/** Version of the layout; a frame of another version is dropped. */
 const VERSION = 1
 
 export type Frame = {
-  /** The bridge that says it. */
+  /** Id of the bridge that sends the frame. */
   from: string
-  /** Its host and process, for people. */
+  /** Host name and process id of the bridge, for the log. */
   name: string
 } & (
   | {
-      /** hello: I have just come, tell me of yourself. here: the answer. */
+      /** hello: this bridge has connected, and asks for the nodes of the others. here: the answer. */
       kind: 'hello' | 'here'
-      /** Uid and namespace of every node there. */
+      /** Uid and namespace of every node of the sender's host. */
       nodes: [uid: string, nsp: string][]
     }
-  /** bye: I go. ping: nothing; whether somebody got it tells whether they are still there. */
+  /**
+   * bye: the sender leaves. ping: has no effect; the number of its subscribers shows whether the host is still
+   * connected.
+   */
   | { kind: 'bye' | 'ping' }
   | { kind: 'messages'; messages: AdapterMessage[] }
 )
@@ -25,12 +28,12 @@ export type Frame = {
 /** A frame without its sender. */
 export type Content = Frame extends infer F ? (F extends Frame ? Omit<F, 'from' | 'name'> : never) : never
 
-/** A message without its inside, and how long that is. */
-type Outside = Omit<AdapterMessage, 'source' | 'packed'> & { size: number }
+/** The fields of a message without its content, and the size of the content in bytes; -1 for no content. */
+type MessageHead = Omit<AdapterMessage, 'source' | 'packed'> & { size: number }
 
 export function encodeFrame(frame: Frame): Buffer {
   const bodies: Buffer[] = []
-  const outside = ({ packed, source: _, ...message }: AdapterMessage): Outside => {
+  const headOf = ({ packed, source: _, ...message }: AdapterMessage): MessageHead => {
     const body = packed === undefined ? Buffer.alloc(0) : toBytes(packed)
     bodies.push(body)
     return { ...message, size: packed === undefined ? -1 : body.length }
@@ -39,7 +42,7 @@ export function encodeFrame(frame: Frame): Buffer {
     JSON.stringify({
       version: VERSION,
       ...frame,
-      ...(frame.kind === 'messages' ? { messages: frame.messages.map(outside) } : {}),
+      ...(frame.kind === 'messages' ? { messages: frame.messages.map(headOf) } : {}),
     }),
   )
   const length = Buffer.alloc(4)
@@ -47,7 +50,7 @@ export function encodeFrame(frame: Frame): Buffer {
   return Buffer.concat([length, head, ...bodies])
 }
 
-/** @returns undefined for what is no frame, or one of another version */
+/** @returns undefined for bytes that are no frame, or a frame of another version */
 export function decodeFrame(bytes: Buffer): Frame | undefined {
   try {
     const end = 4 + bytes.readUInt32BE(0)
@@ -61,22 +64,22 @@ export function decodeFrame(bytes: Buffer): Frame | undefined {
     })
     return at === bytes.length ? { ...head, messages } : undefined
   } catch {
-    return undefined // too short, or no JSON
+    return undefined // the bytes are too short or no JSON
   }
 }
 
 type Head =
-  Exclude<Frame, { kind: 'messages' }> | (Omit<Frame & { kind: 'messages' }, 'messages'> & { messages: Outside[] })
+  Exclude<Frame, { kind: 'messages' }> | (Omit<Frame & { kind: 'messages' }, 'messages'> & { messages: MessageHead[] })
 
 function isHead(head: unknown): head is Head {
   if (typeof head !== 'object' || head === null) return false
   const { version, from, name, kind, nodes, messages } = head as Record<string, unknown>
   if (version !== VERSION || typeof from !== 'string' || typeof name !== 'string') return false
-  if (kind === 'messages') return Array.isArray(messages) && messages.every(isOutside)
+  if (kind === 'messages') return Array.isArray(messages) && messages.every(isMessageHead)
   return kind === 'bye' || kind === 'ping' || ((kind === 'hello' || kind === 'here') && isNodes(nodes))
 }
 
-function isOutside(message: unknown): message is Outside {
+function isMessageHead(message: unknown): message is MessageHead {
   if (typeof message !== 'object' || message === null) return false
   const { uid, nsp, type, size, requesterUid } = message as Record<string, unknown>
   if (typeof uid !== 'string' || typeof nsp !== 'string') return false

@@ -1,11 +1,14 @@
-// The other hosts that a bridge knows, each with the nodes of its workers. The workers here hear of those nodes as if they
-// were at home: serverCount(), fetchSockets() and acknowledgements wait for who is there, and for nobody else.
+// The other hosts that a bridge knows, each with the nodes of its workers. The workers of this host get heartbeats and
+// goodbyes of those nodes as if they were local: so serverCount(), fetchSockets() and acknowledgements wait for all
+// nodes that exist, and for no others.
 import { goodbye, Nodes, present, type AdapterMessage } from '../adapter-message.ts'
 
 export interface HostsEvents {
-  /** For the workers here. */
+  /** A message for the workers of this host. */
   deliver(message: AdapterMessage): void
+  /** Another host is connected. */
   joined(name: string): void
+  /** Another host has left, or its connection is lost. */
   left(name: string, reason: string): void
 }
 
@@ -26,40 +29,41 @@ export class Hosts {
     return [...this.#hosts.keys()]
   }
 
-  /** The host that has the node. */
+  /** @returns id of the host that has the node */
   of(node: string): string | undefined {
     return this.ids.find((id) => this.#hosts.get(id)?.nodes.has(node) === true)
   }
 
-  /** A host's nodes said something. */
-  heard(id: string, name: string, messages: readonly AdapterMessage[]): void {
-    const { nodes } = this.#welcome(id, name)
+  /** Messages of a host's nodes have arrived. */
+  receive(id: string, name: string, messages: readonly AdapterMessage[]): void {
+    const { nodes } = this.#known(id, name)
     for (const message of messages) {
       nodes.learn(message)
       this.#events.deliver(message)
     }
   }
 
-  /** A host tells which nodes it has: these, and no others. */
-  meet(id: string, name: string, told: readonly [uid: string, nsp: string][]): void {
-    const { nodes } = this.#welcome(id, name)
-    const there = new Map(told)
-    const missing = [...nodes].filter(([uid]) => !there.has(uid)).map(([uid, nsp]) => goodbye(uid, nsp))
-    this.heard(id, name, [...missing, ...[...there].map(([uid, nsp]) => present(uid, nsp))])
+  /** The complete list of a host's nodes has arrived. */
+  update(id: string, name: string, list: readonly [uid: string, nsp: string][]): void {
+    const { nodes } = this.#known(id, name)
+    const current = new Map(list)
+    const ended = [...nodes].filter(([uid]) => !current.has(uid)).map(([uid, nsp]) => goodbye(uid, nsp))
+    this.receive(id, name, [...ended, ...[...current].map(([uid, nsp]) => present(uid, nsp))])
   }
 
-  /** Nobody here is to wait for its answers. */
+  /** Removes a host: no worker waits for its answers any more. */
   leave(id: string, reason: string): void {
     const name = this.#forget(id)
     if (name !== undefined) this.#events.left(name, reason)
   }
 
-  /** All of them are out of reach, for a reason that is known. */
+  /** Removes all hosts, without an event for each. */
   clear(): void {
     for (const id of this.ids) this.#forget(id)
   }
 
-  #welcome(id: string, name: string): Host {
+  /** @returns the host, which joins here when it is new */
+  #known(id: string, name: string): Host {
     const known = this.#hosts.get(id)
     if (known !== undefined) return known
     const host = { name, nodes: new Nodes() }

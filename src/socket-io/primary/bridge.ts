@@ -1,24 +1,27 @@
-// From this host's primary to those of other hosts: one publisher and one subscriber at Redis for all workers here.
+// From this host's primary to those of other hosts: one publisher and one subscriber at Redis for all workers of the
+// host.
 //
-// Every bridge listens to two channels: the common one, and its own for answers and for the question whether it is still
-// there. What comes in goes to the workers here and never out again, so there are no loops. What goes out keeps its order:
-// it is written to one connection and read from one, and on a Cluster the channels are in one slot.
+// Every bridge subscribes to two channels: the common one, and its own for answers and for the question whether it is
+// still connected. What comes in goes to the workers of this host and never out again, so there are no loops. What goes
+// out keeps its order: it is written to one connection and read from one, and on a Cluster both channels are in one
+// slot.
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { AdapterMessage } from '../adapter-message.ts'
+import { EndOfTurn } from '../../async/end-of-turn.ts'
+import { RedisConnections } from '../../redis/connections.ts'
+import { sourceOf, type RedisTarget } from '../../redis/target.ts'
+import { REDIS_LIMITS } from '../adapter-clients.ts'
+import { sizeOf, type AdapterMessage } from '../adapter-message.ts'
 import { decodeFrame, encodeFrame, type Content } from './bridge-frame.ts'
 import { Hosts, type HostsEvents } from './bridge-hosts.ts'
-import { Batches, type Batch } from '../batches.ts'
-import type { RedisTarget } from '../../redis/client.ts'
-import { redisPair, type RedisPair } from '../../redis/pair.ts'
 
 export interface BridgeEvents extends HostsEvents {
-  /** Uid and namespace of every node here. */
+  /** @returns uid and namespace of every node of this host */
   nodes(): [uid: string, nsp: string][]
   up(): void
   down(reason: string): void
   refused(command: string, reason: string): void
-  /** Bytes that are no frame of this version; said once. */
+  /** Bytes that are no frame of this version have arrived; one event only. */
   unreadable(): void
   /** Some more messages are lost. */
   lost(): void
@@ -27,16 +30,26 @@ export interface BridgeEvents extends HostsEvents {
 export interface BridgeStatus {
   /** Whether broadcasts reach other hosts now. */
   connected: boolean
-  /** Hosts that are known besides this one. */
+  /** Other hosts that the bridge knows. */
   hosts: number
-  /** Messages that went to other hosts, and that came from them. */
+  /** Messages that went to other hosts. */
   sent: number
+  /** Messages that came from other hosts. */
   received: number
   /** Messages for other hosts that Redis did not get. */
   lost: number
 }
 
-/** Bytes on their way to Redis; what comes on top is lost, so that a slow Redis does not fill the memory. */
+/** Messages for a channel, and their approximate size in bytes. */
+interface Batch {
+  messages: AdapterMessage[]
+  bytes: number
+}
+
+/** Bytes after which a batch does not wait for the end of the turn. */
+const FULL_BATCH = 256 * 1024
+
+/** Bytes on their way to Redis; messages beyond that are lost, so that a slow Redis does not fill the memory. */
 const MAX_IN_FLIGHT = 32 * 1024 * 1024
 
 export class Bridge {
@@ -44,17 +57,16 @@ export class Bridge {
   readonly #name = `${hostname()}:${process.pid}`
   readonly #events: BridgeEvents
   readonly #maxInFlight: number
-  /** On a Cluster only a slot has an order, ordinary channels have none. */
-  readonly #sharded: boolean
-  readonly #pair: RedisPair
+  readonly #connections: RedisConnections
   readonly #common: string
   readonly #hosts: Hosts
-  readonly #batches = new Batches((channel, batch) => void this.#ship(channel, batch))
+  /** By channel: messages of this turn, which travel together. */
+  readonly #batches = new Map<string, Batch>()
+  readonly #endOfTurn = new EndOfTurn(() => this.#flush())
   readonly #status = { connected: false, sent: 0, received: 0, lost: 0 }
-  /** Counts the times that Redis came and went: what was asked in a former one means nothing. */
-  #era = 0
-  #inFlight = 0
-  #isCounting = false
+  /** Whether Redis has refused a subscription since the connections were made. */
+  #isRefused = false
+  #isProbing = false
   #wasUnreadable = false
 
   /** @throws StickyError HOLDFAST_MISSING_PACKAGE */
@@ -63,60 +75,58 @@ export class Bridge {
     this.#maxInFlight = maxInFlight
     this.#common = `{${channelPrefix}-bridge}`
     this.#hosts = new Hosts(events)
-    this.#sharded = typeof redis === 'object' && redis.cluster !== undefined
-    const watch = {
-      up: () => void this.#join(),
-      down: (reason: string) => this.#part(reason),
-      refused: (command: string, reason: string) => events.refused(command, reason),
-    }
-    this.#pair = redisPair(redis, watch, { sharded: this.#sharded })
-    const listen = (_: Buffer, bytes: Buffer): void => this.#receive(bytes)
-    this.#pair.subscriber.on(this.#sharded ? 'smessageBuffer' : 'messageBuffer', listen)
+    const source = sourceOf(redis)
+    // On a Cluster only sharded channels of one slot keep an order between them.
+    const settings = { ...REDIS_LIMITS, sharded: source.cluster !== undefined }
+    this.#connections = new RedisConnections(source, settings, {
+      up: () => this.#up(),
+      down: (reason) => this.#down(reason),
+      refused: (command, reason) => this.#refused(command, reason),
+      message: (bytes) => this.#receive(bytes),
+    })
+    for (const channel of [this.#common, this.#channelOf(this.#id)]) this.#connections.subscribe(channel)
   }
 
   get status(): BridgeStatus {
     return { ...this.#status, hosts: this.#hosts.ids.length }
   }
 
-  /** Sends what a node here says to the other hosts, or an answer to the one that asked. */
+  /** Sends a message of a node of this host to the other hosts, or an answer to the host that asked. */
   send(message: AdapterMessage): void {
     const { requesterUid } = message
-    if (!this.#status.connected) return this.#lose([message])
-    if (requesterUid === undefined) return this.#batches.add(this.#common, message)
+    if (!this.#status.connected) return this.#countLost([message])
+    if (requesterUid === undefined) return this.#add(this.#common, message)
     const host = this.#hosts.of(requesterUid)
-    if (host !== undefined) this.#batches.add(this.#own(host), message)
+    if (host !== undefined) this.#add(this.#channelOf(host), message)
   }
 
-  /** Says goodbye and lets go of Redis. */
+  /** Tells the other hosts that this one leaves, and closes the connections. */
   async close(): Promise<void> {
-    this.#batches.flush()
-    if (this.#status.connected) await this.#publish(this.#common, { kind: 'bye' })
+    this.#flush()
+    if (this.#status.connected) await this.#attempt(this.#common, { kind: 'bye' })
     this.#status.connected = false
-    await this.#pair.close()
+    this.#connections.close()
   }
 
-  /** Redis is there. Nobody may answer before the subscription stands. */
-  async #join(): Promise<void> {
-    const era = ++this.#era
-    const { subscriber } = this.#pair
-    const channels = [this.#common, this.#own(this.#id)]
-    try {
-      await (this.#sharded ? subscriber.ssubscribe(...channels) : subscriber.subscribe(...channels))
-    } catch {
-      return // refused() was told, or Redis is gone again
-    }
-    if (era !== this.#era) return
+  #up(): void {
+    // Without its subscriptions this bridge would get no answers.
+    if (this.#isRefused) return
     this.#status.connected = true
     this.#events.up()
-    await this.#tell(this.#common, { kind: 'hello', nodes: this.#events.nodes() })
+    void this.#publish(this.#common, { kind: 'hello', nodes: this.#events.nodes() })
   }
 
   /** Redis is away, and with it the other hosts. */
-  #part(reason: string): void {
-    this.#era++
+  #down(reason: string): void {
+    this.#isRefused = false
     this.#status.connected = false
     this.#hosts.clear()
     this.#events.down(reason)
+  }
+
+  #refused(command: string, reason: string): void {
+    if (!this.#isRefused) this.#events.refused(command, reason)
+    this.#isRefused = true
   }
 
   #receive(bytes: Buffer): void {
@@ -131,63 +141,77 @@ export class Bridge {
     if (from === this.#id) return
     if (frame.kind === 'messages') {
       this.#status.received += frame.messages.length
-      this.#hosts.heard(from, name, frame.messages)
+      this.#hosts.receive(from, name, frame.messages)
     }
-    if (frame.kind === 'hello' || frame.kind === 'here') this.#hosts.meet(from, name, frame.nodes)
-    if (frame.kind === 'hello') void this.#tell(this.#own(from), { kind: 'here', nodes: this.#events.nodes() })
+    if (frame.kind === 'hello' || frame.kind === 'here') this.#hosts.update(from, name, frame.nodes)
+    if (frame.kind === 'hello') void this.#publish(this.#channelOf(from), { kind: 'here', nodes: this.#events.nodes() })
     if (frame.kind === 'bye') this.#hosts.leave(from, 'it said goodbye')
   }
 
-  async #ship(channel: string, { messages, bytes }: Batch): Promise<void> {
-    if (this.#inFlight + bytes > this.#maxInFlight) return this.#lose(messages)
-    this.#inFlight += bytes
-    const arrived = await this.#tell(channel, { kind: 'messages', messages })
-    this.#inFlight -= bytes
-    if (arrived) this.#status.sent += messages.length
-    else this.#lose(messages)
+  #add(channel: string, message: AdapterMessage): void {
+    const batch = this.#batches.get(channel) ?? { messages: [], bytes: 0 }
+    this.#batches.set(channel, batch)
+    batch.messages.push(message)
+    batch.bytes += sizeOf(message)
+    if (batch.bytes > FULL_BATCH) this.#flush()
+    else this.#endOfTurn.schedule()
+  }
+
+  #flush(): void {
+    this.#endOfTurn.cancel()
+    const batches = [...this.#batches]
+    this.#batches.clear()
+    for (const [channel, batch] of batches) void this.#sendBatch(channel, batch)
+  }
+
+  async #sendBatch(channel: string, { messages, bytes }: Batch): Promise<void> {
+    const hasRoom = this.#connections.unanswered + bytes <= this.#maxInFlight
+    if (hasRoom && (await this.#publish(channel, { kind: 'messages', messages }))) this.#status.sent += messages.length
+    else this.#countLost(messages)
   }
 
   /**
-   * Redis tells how many got it. If somebody did not, they are gone, and nobody is to wait for them.
+   * Publishes, and compares the number of subscribers that Redis reports with the number of known hosts: when one is
+   * missing, its nodes must not be waited for.
    *
    * @returns whether Redis got it
    */
-  async #tell(channel: string, content: Content): Promise<boolean> {
-    const got = await this.#publish(channel, content)
-    if (channel === this.#common && got !== undefined && got < this.#hosts.ids.length + 1) void this.#count()
-    return got !== undefined
+  async #publish(channel: string, content: Content): Promise<boolean> {
+    const subscribers = await this.#attempt(channel, content)
+    const isCommon = channel === this.#common
+    if (isCommon && subscribers !== undefined && subscribers < this.#hosts.ids.length + 1) void this.#probeHosts()
+    return subscribers !== undefined
   }
 
-  /** Who is still there? */
-  async #count(): Promise<void> {
-    if (this.#isCounting) return
-    this.#isCounting = true
+  /** Removes the hosts whose own channel has no subscriber any more. */
+  async #probeHosts(): Promise<void> {
+    if (this.#isProbing) return
+    this.#isProbing = true
     for (const id of this.#hosts.ids) {
-      const got = await this.#publish(this.#own(id), { kind: 'ping' })
-      if (got === 0) this.#hosts.leave(id, 'its connection to Redis is gone')
+      const subscribers = await this.#attempt(this.#channelOf(id), { kind: 'ping' })
+      if (subscribers === 0) this.#hosts.leave(id, 'its connection to Redis is gone')
     }
-    this.#isCounting = false
+    this.#isProbing = false
   }
 
-  /** @returns how many got it; undefined if Redis did not */
-  async #publish(channel: string, content: Content): Promise<number | undefined> {
+  /** @returns the number of subscribers that got it; undefined when Redis is away or refuses, and so did not get it */
+  async #attempt(channel: string, content: Content): Promise<number | undefined> {
     const frame = encodeFrame({ from: this.#id, name: this.#name, ...content })
     try {
-      // The pair's publish() does not tell a failure from nobody.
-      return Number(await this.#pair.publisher.call(this.#sharded ? 'SPUBLISH' : 'PUBLISH', channel, frame))
+      return await this.#connections.publish(channel, frame)
     } catch {
-      return undefined // it is away, which was told
+      return undefined // the 'down' event tells of it
     }
   }
 
-  /** Heartbeats and the like do not count. */
-  #lose(messages: readonly AdapterMessage[]): void {
+  /** Heartbeats and the like are not counted. */
+  #countLost(messages: readonly AdapterMessage[]): void {
     const lost = messages.filter(({ packed }) => packed !== undefined).length
     this.#status.lost += lost
     if (lost > 0) this.#events.lost()
   }
 
-  #own(id: string): string {
+  #channelOf(id: string): string {
     return `${this.#common}#${id}`
   }
 }

@@ -1,21 +1,21 @@
-// The primary's part in Socket.IO's broadcasts: between its workers, and over the bridge, where a worker asks for one, to
-// the primaries of other hosts.
+// The primary's part in Socket.IO's broadcasts: between its workers, and, where a worker has requested a bridge, to the
+// primaries of other hosts.
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Logger } from '../../options/options.ts'
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts'
 import type { AdapterMessage } from '../adapter-message.ts'
 import { Bridge, type BridgeStatus } from './bridge.ts'
-import { unpackTarget } from '../../redis/client.ts'
+import { unpackTarget } from '../../redis/target.ts'
 import { relaySocketIO, type Recipient, type Relay } from './relay.ts'
 
-/** A worker, as far as it matters here. */
+/** The members of a worker that are used here. */
 export interface Member extends Recipient {
   send(message: ToWorker): void
 }
 
 export type BridgeRequest = Extract<ToPrimary, { type: 'open-bridge' }>
 
-/** Milliseconds in which workers hear at most once how much was lost. */
+/** Milliseconds between two messages to the workers about lost broadcasts, at least. */
 const LOST_INTERVAL = 1_000
 
 export class Exchange<M extends Member> {
@@ -24,11 +24,12 @@ export class Exchange<M extends Member> {
   readonly #members: () => Iterable<M>
   readonly #relay: Relay<M>
   #bridge: Bridge | undefined
-  /** What the bridge was asked to be. */
-  #asked: string | undefined
-  #telling: NodeJS.Timeout | undefined
+  /** The request that the bridge was opened for. */
+  #request: string | undefined
+  /** Runs until the workers get the next count of lost broadcasts. */
+  #reporting: NodeJS.Timeout | undefined
 
-  /** @param serialization - of the channels to the workers */
+  /** @param serialization - of the channels to the workers @param members - the workers that run now */
   constructor(logger: Logger, serialization: 'json' | 'advanced', members: () => Iterable<M>) {
     this.#logger = logger
     this.#serialization = serialization
@@ -36,7 +37,7 @@ export class Exchange<M extends Member> {
     this.#relay = relaySocketIO(members, (message) => this.#bridge?.send(message))
   }
 
-  /** Undefined where no worker asked for one. */
+  /** Undefined where no worker has requested a bridge. */
   get bridge(): BridgeStatus | undefined {
     return this.#bridge?.status
   }
@@ -46,7 +47,7 @@ export class Exchange<M extends Member> {
     channel.on('open-bridge', (message) => this.open(message))
   }
 
-  /** What a worker said that is not Holdfast's own. */
+  /** Takes a message of a worker that is not Holdfast's own. */
   pass(from: M, message: unknown): void {
     this.#relay.pass(from, message)
   }
@@ -55,20 +56,22 @@ export class Exchange<M extends Member> {
     this.#relay.gone(worker)
   }
 
-  /** Opens the bridge if it is not open already; whoever started last knows best where Redis is. */
+  /**
+   * Opens the bridge, or another one where the request differs: the newest worker has the newest program and options.
+   */
   open({ redis, channelPrefix }: BridgeRequest): void {
-    const asked = `${channelPrefix} ${redis}`
-    if (asked !== this.#asked) {
+    const request = `${channelPrefix} ${redis}`
+    if (request !== this.#request) {
       void this.close()
-      this.#asked = asked
+      this.#request = request
       this.#bridge = this.#build(redis, channelPrefix)
     }
-    this.#tell()
+    this.#report()
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#telling)
-    this.#telling = undefined
+    clearTimeout(this.#reporting)
+    this.#reporting = undefined
     const bridge = this.#bridge
     this.#bridge = undefined
     await bridge?.close()
@@ -82,17 +85,17 @@ export class Exchange<M extends Member> {
         nodes: () => this.#relay.nodes(),
         up: () => {
           logger.info('redis.up', {})
-          this.#tell()
+          this.#report()
         },
         down: (reason) => {
           logger.warn('redis.down', { reason })
-          this.#tell()
+          this.#report()
         },
         refused: (command, reason) => logger.error('redis.refused', { command, reason }),
         joined: (host) => logger.info('bridge.joined', { host }),
         left: (host, reason) => logger.info('bridge.left', { host, reason }),
         unreadable: () => logger.warn('bridge.unreadable', { hint: 'another version of Holdfast, or another program' }),
-        lost: () => (this.#telling ??= setTimeout(() => this.#tell(), LOST_INTERVAL).unref()),
+        lost: () => (this.#reporting ??= setTimeout(() => this.#report(), LOST_INTERVAL).unref()),
       })
     } catch (error) {
       logger.error('bridge.failed', { error })
@@ -100,15 +103,15 @@ export class Exchange<M extends Member> {
     }
   }
 
-  #tell(): void {
-    clearTimeout(this.#telling)
-    this.#telling = undefined
+  #report(): void {
+    clearTimeout(this.#reporting)
+    this.#reporting = undefined
     const { connected, lost } = this.#bridge?.status ?? { connected: false, lost: 0 }
     for (const member of this.#members()) member.send({ type: 'bridge-state', connected, lost })
   }
 }
 
-/** JSON has no bytes. */
+/** Replaces bytes by base64 text, because JSON cannot express bytes. */
 function asText(message: AdapterMessage): AdapterMessage {
   const { packed } = message
   return typeof packed === 'object' ? { ...message, packed: Buffer.from(packed).toString('base64') } : message

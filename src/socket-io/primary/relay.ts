@@ -1,36 +1,36 @@
-// The primary's part in Socket.IO's cluster adapter: passes its messages on between workers. The adapter's own set-up
-// needs node:cluster workers; ours are plain child processes.
+// The primary's part in Socket.IO's cluster adapter: passes its messages on between workers. The adapter's own primary
+// side needs workers of node:cluster; Holdfast's are plain child processes.
 import { goodbye, isAdapterMessage, Nodes, sizeOf, type AdapterMessage } from '../adapter-message.ts'
 
-/** Whoever can get a message. */
+/** A worker that can get messages. */
 export interface Recipient {
-  /** @param bytes - about how many they are */
+  /** @param bytes - approximate size of the message */
   relay(message: unknown, bytes: number): void
 }
 
 export interface Relay<R> {
-  /** Takes what a worker sent; anything that is not the adapter's is left alone. */
+  /** Passes on a message of a worker; a message that is not the adapter's is ignored. */
   pass(from: R, message: unknown): void
-  /** A worker has ended: says so to the others, on behalf of its nodes. */
+  /** A worker has ended: sends a goodbye to the others, on behalf of each of its nodes. */
   gone(worker: R): void
-  /** Takes what came from another host: it goes to workers here, and never further. */
+  /** Passes on a message of another host, to workers of this host only. */
   deliver(message: AdapterMessage): void
-  /** Uid and namespace of every node here. */
+  /** @returns uid and namespace of every node of this host */
   nodes(): [uid: string, nsp: string][]
 }
 
-/** @param abroad - gets what is for other hosts, too, where there are some */
+/** @param toOtherHosts - sends messages for nodes of other hosts */
 export function relaySocketIO<R extends Recipient>(
   workers: () => Iterable<R>,
-  abroad: (message: AdapterMessage) => void = () => {},
+  toOtherHosts: (message: AdapterMessage) => void = () => {},
 ): Relay<R> {
-  // Which nodes a worker holds is learned from their first messages (every node says hello when it starts).
+  /** By worker: its nodes, which send a first message when they start. */
   const nodes = new Map<R, Nodes>()
   const has = (worker: R, uid: string): boolean => nodes.get(worker)?.has(uid) === true
-  const toOthers = (message: AdapterMessage, from?: R): void => {
-    const { requesterUid: asker } = message
+  const toWorkers = (message: AdapterMessage, from?: R): void => {
+    const { requesterUid: requester } = message
     for (const worker of workers()) {
-      if (worker !== from && (asker === undefined || has(worker, asker))) worker.relay(message, sizeOf(message))
+      if (worker !== from && (requester === undefined || has(worker, requester))) worker.relay(message, sizeOf(message))
     }
   }
   return {
@@ -39,18 +39,18 @@ export function relaySocketIO<R extends Recipient>(
       const own = nodes.get(from) ?? new Nodes()
       own.learn(message)
       nodes.set(from, own)
-      toOthers(message, from)
-      const { requesterUid: asker } = message
-      if (asker === undefined || ![...nodes.keys()].some((worker) => has(worker, asker))) abroad(message)
+      toWorkers(message, from)
+      const { requesterUid: requester } = message
+      if (requester === undefined || ![...nodes.keys()].some((worker) => has(worker, requester))) toOtherHosts(message)
     },
-    gone(gone) {
-      for (const [uid, nsp] of nodes.get(gone) ?? []) {
-        toOthers(goodbye(uid, nsp), gone)
-        abroad(goodbye(uid, nsp))
+    gone(ended) {
+      for (const [uid, nsp] of nodes.get(ended) ?? []) {
+        toWorkers(goodbye(uid, nsp), ended)
+        toOtherHosts(goodbye(uid, nsp))
       }
-      nodes.delete(gone)
+      nodes.delete(ended)
     },
-    deliver: (message) => toOthers(message),
+    deliver: (message) => toWorkers(message),
     nodes: () => [...nodes.values()].flatMap((own) => [...own]),
   }
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { keepSessions, type RecoveringAdapter } from '../../../src/socket-io/session-snapshots.ts'
-import type { RedisPair } from '../../../src/redis/pair.ts'
+import { keepSnapshots, type RecoveringAdapter } from '../../../src/socket-io/session-snapshots.ts'
+import type { AdapterClients } from '../../../src/socket-io/adapter-clients.ts'
 import { until } from '../../support/clients.ts'
 import { startHosts, visit } from '../../support/socket-io.ts'
 
@@ -44,7 +44,7 @@ t.test('nobody looks after the sessions of a namespace that has ended', async (t
     t.capture(globalThis, 'setInterval', setInterval),
     t.capture(globalThis, 'clearInterval', clearInterval),
   ]
-  keepSessions(adapter, { publisher: {} } as RedisPair, 'socket.io')
+  keepSnapshots(adapter, { publisher: {} } as AdapterClients, 'socket.io')
   adapter.close()
   const [interval] = started()
   t.equal(ended()[0]?.args[0], (interval as { returned?: unknown }).returned)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Exchange } from '../../../src/socket-io/primary/exchange.ts'
-import { packTarget } from '../../../src/redis/client.ts'
+import { packTarget } from '../../../src/redis/target.ts'
 import type { ToWorker } from '../../../src/ipc/messages.ts'
 import { until } from '../../support/clients.ts'
 import { missing } from '../../support/installed.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isRedisUrl, withoutPassword } from '../../src/redis/url.ts'
+import { isRedisUrl, withoutPassword } from '../../src/redis/target.ts'
 
 t.test('a URL, or the path of a Unix socket', async (t) => {
   for (const url of ['redis://127.0.0.1:6379', 'rediss://me:secret@a/1', 'redis://[::1]:6379', '/run/redis.sock']) {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { countSafely } from '../../src/socket-io/server-count.ts'
+import { countSafely } from '../../src/socket-io/adapter-guards.ts'
 
 function adapter() {
   const counting = {
