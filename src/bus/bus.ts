@@ -42,8 +42,8 @@ export interface Counter {
   /**
    * Adds an integer; the additions of one turn travel together.
    *
-   * @param n - @default 1
-   * @throws TypeError with code HOLDFAST_BAD_OPTION for what is no integer of at most 2 ** 53 - 1
+   * @param n - a safe integer, positive or negative; 1 by default
+   * @throws TypeError with code HOLDFAST_BAD_OPTION for any other value
    */
   add(n?: number): void
   /**

@@ -59,7 +59,7 @@ export function join(
   /** The one object that the server's drain reads, because the primary may change the close code later. */
   const drainPlan = { ...setup.drainPlan }
   let isReady = false
-  let isSpare = setup.id < 0
+  let isStandby = setup.id < 0
   let sockets: SlotSockets | undefined
   let sendHeartbeat = (): void => {}
 
@@ -71,7 +71,7 @@ export function join(
     drainPlan.code = plan.code
   })
   channel.on('promote', ({ id, workers }) => {
-    isSpare = false
+    isStandby = false
     events.become(id, workers)
   })
   channel.on('worker-count', ({ workers }) => events.workers(workers))
@@ -139,7 +139,7 @@ export function join(
     const deadline = new Deadline(plan.deadline)
     events.drain(plan)
     // Connections that the primary sent before it learned of the end are on their way, and are served.
-    if (isReady && !isSpare) await deadline.wait(incoming.complete)
+    if (isReady && !isStandby) await deadline.wait(incoming.complete)
     await deadline.wait(closeAll(plan).then(socketsSent))
     sendHeartbeat()
     events.leave()

@@ -13,7 +13,7 @@ import type { LogFunction } from '../../src/index.ts'
 import { processRuntime } from '../../src/runtime.ts'
 import { until } from '../support/clients.ts'
 
-t.test('a process that is no worker has a bus of its own', async (t) => {
+t.test('a process that is no worker has a local bus', async (t) => {
   for (const bus of [createBus(), createBus({ bus: 'ipc' }), ipcBus(), createBus({ bus: 'local' }), localBus()]) {
     t.equal(bus.kind, 'local')
     await bus.close()
@@ -22,7 +22,7 @@ t.test('a process that is no worker has a bus of its own', async (t) => {
   t.equal(createBus({ bus: 'local' }).reason, 'the bus option says so')
 })
 
-t.test('Redis is taken where it is configured, and nothing is connected before it is used', async (t) => {
+t.test('the bus goes through Redis where that is configured, and connects when it is first used', async (t) => {
   process.env['REDIS_URL'] = 'redis://127.0.0.1:1'
   t.teardown(() => delete process.env['REDIS_URL'])
   t.match(createBus(), { kind: 'redis', reason: 'REDIS_URL is set' })
@@ -36,36 +36,36 @@ t.test('Redis is taken where it is configured, and nothing is connected before i
   t.equal(client.status, 'wait', 'the client of the application is left alone')
 })
 
-t.test('the choice is said once, when the bus is first used', async (t) => {
-  const said: unknown[] = []
-  const write: LogFunction = (event, fields) => void said.push([event, fields])
+t.test('the choice is logged once, when the bus is first used', async (t) => {
+  const lines: unknown[] = []
+  const write: LogFunction = (event, fields) => void lines.push([event, fields])
   processRuntime.logger = { debug: write, info: write, warn: write, error: write }
   const bus = createBus()
   await new Promise(setImmediate)
-  t.strictSame(said, [], 'a primary that runs the same program has one too')
+  t.strictSame(lines, [], 'a primary that runs the same program makes a bus and never uses it')
   bus.subscribe('news', () => {})
   bus.publish('news', 1)
   bus.counter('hits').add()
-  await until('it is said', () => said.length > 0)
+  await until('the choice is logged', () => lines.length > 0)
   await new Promise(setImmediate)
-  t.strictSame(said, [['bus.chosen', { kind: 'local', reason: 'this process is not a worker' }]])
+  t.strictSame(lines, [['bus.chosen', { kind: 'local', reason: 'this process is not a worker' }]])
   await bus.close()
 })
 
-t.test('it is disposed of like anything else', async (t) => {
-  const heard: BusMessage[] = []
+t.test('the end of a scope with `await using` closes a bus', async (t) => {
+  const received: BusMessage[] = []
   {
     await using bus = localBus()
-    bus.subscribe('news', (message) => heard.push(message))
+    bus.subscribe('news', (message) => received.push(message))
   }
   await using other = localBus()
   other.publish('news', 1)
   await new Promise(setImmediate)
-  t.strictSame(heard, [])
+  t.strictSame(received, [])
   t.equal(other.status().channels, 0)
 })
 
-t.test('what can not be right is said at once', async (t) => {
+t.test('a wrong option, name or message throws at once', async (t) => {
   const bad = (code: string, name: string, message: RegExp, run: () => unknown) =>
     t.throws(run, { name, code, message }, String(message))
   const wrong = (message: RegExp, run: () => unknown, name = 'TypeError') =>
@@ -111,7 +111,7 @@ t.test('what can not be right is said at once', async (t) => {
   t.match(bus.status(), { published: 0 })
 })
 
-t.test('a Redis that can not be one is refused at once, and its password is not shown', async (t) => {
+t.test('a URL that is none of Redis throws at once, and the error does not show its password', async (t) => {
   const before = process.env['REDIS_URL']
   t.teardown(() => restore(before))
   const environment = { message: /^environment variable REDIS_URL: expected a URL that starts with redis:\/\/, got '/ }

@@ -6,7 +6,7 @@ const messageOp = fc.constantFrom(OP.bytes, OP.text, OP.json, OP.subscribe)
 const name = fc.string({ unit: 'grapheme', maxLength: 40 })
 const body = fc.oneof(fc.string({ unit: 'grapheme' }), fc.uint8Array())
 
-t.test('what is encoded is read again, in order, however many there are', async () => {
+t.test('records are read as they were encoded, in their order', async () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(messageOp, name, body)), (records) => {
       const frame = Buffer.concat(records.map((record) => encodeRecord(...record)))
@@ -23,7 +23,7 @@ t.test('what is encoded is read again, in order, however many there are', async 
   )
 })
 
-t.test('a frame that is cut ends with its last whole record', async () => {
+t.test('reading a frame that is cut ends with its last complete record', async () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(messageOp, name, body), { minLength: 1 }), fc.nat(), (records, at) => {
       const encoded = records.map((record) => encodeRecord(...record))
@@ -38,7 +38,7 @@ t.test('a frame that is cut ends with its last whole record', async () => {
   )
 })
 
-t.test('any bytes are read without an error', async () => {
+t.test('reading any bytes throws no error', async () => {
   const header = fc.tuple(
     fc.constantFrom(...Object.values(OP)),
     fc.nat(40),
@@ -51,7 +51,7 @@ t.test('any bytes are read without an error', async () => {
   const any = fc.array(fc.oneof(nearly, fc.uint8Array())).map((parts) => Buffer.concat(parts))
   fc.assert(
     fc.property(any, (bytes) => {
-      // Whoever reads a number from a body may do so.
+      // A body has the bytes of the numbers that are read from it.
       for (const { op, body } of readFrame(bytes)) {
         if (op === OP.value) body.readDoubleLE(4)
         if (op === OP.add) body.readDoubleLE()
@@ -62,7 +62,7 @@ t.test('any bytes are read without an error', async () => {
   )
 })
 
-t.test('the layout is the one that the file says', async (t) => {
+t.test('the layout is the one at the top of frames.ts', async (t) => {
   const record = encodeRecord(OP.text, 'né', 'hi')
   t.equal(record.toString('hex'), '010c00000003006ec3a96869')
   t.equal(recordLength(record, 0), 12)

@@ -18,10 +18,10 @@ for (const [transport, env] of [
   })
 }
 
-t.test('one line says which bus it is', async (t) => {
+t.test('one log line names the kind of bus', async (t) => {
   const { balancer, members } = await busFamily(t, {})
   for (const one of members) await one.listen('news')
-  await until('it is said', () => balancer.output().includes('bus.chosen'))
+  await until('the line is written', () => balancer.output().includes('bus.chosen'))
   const lines = balancer.output().match(/bus[.]chosen.*/g)
   t.strictSame(lines, ['bus.chosen kind=ipc reason="REDIS_URL is not set"'])
 })

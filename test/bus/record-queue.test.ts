@@ -3,18 +3,18 @@ import t from 'tap'
 import { encodeRecord, OP, readFrame } from '../../src/bus/frames.ts'
 import { PIECE, RecordQueue } from '../../src/bus/record-queue.ts'
 
-/** Every third one is no message. */
+/** Every third record is no message. */
 const record = (n: number, size = 0) =>
   encodeRecord(n % 3 === 0 ? OP.subscribe : OP.bytes, String(n), Buffer.alloc(size, n))
 
-/** What one can do to a queue: push records of such sizes, drop some, take a frame. */
+/** A step of a test: push records of these sizes, drop some, or take a frame. */
 const step = fc.oneof(
   fc.array(fc.oneof(fc.nat(50), fc.nat(20_000), fc.integer({ min: 30_000, max: 150_000 })), { maxLength: 6 }),
   fc.record({ drop: fc.nat(4) }),
   fc.constant('take' as const),
 )
 
-t.test('records come out in order and whole, but for those that were dropped, and the sums are right', async () => {
+t.test('records come out complete and in order, except for dropped ones, and the counts are right', async () => {
   fc.assert(
     fc.property(fc.array(step), (steps) => {
       const queue = new RecordQueue()
@@ -47,7 +47,7 @@ t.test('records come out in order and whole, but for those that were dropped, an
   )
 })
 
-t.test('a frame stays as it is until it was sent, whatever is pushed meanwhile', async (t) => {
+t.test('a frame does not change until it is sent, whatever is pushed meanwhile', async (t) => {
   const queue = new RecordQueue()
   for (let n = 0; n < 10; n++) queue.push(record(n, 100))
   const taken = queue.take()!
@@ -63,7 +63,7 @@ t.test('a frame stays as it is until it was sent, whatever is pushed meanwhile',
   )
 })
 
-t.test('a long record is kept as it is and never written to', async (t) => {
+t.test('a long record is not copied and its memory is never written to', async (t) => {
   const queue = new RecordQueue()
   const long = record(1, PIECE - 8)
   t.equal(long.length, PIECE)
@@ -75,7 +75,7 @@ t.test('a long record is kept as it is and never written to', async (t) => {
   t.ok(long.equals(copy))
 })
 
-t.test('a turn of small messages takes one piece of memory, used again when it was sent', async (t) => {
+t.test('the small messages of a turn share one piece of memory, which is reused once they are sent', async (t) => {
   const queue = new RecordQueue()
   const buffers = new Set<ArrayBufferLike>()
   for (let turn = 0; turn < 100; turn++) {

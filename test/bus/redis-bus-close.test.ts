@@ -7,7 +7,7 @@ import { startRedis } from '../support/redis.ts'
 
 const skip = missing('redis-server')
 
-t.test('what is said before a close arrives, though nothing was connected yet', { skip }, async (t) => {
+t.test('messages and additions before a close arrive, although nothing was connected yet', { skip }, async (t) => {
   const { url } = await startRedis(t)
   const listener = redisBus({ url })
   t.teardown(() => listener.close())
@@ -18,12 +18,12 @@ t.test('what is said before a close arrives, though nothing was connected yet', 
   bus.counter('hits').add(3)
   await bus.close()
   t.match(bus.status(), { lost: 0, buffered: 0 })
-  await until('it is heard', async () => (await probe.kept('news')).length > 0)
+  await until('the message arrives', async () => (await probe.kept('news')).length > 0)
   t.strictSame(await probe.kept('news'), ['last words'])
   t.equal(await probe.read('hits'), 3)
 })
 
-t.test('and though Redis is just coming back', { skip }, async (t) => {
+t.test('additions before a close arrive, although Redis is just starting again', { skip }, async (t) => {
   const redis = await startRedis(t)
   const bus = redisBus({ url: redis.url })
   await bus.ready()

@@ -17,7 +17,7 @@ function open(t: Test, options: RedisBusOptions): BusProbe {
 }
 
 t.test(
-  'while Redis is gone local delivery goes on, a bounded part waits, and the rest is counted',
+  'while Redis is away local delivery goes on, messages wait up to a limit, and the others are counted',
   { skip },
   async (t) => {
     const redis = await startRedis(t)
@@ -27,13 +27,13 @@ t.test(
     await a.count('load')
     await b.count('load')
     const flooding = a.flood({ channel: 'load', from: 'a', count: 3_000, size: 100, perTurn: 10, ahead: 30_000 })
-    await until('it is under load', async () => ((await b.heard('load'))['a']?.count ?? 0) > 200)
+    await until('messages arrive', async () => ((await b.heard('load'))['a']?.count ?? 0) > 200)
     await redis.kill()
     await until('the loss is noticed', async () => !(await a.status()).connected && !(await b.status()).connected)
-    // The flood waits for room, of which there will be none: the rest of it is not published before Redis is back.
+    // The flood waits for room in the buffer, and there is none before Redis is back.
     for (let n = 0; n < 50; n++)
-      await a.publish('load', ...Array.from({ length: 20 }, (_, i) => said('more', n * 20 + i)))
-    await until('local listeners hear all of it', async () => (await a.heard('load'))['more']?.count === 1_000)
+      await a.publish('load', ...Array.from({ length: 20 }, (_, i) => message('more', n * 20 + i)))
+    await until('local listeners have all messages', async () => (await a.heard('load'))['more']?.count === 1_000)
     const { buffered, bufferedBytes, lost } = await a.status()
     t.ok(buffered > 0 && bufferedBytes <= maxBuffered && bufferedBytes > maxBuffered / 2, `${bufferedBytes} bytes wait`)
     t.ok(lost > 0 && lost < 1_200, `${lost} are lost`)
@@ -44,22 +44,22 @@ t.test(
     await redis.start()
     await until('both are back', async () => (await a.status()).connected && (await b.status()).connected)
     await flooding
-    await until('what waited has come', async () => (await b.heard('load'))['a']?.last === 2_999)
+    await until('the messages that waited have arrived', async () => (await b.heard('load'))['a']?.last === 2_999)
     const heard = await b.heard('load')
     const lostNow = (await a.status()).lost
     for (const from of ['a', 'more']) t.match(heard[from], { disorder: false }, `in order from ${from}`)
     const gone = 4_000 - heard['a']!.count - heard['more']!.count
     t.ok(gone > 0 && gone <= lostNow, `${gone} did not come, ${lostNow} are counted as lost`)
     t.match(await a.heard('load'), { a: { count: 3_000, missing: 0 }, more: { count: 1_000, missing: 0 } })
-    await until('what was added meanwhile counts', async () => (await b.read('counter')) === 11)
+    await until('the additions meanwhile are counted', async () => (await b.read('counter')) === 11)
     const { fields } = log
-    t.equal(fields('bus.down').length, 2, 'one line for each of the two')
+    t.equal(fields('bus.down').length, 2, 'one line per bus')
     t.equal(fields('bus.up').length, 4)
     t.match(fields('bus.up').at(-1), { kind: 'redis' })
   },
 )
 
-t.test('a Redis that hangs bounds what is sent to it', { skip }, async (t) => {
+t.test('a Redis that hangs gets messages up to a limit', { skip }, async (t) => {
   const redis = await startRedis(t)
   const maxBuffered = 256 * 1024
   const [a, b] = [open(t, { url: redis.url, maxBuffered }), open(t, { url: redis.url })]
@@ -68,31 +68,31 @@ t.test('a Redis that hangs bounds what is sent to it', { skip }, async (t) => {
   redis.freeze()
   t.teardown(() => redis.thaw())
   for (let n = 0; n < 200; n++) {
-    await a.publish('load', ...Array.from({ length: 20 }, (_, i) => said('a', n * 20 + i, 1_000)))
+    await a.publish('load', ...Array.from({ length: 20 }, (_, i) => message('a', n * 20 + i, 1_000)))
     await new Promise(setImmediate)
   }
   const { bufferedBytes, lost, connected } = await a.status()
   t.ok(bufferedBytes <= maxBuffered && bufferedBytes > maxBuffered - 2_000, `${bufferedBytes} bytes wait`)
   t.ok(lost > 1_000 && lost < 4_000, `${lost} are lost`)
-  t.equal(connected, true, 'nobody has said otherwise')
+  t.equal(connected, true, 'no connection has ended')
   redis.thaw()
   await until(
-    'what was sent and what waited has come',
+    'the messages that were sent and those that waited have arrived',
     async () => (await b.heard('load'))['a']?.count === 4_000 - lost,
   )
   t.match(await b.heard('load'), { a: { disorder: false } })
-  await a.publish('load', said('a', 4_000))
-  await until('and what follows', async () => (await b.heard('load'))['a']?.last === 4_000)
+  await a.publish('load', message('a', 4_000))
+  await until('a later message arrives', async () => (await b.heard('load'))['a']?.last === 4_000)
   t.match(await b.heard('load'), { a: { missing: lost } })
 })
 
-t.test('a Redis that was never there holds nobody up', async (t) => {
+t.test('a Redis that cannot be reached does not delay local delivery or the close', async (t) => {
   const log = logbook()
   const bus = createBus({ redis: '/nonexistent/redis.sock' })
-  const heard: unknown[] = []
-  bus.subscribe('news', (message) => heard.push(message))
+  const received: unknown[] = []
+  bus.subscribe('news', (message) => received.push(message))
   bus.publish('news', 'here')
-  await until('it is heard here', () => heard.length === 1)
+  await until('the message arrives in this process', () => received.length === 1)
   t.equal(await new BusProbe(() => bus).read('hits'), 'HOLDFAST_BUS_AWAY')
   t.match(bus.status(), { kind: 'redis', connected: false, buffered: 1, lost: 0 })
   const ready = bus.ready()
@@ -104,7 +104,7 @@ t.test('a Redis that was never there holds nobody up', async (t) => {
   t.match(log.fields('bus.chosen'), [{ kind: 'redis', reason: 'the redis option is set' }])
 })
 
-t.test('what Redis refuses is said and counted', { skip }, async (t) => {
+t.test('a message that Redis refuses is logged and counted', { skip }, async (t) => {
   const { url } = await startRedis(t)
   const admin = new Redis(url)
   await admin.call('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '&*', '+@all', '-publish')
@@ -112,31 +112,31 @@ t.test('what Redis refuses is said and counted', { skip }, async (t) => {
   const log = logbook()
   const one = open(t, { options: { path: url, username: 'mute', password: 'secret' } })
   await one.listen('news')
-  await one.publish('news', 'heard here only')
-  await until('it is refused', () => log.events().includes('bus.refused'))
+  await one.publish('news', 'local only')
+  await until('the refusal is logged', () => log.events().includes('bus.refused'))
   t.match(log.fields('bus.refused'), [{ reason: /NOPERM/ }])
   t.match(await one.status(), { lost: 1, connected: true })
-  t.strictSame(await one.kept('news'), ['heard here only'])
+  t.strictSame(await one.kept('news'), ['local only'])
 })
 
-t.test('what somebody else publishes there is left alone', { skip }, async (t) => {
+t.test('messages of other programs on a channel are ignored', { skip }, async (t) => {
   const { url } = await startRedis(t)
   const log = logbook()
   const one = open(t, { url })
   await one.listen('news')
   const other = new Redis(url)
   for (const text of ['', 'hello', 'x'.repeat(100), Buffer.alloc(30, 2)]) await other.publish('holdfast:news', text)
-  // Eight bytes of somebody, then a record of kind json that is none.
+  // Eight bytes of an origin, then a record of kind json that has no JSON.
   await other.publish('holdfast:news', Buffer.from('12345678\x02\x0c\0\0\0\x04\0news{', 'latin1'))
   other.disconnect()
   const another = open(t, { url })
   await another.publish('news', 'from a bus')
-  await until('it is heard', async () => (await one.kept('news')).length > 0)
+  await until('the message arrives', async () => (await one.kept('news')).length > 0)
   t.strictSame(await one.kept('news'), ['from a bus'])
   t.match(log.fields('bus.unreadable'), [{ channel: 'news' }])
 })
 
-t.test('the workers of two machines hear each other', { skip, timeout: 60_000 }, async (t) => {
+t.test('messages and counters reach the workers of two machines', { skip, timeout: 60_000 }, async (t) => {
   const { url } = await startRedis(t)
   const [here, there] = await Promise.all([
     busFamily(t, { env: { REDIS_URL: url }, options: { workers: 3 } }),
@@ -146,17 +146,17 @@ t.test('the workers of two machines hear each other', { skip, timeout: 60_000 },
   for (const one of all) await one.listen('news')
   for (const [i, one] of all.entries()) await one.publish('news', i)
   for (const one of all) {
-    await until('it hears all', async () => (await one.kept('news')).length === 6)
+    await until('all messages arrive', async () => (await one.kept('news')).length === 6)
     t.match(await one.status(), { kind: 'redis', reason: 'REDIS_URL is set', connected: true })
     await one.add('hits')
   }
-  await until('all is counted', async () => (await all[0]!.read('hits')) === 6)
+  await until('all additions are counted', async () => (await all[0]!.read('hits')) === 6)
   t.equal(here.balancer.output().match(/bus[.]chosen kind=redis reason="REDIS_URL is set"/g)?.length, 1)
   t.match((await here.balancer.status()).bus, { frames: 0 }, 'the primary has no part in it')
-  // Whoever holds a connection must not hold up the end.
+  // An open connection must not delay the end of a worker.
   await all[0]!.listen('goodbyes')
   t.equal(await there.balancer.close(), true)
-  await until('what they said last was heard', async () => (await all[0]!.kept('goodbyes')).length === 3)
+  await until('the last messages of the workers arrive', async () => (await all[0]!.kept('goodbyes')).length === 3)
 })
 
 for (const how of ['options', 'client'] as const) {
@@ -172,11 +172,11 @@ for (const how of ['options', 'client'] as const) {
       await redis.kill()
       await until('the loss is noticed', () => !bus.status().connected)
       await redis.start()
-      await until('it is back', () => bus.status().connected)
+      await until('the connections are back', () => bus.status().connected)
     },
   )
 }
 
-function said(from: string, n: number, size = 100) {
+function message(from: string, n: number, size = 100) {
   return { from, n, pad: 'x'.repeat(size) }
 }

@@ -15,7 +15,7 @@ function open(t: Test, url: string): BusProbe {
   return new BusProbe(() => bus)
 }
 
-t.test('a Redis that hangs is sent one command per counter, and who asks it is told', { skip }, async (t) => {
+t.test('a Redis that hangs gets one command per counter, and reads fail', { skip }, async (t) => {
   const redis = await startRedis(t)
   const bus = open(t, redis.url)
   t.equal(await bus.read('hits'), 0)
@@ -30,7 +30,7 @@ t.test('a Redis that hangs is sent one command per counter, and who asks it is t
     'HOLDFAST_BUS_AWAY',
   ])
   redis.thaw()
-  await until('all is counted', async () => (await bus.read('hits')) === 200)
+  await until('all additions are counted', async () => (await bus.read('hits')) === 200)
   const admin = new Redis(redis.url)
   const stats = await admin.info('commandstats')
   admin.disconnect()
@@ -38,7 +38,7 @@ t.test('a Redis that hangs is sent one command per counter, and who asks it is t
   t.ok(calls <= 2, `${calls} commands`)
 })
 
-t.test('a Redis that hangs before it was reached holds nobody up', { skip }, async (t) => {
+t.test('a read fails in time when Redis hangs before the first connection', { skip }, async (t) => {
   const redis = await startRedis(t)
   redis.freeze()
   t.teardown(() => redis.thaw())
@@ -46,21 +46,21 @@ t.test('a Redis that hangs before it was reached holds nobody up', { skip }, asy
   await bus.add('hits', 2)
   t.equal(await bus.read('hits'), 'HOLDFAST_BUS_AWAY')
   redis.thaw()
-  await until('it is counted', async () => (await bus.read('hits')) === 2)
+  await until('the addition is counted', async () => (await bus.read('hits')) === 2)
 })
 
-t.test('what is read has everything in it that was added before', { skip }, async (t) => {
+t.test('a total includes all additions before the read', { skip }, async (t) => {
   const { url } = await startRedis(t)
   const bus = open(t, url)
   for (let n = 1; n <= 50; n++) {
     await bus.add('hits')
-    const asked = [bus.read('hits'), bus.read('hits')]
+    const totals = [bus.read('hits'), bus.read('hits')]
     await bus.add('hits', 0)
-    t.strictSame(await Promise.all(asked), [n, n])
+    t.strictSame(await Promise.all(totals), [n, n])
   }
 })
 
-t.test('what Redis refuses to count is counted when it does again', { skip }, async (t) => {
+t.test('additions that Redis refuses are counted once it accepts them again', { skip }, async (t) => {
   const { url } = await startRedis(t)
   const admin = new Redis(url)
   t.teardown(() => admin.disconnect())
@@ -70,11 +70,11 @@ t.test('what Redis refuses to count is counted when it does again', { skip }, as
   await admin.config('SET', 'maxmemory', '1')
   await bus.add('hits', 5)
   await bus.add('visits', 1)
-  await until('it is refused', () => log.events().includes('bus.refused'))
+  await until('the refusal is logged', () => log.events().includes('bus.refused'))
   await bus.add('hits', 6)
-  t.equal(await bus.read('hits'), 'HOLDFAST_BUS_AWAY', 'there is no total that has it in it')
+  t.equal(await bus.read('hits'), 'HOLDFAST_BUS_AWAY', 'no total includes the addition')
   await admin.config('SET', 'maxmemory', '0')
-  await until('it takes all', () => log.events().includes('bus.accepted'))
+  await until('Redis accepts all additions', () => log.events().includes('bus.accepted'))
   t.strictSame(await Promise.all(['hits', 'visits'].map((name) => bus.read(name))), [11, 1])
   t.match(log.fields('bus.refused'), [{ kind: 'redis', reason: /OOM/ }])
   t.equal(log.fields('bus.refused').length, 1, 'one line per change')

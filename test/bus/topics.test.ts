@@ -8,15 +8,15 @@ import { loopback, until } from '../support/clients.ts'
 
 interface Client {
   socket: WebSocket
-  /** What came: text as a string, binary as a Buffer. */
-  heard: (string | Buffer)[]
+  /** Messages that arrived: text as a string, binary as a Buffer. */
+  received: (string | Buffer)[]
 }
 
 interface Room {
   topics: Topics
   wss: WebSocketServer
-  /** A client, and the server's end of it. */
-  enter(): Promise<Client & { end: WebSocket }>
+  /** Connects a client. `end` is the server's end of its connection. */
+  connect(): Promise<Client & { end: WebSocket }>
 }
 
 async function open(t: Test, options?: TopicsOptions): Promise<Room> {
@@ -32,27 +32,27 @@ async function open(t: Test, options?: TopicsOptions): Promise<Room> {
   return {
     topics,
     wss,
-    async enter() {
+    async connect() {
       const arrived = once(wss, 'connection')
-      const client = await connect(t, (wss.address() as AddressInfo).port)
+      const client = await dial(t, (wss.address() as AddressInfo).port)
       const [end] = (await arrived) as [WebSocket]
       return { ...client, end }
     },
   }
 }
 
-async function connect(t: Test, port: number, from = '127.0.0.1'): Promise<Client> {
+async function dial(t: Test, port: number, from = '127.0.0.1'): Promise<Client> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { localAddress: from })
   t.teardown(() => socket.terminate())
-  const heard: Client['heard'] = []
-  socket.on('message', (data: Buffer, isBinary) => heard.push(isBinary ? data : data.toString()))
+  const received: Client['received'] = []
+  socket.on('message', (data: Buffer, isBinary) => received.push(isBinary ? data : data.toString()))
   await once(socket, 'open')
-  return { socket, heard }
+  return { socket, received }
 }
 
-t.test('who is in a topic gets what is published on it, and nobody else', async (t) => {
-  const { topics, enter } = await open(t)
-  const [a, b, c] = [await enter(), await enter(), await enter()]
+t.test('the sockets in a topic get its messages, and no other sockets do', async (t) => {
+  const { topics, connect } = await open(t)
+  const [a, b, c] = [await connect(), await connect(), await connect()]
   topics.join(a.end, 'news')
   topics.join(a.end, 'news')
   topics.join(b.end, 'news')
@@ -60,17 +60,20 @@ t.test('who is in a topic gets what is published on it, and nobody else', async 
   topics.join(c.end, 'sport')
   topics.publish('news', 'one')
   topics.publish('sport', 'two')
-  topics.publish('nobody', 'three')
-  await until('all have theirs', () => b.heard.length === 2 && c.heard.length === 1 && a.heard.length === 1)
-  t.strictSame([a.heard, b.heard, c.heard], [['one'], ['one', 'two'], ['two']])
+  topics.publish('empty', 'three')
+  await until(
+    'all messages have arrived',
+    () => b.received.length === 2 && c.received.length === 1 && a.received.length === 1,
+  )
+  t.strictSame([a.received, b.received, c.received], [['one'], ['one', 'two'], ['two']])
   t.strictSame(topics.status(), { sockets: 3, topics: 2, sent: 4, skipped: 0, closed: 0 })
   topics.leave(b.end, 'news')
   topics.leave(b.end, 'never joined')
   topics.publish('news', 'four')
   topics.publish('sport', 'five')
-  await until('it is there', () => b.heard.length === 3 && a.heard.length === 2)
+  await until('the message arrives', () => b.received.length === 3 && a.received.length === 2)
   t.strictSame(
-    [a.heard, b.heard],
+    [a.received, b.received],
     [
       ['one', 'four'],
       ['one', 'two', 'five'],
@@ -79,8 +82,8 @@ t.test('who is in a topic gets what is published on it, and nobody else', async 
 })
 
 t.test('bytes are sent as binary, a string as text, anything else as JSON', async (t) => {
-  const { topics, enter } = await open(t)
-  const { end, heard } = await enter()
+  const { topics, connect } = await open(t)
+  const { end, received } = await connect()
   topics.join(end, 'kinds')
   const binary = Buffer.from([0, 255, 1, 128])
   topics.publish('kinds', binary)
@@ -89,31 +92,31 @@ t.test('bytes are sent as binary, a string as text, anything else as JSON', asyn
   topics.publish('kinds', '')
   topics.publish('kinds', { some: ['json', 1, null] })
   topics.publish('kinds', 'x'.repeat(70_000))
-  await until('all is there', () => heard.length === 6)
-  t.strictSame(heard, [binary, Buffer.alloc(0), 'Grüße 🌊', '', '{"some":["json",1,null]}', 'x'.repeat(70_000)])
+  await until('all messages arrive', () => received.length === 6)
+  t.strictSame(received, [binary, Buffer.alloc(0), 'Grüße 🌊', '', '{"some":["json",1,null]}', 'x'.repeat(70_000)])
 })
 
-t.test('a socket can be left out', async (t) => {
-  const { topics, enter } = await open(t)
-  const [a, b] = [await enter(), await enter()]
+t.test('a message leaves out the excepted socket', async (t) => {
+  const { topics, connect } = await open(t)
+  const [a, b] = [await connect(), await connect()]
   topics.join(a.end, 'chat')
   topics.join(b.end, 'chat')
   topics.publish('chat', 'from a', { except: a.end })
   topics.publish('chat', 'from b', { except: b.end })
-  topics.publish('chat', 'from nobody')
-  await until('all is there', () => a.heard.length === 2 && b.heard.length === 2)
+  topics.publish('chat', 'to all')
+  await until('all messages arrive', () => a.received.length === 2 && b.received.length === 2)
   t.strictSame(
-    [a.heard, b.heard],
+    [a.received, b.received],
     [
-      ['from b', 'from nobody'],
-      ['from a', 'from nobody'],
+      ['from b', 'to all'],
+      ['from a', 'to all'],
     ],
   )
 })
 
-t.test('who has gone is in no topic, and can not join', async (t) => {
-  const { topics, enter } = await open(t)
-  const [a, b] = [await enter(), await enter()]
+t.test('a closed socket is in no topic and cannot join one', async (t) => {
+  const { topics, connect } = await open(t)
+  const [a, b] = [await connect(), await connect()]
   topics.join(a.end, 'one')
   topics.join(a.end, 'two')
   topics.join(b.end, 'two')
@@ -127,9 +130,9 @@ t.test('who has gone is in no topic, and can not join', async (t) => {
   t.match(topics.status(), { sockets: 0, topics: 0 })
 })
 
-t.test('when the server is closed everybody leaves', async (t) => {
-  const { topics, wss, enter } = await open(t)
-  const { end } = await enter()
+t.test('when the server is closed all sockets leave their topics', async (t) => {
+  const { topics, wss, connect } = await open(t)
+  const { end } = await connect()
   topics.join(end, 'one')
   wss.close()
   end.terminate()
@@ -138,35 +141,35 @@ t.test('when the server is closed everybody leaves', async (t) => {
 })
 
 for (const slow of ['skip', 'close'] as const) {
-  t.test(`a client that does not read is not waited for: ${slow}`, async (t) => {
+  t.test(`a client that does not read does not delay the others: ${slow}`, async (t) => {
     const maxBuffered = 256 * 1024
-    const { topics, enter } = await open(t, { maxBuffered, slow })
-    const [deaf, other] = [await enter(), await enter()]
-    topics.join(deaf.end, 'flood')
+    const { topics, connect } = await open(t, { maxBuffered, slow })
+    const [stopped, other] = [await connect(), await connect()]
+    topics.join(stopped.end, 'flood')
     topics.join(other.end, 'flood')
-    deaf.socket.pause()
+    stopped.socket.pause()
     const size = 100_000
     let sent = 0
     const enough = () => (slow === 'skip' ? topics.status().skipped >= 5 : topics.status().closed === 1)
     for (; !enough(); sent++) {
-      if (sent > 1_000) throw new Error('it has no bound')
+      if (sent > 1_000) throw new Error('the messages that wait have no limit')
       topics.publish('flood', Buffer.alloc(size, sent))
-      await until('the other one hears', () => other.heard.length === sent + 1)
+      await until('the other client has the message', () => other.received.length === sent + 1)
     }
-    t.ok(deaf.end.bufferedAmount <= maxBuffered + 2 * size, `${deaf.end.bufferedAmount} bytes wait for it`)
+    t.ok(stopped.end.bufferedAmount <= maxBuffered + 2 * size, `${stopped.end.bufferedAmount} bytes wait`)
     t.match(topics.status(), slow === 'skip' ? { closed: 0 } : { closed: 1, skipped: 0 })
-    const closed = once(deaf.socket, 'close')
-    deaf.socket.resume()
+    const closed = once(stopped.socket, 'close')
+    stopped.socket.resume()
     if (slow === 'close') {
       const [code, reason] = (await closed) as [number, Buffer]
       t.strictSame([code, reason.toString()], [1013, 'too slow'])
-      await until('it has left', () => topics.status().sockets === 1)
+      await until('the client has left', () => topics.status().sockets === 1)
       return
     }
     const { skipped } = topics.status()
-    await until('it gets what it was sent', () => deaf.heard.length === sent - skipped)
+    await until('the client has all messages that it was sent', () => stopped.received.length === sent - skipped)
     topics.publish('flood', 'again')
-    await until('and what follows', () => deaf.heard.at(-1) === 'again')
+    await until('a later message arrives', () => stopped.received.at(-1) === 'again')
     t.equal(topics.status().skipped, skipped)
   })
 }
@@ -182,31 +185,31 @@ t.test('topics reach the clients of every worker', async (t) => {
   await order(a, { publish: 'chat', data: 'to all' })
   await order(a, { publish: 'chat', data: 'to others', others: true })
   await order(c, { leave: 'chat', publish: 'chat', data: 'from outside' })
-  await until('they have heard', () => [a, b].every(({ heard }) => heard.includes('from outside')))
-  const said = ({ heard }: Client) => heard.filter((text) => text !== 'done').slice(1)
-  t.strictSame(said(a), ['to all', 'from outside'])
-  t.strictSame(said(b), ['to all', 'to others', 'from outside'])
-  t.strictSame(said(c), ['to all', 'to others'])
+  await until('the messages have arrived', () => [a, b].every(({ received }) => received.includes('from outside')))
+  const messagesOf = ({ received }: Client) => received.filter((text) => text !== 'done').slice(1)
+  t.strictSame(messagesOf(a), ['to all', 'from outside'])
+  t.strictSame(messagesOf(b), ['to all', 'to others', 'from outside'])
+  t.strictSame(messagesOf(c), ['to all', 'to others'])
 })
 
 async function clientOf({ explain, port }: Balancer, t: Test, worker: number): Promise<Client> {
   let n = 1
   while ((await explain(loopback(n))).worker !== worker) n++
-  const client = await connect(t, port, loopback(n))
-  await until('it is greeted', () => client.heard.length > 0)
-  t.equal(client.heard[0], `worker ${worker}`)
+  const client = await dial(t, port, loopback(n))
+  await until('the greeting arrives', () => client.received.length > 0)
+  t.equal(client.received[0], `worker ${worker}`)
   return client
 }
 
-async function order({ socket, heard }: Client, order: object): Promise<void> {
-  const before = heard.filter((text) => text === 'done').length
+async function order({ socket, received }: Client, order: object): Promise<void> {
+  const before = received.filter((text) => text === 'done').length
   socket.send(JSON.stringify(order))
-  await until('it is done', () => heard.filter((text) => text === 'done').length > before)
+  await until('the order is done', () => received.filter((text) => text === 'done').length > before)
 }
 
-t.test('what can not be right is said at once', async (t) => {
-  const { topics, wss, enter } = await open(t)
-  const { end } = await enter()
+t.test('a wrong argument throws at once', async (t) => {
+  const { topics, wss, connect } = await open(t)
+  const { end } = await connect()
   const bus = localBus()
   const wrong = (message: RegExp, run: () => unknown) => t.throws(run, { code: 'HOLDFAST_BAD_OPTION', message })
   wrong(/broadcastTo: expected a WebSocketServer, got \{\}/, () => broadcastTo({} as never, bus))

@@ -54,7 +54,7 @@ for (const sharded of [false, true]) {
       connections.unsubscribe('late')
       await connections.ready()
       t.equal(await connections.publish('late', Buffer.from('3')), 0)
-      await until('they arrive', () => received.length === 2)
+      await until('the messages arrive', () => received.length === 2)
 
       await redis.kill()
       await until('the loss is noticed', () => connections.isDown)
@@ -65,7 +65,7 @@ for (const sharded of [false, true]) {
       t.equal(await connections.publish('early', Buffer.from('4')), 1)
       t.equal(await connections.publish('meanwhile', Buffer.from('5')), 1)
       t.equal(await connections.publish('late', Buffer.from('6')), 0, 'a subscription that was ended stays so')
-      await until('they arrive', () => received.length === 4)
+      await until('the messages arrive', () => received.length === 4)
       t.strictSame(received, ['1', '2', '4', '5'])
       t.strictSame(events, ['up', 'down: it closed the connection', 'back'])
     },
@@ -96,7 +96,7 @@ t.test('a refused subscription is an event and keeps nothing else from working',
   await connections.ready()
   t.match(events, [/^refused subscribe: NOPERM/, 'up'])
   await connections.publish('open', Buffer.from('news'))
-  await until('it arrives', () => received.length === 1)
+  await until('the message arrives', () => received.length === 1)
 })
 
 t.test('bytes count as unanswered until Redis has answered or the connection is lost', { skip }, async (t) => {
@@ -128,7 +128,7 @@ t.test('with a limit for answers, a silent loss replaces all connections', { ski
   await t.rejects(connections.publish('channel', Buffer.from('lost')))
   await until('the connections are back', () => events.includes('back'))
   await other.connections.publish('channel', Buffer.from('after'))
-  await until('it arrives', () => received.includes('after'))
+  await until('the message arrives', () => received.includes('after'))
   t.match(events, ['up', /^down: Socket timeout/, 'back'])
 })
 
@@ -159,6 +159,6 @@ t.test('after the loss of a master its Sentinel leads to the new one', { skip, t
   await until('the loss is noticed', () => connections.isDown)
   await until('the connections are back', () => connections.isUp, 30_000)
   t.equal(await connections.publish('channel', Buffer.from('after')), 1)
-  await until('it arrives', () => received.includes('after'))
+  await until('the message arrives', () => received.includes('after'))
   t.strictSame([events[0], events.at(-1)], ['up', 'back'])
 })

@@ -1,11 +1,11 @@
-// A proxy to Redis that stops carrying data without closing a connection, as a firewall does that has forgotten it.
+// A proxy to Redis that stops carrying data without closing connections, as a firewall does that has dropped their state.
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Test } from 'tap'
 
 export interface SwallowingProxy {
   port: number
-  /** From now on the connections of before carry nothing; new ones do. */
+  /** From now on the connections that exist carry nothing; later ones carry data. */
   swallow(): void
 }
 

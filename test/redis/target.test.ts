@@ -1,7 +1,7 @@
 import t from 'tap'
 import { isRedisUrl, withoutPassword } from '../../src/redis/target.ts'
 
-t.test('a URL, or the path of a Unix socket', async (t) => {
+t.test('a target is a URL or the path of a Unix socket', async (t) => {
   for (const url of ['redis://127.0.0.1:6379', 'rediss://me:secret@a/1', 'redis://[::1]:6379', '/run/redis.sock']) {
     t.ok(isRedisUrl(url), url)
   }
@@ -10,7 +10,7 @@ t.test('a URL, or the path of a Unix socket', async (t) => {
   }
 })
 
-t.test('a password is not shown, also where it is no URL', async (t) => {
+t.test('a text is shown without its password, also when it is no URL', async (t) => {
   for (const url of [
     'redis://:secret@a:99999',
     'redis://me:secret@a',

@@ -38,7 +38,7 @@ t.test('the loss of Redis is one event, and its return another', { skip: missing
   t.equal(await clients.publisher.publish('channel', 'lost'), 0)
   t.equal(clients.lost, 1, 'a publish that Redis did not get is counted')
   await redis.start()
-  await until('it is back', () => clients.isUp)
+  await until('the connections are back', () => clients.isUp)
   t.strictSame(events.entries, ['up', 'down: it closed the connection', 'up'])
 })
 
@@ -87,7 +87,7 @@ t.test('after the loss of a master its Sentinel leads to the new one', { skip: m
   t.equal(await clients.publisher.publish('channel', 'lost'), 0)
   await until('the replica has become the master', () => clients.isUp, 20_000)
   await until('the subscription stands', async () => (await clients.publisher.publish('channel', 'after')) === 1)
-  await until('it arrives', () => received.includes('after'))
+  await until('the message arrives', () => received.includes('after'))
   t.strictSame(received.slice(0, 2), ['before', 'after'])
   t.equal(events.entries.filter((entry) => entry === 'up').length, 2)
 })
@@ -99,15 +99,15 @@ t.test('the loss of a Cluster is one event, and its return another', { skip: mis
   await until('both are up', () => clients.isUp)
   const received = await listen(clients)
   await clients.publisher.publish('channel', 'before')
-  await until('it arrives', () => received.includes('before'))
+  await until('the message arrives', () => received.includes('before'))
   await Promise.all(nodes.map((node) => node.kill()))
   const began = performance.now()
   t.equal(await clients.publisher.publish('channel', 'lost'), 0)
-  t.ok(performance.now() - began < 1_000, 'it fails at once')
+  t.ok(performance.now() - began < 1_000, 'the publish fails at once')
   t.equal(clients.lost, 1)
   await until('the loss is noticed', () => !clients.isUp, 20_000)
   await Promise.all(nodes.map((node) => node.start()))
-  await until('it is back', () => clients.isUp, 30_000)
+  await until('the connections are back', () => clients.isUp, 30_000)
   const again = async () => {
     await clients.publisher.publish('channel', 'after')
     return received.includes('after')
@@ -127,7 +127,7 @@ t.test('a refusal of Redis is an event, and no unhandled rejection', { skip: mis
   const refused: string[] = []
   const events = { ...diary(), refused: (command: string, reason: string) => refused.push(`${command}: ${reason}`) }
   const admin = open(t, url, diary())
-  await until('it is up', () => admin.isUp)
+  await until('the connections are up', () => admin.isUp)
   await admin.publisher.call(
     'ACL',
     'SETUSER',
@@ -156,7 +156,7 @@ t.test('a Redis that hangs counts as away', { skip: missing('redis-server') }, a
   t.equal(clients.lost, 1)
   t.match(events.entries, ['up', /^down: Socket timeout/])
   redis.thaw()
-  await until('it is back', () => clients.isUp)
+  await until('the connections are back', () => clients.isUp)
 })
 
 t.test('a subscriber that was cut off silently connects again', { skip: missing('redis-server') }, async (t) => {

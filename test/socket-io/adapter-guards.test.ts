@@ -10,7 +10,7 @@ function adapter() {
   return counting
 }
 
-t.test('the question behind a broadcast stays open where nobody knows, and nobody is to catch it', async (t) => {
+t.test('a server count that fails after a broadcast never settles, so that its error is not unhandled', async (t) => {
   const { broadcastWithAck, serverCount } = adapter()
   t.equal(broadcastWithAck(), 'sent')
   const settled = serverCount().then(
@@ -20,7 +20,7 @@ t.test('the question behind a broadcast stays open where nobody knows, and nobod
   t.equal(await Promise.race([settled, new Promise((done) => setTimeout(done, 20, 'open'))]), 'open')
 })
 
-t.test('who asks for a reason of his own is told, in the same turn too', async (t) => {
+t.test('any other server count fails with the error, also in the same turn', async (t) => {
   const { broadcastWithAck, serverCount } = adapter()
   await t.rejects(serverCount(), /away/)
   broadcastWithAck()

@@ -7,7 +7,7 @@ import { adapterContract } from './contract.ts'
 
 const skip = missing('redis-server')
 
-/** How many clients a Redis has besides the one that asks. */
+/** The number of other connections to a Redis. */
 async function connections(url: string): Promise<number> {
   const admin = new Redis(url)
   const list = (await admin.client('LIST')) as string
@@ -47,7 +47,7 @@ t.test('redis-streams, on two hosts', { skip }, async (t) => {
   await adapterContract(t, places)
 })
 
-t.test('bridge, on two hosts of which one has a channel that speaks JSON', { skip }, async (t) => {
+t.test('bridge, on two hosts of which one has a channel that carries JSON', { skip }, async (t) => {
   const redis = await startRedis(t)
   const places = await startHosts(
     t,

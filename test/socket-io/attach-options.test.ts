@@ -13,15 +13,18 @@ function read(options?: unknown, environment = '') {
   return readAttachOptions(options as AttachOptions)
 }
 
-t.test('without an adapter it is Redis where there is one, else the primary', async (t) => {
-  t.match(read(), { adapter: 'ipc', reason: 'REDIS_URL is not set' })
-  t.match(read(undefined, url), { adapter: 'redis', redis: url, reason: 'REDIS_URL is set' })
-  t.match(read({ redis: url }), { adapter: 'redis', redis: url, reason: 'the redis option is set' })
-  t.match(read({ redis: false }, url), { adapter: 'ipc', reason: 'the redis option is false' })
-  t.match(read({ adapter: 'auto' }, url), { adapter: 'redis' })
-})
+t.test(
+  'without the adapter option broadcasts go through Redis where it is configured, else through the primary',
+  async (t) => {
+    t.match(read(), { adapter: 'ipc', reason: 'REDIS_URL is not set' })
+    t.match(read(undefined, url), { adapter: 'redis', redis: url, reason: 'REDIS_URL is set' })
+    t.match(read({ redis: url }), { adapter: 'redis', redis: url, reason: 'the redis option is set' })
+    t.match(read({ redis: false }, url), { adapter: 'ipc', reason: 'the redis option is false' })
+    t.match(read({ adapter: 'auto' }, url), { adapter: 'redis' })
+  },
+)
 
-t.test('an adapter that is asked for is taken', async (t) => {
+t.test('the adapter option chooses the adapter', async (t) => {
   for (const adapter of ['bridge', 'redis', 'redis-sharded', 'redis-streams']) {
     t.match(read({ adapter }, url), { adapter, redis: url, channelPrefix: 'socket.io', history: 10_000 })
     t.match(read({ adapter, redis: '/run/redis.sock', channelPrefix: 'mine' }), { adapter, channelPrefix: 'mine' })
@@ -31,7 +34,7 @@ t.test('an adapter that is asked for is taken', async (t) => {
   t.match(read({ adapter: 'redis-streams', redis: url, history: 5 }), { history: 5 })
 })
 
-t.test('options for Sentinel, Cluster and all else are taken as they are', async (t) => {
+t.test('options for Sentinel, Cluster and certificates are passed on unchanged', async (t) => {
   for (const redis of [
     { sentinels: [{ host: '127.0.0.1', port: 26379 }], name: 'main' },
     { cluster: [url] },
@@ -44,7 +47,7 @@ t.test('options for Sentinel, Cluster and all else are taken as they are', async
   t.match(read({ redis: { host: 'a', retryStrategy: () => 5 } }), { adapter: 'redis' })
 })
 
-t.test('what makes no sense is refused with what to write instead', async (t) => {
+t.test('options that do not fit are refused with what to write instead', async (t) => {
   const refused = (options: unknown, message: RegExp, environment?: string) =>
     t.throws(() => read(options, environment), { code: 'HOLDFAST_BAD_OPTION', message })
   refused({ adapter: 'redis-stream' }, /adapter: expected 'auto' or .*'redis-streams', got 'redis-stream'; write/)

@@ -9,7 +9,7 @@ for (const [transport, env] of [
   ['descriptor-channel', {}],
   ['node-ipc', { HOLDFAST_NATIVE: '0' }],
 ] as const) {
-  t.test(`binary crosses from worker to worker and back as it is, over ${transport}`, async (t) => {
+  t.test(`bytes stay bytes from worker to worker and back, over ${transport}`, async (t) => {
     const options = { workers: 2 }
     const balancer = await startBalancer(t, { fixture: 'socket-io-app', options, env: { REDIS_URL: '', ...env } })
     t.match(await balancer.status(), { steering: { transport } })
@@ -32,7 +32,7 @@ for (const [transport, env] of [
   })
 }
 
-t.test('on a reload clients of both kinds are closed one by one, and come back by themselves', async (t) => {
+t.test('on a reload clients of both transports are closed one by one, and reconnect by themselves', async (t) => {
   const reload = { grace: 50, spread: 1_000, deadline: 60_000 }
   const balancer = await startBalancer(t, {
     fixture: 'socket-io-app',
@@ -54,15 +54,15 @@ t.test('on a reload clients of both kinds are closed one by one, and come back b
       lostAt.push(performance.now())
     })
   }
-  await until('all are there', () => greeted.length === 24)
+  await until('all clients are greeted', () => greeted.length === 24)
   greeted.length = 0
   const exit = balancer.event('worker:exit')
   await balancer.reload()
-  t.match(await exit, { pid: old, code: 0, signal: null }, 'nothing had to be cut')
-  await until('all are back', () => greeted.length >= 24)
+  t.match(await exit, { pid: old, code: 0, signal: null }, 'no connection had to be cut')
+  await until('all clients are greeted again', () => greeted.length >= 24)
   const pid = await balancer.pid(0)
   t.strictSame([...new Set(greeted)], [pid])
-  t.equal(lostAt.length, 24, 'each lost its connection once')
+  t.equal(lostAt.length, 24, 'each client lost its connection once')
   t.ok(Math.max(...lostAt) - Math.min(...lostAt) > reload.spread / 4, 'not all at the same time')
-  t.notOk(reasons.has('io server disconnect'), 'which is the one after which a client does not come back')
+  t.notOk(reasons.has('io server disconnect'), 'after which a client does not reconnect')
 })

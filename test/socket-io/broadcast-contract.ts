@@ -1,4 +1,4 @@
-// What clients hear, whichever worker they are at.
+// The messages that clients get, on any worker.
 import type { Test } from 'tap'
 import { until } from '../support/clients.ts'
 import { ids, inOrder, who, without, type Crowd } from '../support/crowd.ts'
@@ -12,7 +12,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
 
   await t.test('a broadcast reaches every client once', async (t) => {
     const all = await visitors(t)
-    t.equal(new Set(all.map(({ pid }) => pid)).size, workers, 'they are on different workers')
+    t.equal(new Set(all.map(({ pid }) => pid)).size, workers, 'the clients are on different workers')
     await all[0].call('namespace', ['emit', 'news', 1])
     await all[1].call('namespace', ['emit', 'news', 2])
     await settled(all)
@@ -22,19 +22,19 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     t.strictSame(who(all, 'others'), ids(without(all, all[1])))
   })
 
-  const inItsOrder = disorder === undefined ? 'in its order' : `once, in any order: ${disorder}`
-  await t.test(`what one worker says arrives ${inItsOrder}`, async (t) => {
+  const order = disorder === undefined ? 'in their order' : `once, in any order: ${disorder}`
+  await t.test(`messages of one worker arrive ${order}`, async (t) => {
     const all = await visitors(t)
     const numbers = Array.from({ length: 300 }, (_, n) => n)
     await Promise.all(numbers.map((n) => all[0].call('namespace', ['emit', 'number', n])))
     if (disorder === undefined) await settled(all)
-    else await until('all is heard', () => all.every(({ heard }) => heard('number').length >= numbers.length))
+    else await until('all messages arrive', () => all.every(({ heard }) => heard('number').length >= numbers.length))
     for (const { heard } of all) {
       t.strictSame(disorder === undefined ? heard('number') : inOrder(heard('number') as number[]), numbers)
     }
   })
 
-  await t.test('rooms get what is for them, a client in two of them once', async (t) => {
+  await t.test('a message for rooms arrives at their clients, once at a client in two of them', async (t) => {
     const all = await visitors(t)
     const [a, b, c] = all
     await join(a, 'red')
@@ -42,20 +42,20 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     await join(c, 'green')
     await c.call('namespace', ['to', 'red'], ['emit', 'one'])
     await a.call('namespace', ['to', 'red'], ['to', 'blue'], ['emit', 'two'])
-    await a.call('namespace', ['to', 'nobody'], ['emit', 'none'])
+    await a.call('namespace', ['to', 'empty'], ['emit', 'none'])
     await b.call('socket', ['to', 'red'], ['emit', 'neighbours'])
     await settled(all)
     t.strictSame(who(all, 'one'), ids([a, b]))
     t.strictSame(who(all, 'two'), ids([a, b]))
     t.strictSame(who(all, 'none'), [])
-    t.strictSame(who(all, 'neighbours'), ids([a]), 'and not the socket that says it')
+    t.strictSame(who(all, 'neighbours'), ids([a]), 'and not at the sender')
     await b.call('socket', ['leave', 'red'])
     await c.call('namespace', ['to', 'red'], ['emit', 'after'])
     await settled(all)
     t.strictSame(who(all, 'after'), ids([a]))
   })
 
-  await t.test('a socket is reached by its id, wherever it is', async (t) => {
+  await t.test('a message for the id of a socket arrives, on any worker', async (t) => {
     const all = await visitors(t)
     await all[0].call('namespace', ['to', all[1].id], ['emit', 'private'])
     await settled(all)
@@ -75,20 +75,20 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     t.strictSame(who(all, 'both'), ids(without(all, a, b)))
   })
 
-  await t.test('local stays at the worker, volatile goes everywhere', async (t) => {
+  await t.test('a local message stays on the worker, a volatile one goes everywhere', async (t) => {
     const all = await visitors(t)
     await all[0].call('namespace', 'local', ['emit', 'local'])
     await settled(all)
     t.strictSame(who(all, 'local'), ids([all[0], all.at(-1)!]))
-    // Where a connection is just writing something else a volatile message is dropped.
-    await until('everybody has heard a volatile message', async () => {
+    // A volatile message is dropped while its connection is writing another one.
+    await until('all clients have a volatile message', async () => {
       await all[1].call('namespace', 'volatile', ['emit', 'volatile'])
       await settled(all)
       return all.every(({ heard }) => heard('volatile').length > 0)
     })
   })
 
-  await t.test('namespaces do not hear each other, also those that are made on the way', async (t) => {
+  await t.test('messages stay in their namespace, also in one that is created later', async (t) => {
     const all = await visitors(t)
     for (const namespace of ['/other', '/dynamic-1']) {
       const there = await visitors(t, { namespace })
@@ -119,7 +119,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     )
   })
 
-  await t.test('what an object says of itself in JSON is said everywhere', async (t) => {
+  await t.test('the result of toJSON() arrives at the clients of all workers', async (t) => {
     const all = await visitors(t)
     for (const { socket } of all.slice(0, 2)) socket.emit('describe')
     await settled(all)
@@ -135,24 +135,27 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     for (const { heard } of all) t.strictSame(heard('description'), [expected, expected])
   })
 
-  await t.test('acknowledgements come from clients everywhere, and a timeout tells who was in time', async (t) => {
-    const all = await visitors(t)
-    const [a, b, c] = all
-    for (const { socket, id } of all) socket.on('roll', (answer: (id: string) => void) => answer(id))
-    for (const { socket, id } of [a, b]) socket.on('half', (answer: (id: string) => void) => answer(id))
-    await join(b, 'red')
-    await join(c, 'red')
-    const sorted = (ids: unknown) => (ids as string[]).toSorted()
-    t.strictSame(sorted(await c.call('namespace', ['timeout', 5_000], ['emitWithAck', 'roll'])), sorted(ids(all)))
-    const room = await a.call('namespace', ['to', 'red'], ['timeout', 5_000], ['emitWithAck', 'roll'])
-    t.strictSame(sorted(room), sorted(ids([b, c])))
-    t.strictSame(await a.call('namespace', ['to', 'nobody'], ['timeout', 500], ['emitWithAck', 'roll']), [])
-    const late = c.call('namespace', ['timeout', 500], ['emitWithAck', 'half'])
-    const error = await late.then(
-      () => t.fail('somebody did not answer'),
-      (thrown: Error & { responses: string[] }) => thrown,
-    )
-    t.match(error, { message: 'operation has timed out' })
-    t.strictSame(sorted((error as { responses: string[] }).responses), sorted(ids([a, b])))
-  })
+  await t.test(
+    'acknowledgements come from the clients of all workers, and a timeout gives those that were in time',
+    async (t) => {
+      const all = await visitors(t)
+      const [a, b, c] = all
+      for (const { socket, id } of all) socket.on('roll', (answer: (id: string) => void) => answer(id))
+      for (const { socket, id } of [a, b]) socket.on('half', (answer: (id: string) => void) => answer(id))
+      await join(b, 'red')
+      await join(c, 'red')
+      const sorted = (ids: unknown) => (ids as string[]).toSorted()
+      t.strictSame(sorted(await c.call('namespace', ['timeout', 5_000], ['emitWithAck', 'roll'])), sorted(ids(all)))
+      const room = await a.call('namespace', ['to', 'red'], ['timeout', 5_000], ['emitWithAck', 'roll'])
+      t.strictSame(sorted(room), sorted(ids([b, c])))
+      t.strictSame(await a.call('namespace', ['to', 'empty'], ['timeout', 500], ['emitWithAck', 'roll']), [])
+      const late = c.call('namespace', ['timeout', 500], ['emitWithAck', 'half'])
+      const error = await late.then(
+        () => t.fail('a client did not answer'),
+        (thrown: Error & { responses: string[] }) => thrown,
+      )
+      t.match(error, { message: 'operation has timed out' })
+      t.strictSame(sorted((error as { responses: string[] }).responses), sorted(ids([a, b])))
+    },
+  )
 }

@@ -1,4 +1,4 @@
-// What a worker knows of the clients of other workers and does to them, and what workers say to each other.
+// Requests of a worker about the clients of all workers, and messages between workers.
 import type { Test } from 'tap'
 import { until } from '../support/clients.ts'
 import { ids, inOrder, who, without, type Crowd } from '../support/crowd.ts'
@@ -6,13 +6,13 @@ import { visit, type Visitor } from '../support/socket-io.ts'
 
 const binary = Buffer.from([0, 1, 127, 128, 255])
 
-/** @param asJson - why binary between servers does not stay binary, where it does not */
+/** @param asJson - the reason where binary between servers does not stay binary */
 export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): Promise<void> {
   const { visitors, settled, settle, join, places } = crowd
   const workers = places.length
 
-  await t.test('fetchSockets finds all of them, with rooms, data and address', async (t) => {
-    const all = await Promise.all(places.map((place, n) => visit(t, place, { auth: { name: `visitor ${n}` } })))
+  await t.test('fetchSockets finds the sockets of all workers, with rooms, data and address', async (t) => {
+    const all = await Promise.all(places.map((place, n) => visit(t, place, { auth: { name: `client ${n}` } })))
     const [a, b] = all as [Visitor, Visitor]
     await join(a, 'red')
     await join(b, 'red', 'blue')
@@ -28,7 +28,7 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
     )
     t.strictSame(
       found.map(({ data }) => data),
-      all.map((_, n) => ({ name: `visitor ${n}` })),
+      all.map((_, n) => ({ name: `client ${n}` })),
     )
     t.match(found[0], { rooms: ['red'], address: /^(::ffff:)?127\./ })
     t.strictSame(found[1]!.rooms, ['red', 'blue'])
@@ -39,10 +39,10 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
       (await fetch('local')).map(({ id }) => id),
       [b.id],
     )
-    t.strictSame(await fetch(['in', 'nobody']), [])
+    t.strictSame(await fetch(['in', 'empty']), [])
   })
 
-  await t.test('a fetched socket can be spoken to, moved and sent away', async (t) => {
+  await t.test('a fetched socket gets messages, joins rooms and disconnects', async (t) => {
     const all = await visitors(t)
     const [a, b] = all
     const remote: Parameters<Visitor['call']>[1][] = [['in', b.id], ['fetchSockets'], '0']
@@ -52,33 +52,33 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
       const [found] = await a.call<{ rooms: string[] }[]>('namespace', ['in', b.id], ['fetchSockets'])
       return found?.rooms.includes('elsewhere') === true
     }
-    await until('it has moved', moved)
+    await until('the socket has joined', moved)
     await settled(all)
     t.strictSame(who(all, 'whisper'), ids([b]))
     await a.call('namespace', ...remote, ['disconnect'])
-    await until('it is sent away', () => !b.socket.connected)
+    await until('the client is disconnected', () => !b.socket.connected)
   })
 
   await t.test('socketsJoin and socketsLeave move clients of all workers', async (t) => {
     const all = await visitors(t)
     const [a, b, c] = all
     const count = async (room: string) => (await c.call<object[]>('namespace', ['in', room], ['fetchSockets'])).length
-    await a.call('namespace', ['socketsJoin', 'everybody'])
-    await until('all have joined', async () => (await count('everybody')) === all.length)
-    for (const one of all) await settle(one, 'everybody')
-    await c.call('namespace', ['to', 'everybody'], ['emit', 'welcome'])
-    // What comes next is said by somebody else, and may be heard first.
+    await a.call('namespace', ['socketsJoin', 'all'])
+    await until('all clients have joined', async () => (await count('all')) === all.length)
+    for (const one of all) await settle(one, 'all')
+    await c.call('namespace', ['to', 'all'], ['emit', 'welcome'])
+    // The next message is of another worker, and could arrive first.
     await settled(all)
     await join(b, 'red')
-    await a.call('namespace', ['in', 'red'], ['socketsLeave', 'everybody'])
-    await until('one has left', async () => (await count('everybody')) === all.length - 1)
-    await c.call('namespace', ['to', 'everybody'], ['emit', 'later'])
+    await a.call('namespace', ['in', 'red'], ['socketsLeave', 'all'])
+    await until('one client has left', async () => (await count('all')) === all.length - 1)
+    await c.call('namespace', ['to', 'all'], ['emit', 'later'])
     await settled(all)
     t.strictSame(who(all, 'welcome'), ids(all))
     t.strictSame(who(all, 'later'), ids(without(all, b)))
   })
 
-  await t.test('disconnectSockets sends away whom it means, and nobody else', async (t) => {
+  await t.test('disconnectSockets disconnects the clients of its room, and no others', async (t) => {
     const all = await visitors(t)
     const [a, b, c] = all
     const reasons = new Map<Visitor, string>()
@@ -86,7 +86,7 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
     await join(a, 'banned')
     await join(b, 'banned')
     void c.call('namespace', ['in', 'banned'], ['disconnectSockets', true])
-    await until('both are gone', () => reasons.size === 2)
+    await until('both clients are disconnected', () => reasons.size === 2)
     t.strictSame([reasons.get(a), reasons.get(b)], ['io server disconnect', 'io server disconnect'])
     await settled(without(all, a, b))
     t.equal(reasons.size, 2)
@@ -96,15 +96,15 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
     const all = await visitors(t)
     const note = `from ${all[0].pid} at ${process.hrtime.bigint()}`
     await all[0].call('namespace', ['serverSideEmit', 'note', note])
-    const heard = async () => {
+    const arrived = async () => {
       const notes = await Promise.all(all.slice(1, -1).map(notesOf))
       return notes.every((some) => some.filter((one) => one === note).length === 1)
     }
-    await until('all others have the note', heard)
-    t.notOk((await notesOf(all[0])).includes(note), 'and not the one that says it')
+    await until('all others have the note', arrived)
+    t.notOk((await notesOf(all[0])).includes(note), 'and not the sender')
   })
 
-  await t.test('serverSideEmit gets the answers of all other workers', async (t) => {
+  await t.test('serverSideEmit with a callback gets the answers of all other workers', async (t) => {
     const all = await visitors(t)
     const answers = await all[0].call<number[]>('namespace', ['serverSideEmitWithAck', 'who'])
     const others = new Set(all.map(({ pid }) => pid))
@@ -117,8 +117,8 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
     async (t) => {
       const all = await visitors(t)
       await all[0].call('namespace', ['serverSideEmit', 'note', { binary }])
-      const heard = async () => (await notesOf(all[1])).some((note) => typeof note === 'object')
-      await until('the note is there', heard)
+      const arrived = async () => (await notesOf(all[1])).some((note) => typeof note === 'object')
+      await until('the note arrives', arrived)
       t.strictSame(
         (await notesOf(all[1])).filter((note) => typeof note === 'object'),
         [{ binary: asJson === undefined ? binary : binary.toJSON() }],
@@ -134,13 +134,13 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
     )
   })
 
-  await t.test('data of a socket that can not travel harms nobody', async (t) => {
+  await t.test('data of a socket that cannot travel is left out, and no worker ends', async (t) => {
     const all = await visitors(t)
     const [a, b] = all
     await b.socket.emitWithAck('hoard')
     const found = await a.call<{ id: string; data: object }[]>('namespace', ['fetchSockets'])
     t.equal(found.length, all.length)
-    t.strictSame(found.find(({ id }) => id === b.id)?.data, { big: '12' }, 'the rest of it comes')
+    t.strictSame(found.find(({ id }) => id === b.id)?.data, { big: '12' }, 'the other data arrives')
     await settled(all)
     t.ok(all.every(({ socket }) => socket.connected))
   })

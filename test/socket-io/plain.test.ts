@@ -5,15 +5,15 @@ import { plain, serializePlain } from '../../src/socket-io/plain.ts'
 
 const bytes = fc.uint8Array({ maxLength: 8 })
 
-t.test('what is plain stays the same object', async () => {
+t.test('a plain value stays the same object', async () => {
   const value = fc.object({ values: [fc.string(), fc.double(), fc.boolean(), fc.constant(null), bytes, fc.date()] })
   fc.assert(fc.property(value, (given) => plain(given) === given))
 })
 
-t.test('whatever it is, it can be written as JSON and by V8, and is what JSON makes of it', async () => {
+t.test('any value can be serialized as JSON and by V8, and equals what JSON makes of it', async () => {
   const odd = [fc.constant(() => {}), fc.constant(Symbol('odd')), fc.bigInt(), fc.constant(undefined)]
-  const spoken = fc.string().map((text) => ({ text, toJSON: () => ({ text }) }))
-  const value = fc.object({ values: [fc.string(), fc.integer(), spoken, ...odd], withBoxedValues: true })
+  const withToJson = fc.string().map((text) => ({ text, toJSON: () => ({ text }) }))
+  const value = fc.object({ values: [fc.string(), fc.integer(), withToJson, ...odd], withBoxedValues: true })
   const asText = (_: string, one: unknown) => (typeof one === 'bigint' ? String(one) : one)
   fc.assert(
     fc.property(value, (given) => {
@@ -25,7 +25,7 @@ t.test('whatever it is, it can be written as JSON and by V8, and is what JSON ma
   )
 })
 
-t.test('toJSON speaks for an object, once', async (t) => {
+t.test('the result of toJSON replaces an object, and its own toJSON is not called', async (t) => {
   const self = { a: 1, toJSON: () => self }
   const twice = { toJSON: () => ({ b: 2, toJSON: () => 'never' }) }
   t.strictSame(plain({ url: new URL('http://localhost/'), self, twice }), {
@@ -35,7 +35,7 @@ t.test('toJSON speaks for an object, once', async (t) => {
   })
 })
 
-t.test('bytes, dates, maps and sets stay what they are', async (t) => {
+t.test('bytes, dates, maps and sets stay', async (t) => {
   const given = { buffer: Buffer.from('ab'), floats: new Float32Array([1]), raw: new ArrayBuffer(2), date: new Date(1) }
   t.equal(plain(given), given)
   const { buffer, byteOffset } = given.floats
@@ -49,8 +49,8 @@ t.test('bytes, dates, maps and sets stay what they are', async (t) => {
   t.strictSame(plain(new Set([1n])), new Set(['1']))
 })
 
-t.test('what refers back to itself is left out', async (t) => {
-  const data: Record<string, unknown> = { name: 'somebody' }
+t.test('a reference to an object above is left out', async (t) => {
+  const data: Record<string, unknown> = { name: 'Ada' }
   data['self'] = data
   data['list'] = [1, data]
   class Node {
@@ -59,10 +59,10 @@ t.test('what refers back to itself is left out', async (t) => {
   data['node'] = new Node()
   data['timer'] = setInterval(() => {}, 60_000).unref()
   data['immediate'] = setImmediate(() => {})
-  t.strictSame(plain(data), { name: 'somebody', list: [1, null] })
+  t.strictSame(plain(data), { name: 'Ada', list: [1, null] })
 })
 
-t.test('what throws, what is too deep, and what V8 refuses harm nobody', async (t) => {
+t.test('getters and toJSON that throw, deep data and what V8 refuses throw no error', async (t) => {
   const getter = {
     first: 1,
     get broken() {
@@ -84,5 +84,5 @@ t.test('what throws, what is too deep, and what V8 refuses harm nobody', async (
   t.strictSame(deserialize(serializePlain({ proxy })), { proxy: { a: [[1]] } })
   const gone = new ArrayBuffer(8)
   structuredClone(gone, { transfer: [gone] })
-  t.strictSame(deserialize(serializePlain({ gone, name: 'somebody' })), { gone: {}, name: 'somebody' })
+  t.strictSame(deserialize(serializePlain({ gone, name: 'Ada' })), { gone: {}, name: 'Ada' })
 })

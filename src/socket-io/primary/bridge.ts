@@ -183,7 +183,7 @@ export class Bridge {
     return subscribers !== undefined
   }
 
-  /** Removes the hosts whose own channel has no subscriber any more. */
+  /** Removes each host that is no longer subscribed to its own channel. */
   async #probeHosts(): Promise<void> {
     if (this.#isProbing) return
     this.#isProbing = true

@@ -8,14 +8,14 @@ import { encodeRecord, OP, readFrame } from '../../../src/bus/frames.ts'
 import { WorkerChannel } from '../../../src/ipc/channel.ts'
 import type { Frame } from '../../../src/ipc/messages.ts'
 
-/** A worker that reads when the test says so. */
+/** A worker that reads when the test calls read(). */
 class Worker extends EventEmitter {
   readonly connected = true
-  readonly got: [op: number, body: string][] = []
+  readonly received: [op: number, body: string][] = []
   #written = (): void => {}
 
   send({ holdfast }: { holdfast: { frame: Frame } }, written: () => void): void {
-    for (const { op, body } of readFrame(bytesOf(holdfast.frame))) this.got.push([op, body.toString()])
+    for (const { op, body } of readFrame(bytesOf(holdfast.frame))) this.received.push([op, body.toString()])
     this.#written = written
   }
 
@@ -23,12 +23,12 @@ class Worker extends EventEmitter {
     this.#written()
   }
 
-  say(...records: Buffer[]): void {
+  publish(...records: Buffer[]): void {
     this.emit('message', { holdfast: { type: 'bus-frame', frame: Buffer.concat(records) } })
   }
 }
 
-/** How a worker joins: with so many bytes that may wait for it, and whether it is dismissed for more. */
+/** @param maxBuffered - bytes that may wait for the worker @param disconnects - whether more dismiss it */
 function join(maxBuffered: number, disconnects: boolean): Buffer {
   const body = Buffer.alloc(5)
   body.writeUInt32LE(maxBuffered)
@@ -38,9 +38,9 @@ function join(maxBuffered: number, disconnects: boolean): Buffer {
 
 for (const disconnects of [false, true]) {
   const slow = disconnects ? 'disconnect' : 'drop-oldest'
-  t.test(`a message that never fits costs no other one, with slow: '${slow}'`, async (t) => {
+  t.test(`no message is dropped for one that never fits, with slow: '${slow}'`, async (t) => {
     const workers = [new Worker(), new Worker()] as const
-    const [speaker, listener] = workers
+    const [publisher, listener] = workers
     const logger = { debug() {}, info() {}, warn() {}, error() {} }
     const processes = workers.map((worker, id) => ({
       channel: new WorkerChannel(worker as unknown as ChildProcess),
@@ -49,15 +49,15 @@ for (const disconnects of [false, true]) {
     }))
     const relay = new BusBroker('advanced', logger, () => processes)
     for (const { channel } of processes) relay.started(channel)
-    listener.say(join(1_000, disconnects), encodeRecord(OP.subscribe, 'news'))
-    speaker.say(encodeRecord(OP.text, 'news', 'first'))
+    listener.publish(join(1_000, disconnects), encodeRecord(OP.subscribe, 'news'))
+    publisher.publish(encodeRecord(OP.text, 'news', 'first'))
     await turn()
-    speaker.say(encodeRecord(OP.text, 'news', 'second'), encodeRecord(OP.text, 'news', 'x'.repeat(5_000)))
+    publisher.publish(encodeRecord(OP.text, 'news', 'second'), encodeRecord(OP.text, 'news', 'x'.repeat(5_000)))
     await turn()
     t.match(relay.status(), { relayed: 2, dropped: 1, workers: [{ worker: 0 }, { worker: 1, channels: 1, queued: 1 }] })
     listener.read()
     const missed = Buffer.from([1, 0, 0, 0]).toString()
-    t.strictSame(listener.got, [
+    t.strictSame(listener.received, [
       [OP.text, 'first'],
       [OP.missed, missed],
       [OP.text, 'second'],

@@ -1,4 +1,4 @@
-// A phone that goes from one network to another: the same session, from another address.
+// A phone changes from one network to another: the same session, from another address.
 import { once } from 'node:events'
 import { Agent } from 'node:http'
 import type { TcpSocketConnectOpts } from 'node:net'
@@ -7,11 +7,11 @@ import t from 'tap'
 import { startBalancer, type Balancer } from '../../support/balancer.ts'
 import { loopback } from '../../support/clients.ts'
 
-/** Each connection comes from the address that was set last. */
+/** An agent that connects from the address that was set last. */
 class Phone extends Agent {
   address: string
-  /** Where it has been. */
-  readonly seen = new Set<string>()
+  /** Addresses that were used. */
+  readonly used = new Set<string>()
 
   constructor(address: string) {
     super({ keepAlive: false })
@@ -19,18 +19,18 @@ class Phone extends Agent {
   }
 
   override createConnection(options: TcpSocketConnectOpts, ...rest: never[]) {
-    this.seen.add(this.address)
+    this.used.add(this.address)
     return super.createConnection({ ...options, localAddress: this.address }, ...rest)
   }
 }
 
-interface Visit {
+interface Client {
   socket: Socket
   pid: number
   disconnects: string[]
 }
 
-t.test('a polling session goes on from address to address, and its upgrade from yet another one', async (t) => {
+t.test('a polling session goes on from other addresses, and so does an upgrade', async (t) => {
   const balancer = await startBalancer(t, { fixture: 'socket-io-app', options: { workers: 3 } })
   const addresses = await oneOfEach(balancer)
   const phone = new Phone(addresses[0]!)
@@ -38,26 +38,26 @@ t.test('a polling session goes on from address to address, and its upgrade from 
   const { id } = socket
   for (let n = 0; n < 12; n++) {
     phone.address = addresses[n % 3]!
-    t.equal(await ask(socket), `::ffff:${addresses[0]}`, 'as it was at the handshake')
+    t.equal(await ask(socket), `::ffff:${addresses[0]}`, 'the address of the handshake')
   }
-  t.equal(phone.seen.size, 3)
+  t.equal(phone.used.size, 3)
   t.equal(socket.id, id)
 
-  const walker = new Phone(addresses[0]!)
-  const other = await connect(t, balancer, walker, { transports: ['polling', 'websocket'] }, () => {
-    walker.address = addresses[1]!
+  const otherPhone = new Phone(addresses[0]!)
+  const other = await connect(t, balancer, otherPhone, { transports: ['polling', 'websocket'] }, () => {
+    otherPhone.address = addresses[1]!
   })
   if (other.socket.io.engine.transport.name !== 'websocket') await once(other.socket.io.engine as never, 'upgrade')
   t.equal(other.pid, await balancer.pid((await balancer.explain(addresses[0]!)).worker))
   await ask(other.socket)
-  t.ok(walker.seen.has(addresses[1]!), 'the WebSocket came from another address')
+  t.ok(otherPhone.used.has(addresses[1]!), 'the WebSocket came from another address')
   const { connections } = await balancer.status()
-  t.ok(connections.moved > 0, 'and was handed to the worker of the session')
+  t.ok(connections.moved > 0, 'its connection moved to the worker of the session')
   t.strictSame([...disconnects, ...other.disconnects], [])
   t.equal(pid, other.pid)
 })
 
-t.test('a WebSocket that has to come back from another address finds its worker by the session rule', async (t) => {
+t.test('a WebSocket that reconnects from another address reaches its worker by the session rule', async (t) => {
   const balancer = await startBalancer(t, {
     fixture: 'socket-io-app',
     options: { workers: 3, session: { header: 'x-user' } },
@@ -72,7 +72,7 @@ t.test('a WebSocket that has to come back from another address finds its worker 
   for (const address of addresses) {
     phone.address = address
     const back = once(socket as never, 'hello')
-    // The network goes away under it.
+    // The network is lost.
     const { ws } = socket.io.engine.transport as unknown as { ws: { terminate(): void } }
     ws.terminate()
     t.equal((await back)[0], pid)
@@ -80,7 +80,7 @@ t.test('a WebSocket that has to come back from another address finds its worker 
   }
 })
 
-/** Three addresses, each of another worker. */
+/** Three addresses, each with another worker. */
 async function oneOfEach(balancer: Balancer): Promise<string[]> {
   const found: string[] = []
   for (let n = 1; found.filter(Boolean).length < 3; n++) {
@@ -96,7 +96,7 @@ async function connect(
   agent: Phone,
   options: Parameters<typeof io>[1] & object,
   opened: () => void = () => {},
-): Promise<Visit> {
+): Promise<Client> {
   const socket = io(`http://127.0.0.1:${port}`, { forceNew: true, agent: agent as never, ...options })
   t.teardown(() => socket.disconnect())
   const disconnects: string[] = []

@@ -9,7 +9,7 @@ import { allKnow, startHosts, visit } from '../../support/socket-io.ts'
 
 const skip = missing('redis-server')
 
-/** Two hosts of two workers each, whose crashed workers stay away. */
+/** Two hosts of two workers each; a crashed worker does not start again during a test. */
 async function twoHosts(t: Test) {
   const redis = await startRedis(t)
   const options = { restart: { minDelay: 60_000, maxDelay: 60_000 }, reload: { grace: 50, spread: 100 } }
@@ -17,7 +17,7 @@ async function twoHosts(t: Test) {
   return { redis, places, hosts: [places[0]!.balancer, places[2]!.balancer] as const }
 }
 
-t.test('a host has two connections to Redis, however many workers it has', { skip }, async (t) => {
+t.test('a host has two connections to Redis, with any number of workers', { skip }, async (t) => {
   const { redis, hosts } = await twoHosts(t)
   const admin = new Redis(redis.url)
   t.teardown(() => admin.disconnect())
@@ -28,33 +28,33 @@ t.test('a host has two connections to Redis, however many workers it has', { ski
   t.equal(hosts[0].output().match(/bridge\.joined/g)?.length, 1)
 })
 
-t.test('nobody waits for a worker that crashed on another host', { skip }, async (t) => {
+t.test('no worker waits for one that crashed on another host', { skip }, async (t) => {
   const { hosts } = await twoHosts(t)
   process.kill(await hosts[1].pid(0), 'SIGKILL')
   // Left to itself, the adapter takes 10 s to notice and rejects fetchSockets() meanwhile.
-  await until('it is missed', () => allKnow([hosts[0]], 3), 4_000)
+  await until('the worker is removed', () => allKnow([hosts[0]], 3), 4_000)
 })
 
-t.test('nobody waits for a host that crashed', { skip }, async (t) => {
+t.test('no worker waits for a host that crashed', { skip }, async (t) => {
   const { hosts } = await twoHosts(t)
   hosts[1].child.kill('SIGKILL')
   await hosts[1].exited
-  await until('its workers are missed', () => allKnow([hosts[0]], 2), 4_000)
+  await until('its workers are removed', () => allKnow([hosts[0]], 2), 4_000)
   t.match(hosts[0].output(), /bridge\.left host=\S+ reason="its connection to Redis is gone"/)
 })
 
-t.test('a host that ends says so', { skip }, async (t) => {
+t.test('a host that ends sends a goodbye', { skip }, async (t) => {
   const { hosts } = await twoHosts(t)
   t.ok(await hosts[1].close())
-  await until('its workers are missed', () => allKnow([hosts[0]], 2), 4_000)
+  await until('its workers are removed', () => allKnow([hosts[0]], 2), 4_000)
   t.match(hosts[0].output(), /bridge\.left host=\S+ reason="it said goodbye"/)
   t.notMatch(hosts[1].output(), /redis\.down/)
 })
 
-t.test('after a reload the new workers are known everywhere, and no others', { skip }, async (t) => {
+t.test('after a reload all hosts know the new workers, and no others', { skip }, async (t) => {
   const { hosts } = await twoHosts(t)
   await hosts[1].reload()
-  await until('all know all', () => allKnow([...hosts], 4))
+  await until('all nodes are known', () => allKnow([...hosts], 4))
   t.equal(hosts[1].output().match(/redis\.up/g)?.length, 1, 'over the same connections')
 })
 
@@ -62,12 +62,12 @@ t.test('one process without workers is a host like any other', { skip }, async (
   const redis = await startRedis(t)
   const env = { REDIS_URL: redis.url, FIXTURE_ATTACH: JSON.stringify({ adapter: 'bridge' }) }
   const start = (workers: number) => startBalancer(t, { fixture: 'socket-io-app', options: { workers }, env })
-  const [host, alone] = [await start(2), await start(0)]
-  await until('all know all', () => allKnow([host, alone], 3))
+  const [host, standalone] = [await start(2), await start(0)]
+  await until('all nodes are known', () => allKnow([host, standalone], 3))
   const all = await Promise.all([
     visit(t, { balancer: host, worker: 0 }),
     visit(t, { balancer: host, worker: 1 }),
-    visit(t, { balancer: alone }),
+    visit(t, { balancer: standalone }),
   ])
   for (const one of all) await one.call('namespace', ['emit', 'news', one.id])
   await fence(all)
@@ -78,14 +78,14 @@ t.test('one process without workers is a host like any other', { skip }, async (
 
   await redis.kill()
   await until('the loss is noticed', async () => !(await stateOf(2)).connected)
-  await all[2].call('namespace', ['emit', 'alone'])
-  await until('it hears itself', () => all[2].heard('alone').length === 1)
-  await until('what is lost is counted', async () => (await stateOf(2)).lost > 0)
+  await all[2].call('namespace', ['emit', 'local'])
+  await until('its own client has the message', () => all[2].heard('local').length === 1)
+  await until('the lost messages are counted', async () => (await stateOf(2)).lost > 0)
   await redis.start()
-  await until('all know all again', () => allKnow([host, alone], 3))
-  t.strictSame([all[0].heard('alone'), all[1].heard('alone')], [[], []])
-  alone.child.kill('SIGTERM')
-  t.strictSame(await alone.exited, { code: 0, signal: null })
+  await until('all nodes are known again', () => allKnow([host, standalone], 3))
+  t.strictSame([all[0].heard('local'), all[1].heard('local')], [[], []])
+  standalone.child.kill('SIGTERM')
+  t.strictSame(await standalone.exited, { code: 0, signal: null })
   t.match(host.output(), /bridge\.left host=\S+ reason="it said goodbye"/)
 
   function stateOf(n: number) {

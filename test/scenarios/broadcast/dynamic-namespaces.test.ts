@@ -8,29 +8,29 @@ import { startHosts, visit } from '../../support/socket-io.ts'
 t.test('a namespace that ends with its last client leaves nothing behind', async (t) => {
   const env = [{ FIXTURE_IO: JSON.stringify({ cleanupEmptyChildNamespaces: true }) }]
   const [here, there] = await startHosts(t, 1, 2, { adapter: 'ipc' }, { env })
-  const watcher = await visit(t, here!)
+  const observer = await visit(t, here!)
   type Counts = { leave: number; message: number }
-  const holds = () => watcher.socket.emitWithAck('holds') as Promise<Counts>
+  const holds = () => observer.socket.emitWithAck('holds') as Promise<Counts>
   const before = await holds()
-  const stays = await visit(t, there!, { namespace: '/dynamic-1' })
-  const nodes = () => stays.call<number>('adapter', ['serverCount'])
+  const other = await visit(t, there!, { namespace: '/dynamic-1' })
+  const nodes = () => other.call<number>('adapter', ['serverCount'])
   for (let n = 0; n < 3; n++) {
     const one = await visit(t, here!, { namespace: '/dynamic-1' })
-    await until('they know each other', async () => (await nodes()) === 2)
+    await until('the nodes know each other', async () => (await nodes()) === 2)
     t.match(await holds(), { leave: before.leave + 1, message: before.message + 1 })
     one.close()
-    await until('it is gone', async () => (await nodes()) === 1)
+    await until('the node is gone', async () => (await nodes()) === 1)
     t.strictSame(await holds(), before)
   }
-  // Who comes anew asks who is there; those that are gone must not say that they are.
-  stays.close()
-  const anew = await visit(t, there!, { namespace: '/dynamic-1' })
+  // A new node requests the other nodes, and one that has ended must not answer.
+  other.close()
+  const late = await visit(t, there!, { namespace: '/dynamic-1' })
   const later = await Promise.all([here!, there!].map((place) => visit(t, place, { namespace: '/dynamic-2' })))
-  await until('a later question is answered', async () => (await later[1]!.call('adapter', ['serverCount'])) === 2)
-  t.equal(await anew.call('adapter', ['serverCount']), 1)
+  await until('a later request is answered', async () => (await later[1]!.call('adapter', ['serverCount'])) === 2)
+  t.equal(await late.call('adapter', ['serverCount']), 1)
 })
 
-t.test('nobody looks after the sessions of a namespace that has ended', async (t) => {
+t.test('the snapshots of a namespace end with it', async (t) => {
   const server = { opts: { connectionStateRecovery: { maxDisconnectionDuration: 1_000 } } }
   const closed: string[] = []
   const adapter = Object.assign(new EventEmitter(), {

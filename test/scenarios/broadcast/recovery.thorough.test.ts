@@ -14,53 +14,53 @@ const recovery = {
   env: [{ FIXTURE_IO: JSON.stringify({ connectionStateRecovery: {} }) }],
 }
 
-/** How a worker is lost. */
+/** Ways to lose a worker. */
 const losses: Record<string, (balancer: Balancer, pid: number) => Promise<unknown>> = {
-  'is told to end': async (_, pid) => process.kill(pid, 'SIGTERM'),
+  'gets SIGTERM': async (_, pid) => process.kill(pid, 'SIGTERM'),
   'is replaced by a reload': (balancer) => balancer.reload(),
   'is killed': async (_, pid) => process.kill(pid, 'SIGKILL'),
 }
 
 for (const [how, lose] of Object.entries(losses)) {
-  t.test(`a client whose worker ${how} has its session again, and what it missed`, { skip }, async (t) => {
+  t.test(`a client whose worker ${how} recovers its session, and the messages that it missed`, { skip }, async (t) => {
     const redis = await startRedis(t)
     const [here, there] = await startHosts(t, 1, 2, { adapter: 'redis-streams', redis: redis.url }, recovery)
-    const speaker = await visit(t, there!)
-    const client = await visit(t, here!, { auth: { name: 'somebody' }, reconnectionDelay: 10 })
+    const sender = await visit(t, there!)
+    const client = await visit(t, here!, { auth: { name: 'Ada' }, reconnectionDelay: 10 })
     const { balancer } = here!
     await client.call('socket', ['join', 'red'])
-    await say(speaker, 'red', 0, 20)
-    await until('the first words are there', () => client.heard('word').length === 20)
+    await send(sender, 'red', 0, 20)
+    await until('the first messages arrive', () => client.heard('word').length === 20)
 
     const disconnected = once(client.socket as never, 'disconnect')
     const lost = lose(balancer, client.pid)
     await disconnected
-    // While nobody is there to hear it.
-    const spoken = how === 'is replaced by a reload' ? Promise.resolve() : say(speaker, 'red', 20, 40)
-    await until('it is back', () => client.heard('hello').length === 2)
+    // Messages while the client is not connected.
+    const sent = how === 'is replaced by a reload' ? Promise.resolve() : send(sender, 'red', 20, 40)
+    await until('the client is back', () => client.heard('hello').length === 2)
     await lost
-    await spoken
-    t.ok(client.socket.recovered, 'it knows that it is')
+    await sent
+    t.ok(client.socket.recovered, 'the client knows of the recovery')
     t.equal(client.socket.id, client.id, 'under the same id')
     t.not(client.heard('hello')[1], client.pid, 'on another process')
-    const speakerNow = how === 'is replaced by a reload' ? await visit(t, there!) : speaker
-    await say(speakerNow, 'red', 40, 60)
-    await until('the last words are there', () => client.heard('word').includes(59))
-    const words = how === 'is replaced by a reload' ? [range(0, 20), range(40, 60)].flat() : range(0, 60)
-    t.strictSame(client.heard('word'), words, 'nothing is missing, and nothing came twice')
+    const senderNow = how === 'is replaced by a reload' ? await visit(t, there!) : sender
+    await send(senderNow, 'red', 40, 60)
+    await until('the last messages arrive', () => client.heard('word').includes(59))
+    const expected = how === 'is replaced by a reload' ? [range(0, 20), range(40, 60)].flat() : range(0, 60)
+    t.strictSame(client.heard('word'), expected, 'no message is missing, and none came twice')
     t.match(await client.call('namespace', ['in', 'red'], ['fetchSockets']), [
-      { id: client.id, rooms: ['red'], data: { name: 'somebody' } },
+      { id: client.id, rooms: ['red'], data: { name: 'Ada' } },
     ])
   })
 }
 
-t.test('a session that is still in use is not given to somebody else', { skip }, async (t) => {
+t.test('a session that is still in use is not recovered by another client', { skip }, async (t) => {
   const redis = await startRedis(t)
   const [here, there] = await startHosts(t, 1, 2, { adapter: 'redis-streams', redis: redis.url }, recovery)
-  const client = await visit(t, here!, { auth: { name: 'somebody' } })
+  const client = await visit(t, here!, { auth: { name: 'Ada' } })
   await client.call('namespace', ['emit', 'word', 0])
-  await until('it is there', () => client.heard('word').length === 1)
-  // As a client that comes on a new connection before its worker has noticed the end of the old one.
+  await until('the message arrives', () => client.heard('word').length === 1)
+  // As a client that reconnects before its worker has noticed the end of the former connection.
   const { _pid: pid, _lastOffset: offset } = client.socket as unknown as Record<string, unknown>
   t.type(pid, 'string')
   t.type(offset, 'string')
@@ -75,51 +75,51 @@ t.test('a session that was ended is not recovered', { skip }, async (t) => {
   const [here, there] = await startHosts(t, 1, 2, { adapter: 'redis-streams', redis: redis.url }, recovery)
   const client = await visit(t, here!)
   await client.call('namespace', ['emit', 'word', 0])
-  await until('it is there', () => client.heard('word').length === 1)
+  await until('the message arrives', () => client.heard('word').length === 1)
   const { _pid: pid, _lastOffset: offset } = client.socket as unknown as Record<string, unknown>
   const server = new Redis(redis.url)
   t.teardown(() => server.disconnect())
   const keptKeys = () => server.keys('socket.io:kept:*')
-  await until('it is kept', async () => (await keptKeys()).length === 1)
+  await until('there is a snapshot', async () => (await keptKeys()).length === 1)
   client.socket.disconnect()
-  await until('it is kept no more', async () => (await keptKeys()).length === 0)
+  await until('the snapshot is deleted', async () => (await keptKeys()).length === 0)
   const again = await visit(t, there!, { auth: { pid, offset } })
   t.equal(again.socket.recovered, false)
 })
 
-t.test('data that can not travel harms nobody, and what can is recovered', { skip }, async (t) => {
+t.test('data that cannot travel is left out, and the other data is recovered', { skip }, async (t) => {
   const redis = await startRedis(t)
   const [here] = await startHosts(t, 1, 1, { adapter: 'redis-streams', redis: redis.url }, recovery)
-  const client = await visit(t, here!, { auth: { name: 'somebody' }, reconnectionDelay: 10 })
+  const client = await visit(t, here!, { auth: { name: 'Ada' }, reconnectionDelay: 10 })
   await client.call('namespace', ['emit', 'word', 0])
-  await until('it is there', () => client.heard('word').length === 1)
+  await until('the message arrives', () => client.heard('word').length === 1)
   await client.socket.emitWithAck('hoard')
   client.socket.io.engine.close()
-  await until('it is back', () => client.heard('hello').length === 2)
+  await until('the client is back', () => client.heard('hello').length === 2)
   t.ok(client.socket.recovered)
-  t.equal(client.heard('hello')[1], client.pid, 'its worker lives')
-  t.match(await client.call('namespace', ['fetchSockets']), [{ id: client.id, data: { name: 'somebody' } }])
+  t.equal(client.heard('hello')[1], client.pid, 'on the same worker')
+  t.match(await client.call('namespace', ['fetchSockets']), [{ id: client.id, data: { name: 'Ada' } }])
 })
 
-t.test('a change in data is kept, too', { skip }, async (t) => {
+t.test('a snapshot follows a change in the data', { skip }, async (t) => {
   const redis = await startRedis(t)
   const [here] = await startHosts(t, 1, 1, { adapter: 'redis-streams', redis: redis.url }, recovery)
   const client = await visit(t, here!, { reconnectionDelay: 10 })
   await client.call('namespace', ['emit', 'word', 0])
-  await until('it is there', () => client.heard('word').length === 1)
+  await until('the message arrives', () => client.heard('word').length === 1)
   const server = new Redis(redis.url)
   t.teardown(() => server.disconnect())
   const kept = async () => (await server.mget(await server.keys('socket.io:kept:*')))[0]
-  await until('it is kept', async () => typeof (await kept()) === 'string')
+  await until('there is a snapshot', async () => typeof (await kept()) === 'string')
   const before = await kept()
   await client.socket.emitWithAck('learn', { language: 'Catalan' })
   await until('the change is noticed', async () => (await kept()) !== before)
   process.kill(client.pid, 'SIGKILL')
-  await until('it is back', () => client.heard('hello').length === 2)
+  await until('the client is back', () => client.heard('hello').length === 2)
   t.match(await client.call('namespace', ['fetchSockets']), [{ id: client.id, data: { language: 'Catalan' } }])
 })
 
-t.test('a session that Redis refuses is kept when it does not any more', { skip }, async (t) => {
+t.test('a snapshot that Redis refuses is written once Redis accepts it', { skip }, async (t) => {
   const redis = await startRedis(t)
   const [here] = await startHosts(t, 1, 1, { adapter: 'redis-streams', redis: redis.url }, recovery)
   const server = new Redis(redis.url)
@@ -128,9 +128,9 @@ t.test('a session that Redis refuses is kept when it does not any more', { skip 
   const client = await visit(t, here!)
   const refused = async () =>
     Number(/cmdstat_set:.*rejected_calls=(\d+)/.exec(await server.info('commandstats'))?.[1]) > 0
-  await until('it was refused', refused)
+  await until('Redis has refused it', refused)
   await server.config('SET', 'maxmemory', '0')
-  await until('it is kept', async () => (await server.keys('socket.io:kept:*')).length === 1)
+  await until('there is a snapshot', async () => (await server.keys('socket.io:kept:*')).length === 1)
   client.close()
 })
 
@@ -138,6 +138,6 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, n) => from + n)
 }
 
-async function say(speaker: Visitor, room: string, from: number, to: number): Promise<void> {
-  for (const n of range(from, to)) await speaker.call('namespace', ['to', room], ['emit', 'word', n])
+async function send(sender: Visitor, room: string, from: number, to: number): Promise<void> {
+  for (const n of range(from, to)) await sender.call('namespace', ['to', room], ['emit', 'word', n])
 }

@@ -23,11 +23,11 @@ const frame = fc.oneof(
   fc.record({ ...from, kind: fc.constant('messages' as const), messages: fc.array(message) }),
 ) as fc.Arbitrary<Frame>
 
-t.test('every frame arrives as it was sent', async (t) => {
+t.test('every frame is read as it was encoded', async (t) => {
   fc.assert(fc.property(frame, (sent) => t.same(decodeFrame(encodeFrame(sent)), { version: 1, ...sent })))
 })
 
-t.test('what a channel that speaks JSON has in base64 travels as bytes', async (t) => {
+t.test('content in base64, from a channel that carries JSON, travels as bytes', async (t) => {
   const packed = Buffer.from([0, 255, 1])
   const one = { source: '_sio_adapter', uid: 'a', nsp: '/', type: 3 } as const
   const sent = {
@@ -39,7 +39,7 @@ t.test('what a channel that speaks JSON has in base64 travels as bytes', async (
   t.match(decodeFrame(encodeFrame({ ...sent, messages: [...sent.messages] })), { messages: [{ ...one, packed }] })
 })
 
-t.test('a frame that is cut off, or has something behind it, is none', async () => {
+t.test('bytes are no frame when some are missing or follow', async () => {
   fc.assert(
     fc.property(frame, fc.nat(), (sent, cut) => {
       const whole = encodeFrame(sent)
@@ -50,7 +50,7 @@ t.test('a frame that is cut off, or has something behind it, is none', async () 
   )
 })
 
-t.test('bytes from anybody, and frames of another version, do no harm', async (t) => {
+t.test('other bytes, and frames of another version, are no frames and throw no error', async (t) => {
   fc.assert(fc.property(fc.uint8Array(), (any) => decodeFrame(Buffer.from(any)) === undefined))
   const head = (content: unknown): Buffer => {
     const json = Buffer.from(JSON.stringify(content))

@@ -9,45 +9,45 @@ import { startRedis } from '../../support/redis.ts'
 function setUp() {
   const log: string[] = []
   const write = (event: string) => void log.push(event)
-  const told: ToWorker[] = []
-  const worker = { relay() {}, send: (message: ToWorker) => void told.push(message) }
+  const sent: ToWorker[] = []
+  const worker = { relay() {}, send: (message: ToWorker) => void sent.push(message) }
   const logger = { debug: write, info: write, warn: write, error: write }
-  return { log, told, exchange: new Exchange(logger, 'advanced', () => [worker]) }
+  return { log, sent, exchange: new Exchange(logger, 'advanced', () => [worker]) }
 }
 
 t.test(
-  'the bridge is opened once, and anew where the newest program says so',
+  'the bridge is opened once, and again when a newer worker requests another Redis',
   { skip: missing('redis-server') },
   async (t) => {
     const [first, second] = [await startRedis(t), await startRedis(t)]
-    const { exchange, log, told } = setUp()
+    const { exchange, log, sent } = setUp()
     t.teardown(() => exchange.close())
     t.equal(exchange.bridge, undefined)
-    const ask = (url: string, channelPrefix = 'test') =>
+    const request = (url: string, channelPrefix = 'test') =>
       exchange.open({ type: 'open-bridge', redis: packTarget(url), channelPrefix })
-    ask(first.url)
-    ask(first.url)
-    t.match(told, [{ type: 'bridge-state', connected: false }], 'who asks is told at once')
-    await until('it is up', () => exchange.bridge?.connected === true)
-    t.match(told.at(-1), { type: 'bridge-state', connected: true, lost: 0 })
-    ask(first.url)
+    request(first.url)
+    request(first.url)
+    t.match(sent, [{ type: 'bridge-state', connected: false }], 'a worker gets the state with its request')
+    await until('the bridge is connected', () => exchange.bridge?.connected === true)
+    t.match(sent.at(-1), { type: 'bridge-state', connected: true, lost: 0 })
+    request(first.url)
     t.strictSame(log, ['redis.up'])
-    ask(second.url)
-    await until('it is up elsewhere', () => exchange.bridge?.connected === true)
+    request(second.url)
+    await until('the other bridge is connected', () => exchange.bridge?.connected === true)
     await first.kill()
-    ask(second.url)
+    request(second.url)
     t.match(exchange.bridge, { connected: true })
     t.strictSame(log, ['redis.up', 'redis.up'])
   },
 )
 
-t.test('options that can not be are told, and harm nobody', async (t) => {
-  const { exchange, log, told } = setUp()
+t.test('options that cannot be used are logged, and throw no error', async (t) => {
+  const { exchange, log, sent } = setUp()
   t.teardown(() => exchange.close())
-  const redis = packTarget({ cluster: ['redis://127.0.0.1:1'], scaleReads: 'nobody' })
+  const redis = packTarget({ cluster: ['redis://127.0.0.1:1'], scaleReads: 'none' })
   exchange.open({ type: 'open-bridge', redis, channelPrefix: 'test' })
   exchange.open({ type: 'open-bridge', redis: 'no V8', channelPrefix: 'test' })
   t.strictSame(log, ['bridge.failed', 'bridge.failed'])
-  t.match(told, [{ connected: false }, { connected: false }])
+  t.match(sent, [{ connected: false }, { connected: false }])
   t.equal(exchange.bridge, undefined)
 })

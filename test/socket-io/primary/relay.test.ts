@@ -4,7 +4,7 @@ import { startBalancer } from '../../support/balancer.ts'
 import { request, until } from '../../support/clients.ts'
 import { visit } from '../../support/socket-io.ts'
 
-t.test('nobody waits for the answers of a worker that has crashed', async (t) => {
+t.test('no worker waits for the answers of one that has crashed', async (t) => {
   const options = { workers: 3, restart: { minDelay: 60_000, maxDelay: 60_000 } }
   const balancer = await startBalancer(t, { fixture: 'socket-io-app', options })
   const { port } = balancer
@@ -15,15 +15,15 @@ t.test('nobody waits for the answers of a worker that has crashed', async (t) =>
   process.kill(await balancer.pid((here + 1) % 3), 'SIGKILL')
   await gone
   // Left to itself, the adapter takes 10 s to notice and rejects fetchSockets() meanwhile.
-  await until('the others were told', async () => (await request({ port }))['nodes'] === 2, 3_000)
+  await until('the others know', async () => (await request({ port }))['nodes'] === 2, 3_000)
   t.match(await request({ port }), { sockets: 0 })
 })
 
-/** Three workers that write down what they get, and their relay. */
+/** Three workers that keep their messages, and their relay. */
 function family() {
   const workers = ['a', 'b', 'c'].map((name) => {
-    const got: unknown[] = []
-    return { name, got, relay: (message: unknown) => void got.push(message) }
+    const received: unknown[] = []
+    return { name, received, relay: (message: unknown) => void received.push(message) }
   })
   const [a, b, c] = workers as [(typeof workers)[0], (typeof workers)[0], (typeof workers)[0]]
   return { a, b, c, workers, relay: relaySocketIO(() => workers) }
@@ -31,13 +31,13 @@ function family() {
 
 const from = (uid: string, more: object = {}) => ({ source: '_sio_adapter', type: 3, nsp: '/', uid, ...more })
 
-t.test('what a node says goes to every other worker once, and not back', async (t) => {
+t.test('a message of a node goes once to every other worker, and not to its own', async (t) => {
   const { a, b, c, relay } = family()
   relay.pass(a, from('a1', { data: 1 }))
-  t.strictSame([a.got, b.got, c.got], [[], [from('a1', { data: 1 })], [from('a1', { data: 1 })]])
+  t.strictSame([a.received, b.received, c.received], [[], [from('a1', { data: 1 })], [from('a1', { data: 1 })]])
 })
 
-t.test('an answer goes to the worker of the node that asked, and to nobody else', async (t) => {
+t.test('an answer goes to the worker of the node that sent the request, and to no other one', async (t) => {
   const { a, b, c, relay } = family()
   for (const [worker, uid] of [
     [a, 'a1'],
@@ -47,52 +47,52 @@ t.test('an answer goes to the worker of the node that asked, and to nobody else'
   ] as const) {
     relay.pass(worker, from(uid))
   }
-  for (const { got } of [a, b, c]) got.length = 0
+  for (const { received } of [a, b, c]) received.length = 0
   const answer = from('c1', { requesterUid: 'a2' })
   relay.pass(c, answer)
-  t.strictSame([a.got, b.got, c.got], [[answer], [], []])
-  relay.pass(c, from('c1', { requesterUid: 'nobody' }))
-  t.strictSame([a.got.length, b.got.length], [1, 0])
+  t.strictSame([a.received, b.received, c.received], [[answer], [], []])
+  relay.pass(c, from('c1', { requesterUid: 'unknown' }))
+  t.strictSame([a.received.length, b.received.length], [1, 0])
 })
 
-t.test("what is not the adapter's is left alone", async (t) => {
+t.test("messages that are not the adapter's are ignored", async (t) => {
   const { a, b, c, relay } = family()
   for (const message of [null, undefined, 'text', 7, {}, { source: 'mine' }, [], { holdfast: { type: 'ack' } }]) {
     relay.pass(a, message)
   }
-  t.strictSame([a.got, b.got, c.got], [[], [], []])
+  t.strictSame([a.received, b.received, c.received], [[], [], []])
 })
 
-t.test('for a worker that has ended each of its nodes says goodbye, once', async (t) => {
+t.test('when a worker ends, the others get one goodbye of each of its nodes', async (t) => {
   const { a, b, c, relay } = family()
   relay.pass(a, from('a1'))
   relay.pass(a, from('a2', { nsp: '/chat' }))
   relay.pass(a, from('a1'))
-  for (const { got } of [a, b, c]) got.length = 0
+  for (const { received } of [a, b, c]) received.length = 0
   relay.gone(a)
   const goodbyes = [
     { source: '_sio_adapter', type: 13, uid: 'a1', nsp: '/' },
     { source: '_sio_adapter', type: 13, uid: 'a2', nsp: '/chat' },
   ]
-  t.strictSame([a.got, b.got, c.got], [[], goodbyes, goodbyes])
+  t.strictSame([a.received, b.received, c.received], [[], goodbyes, goodbyes])
   relay.gone(a)
   relay.gone({ ...a })
-  t.equal(b.got.length, 2, 'and nobody that was never heard of')
+  t.equal(b.received.length, 2, 'none for a worker without messages')
 })
 
-t.test('a worker that hangs does not fill the memory of the primary', async (t) => {
+t.test('messages for a worker that hangs do not fill the memory of the primary', async (t) => {
   const options = { workers: 2, health: { deadline: 120_000 }, limits: { holdTimeout: 120_000 } }
   const balancer = await startBalancer(t, { fixture: 'socket-io-app', options, env: { REDIS_URL: '' } })
-  const [speaker, listener] = await Promise.all([0, 1].map((worker) => visit(t, { balancer, worker })))
+  const [sender, listener] = await Promise.all([0, 1].map((worker) => visit(t, { balancer, worker })))
   process.kill(listener!.pid, 'SIGSTOP')
   const much = Buffer.alloc(512 * 1024)
-  for (let n = 0; n < 120; n++) await speaker!.call('namespace', ['emit', 'flood', n, much])
+  for (let n = 0; n < 120; n++) await sender!.call('namespace', ['emit', 'flood', n, much])
   const dropped = async () => (await balancer.status()).workers[1]!.dropped
-  await until('it is counted', async () => (await dropped()) >= 40)
+  await until('the dropped messages are counted', async () => (await dropped()) >= 40)
   process.kill(listener!.pid, 'SIGCONT')
-  await until('what waited arrives', () => listener!.heard('flood').length >= 60)
-  await speaker!.call('namespace', ['emit', 'flood', 'and on it goes'])
-  await until('and what comes then', () => listener!.heard('flood').includes('and on it goes'))
-  t.equal(listener!.heard('flood').length - 1 + (await dropped()), 120, 'nothing is lost that is not counted')
-  t.equal(speaker!.heard('flood').length, 121)
+  await until('the messages that waited arrive', () => listener!.heard('flood').length >= 60)
+  await sender!.call('namespace', ['emit', 'flood', 'later'])
+  await until('a later message arrives', () => listener!.heard('flood').includes('later'))
+  t.equal(listener!.heard('flood').length - 1 + (await dropped()), 120, 'every lost message is counted')
+  t.equal(sender!.heard('flood').length, 121)
 })
