@@ -89,7 +89,7 @@ for (const [direction, union] of [
   ['worker to primary', toPrimary],
 ] as const) {
   t.test(`the table of messages from ${direction} names every message`, async (t) => {
-    const types = [...union.matchAll(/^ {2}\| \(?\{ type: '(\w+)'/gm)].map(([, type]) => type!)
+    const types = [...union.matchAll(/^ {2}\| \(?\{ type: '([\w-]+)'/gm)].map(([, type]) => type!)
     t.ok(types.length > 5)
     t.strictSame(
       messages(direction)
