@@ -105,7 +105,7 @@ export type Frame = Uint8Array | string
 /**
  * From the primary to a worker. Each message names the file that sends it and the file that handles it.
  *
- * One message is a bare number instead: the sequence number of the connection whose handle travels with it
+ * One message is a bare number instead: the sequence number of a connection. The connection's handle travels with it
  * (transport/node-ipc.ts).
  */
 export type ToWorker =
@@ -311,7 +311,7 @@ const toPrimaryChecks: Record<ToPrimary['type'], FieldChecks> = {
   register: {},
 }
 
-/** A message of Holdfast's as it travels, so that it can be told from any other message on the same channel. */
+/** A message of Holdfast's as it travels, so that it differs from any other message on the same channel. */
 export interface Envelope<T> {
   holdfast: T
   /** What travels with a connection, encoded (transport/metadata.ts), in base64. */

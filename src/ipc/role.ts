@@ -36,8 +36,8 @@ export function workerSetup(): WorkerSetup | undefined {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    // A process that has ended keeps its pid (states Z and X) until its parent collects it. In a container whose first
-    // process collects none, that is for ever.
+    // A process that has ended keeps its pid (states Z and X) until its parent collects it. Where the first process of a
+    // container collects none, that is for ever.
     return process.platform !== 'linux' || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch {
     return false // there is no such process

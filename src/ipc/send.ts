@@ -1,5 +1,5 @@
 // Sends messages on Node's IPC channel, in both directions. A failed write is ignored: what the other process sent before may
-// still be unread, and the end of the channel tells that it is gone.
+// still be unread, and the end of the channel shows that it is gone.
 import type { ChildProcess } from 'node:child_process'
 import { deferred, type Deferred } from '../async/deferred.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
@@ -55,9 +55,9 @@ let allSent: Deferred<void> | undefined
 /** Resolves when all sockets were sent, or when the channel is closed. */
 export function socketsSent(): Promise<void> {
   if (unsentSockets === 0 || !process.connected) return Promise.resolve()
-  const { promise, resolve } = (allSent ??= deferred())
-  process.once('disconnect', resolve)
-  return promise
+  const sent = (allSent ??= deferred())
+  process.once('disconnect', () => sent.resolve())
+  return sent.promise
 }
 
 function ignore(): void {}

@@ -111,8 +111,8 @@ class NodeIpcSender implements Sender {
 
   #probeAnswered(seq: number): void {
     this.#isProbed = false
-    // A handle whose write failed gets no answer from Node, and no error is reported. The count may also be ahead of this
-    // message, where Node has answered later handles already.
+    // When the write of a handle has failed, Node reports no error and no answer comes, so the count is too low. The count
+    // may also be ahead of this message, where Node has answered later handles already.
     if (((seq + 1 - this.#nextAnswered) | 0) > 0) this.#nextAnswered = (seq + 1) >>> 0
     this.#answered(this.#sent.missThrough(seq))
   }

@@ -151,7 +151,7 @@ t.test('fewer with many workers', { skip: !isLinux && 'Linux only' }, async (t) 
   window!.close()
 })
 
-t.test('a handle whose write fails does not shift the answers to the handles behind it', async (t) => {
+t.test('a handle that fails to be written does not shift the answers to the handles behind it', async (t) => {
   const bench = await openBench(t, transport)
   await readStart(bench)
   const pairs = await many(bench, 3)

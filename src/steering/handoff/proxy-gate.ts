@@ -45,7 +45,7 @@ export class ProxyGate {
     this.#events = events
   }
 
-  /** Number of connections whose header is not complete. */
+  /** Number of connections that wait for their header. */
   get waiting(): number {
     return this.#waiting.size
   }

@@ -18,7 +18,7 @@ export interface SlotLinkEvents {
 interface SentFrame {
   /** Sequence number of its last descriptor. */
   lastSeq: number
-  /** The slots whose sockets are in the frame. */
+  /** The slots of the sockets in the frame. */
   slots: readonly number[]
   /** The connection that is in the frame instead. */
   connection?: AcceptedConnection
@@ -37,7 +37,7 @@ export class SlotLink {
   readonly #sent: SentFrame[] = []
   /** Connections that found the link full, oldest first. */
   readonly #waiting: AcceptedConnection[] = []
-  /** The slots on whose sockets the process listens. */
+  /** The slots that the process has: it listens on their sockets. */
   readonly #slots = new Set<number>()
   /** Those of them that it was asked to release. */
   readonly #releasing = new Set<number>()
