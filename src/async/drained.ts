@@ -15,7 +15,8 @@ export class UntilEmpty {
   }
 
   /**
-   * Resolves when the count is 0, at the latest after so many milliseconds. The timer keeps the process alive meanwhile.
+   * Resolves when the count is 0, at the latest after so many milliseconds. The timer keeps the process alive
+   * meanwhile.
    *
    * @returns whether the count was 0 in time
    */

@@ -70,14 +70,18 @@ export class SlotLink {
   }
 
   /**
-   * Whether the process was asked to release the slot and has not answered. Its socket must not be sent meanwhile: socket
-   * and question travel on different channels, and the socket could overtake the question.
+   * Whether the process was asked to release the slot and has not answered. Its socket must not be sent meanwhile:
+   * socket and question travel on different channels, and the socket could overtake the question.
    */
   isReleasing(slot: number): boolean {
     return this.#releasing.has(slot)
   }
 
-  /** Sends the sockets of these slots. Those that cannot be sent are reported as undelivered. @param sockets - by slot */
+  /**
+   * Sends the sockets of these slots. Those that cannot be sent are reported as undelivered.
+   *
+   * @param sockets - by slot
+   */
   sendSockets(slots: readonly number[], sockets: readonly number[]): void {
     for (let i = 0; i < slots.length; i += MAX_DESCRIPTORS) {
       const batch = slots.slice(i, i + MAX_DESCRIPTORS)
@@ -110,8 +114,8 @@ export class SlotLink {
   }
 
   /**
-   * Asks the process to release those of the slots that it has. Slots that are still on their way are left out; steering
-   * asks for them when they have arrived.
+   * Asks the process to release those of the slots that it has. Slots that are still on their way are left out;
+   * steering asks for them when they have arrived.
    *
    * @param acceptQueued - the process accepts the queued connections first, because no other process will
    */

@@ -241,7 +241,7 @@ async function curl({ port }: Balancer, args: string[]): Promise<Reply> {
 }
 
 function pem(name: string): string {
-  return readFileSync(new URL(`../../../test/fixtures/localhost-${name}.pem`, import.meta.url), 'utf8')
+  return readFileSync(new URL(`../../../../test/fixtures/localhost-${name}.pem`, import.meta.url), 'utf8')
 }
 
 async function freePorts(): Promise<[number, number, number]> {

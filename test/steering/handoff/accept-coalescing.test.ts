@@ -1,7 +1,11 @@
 import t from 'tap'
 import { AcceptCoalescing, COALESCE_TIME } from '../../../src/steering/handoff/accept-coalescing.ts'
 
-/** Runs turns of an event loop: milliseconds since the turn before, and connections. @returns how long each turn waited */
+/**
+ * Runs turns of an event loop: milliseconds since the turn before, and connections.
+ *
+ * @returns how long each turn waited
+ */
 function run(turns: readonly { after: number; count: number }[]): number[] {
   const coalescing = new AcceptCoalescing()
   let now = 0
