@@ -1,5 +1,5 @@
-// Node's IPC channel between primary and worker, as a receiver sees it: each message is decoded once and goes to the one
-// handler of its type. docs/architecture.md lists which part handles which type.
+// Node's IPC channel between primary and worker, as a receiver sees it: each message is decoded once and goes to the
+// one handler of its type. docs/architecture.md lists which part handles which type.
 import type { ChildProcess } from 'node:child_process'
 import {
   decodeForPrimary,

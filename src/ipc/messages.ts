@@ -1,5 +1,5 @@
-// The messages between primary and worker on Node's IPC channel: two unions, the guards that check what arrives, and the
-// protocol version. A message of Socket.IO's adapter or of the application fits neither union and is left alone.
+// The messages between primary and worker on Node's IPC channel: two unions, the guards that check what arrives, and
+// the protocol version. A message of Socket.IO's adapter or of the application fits neither union and is left alone.
 
 /** Changes whenever a message changes its name, its fields or its meaning. Primary and worker must have the same. */
 export const PROTOCOL_VERSION = 2
@@ -27,7 +27,7 @@ export interface Registration {
   transport: 'node-ipc' | 'descriptor-channel'
   /** Whether the worker reports connections that end: see `connections-ended`. */
   countEnds: boolean
-  /** Random number of 24 bits that no other process of this primary has, also none that served under the same id before. */
+  /** Random number of 24 bits that tells this process from all others, also from former ones with the same id. */
   instance: number
   /** Folder of the workers' peer sockets. The first worker that needs it makes it. */
   folder: string
@@ -69,7 +69,9 @@ export interface Drain {
   deadline: number
   /** For goodbyes of the application's own, before the worker closes upgraded connections such as WebSockets. */
   grace: number
-  /** The worker closes each of them at a random moment within this time, so that clients do not come back all at once. */
+  /**
+   * The worker closes each of them at a random moment within this time, so that clients do not come back all at once.
+   */
   spread: number
   /** WebSocket close code: {@link GOING_AWAY} or {@link SERVICE_RESTART}. */
   code: number
@@ -91,7 +93,7 @@ export interface Heartbeat {
   heapUsed: number
   /** Connections that are open now. */
   connections: number
-  /** Connections taken since the process started. */
+  /** Connections that the process has got since it started. */
   served: number
   /** CPU time since the process started, in milliseconds. */
   cpu?: number
@@ -103,9 +105,10 @@ export interface Heartbeat {
 export type Frame = Uint8Array | string
 
 /**
- * From the primary to a worker. Each message names the file that sends it and the file that handles it.
+ * From the primary to a worker. Each message names the file that sends it and the file that handles it. Sequence numbers
+ * (`seq`) are those of connections on the way to one worker process, uint32.
  *
- * One message is a bare number instead: the sequence number of the connection whose handle travels with it
+ * One message is a bare number instead: the sequence number of a connection. The connection's handle travels with it
  * (transport/node-ipc.ts).
  */
 export type ToWorker =
@@ -128,8 +131,8 @@ export type ToWorker =
    */
   | { type: 'no-more-connections' }
   /**
-   * The worker stops listening on the sockets of these slots (0..255), in kernel steering. `acceptQueued`: it accepts the
-   * connections in their queues first, because no other worker will. It answers with `slots-released`.
+   * The worker stops listening on the sockets of these slots (0..255), in kernel steering. `acceptQueued`: it accepts
+   * the connections in their queues first, because no other worker will. It answers with `slots-released`.
    *
    * steering/kernel/slot-link.ts to worker/join.ts
    */
@@ -180,20 +183,21 @@ export type ToWorker =
 /** From a worker to the primary. Each message names the file that sends it and the file that handles it. */
 export type ToPrimary =
   /**
-   * The application's server is attached.
+   * The application's server is attached. `version`: {@link PROTOCOL_VERSION} of the worker.
    *
    * worker/join.ts to supervisor/worker-process.ts;
    * compat/setup-worker.ts to compat/cluster-primary.ts
    */
   | { type: 'ready'; version: number }
   /**
-   * The application failed before its server was attached; the process exits next. `code`: the error's.
+   * The application failed before its server was attached, and the process exits next. `message` and `code` are those of
+   * the error.
    *
    * worker/join.ts to supervisor/worker-process.ts
    */
   | { type: 'start-failed'; message: string; code: string | undefined }
   /**
-   * The worker has taken the connection with that sequence number.
+   * The worker has the connection with that sequence number.
    *
    * transport/node-ipc.ts to transport/node-ipc.ts
    */
@@ -217,20 +221,20 @@ export type ToPrimary =
    */
   | { type: 'connections-ended'; seqs: number[] }
   /**
-   * The worker finishes by itself, and wants no more connections.
+   * The worker finishes by itself, and wants no more connections. `reason`: for the log.
    *
    * worker/join.ts to supervisor/worker-process.ts;
    * compat/setup-worker.ts to compat/cluster-primary.ts
    */
   | { type: 'leaving'; reason: string }
   /**
-   * Sign of life, once per interval of the setup.
+   * Sign of life, once per {@link WorkerSetup} `interval`.
    *
    * worker/join.ts to supervisor/worker-process.ts
    */
   | ({ type: 'heartbeat' } & Heartbeat)
   /**
-   * The worker's peer socket is open. From now on the worker gets `peers`, now and after each change.
+   * The worker's peer socket is open. The worker gets `peers` now, and after each change.
    *
    * sessions/session-layer.ts to primary/peer-directory.ts
    */
@@ -242,7 +246,8 @@ export type ToPrimary =
    */
   | { type: 'peer-socket-closed' }
   /**
-   * The socket that travels with the message, and its metadata, belong to that process.
+   * The socket that travels with the message, and its metadata, are for the process with that {@link Registration}
+   * `instance`.
    *
    * sessions/transfer-socket.ts to primary/peer-directory.ts
    */
@@ -261,14 +266,13 @@ export type ToPrimary =
   | { type: 'open-bridge'; redis: string; channelPrefix: string }
   /**
    * A worker of the application's own cluster wants to take connections. The primary answers with `registered`.
+   * `version`: {@link PROTOCOL_VERSION} of the worker.
    *
    * compat/setup-worker.ts to compat/cluster-primary.ts
    */
   | { type: 'register'; version: number }
 
-/**
- * The check of each field. Both ends are the same program, so only those fields are checked that are computed with.
- */
+/** A check of each field that is computed with. Other fields need none: both ends are the same program. */
 type FieldChecks = Readonly<Record<string, (value: unknown) => boolean>>
 
 const toWorkerChecks: Record<ToWorker['type'], FieldChecks> = {
@@ -311,7 +315,7 @@ const toPrimaryChecks: Record<ToPrimary['type'], FieldChecks> = {
   register: {},
 }
 
-/** A message of Holdfast's as it travels, so that it can be told from any other message on the same channel. */
+/** A message of Holdfast's as it travels, so that it differs from any other message on the same channel. */
 export interface Envelope<T> {
   holdfast: T
   /** What travels with a connection, encoded (transport/metadata.ts), in base64. */

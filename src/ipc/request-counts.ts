@@ -5,14 +5,16 @@ const NAMES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'aborted', 'upgrades', 'micros
 
 type Name = (typeof NAMES)[number]
 
-/** Upper bounds of the histogram's buckets, in seconds, as in Prometheus's own clients. One more bucket has no bound. */
+/**
+ * Upper bounds of the histogram's buckets, in seconds, as in Prometheus's own clients. One more bucket has no bound.
+ */
 export const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
 /** Requests by class of status, and how long they took. */
 export interface RequestStatus {
   /** Requests that were answered completely, by class of status. */
   answered: Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>
-  /** Requests whose connection ended before the answer was complete. */
+  /** Requests without a complete answer, because the connection ended. */
   aborted: number
   /** Requests to change the protocol, to WebSocket for example. */
   upgrades: number

@@ -20,8 +20,8 @@ export function workerEnvironment(setup: WorkerSetup): Record<string, string> {
  * The setup of this worker; undefined where this process is no worker.
  *
  * A worker's own child processes inherit its environment, and they are no workers. So the first process that calls this
- * claims the variables with its pid. Before that, a process is the worker if its parent is the primary that is named there,
- * or if that primary is dead: an orphan must not start a balancer of its own.
+ * claims the variables with its pid. Before that, a process is the worker if its parent is the primary that is named
+ * there, or if that primary is dead: an orphan must not start a balancer of its own.
  */
 export function workerSetup(): WorkerSetup | undefined {
   const { [SETUP]: setup, [PRIMARY]: primary, [CLAIMED]: claimed } = process.env
@@ -36,8 +36,8 @@ export function workerSetup(): WorkerSetup | undefined {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    // A process that has ended keeps its pid (states Z and X) until its parent collects it. In a container whose first
-    // process collects none, that is for ever.
+    // A process that has ended keeps its pid (states Z and X) until its parent collects it. Where the first process of
+    // a container collects none, that is for ever.
     return process.platform !== 'linux' || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch {
     return false // there is no such process

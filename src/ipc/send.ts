@@ -1,5 +1,5 @@
-// Sends messages on Node's IPC channel, in both directions. A failed write is ignored: what the other process sent before may
-// still be unread, and the end of the channel tells that it is gone.
+// Sends messages on Node's IPC channel, in both directions. A failed write is ignored: what the other process sent
+// before may still be unread, and the end of the channel shows that it is gone.
 import type { ChildProcess } from 'node:child_process'
 import { deferred, type Deferred } from '../async/deferred.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
@@ -34,7 +34,7 @@ export function sendToPrimary(message: ToPrimary): void {
  * Sends a socket to the primary, together with a message.
  *
  * @param metadata - of the connection, encoded
- * @param onSent - called when the socket was sent or never will be: its descriptor is not needed in this process any more
+ * @param onSent - called when the socket was sent or never will be: this process needs its descriptor no longer
  */
 export function sendSocket(message: ToPrimary, handle: TcpHandle, metadata: Buffer, onSent: () => void): void {
   if (!process.connected) return onSent()
@@ -48,16 +48,18 @@ export function sendSocket(message: ToPrimary, handle: TcpHandle, metadata: Buff
   })
 }
 
-/** Node sends a handle only after the answer to the one before. The sockets that wait would be lost with the channel. */
+/**
+ * Node sends a handle only after the answer to the one before. The sockets that wait would be lost with the channel.
+ */
 let unsentSockets = 0
 let allSent: Deferred<void> | undefined
 
 /** Resolves when all sockets were sent, or when the channel is closed. */
 export function socketsSent(): Promise<void> {
   if (unsentSockets === 0 || !process.connected) return Promise.resolve()
-  const { promise, resolve } = (allSent ??= deferred())
-  process.once('disconnect', resolve)
-  return promise
+  const sent = (allSent ??= deferred())
+  process.once('disconnect', () => sent.resolve())
+  return sent.promise
 }
 
 function ignore(): void {}

@@ -16,7 +16,9 @@ import { AcceptCoalescing } from './handoff/accept-coalescing.ts'
  */
 export type AcceptFunction = (connection: IncomingConnection, address: Buffer | undefined) => void
 
-/** Connections accepted in one turn of the event loop, at most, so that acknowledgements and signals are not held up. */
+/**
+ * Connections accepted in one turn of the event loop, at most, so that acknowledgements and signals are not held up.
+ */
 const MAX_BURST = 64
 
 /** Accepts in the public way: Node makes a net.Socket for each connection. */

@@ -20,8 +20,8 @@ import type { World } from '../world.ts'
  * @param native - the system calls, or the reason why there are none
  * @param keeper - keeps the listening sockets for the next primary
  * @returns `reason` is for logs and status
- * @throws StickyError HOLDFAST_KERNEL_STEERING when the settings ask for kernel steering alone and it does not work here;
- *   HOLDFAST_BAD_ACTIVATION
+ * @throws StickyError HOLDFAST_KERNEL_STEERING when the settings ask for kernel steering alone and it does not work
+ *   here; HOLDFAST_BAD_ACTIVATION
  */
 export async function chooseSteering(
   settings: Settings,

@@ -58,7 +58,10 @@ export interface DescriptorCalls {
   open(fd: number): TcpHandle
 }
 
-/** A connection that was accepted by a system call. A class, and not an object with closures: there is one per connection. */
+/**
+ * A connection that was accepted by a system call. A class, and not an object with closures: there is one per
+ * connection.
+ */
 export class DescriptorConnection implements IncomingConnection {
   readonly fd: number
   handle: TcpHandle | undefined
@@ -114,7 +117,9 @@ export function transferredConnection(
   return connection
 }
 
-/** Frees the connection from its recipient, which takes no more: any other worker gets it and routes its requests again. */
+/**
+ * Frees the connection from its recipient, which takes no more: any other worker gets it and routes its requests again.
+ */
 export function unsettleConnection(connection: AcceptedConnection): void {
   connection.recipient = undefined
   if (connection.metadata !== undefined) connection.metadata = unsettle(connection.metadata)

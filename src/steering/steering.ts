@@ -1,4 +1,5 @@
-// How a connection gets to its worker: the interface of both ways, hand-off and kernel steering, as the balancer uses it.
+// How a connection gets to its worker: the interface of both ways, hand-off and kernel steering, as the balancer uses
+// it.
 import type { WorkerChannel } from '../ipc/channel.ts'
 import type { Address } from '../ipc/messages.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'

@@ -1,5 +1,5 @@
-// Connections in batches over a Unix socket pair: Linux only, cheap. The connections that the primary accepts for one worker
-// in one turn of the event loop travel in one frame, and one receipt acknowledges them.
+// Connections in batches over a Unix socket pair: Linux only, cheap. The connections that the primary accepts for one
+// worker in one turn of the event loop travel in one frame, and one receipt acknowledges them.
 import { EndOfTurn } from '../async/end-of-turn.ts'
 import { loadLibc, type Libc } from '../native/libc.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
@@ -160,7 +160,11 @@ export class DescriptorSender implements Sender {
   }
 }
 
-/** Opens the worker's end. @throws Error where there are no system calls, unlike in the primary that chose this transport */
+/**
+ * Opens the worker's end.
+ *
+ * @throws Error where there are no system calls, unlike in the primary that chose this transport
+ */
 export function receiveDescriptors(events: ReceiverEvents): void {
   const { libc, reason } = loadLibc()
   if (libc === undefined) throw new Error(`descriptor-channel: ${reason}`)

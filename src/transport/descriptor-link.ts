@@ -1,8 +1,8 @@
 // The two socket pairs between primary and worker on Linux, and the frames on them.
 //
 // Descriptors travel on a SOCK_SEQPACKET pair, many per frame. Node cannot wait for such frames (libuv drops the
-// descriptors on what it reads itself), so a byte on a second pair, the doorbell, wakes the worker. The worker's receipts
-// come back on the doorbell.
+// descriptors on what it reads itself), so a byte on a second pair, the doorbell, wakes the worker. The worker's
+// receipts come back on the doorbell.
 import {
   AF_UNIX,
   EAGAIN,
@@ -30,10 +30,15 @@ export const FRAME = {
   slotSockets: 1,
 } as const
 
-/** A frame: [kind u8][0 u8][number of descriptors u16][sequence number of the first u32], little-endian, then the payload. */
+/**
+ * A frame: [kind u8][0 u8][number of descriptors u16][sequence number of the first u32], little-endian, then the
+ * payload.
+ */
 const HEADER_SIZE = 8
 
-/** A receipt: [sequence number of the last descriptor u32][how many of the last ones did not arrive u32], little-endian. */
+/**
+ * A receipt: [sequence number of the last descriptor u32][how many of the last ones did not arrive u32], little-endian.
+ */
 const RECEIPT_SIZE = 8
 
 const MAX_FRAME = 64 * 1024
@@ -73,7 +78,9 @@ function socketPair(libc: Libc, type: number): readonly [number, number] {
 }
 
 export interface LinkEvents {
-  /** The worker has all descriptors up to number `seq`, without the last `undelivered` ones: it had no room for those. */
+  /**
+   * The worker has all descriptors up to number `seq`, without the last `undelivered` ones: it had no room for those.
+   */
   onReceipt(seq: number, undelivered: number): void
   /** The worker's end is closed, and all its receipts were reported. */
   onClosed(): void

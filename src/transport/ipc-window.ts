@@ -1,11 +1,11 @@
 // How many handles may be on their way at the same time over one of Node's IPC channels.
 //
-// Node sends a handle only after the answer to the one before, and keeps back everything that is to follow. The reason is
-// Node's own reader, which remembers one descriptor: where a read ends within a message that brings a descriptor, the next
-// read may bring another one, and the first is lost. Linux ends a read behind each message that brings a descriptor. So the
-// loss takes a message that is longer than what the kernel passes on in one piece (some 32 KiB), or so much unread text
-// before the message that the reader's 64 KiB end within it. Where neither is possible, several handles are sent at a time.
-// Their answers then come several to a read, which saves a tenth of a connection's cost.
+// Node sends a handle only after the answer to the one before, and keeps back everything that is to follow. The reason
+// is Node's own reader, which remembers one descriptor: where a read ends within a message that brings a descriptor,
+// the next read may bring another one, and the first is lost. Linux ends a read behind each message that brings a
+// descriptor. So the loss takes a message that is longer than what the kernel passes on in one piece (some 32 KiB), or
+// so much unread text before the message that the reader's 64 KiB end within it. Where neither is possible, several
+// handles are sent at a time. Their answers then come several to a read, which saves a tenth of a connection's cost.
 import type { ChildProcess } from 'node:child_process'
 
 /** Handles on their way to one child process, at most. More are sent when half of them have arrived. */

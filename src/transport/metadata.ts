@@ -27,7 +27,9 @@ export const MAX_METADATA = 60_000
 /** Bytes of a length. */
 const LENGTH = 2
 
-/** [moved u8: 0 no, 1 settled, 2 not settled][from u8][length of the header u16, little-endian], then header, then head. */
+/**
+ * [moved u8: 0 no, 1 settled, 2 not settled][from u8][length of the header u16, little-endian], then header, then head.
+ */
 const FIXED = 2 + LENGTH
 
 const SETTLED = 1

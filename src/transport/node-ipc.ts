@@ -1,13 +1,13 @@
 // Connections over Node's own IPC channel: works on every platform, and is the fallback.
 //
-// Node queues without a bound what it cannot send yet, and loses that queue without an error when the channel closes. So
-// only a few handles are sent at a time (ipc-window.ts), and none is forgotten before the worker has it.
+// Node queues without a bound what it cannot send yet, and loses that queue without an error when the channel closes.
+// So only a few handles are sent at a time (ipc-window.ts), and none is forgotten before the worker has it.
 //
-// Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors left);
-// node:cluster relies on the same messages. Where those answers are seen, the worker sends no `ack` of its own, which would
-// be a third of the cost. Until they were seen on this very channel the worker does send `ack`. It always does on the
-// channel of a node:cluster worker: there the application and node:cluster send handles as well, and Node's answers do not
-// say to which handle they belong.
+// Node itself answers each handle inside the channel (NODE_HANDLE_ACK, or NACK when the worker has no descriptors
+// left); node:cluster relies on the same messages. Where those answers are seen, the worker sends no `ack` of its own,
+// which would be a third of the cost. Until they were seen on this very channel the worker does send `ack`. It always
+// does on the channel of a node:cluster worker: there the application and node:cluster send handles as well, and Node's
+// answers do not say to which handle they belong.
 import type { PrimaryChannel, WorkerChannel } from '../ipc/channel.ts'
 import { sendToPrimary, sendToWorker } from '../ipc/send.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
@@ -111,8 +111,8 @@ class NodeIpcSender implements Sender {
 
   #probeAnswered(seq: number): void {
     this.#isProbed = false
-    // A handle whose write failed gets no answer from Node, and no error is reported. The count may also be ahead of this
-    // message, where Node has answered later handles already.
+    // When the write of a handle has failed, Node reports no error and no answer comes, so the count is too low. The
+    // count may also be ahead of this message, where Node has answered later handles already.
     if (((seq + 1 - this.#nextAnswered) | 0) > 0) this.#nextAnswered = (seq + 1) >>> 0
     this.#answered(this.#sent.missThrough(seq))
   }
@@ -151,8 +151,8 @@ export function receiveNodeIpc(channel: PrimaryChannel, events: ReceiverEvents):
   channel.on('probe', ({ seq }) => sendToPrimary({ type: 'probe-answer', seq }))
   channel.on('no-more-connections', () => events.onEnd())
   channel.onConnection = (seq, { metadata }, handle) => {
-    // In a process without descriptors the message arrives without its handle. It is not acknowledged, so the primary sends
-    // the connection again.
+    // In a process without descriptors the message arrives without its handle. It is not acknowledged, so the primary
+    // sends the connection again.
     if (handle === undefined || handle === null) return
     if (sendsAcks) sendToPrimary({ type: 'ack', seq })
     const bytes = typeof metadata === 'string' ? Buffer.from(metadata, 'base64') : undefined

@@ -5,7 +5,8 @@ import type { LinkEvents, PrimaryLink } from './descriptor-link.ts'
 
 /**
  * A connection that the primary accepted and that no worker has acknowledged yet. Of its bytes only those in `metadata`
- * were read. One object goes with the connection through the primary; the parts named below write the fields that change.
+ * were read. One object goes with the connection through the primary; the parts named below write the fields that
+ * change.
  */
 export interface AcceptedConnection {
   /** Descriptor; -1 on Windows. */

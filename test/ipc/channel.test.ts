@@ -9,7 +9,7 @@ function openWorkerChannel(events: WorkerChannelEvents = {}) {
   return { child, channel, receive: (raw: unknown, handle?: unknown) => child.emit('message', raw, handle) }
 }
 
-t.test('a message goes to the handler of its type, with what travelled along', async (t) => {
+t.test('a message goes to the handler of its type, with its envelope and its handle', async (t) => {
   const { channel, receive } = openWorkerChannel()
   const calls: unknown[] = []
   channel.on('transfer', (...call) => calls.push(call))
@@ -20,13 +20,13 @@ t.test('a message goes to the handler of its type, with what travelled along', a
   t.strictSame(calls, [[{ type: 'transfer', instance: 7 }, envelope, handle]])
 })
 
-t.test('a child process has one listener for messages, however many types are handled', async (t) => {
+t.test('a child process has one listener for messages, whatever the number of handlers', async (t) => {
   const { child, channel } = openWorkerChannel()
   for (const type of ['ready', 'start-failed', 'heartbeat', 'leaving', 'bus-frame'] as const) channel.on(type, () => {})
   t.equal(child.listenerCount('message'), 1)
 })
 
-t.test('a type has one handler; a handler that was removed makes room for another', async (t) => {
+t.test('a type has one handler, and another one after that one was removed', async (t) => {
   const { channel, receive } = openWorkerChannel()
   let first = 0
   let second = 0
@@ -39,25 +39,25 @@ t.test('a type has one handler; a handler that was removed makes room for anothe
   t.strictSame([first, second], [0, 1])
 })
 
-t.test('messages that are not for a handler are told apart: unknown ones, and those of others', async (t) => {
+t.test('unknown messages and messages of other libraries are reported apart', async (t) => {
   const seen: unknown[] = []
   const { channel, receive } = openWorkerChannel({
     onReceived: () => seen.push('received'),
     onUnknown: () => seen.push('unknown'),
     onForeign: (message) => seen.push(message),
   })
-  channel.on('ack', () => t.fail('its field is wrong'))
+  channel.on('ack', () => t.fail('its field has a wrong type'))
   receive({ holdfast: { type: 'ack', seq: 'x' } })
   receive({ hello: 'primary' })
   receive({ holdfast: { type: 'peer-socket-closed' } })
   t.strictSame(
     seen,
     ['received', 'unknown', 'received', { hello: 'primary' }, 'received'],
-    'a type without a handler is left alone',
+    'a message without a handler does nothing',
   )
 })
 
-t.test('a worker tells connections, messages, and messages of others apart', async (t) => {
+t.test('a worker tells connections, messages and messages of other libraries apart', async (t) => {
   const source = new EventEmitter()
   const channel = new PrimaryChannel(source)
   const seen: unknown[] = []

@@ -69,22 +69,22 @@ t.test('every message arrives as it was sent', async () => {
   fc.assert(fc.property(toPrimary, (message) => decodeForPrimary({ holdfast: message }) === message))
 })
 
-t.test('no message is taken in the wrong direction', async () => {
+t.test('a message for the other direction is not decoded', async () => {
   fc.assert(fc.property(toWorker, (message) => decodeForPrimary({ holdfast: message }) === undefined))
   fc.assert(fc.property(toPrimary, (message) => decodeForWorker({ holdfast: message }) === undefined))
 })
 
-t.test("somebody else's messages are left alone", async (t) => {
+t.test('messages of other libraries and of the application are not decoded', async (t) => {
   const foreign = fc.anything().filter((value) => typeof value !== 'object' || value === null || !('holdfast' in value))
   fc.assert(
     fc.property(foreign, (raw) => {
       return !isEnvelope(raw) && decodeForWorker(raw) === undefined && decodeForPrimary(raw) === undefined
     }),
   )
-  t.equal(decodeForWorker({ type: 'no-more-connections' }), undefined, 'also those that look like ours unwrapped')
+  t.equal(decodeForWorker({ type: 'no-more-connections' }), undefined, 'nor is a message without its envelope')
 })
 
-t.test('what nobody knows is dropped', async (t) => {
+t.test('an unknown message is not decoded', async (t) => {
   fc.assert(
     fc.property(fc.anything(), (message) => {
       const known =
@@ -100,34 +100,34 @@ t.test('what nobody knows is dropped', async (t) => {
   }
 })
 
-t.test('a message that lacks what is computed with is dropped', async (t) => {
-  const dropped = (open: (raw: unknown) => unknown, holdfast: object) =>
-    t.equal(open({ holdfast }), undefined, inspect(holdfast))
-  for (const [open, type] of [
+t.test('a message without a field that is computed with, or with a wrong one, is not decoded', async (t) => {
+  const refuses = (decode: (raw: unknown) => unknown, holdfast: object) =>
+    t.equal(decode({ holdfast }), undefined, inspect(holdfast))
+  for (const [decode, type] of [
     [decodeForWorker, 'probe'],
     [decodeForPrimary, 'ack'],
     [decodeForPrimary, 'probe-answer'],
   ] as const) {
-    dropped(open, { type })
-    for (const wrong of [undefined, null, '1', 1.5, Number.NaN, Infinity, {}, []]) dropped(open, { type, seq: wrong })
+    refuses(decode, { type })
+    for (const wrong of [undefined, null, '1', 1.5, Number.NaN, Infinity, {}, []]) refuses(decode, { type, seq: wrong })
   }
-  for (const [open, type] of [
+  for (const [decode, type] of [
     [decodeForWorker, 'release-slots'],
     [decodeForPrimary, 'slots-released'],
   ] as const) {
-    dropped(open, { type })
-    for (const wrong of [undefined, 'all', [256], [-1], [0.5], ['1'], { 0: 1 }]) dropped(open, { type, slots: wrong })
+    refuses(decode, { type })
+    for (const wrong of [undefined, 'all', [256], [-1], [0.5], ['1'], { 0: 1 }]) refuses(decode, { type, slots: wrong })
   }
-  dropped(decodeForWorker, { type: 'bridge-state', connected: true, lost: '1' })
-  dropped(decodeForPrimary, { type: 'open-bridge', redis: { host: '127.0.0.1' }, channelPrefix: 'a' })
-  dropped(decodeForPrimary, { type: 'connections-ended' })
+  refuses(decodeForWorker, { type: 'bridge-state', connected: true, lost: '1' })
+  refuses(decodeForPrimary, { type: 'open-bridge', redis: { host: '127.0.0.1' }, channelPrefix: 'a' })
+  refuses(decodeForPrimary, { type: 'connections-ended' })
   for (const wrong of [undefined, 1, ['1'], [0.5]])
-    dropped(decodeForPrimary, { type: 'connections-ended', seqs: wrong })
-  dropped(decodeForWorker, { type: 'drain' })
-  for (const wrong of [undefined, '5', Number.NaN]) dropped(decodeForWorker, { type: 'drain', deadline: wrong })
+    refuses(decodeForPrimary, { type: 'connections-ended', seqs: wrong })
+  refuses(decodeForWorker, { type: 'drain' })
+  for (const wrong of [undefined, '5', Number.NaN]) refuses(decodeForWorker, { type: 'drain', deadline: wrong })
 })
 
-t.test('ready is heard whatever the version, so that a wrong one can be named', async (t) => {
+t.test('ready is decoded with any version, so that an error can name a wrong one', async (t) => {
   for (const version of [0, 99, 'two']) {
     t.match(decodeForPrimary({ holdfast: { type: 'ready', version } }), { version })
   }

@@ -1,4 +1,4 @@
-// A world whose clock stands still until the test moves it.
+// A world with a clock that stands still until a test moves it, so that timeouts are tested without waiting.
 import type { World } from '../../src/world.ts'
 
 interface Entry {

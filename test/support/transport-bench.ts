@@ -20,7 +20,7 @@ export interface Bench {
 }
 
 /**
- * Starts a receiving process, and a server whose connections can be sent to it.
+ * Starts a receiving process, and a server with connections that can be sent to it.
  *
  * @param forked - sees the process before there is a sender for it
  */
@@ -78,8 +78,8 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
     server.close()
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
-      // Not events.once(), which rejects at an 'error': what the child can not be sent any more is none here. Nor 'close':
-      // nobody listens to the channel any more, so nothing would keep this process alive for its end.
+      // Not events.once(), which rejects at an 'error', and a failed write to the child is one. Not 'close' either: nothing
+      // reads from the channel any more, so nothing would keep this process alive until the channel ends.
       await new Promise((done) => child.once('exit', done))
     }
   })

@@ -79,8 +79,8 @@ t.test('one at a time with a version of Node that has no such queue', async (t) 
   t.equal(await fill(bench), 1)
 })
 
-// Node's reader reads 64 KiB at a time. With two connections behind the text, one was lost without an error, and the other
-// got its place.
+// Node's reader reads 64 KiB at a time. With two connections behind the text, one was lost without an error, and the
+// other got its place.
 t.test('no connection is lost where a read ends within its message', async (t) => {
   const bench = await openBench(t, transport)
   await readStart(bench)
@@ -151,7 +151,7 @@ t.test('fewer with many workers', { skip: !isLinux && 'Linux only' }, async (t) 
   window!.close()
 })
 
-t.test('a handle whose write fails does not shift the answers to the handles behind it', async (t) => {
+t.test('a handle that fails to be written does not shift the answers to the handles behind it', async (t) => {
   const bench = await openBench(t, transport)
   await readStart(bench)
   const pairs = await many(bench, 3)

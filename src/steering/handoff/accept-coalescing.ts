@@ -1,5 +1,6 @@
-// How long the primary waits before it accepts, so that more connections join those that are there. Network cards do the
-// same with packets, for the same reason: what is accepted together travels in one message and wakes the worker once. Pure.
+// How long the primary waits before it accepts, so that more connections join those that are there. Network cards do
+// the same with packets, for the same reason: what is accepted together travels in one message and wakes the worker
+// once. Pure.
 
 /** How long to wait, in milliseconds. A connection that took this much longer to set up would not be noticed. */
 export const COALESCE_TIME = 0.5

@@ -1,6 +1,6 @@
-// Counts the open connections of all workers, by client and by process, where an option needs that: limits.maxConnections,
-// limits.maxPerAddress, limits.loadFactor or balance 'least-connections'. Without such an option nothing is counted, and a
-// connection leaves no trace in the primary after the hand-off.
+// Counts the open connections of all workers, by client and by process, where an option needs that:
+// limits.maxConnections, limits.maxPerAddress, limits.loadFactor or balance 'least-connections'. Without such an option
+// nothing is counted, and a connection leaves no trace in the primary after the hand-off.
 import type { Settings } from '../../options/settings.ts'
 import type { CloseReason } from '../steering.ts'
 
@@ -26,8 +26,8 @@ export function countingOption({ balance, limits }: CountingSettings): string | 
 }
 
 /**
- * The open connections, and whether one more may come in. `P` stands for a worker process; keys are those of clients, in
- * hex. A connection counts from `admit()` until it is released, or its process reports the end, or its process ends.
+ * The open connections, and whether one more may come in. `P` stands for a worker process; keys are those of clients,
+ * in hex. A connection counts from `admit()` until it is released, or its process reports the end, or its process ends.
  */
 export class ConnectionLimits<P extends object> {
   readonly #limits: ConnectionLimitSettings

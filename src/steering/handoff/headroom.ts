@@ -1,5 +1,5 @@
-// How many descriptors the primary has left. At the limit, libuv accepts connections and closes them, and Node reports no
-// error. So the primary stops accepting before, and the kernel keeps the connections in its queue.
+// How many descriptors the primary has left. At the limit, libuv accepts connections and closes them, and Node reports
+// no error. So the primary stops accepting before, and the kernel keeps the connections in its queue.
 import { readdirSync, readFileSync } from 'node:fs'
 
 export interface Headroom {
@@ -9,7 +9,9 @@ export interface Headroom {
   hasRecovered(): boolean
 }
 
-/** Descriptors for other use (receipts, new workers, logs, the admin page): an eighth of the limit, at most this many. */
+/**
+ * Descriptors for other use (receipts, new workers, logs, the admin page): an eighth of the limit, at most this many.
+ */
 const MAX_RESERVE = 256
 
 /** @param limit - open files, at most; undefined where the system does not tell: the headroom is never low then */

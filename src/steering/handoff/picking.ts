@@ -1,4 +1,5 @@
-// Which worker gets a new connection, where that is not simply the owner of its slot: `balance` and `limits.loadFactor`.
+// Which worker gets a new connection, where that is not simply the owner of its slot: `balance` and
+// `limits.loadFactor`.
 import { addressText } from '../../affinity/address.ts'
 import type { Logger } from '../../options/options.ts'
 import type { Settings } from '../../options/settings.ts'

@@ -45,7 +45,7 @@ export class ProxyGate {
     this.#events = events
   }
 
-  /** Number of connections whose header is not complete. */
+  /** Number of connections that wait for their header. */
   get waiting(): number {
     return this.#waiting.size
   }
@@ -58,7 +58,8 @@ export class ProxyGate {
       return this.#refuse(connection, 'proxy-untrusted', text)
     }
     const { timeout, maxHeader, maxWaiting } = this.#settings
-    // A proxy sends the header at once. So a connection that has waited long makes room: slow peers cannot block the gate.
+    // A proxy sends the header at once. So a connection that has waited long makes room: slow peers cannot block the
+    // gate.
     const [refuseOldest] = this.#waiting.size < maxWaiting ? [] : this.#waiting.values()
     refuseOldest?.('proxy-waiting-full')
     const timer = this.#world.setTimeout(() => refuse('proxy-timeout'), timeout)

@@ -1,4 +1,5 @@
-// The connections that wait for each worker: in arrival order, while the worker has no process, no room or no descriptors.
+// The connections that wait for each worker: in arrival order, while the worker has no process, no room or no
+// descriptors.
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Settings } from '../../options/settings.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
@@ -78,7 +79,9 @@ export class WorkerQueues {
     if (queue.waiting.length > 0 || !queue.sender?.send(connection)) queue.waiting.push(connection)
   }
 
-  /** Sets the owners of the slots. Connections that wait for another worker than their new owner are dispatched again. */
+  /**
+   * Sets the owners of the slots. Connections that wait for another worker than their new owner are dispatched again.
+   */
   assign(table: SlotTable): void {
     this.#table = table
     for (const queue of this.#queues.values()) {
@@ -176,7 +179,10 @@ export class WorkerQueues {
     queue.waiting.splice(0, sent)
   }
 
-  /** Dispatches connections that an ended process did not acknowledge, before those that wait. The owner may be another now. */
+  /**
+   * Dispatches connections that an ended process did not acknowledge, before those that wait. The owner may be another
+   * now.
+   */
   #redispatch(queue: WorkerQueue, connections: readonly AcceptedConnection[]): void {
     if (connections.length === 0) return
     this.#events.onRedispatched(connections.length)

@@ -1,5 +1,6 @@
-// Kernel steering: the kernel computes the slot of each connection and queues the connection on that slot's socket, where
-// the owner accepts it. The primary holds all sockets and accepts none. A slot moves by moving its socket, queue included.
+// Kernel steering: the kernel computes the slot of each connection and queues the connection on that slot's socket,
+// where the owner accepts it. The primary holds all sockets and accepts none. A slot moves by moving its socket, queue
+// included.
 import { UntilEmpty } from '../../async/waiting.ts'
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Address } from '../../ipc/messages.ts'
@@ -141,7 +142,9 @@ export class KernelSteering implements Steering {
     return this.#links.get(channel)?.silence(now) ?? 0
   }
 
-  /** The processes accept what is queued and stop listening. Then the primary closes its sockets, and the port is free. */
+  /**
+   * The processes accept what is queued and stop listening. Then the primary closes its sockets, and the port is free.
+   */
   async closeListener(): Promise<void> {
     this.#isClosing = true
     for (const link of this.#links.values()) link.requestRelease(this.#heldBy(link), true)
@@ -201,8 +204,8 @@ export class KernelSteering implements Steering {
   }
 
   /**
-   * Treats the slots as released that a silent process has and no longer owns. Their new owners get the sockets while the
-   * process has them too.
+   * Treats the slots as released that a silent process has and no longer owns. Their new owners get the sockets while
+   * the process has them too.
    */
   #releaseForSilent(link: SlotLink): void {
     const slots = this.#heldBy(link).filter((slot) => this.#serving.get(this.#table.owners[slot] ?? 0) !== link)

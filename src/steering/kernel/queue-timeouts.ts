@@ -1,7 +1,7 @@
 // Applies limits.holdTimeout to the connections in the kernel's queues of workers without a process.
 //
-// The kernel does not tell for how long a connection has been in a queue. But a queue keeps its order: the connections that
-// were there at an earlier check are now at its head, and have waited at least since then.
+// The kernel does not tell for how long a connection has been in a queue. But a queue keeps its order: the connections
+// that were there at an earlier check are now at its head, and have waited at least since then.
 
 export interface QueueTimeoutEvents {
   /** The worker has been without a process for `holdTimeout`. Reported at each check from then on. */

@@ -18,7 +18,7 @@ export interface SlotLinkEvents {
 interface SentFrame {
   /** Sequence number of its last descriptor. */
   lastSeq: number
-  /** The slots whose sockets are in the frame. */
+  /** The slots of the sockets in the frame. */
   slots: readonly number[]
   /** The connection that is in the frame instead. */
   connection?: AcceptedConnection
@@ -37,7 +37,7 @@ export class SlotLink {
   readonly #sent: SentFrame[] = []
   /** Connections that found the link full, oldest first. */
   readonly #waiting: AcceptedConnection[] = []
-  /** The slots on whose sockets the process listens. */
+  /** The slots that the process has: it listens on their sockets. */
   readonly #slots = new Set<number>()
   /** Those of them that it was asked to release. */
   readonly #releasing = new Set<number>()
@@ -70,14 +70,18 @@ export class SlotLink {
   }
 
   /**
-   * Whether the process was asked to release the slot and has not answered. Its socket must not be sent meanwhile: socket
-   * and question travel on different channels, and the socket could overtake the question.
+   * Whether the process was asked to release the slot and has not answered. Its socket must not be sent meanwhile:
+   * socket and question travel on different channels, and the socket could overtake the question.
    */
   isReleasing(slot: number): boolean {
     return this.#releasing.has(slot)
   }
 
-  /** Sends the sockets of these slots. Those that cannot be sent are reported as undelivered. @param sockets - by slot */
+  /**
+   * Sends the sockets of these slots. Those that cannot be sent are reported as undelivered.
+   *
+   * @param sockets - by slot
+   */
   sendSockets(slots: readonly number[], sockets: readonly number[]): void {
     for (let i = 0; i < slots.length; i += MAX_DESCRIPTORS) {
       const batch = slots.slice(i, i + MAX_DESCRIPTORS)
@@ -110,8 +114,8 @@ export class SlotLink {
   }
 
   /**
-   * Asks the process to release those of the slots that it has. Slots that are still on their way are left out; steering
-   * asks for them when they have arrived.
+   * Asks the process to release those of the slots that it has. Slots that are still on their way are left out;
+   * steering asks for them when they have arrived.
    *
    * @param acceptQueued - the process accepts the queued connections first, because no other process will
    */

@@ -19,7 +19,7 @@ t.test('POST bodies of 10 MB arrive byte for byte', async (t) => {
   for (const reply of replies) t.match(reply, { bytes: body.length, sha256 })
 })
 
-t.test('TLS ends in the worker, byte for byte', async (t) => {
+t.test('bodies over TLS, which ends in the worker, arrive byte for byte', async (t) => {
   const balancer = await startBalancer(t, { kind: 'https', options: { workers: 2 } })
   for (const n of [1, 2, 3]) {
     const sending = https.request({
@@ -38,13 +38,13 @@ t.test('TLS ends in the worker, byte for byte', async (t) => {
   }
 })
 
-t.test('HTTP/2 over TLS passes, byte for byte, both ways', async (t) => {
+t.test('bodies over HTTP/2 and TLS arrive byte for byte, both ways', async (t) => {
   const balancer = await startBalancer(t, { kind: 'http2', options: { workers: 2 } })
   const session = http2.connect(`https://127.0.0.1:${balancer.port}`, { rejectUnauthorized: false })
   t.teardown(() => session.destroy())
   const answers = [1, 2, 3].map(async () => {
     const stream = session.request({ ':path': '/hash', ':method': 'POST' })
-    // In pieces: what is written at once has to fit into the session's memory.
+    // In pieces: a single write has to fit into the session's memory.
     Readable.from(pieces(body)).pipe(stream)
     return JSON.parse((await stream.toArray()).join('')) as Reply
   })
@@ -56,7 +56,7 @@ t.test('HTTP/2 over TLS passes, byte for byte, both ways', async (t) => {
   t.equal(size, body.length)
 })
 
-t.test('an HTTP/2 session finishes its streams when everything closes', async (t) => {
+t.test('an HTTP/2 session finishes its streams when the balancer closes', async (t) => {
   const balancer = await startBalancer(t, { kind: 'http2', options: { workers: 1 } })
   const session = http2.connect(`https://127.0.0.1:${balancer.port}`, { rejectUnauthorized: false })
   const stream = session.request({ ':path': '/block?ms=300' })
@@ -65,16 +65,16 @@ t.test('an HTTP/2 session finishes its streams when everything closes', async (t
   const answered = stream.toArray()
   const closed = balancer.close()
   t.match(JSON.parse((await answered).join('')), { worker: 0 })
-  t.equal(await closed, true, 'nothing had to be killed')
+  t.equal(await closed, true, 'no worker was killed')
 })
 
-t.test('a keep-alive client is told to come back on another connection, and loses no request', async (t) => {
+t.test('a keep-alive client is told to use another connection, and loses no request', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 2 } })
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
   const first = await request({ port: balancer.port, agent })
-  const again = await request({ port: balancer.port, agent })
-  t.equal(first.port, again.port, 'one connection')
+  const second = await request({ port: balancer.port, agent })
+  t.equal(first.port, second.port, 'one connection')
   const last = request({ port: balancer.port, agent, path: '/block?ms=200' })
   t.equal(await balancer.close(), true)
   t.equal((await last).pid, first.pid)

@@ -16,13 +16,13 @@ for (const native of ['0', '1']) {
     t.equal((await balancer.status()).connections.closed['address-full'], 1)
     sockets.push(await greeted(port, 2))
     sockets[0]!.destroy()
-    await until('the place of the one that ended is free', async () => {
+    await until('the place of the ended connection is free', async () => {
       const socket = await dial(port, loopback(1))
       const [greeting] = await Promise.race([once(socket, 'data'), once(socket, 'close')])
       if (Buffer.isBuffer(greeting)) sockets.push(socket)
       return Buffer.isBuffer(greeting)
     })
-    // A worker that is killed takes its connections with it: they must not count any longer.
+    // The connections of a killed worker have ended, and must not count any longer.
     const { worker } = await balancer.explain(loopback(1))
     const back = balancer.event('worker:ready')
     process.kill(await balancer.pid(worker), 'SIGKILL')
@@ -32,7 +32,7 @@ for (const native of ['0', '1']) {
     for (const socket of sockets) socket.destroy()
   })
 
-  t.test(`limits.maxConnections bounds all of them together, over ${over}`, async (t) => {
+  t.test(`limits.maxConnections bounds all clients together, over ${over}`, async (t) => {
     const options = { workers: 2, limits: { maxConnections: 10 } }
     const balancer = await startBalancer(t, { kind: 'net', options, env: { HOLDFAST_NATIVE: native } })
     const { port } = balancer
@@ -53,7 +53,7 @@ for (const native of ['0', '1']) {
   })
 }
 
-t.test('a primary short of descriptors stops accepting, says so once, and loses nobody', async (t) => {
+t.test('a primary with few descriptors left stops accepting, logs that once, and loses no connection', async (t) => {
   const options = { workers: 1, limits: { holdTimeout: 60_000 } }
   const balancer = await startBalancer(t, { options, descriptors: 200 })
   const pid = await balancer.pid(0)
@@ -63,14 +63,14 @@ t.test('a primary short of descriptors stops accepting, says so once, and loses 
   )
   await until('accepting stops', async () => (await balancer.status()).connections.pauses === 1)
   const { pending, closed } = (await balancer.status()).connections
-  t.ok(pending < 200, `${pending} are held, the others wait in the kernel`)
+  t.ok(pending < 200, `${pending} wait in the primary, the others in the kernel`)
   t.equal(closed.descriptors, 0)
   process.kill(pid, 'SIGCONT')
   t.equal((await answers).length, 400, 'all are answered')
   t.match(balancer.output(), /accept\.paused[^]*accept\.resumed/)
 })
 
-t.test('without the system calls it refuses instead, and counts', async (t) => {
+t.test('without system calls it closes connections instead, and counts them', async (t) => {
   const options = { workers: 1, limits: { holdTimeout: 60_000 } }
   const balancer = await startBalancer(t, { options, descriptors: 200, env: { HOLDFAST_NATIVE: '0' } })
   const pid = await balancer.pid(0)
@@ -78,7 +78,7 @@ t.test('without the system calls it refuses instead, and counts', async (t) => {
   const answers = Promise.allSettled(
     Array.from({ length: 300 }, (_, n) => request({ port: balancer.port, from: loopback(n) })),
   )
-  await until('some are refused', async () => {
+  await until('some are closed', async () => {
     const { accepted, closed } = (await balancer.status()).connections
     return accepted === 300 && closed.descriptors > 0
   })
@@ -87,12 +87,14 @@ t.test('without the system calls it refuses instead, and counts', async (t) => {
   t.equal(answered + (await balancer.status()).connections.closed.descriptors, 300, 'each is answered or counted')
 })
 
+/** Connects client number `n`, and resolves when the worker has greeted. */
 async function greeted(port: number, n: number): Promise<net.Socket> {
   const socket = await dial(port, loopback(n))
   await once(socket, 'data')
   return socket.on('error', () => {})
 }
 
+/** Connects client number `n`. @throws Error when it is served */
 async function refused(port: number, n: number): Promise<void> {
   const socket = await dial(port, loopback(n))
   let bytes = 0

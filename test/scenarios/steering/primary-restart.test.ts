@@ -19,27 +19,28 @@ function onLinux(t: Test): void {
   ] as const
   for (const [name, steering, native, setup] of cases) {
     t.test(
-      `a primary that is killed and started again refuses nobody, and everybody finds home: ${name}`,
+      `while a primary is killed and started again, no client is refused or changes its worker: ${name}`,
       async (t) => {
         const options = { workers: 2, steering }
         const primary = await startManaged(t, { ...setup, env: { HOLDFAST_NATIVE: native } }, { options })
-        const home = await explained(primary, addresses)
+        const owners = await explained(primary, addresses)
         const visitors = startVisitors(primary.port, addresses)
         t.teardown(() => visitors.stop())
-        t.strictSame(workers(await visitors.next()), home)
-        // SIGTERM is how a manager restarts; the second time shows that what came back can be passed on again.
+        t.strictSame(workers(await visitors.next()), owners)
+        // A manager restarts with SIGTERM. The second restart shows that sockets that came back can be passed on again.
         for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
           const before = await pids(primary)
           visitors.outcomes.clear()
           await primary.restart({ signal })
-          t.strictSame(await explained(primary, addresses), home)
-          t.strictSame(workers(await visitors.next()), home)
+          t.strictSame(await explained(primary, addresses), owners)
+          t.strictSame(workers(await visitors.next()), owners)
           const now = await pids(primary)
           t.equal(new Set([...before, ...now]).size, 4, 'the workers are new')
           const outcomes = Object.fromEntries(visitors.outcomes)
           t.comment(signal, JSON.stringify(outcomes))
-          t.notMatch(Object.keys(outcomes).join(), /ECONNREFUSED|hung/, 'nobody is refused, and nobody hangs')
-          if (signal === 'SIGTERM') t.notMatch(Object.keys(outcomes).join(), /new ECONN/, 'nor loses a new connection')
+          t.notMatch(Object.keys(outcomes).join(), /ECONNREFUSED|hung/, 'no client is refused, and none hangs')
+          if (signal === 'SIGTERM')
+            t.notMatch(Object.keys(outcomes).join(), /new ECONN/, 'no client loses a new connection')
         }
         await visitors.stop()
         t.notMatch([...visitors.outcomes.keys()].join(), /hung/)

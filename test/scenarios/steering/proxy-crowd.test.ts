@@ -1,4 +1,4 @@
-// Many connections at the gate at once, and what happens to the workers meanwhile.
+// Many connections at the PROXY protocol gate at once, while workers come and go.
 import t, { type Test } from 'tap'
 import type { BalancerOptions } from '../../support/balancer.ts'
 import { answer, client, startTrusting } from '../../support/behind-proxy.ts'
@@ -10,7 +10,7 @@ for (const native of ['0', '1']) {
   const start = (t: Test, proxyProtocol: object = {}, more: BalancerOptions = {}) =>
     startTrusting(t, proxyProtocol, { ...more, env: { HOLDFAST_NATIVE: native } })
 
-  t.test(`a thousand at once all get to their worker, over ${over}`, async (t) => {
+  t.test(`a thousand connections at once all reach their worker, over ${over}`, async (t) => {
     const balancer = await start(t, {}, { options: { workers: 3 } })
     const clients = Array.from({ length: 1_000 }, (_, n) => client(n))
     const sockets = await Promise.all(clients.map(() => dial(balancer.port)))
@@ -30,41 +30,45 @@ for (const native of ['0', '1']) {
     t.strictSame([accepted, handedOff, pending], [1_000, 1_000, 0])
   })
 
-  t.test(`workers are killed, reloaded and scaled while connections stand at the gate, over ${over}`, async (t) => {
-    const balancer = await start(t, { timeout: 60_000 }, { options: { workers: 2, restart: { minDelay: 10 } } })
-    const killed = 'a worker is killed'
-    const changes: [string, () => Promise<unknown>][] = [
-      [killed, async () => process.kill(await balancer.pid(0), 'SIGKILL')],
-      ['all are reloaded', () => balancer.reload()],
-      ['there is one more', () => balancer.scale(3)],
-      ['there is only one', () => balancer.scale(1)],
-      ['there are two again', () => balancer.scale(2)],
-    ]
-    for (const [what, change] of changes) {
-      const clients = Array.from({ length: 40 }, (_, n) => client(n))
-      const headers = clients.map((from, n) => (n % 2 === 0 ? headerV1 : headerV2)(from))
-      const sockets = await Promise.all(clients.map(() => dial(balancer.port)))
-      for (const [n, socket] of sockets.entries()) socket.write(headers[n]!.subarray(0, 15))
-      await until('all wait', async () => (await balancer.status()).connections.pending === 40)
-      const changing = change()
-      // Half of them go on while it happens, the others afterwards. But what a killed worker is serving goes with it.
-      const answers = sockets.map(async (socket, n) => {
-        if (n % 4 < 2 || what === killed) await changing
-        return answer(socket, headers[n]!.subarray(15))
-      })
-      const replies = await Promise.all(answers)
-      const addresses = replies.map(({ address }) => address)
-      t.strictSame(
-        addresses,
-        clients.map(({ address }) => address),
-        what,
-      )
-      await changing
-      for (const [n, reply] of replies.entries()) {
-        if (n % 4 < 2) t.equal(reply.worker, (await balancer.explain(clients[n]!.address)).worker, what)
+  t.test(
+    `connections at the gate reach their worker while workers are killed, reloaded and scaled, over ${over}`,
+    async (t) => {
+      const balancer = await start(t, { timeout: 60_000 }, { options: { workers: 2, restart: { minDelay: 10 } } })
+      const kill = 'a worker is killed'
+      const changes: [string, () => Promise<unknown>][] = [
+        [kill, async () => process.kill(await balancer.pid(0), 'SIGKILL')],
+        ['the workers are reloaded', () => balancer.reload()],
+        ['a worker is added', () => balancer.scale(3)],
+        ['all but one worker are removed', () => balancer.scale(1)],
+        ['a worker is added again', () => balancer.scale(2)],
+      ]
+      for (const [name, change] of changes) {
+        const clients = Array.from({ length: 40 }, (_, n) => client(n))
+        const headers = clients.map((from, n) => (n % 2 === 0 ? headerV1 : headerV2)(from))
+        const sockets = await Promise.all(clients.map(() => dial(balancer.port)))
+        for (const [n, socket] of sockets.entries()) socket.write(headers[n]!.subarray(0, 15))
+        await until('all wait', async () => (await balancer.status()).connections.pending === 40)
+        const changing = change()
+        // Half of them send the rest during the change, the others after it. The requests that a worker serves end when
+        // it is killed, so there all wait.
+        const answers = sockets.map(async (socket, n) => {
+          if (n % 4 < 2 || name === kill) await changing
+          return answer(socket, headers[n]!.subarray(15))
+        })
+        const replies = await Promise.all(answers)
+        const addresses = replies.map(({ address }) => address)
+        t.strictSame(
+          addresses,
+          clients.map(({ address }) => address),
+          name,
+        )
+        await changing
+        for (const [n, reply] of replies.entries()) {
+          if (n % 4 < 2) t.equal(reply.worker, (await balancer.explain(clients[n]!.address)).worker, name)
+        }
       }
-    }
-    const { accepted, handedOff, pending } = (await balancer.status()).connections
-    t.strictSame([accepted, handedOff, pending], [200, 200, 0])
-  })
+      const { accepted, handedOff, pending } = (await balancer.status()).connections
+      t.strictSame([accepted, handedOff, pending], [200, 200, 0])
+    },
+  )
 }

@@ -1,4 +1,4 @@
-// Connections at the gate that are slow, broken off, too many or refused.
+// Connections at the PROXY protocol gate that are slow, broken off, too many or refused.
 import { once } from 'node:events'
 import type net from 'node:net'
 import { Duplex } from 'node:stream'
@@ -15,7 +15,7 @@ for (const native of ['0', '1']) {
   const start = (t: Test, proxyProtocol: object = {}, more: BalancerOptions = {}) =>
     startTrusting(t, proxyProtocol, { ...more, env: { HOLDFAST_NATIVE: native } })
 
-  t.test(`senders that drip a byte now and then are all ended, and hold up nobody, over ${over}`, async (t) => {
+  t.test(`senders that send a byte now and then are all ended, and hold up no client, over ${over}`, async (t) => {
     const [maxWaiting, slow] = [40, 100]
     const balancer = await start(t, { timeout: 1_500, maxWaiting })
     const before = await balancer.resources()
@@ -36,9 +36,9 @@ for (const native of ['0', '1']) {
     t.equal(lives.length, slow)
     const { closed } = (await balancer.status()).connections
     t.equal(closed['proxy-timeout'] + closed['proxy-waiting-full'], slow)
-    t.ok(closed['proxy-timeout'] > 0, 'those that had a place were ended by the deadline')
-    t.ok(Math.max(...lives) < 15_000, 'which every byte does not begin anew')
-    await until('no descriptor is left over', async () => {
+    t.ok(closed['proxy-timeout'] > 0, 'senders that had a place were ended by the timeout')
+    t.ok(Math.max(...lives) < 15_000, 'a byte does not restart the timeout')
+    await until('all descriptors are closed', async () => {
       const { descriptors } = await balancer.resources()
       return descriptors <= before.descriptors
     })
@@ -53,7 +53,7 @@ for (const native of ['0', '1']) {
         socket.write(header.subarray(0, at))
         await until('it waits', async () => (await balancer.status()).connections.pending === 1)
         socket.resetAndDestroy()
-        await until('it is gone', async () => (await balancer.status()).connections.pending === 0)
+        await until('it waits no longer', async () => (await balancer.status()).connections.pending === 0)
       }
       const half = await dial(balancer.port)
       half.end(header)
@@ -64,13 +64,13 @@ for (const native of ['0', '1']) {
     }
     const { accepted, handedOff, closed } = (await balancer.status()).connections
     t.strictSame([accepted, handedOff, closed['proxy-aborted']], [10, 4, 6])
-    await until('no descriptor is left over', async () => {
+    await until('all descriptors are closed', async () => {
       const { descriptors } = await balancer.resources()
       return descriptors <= before.descriptors
     })
   })
 
-  t.test(`a TLS handshake in the header's own segment is the application's, over ${over}`, async (t) => {
+  t.test(`a TLS handshake in the same segment as the header reaches the application, over ${over}`, async (t) => {
     const balancer = await start(t, {}, { kind: 'https' })
     for (const header of [headerV1(client(2)), headerV2(client(2))]) {
       const socket = await dial(balancer.port)
@@ -81,36 +81,43 @@ for (const native of ['0', '1']) {
   })
 }
 
-t.test('who waits for a header does not use up limits.maxPending, and the other way round', async (t) => {
-  const options = { workers: 1, proxyProtocol: trusted({ timeout: 60_000, maxWaiting: 10 }), limits: { maxPending: 5 } }
-  const balancer = await startBalancer(t, { options })
-  const pid = await balancer.pid(0)
-  process.kill(pid, 'SIGSTOP')
-  const header = headerV2(client(3))
-  const sockets: net.Socket[] = []
-  for (let n = 0; n < 13; n++) {
-    const socket = await dial(balancer.port)
-    socket.on('error', () => {})
-    socket.write(header.subarray(0, 20))
-    sockets.push(socket)
-  }
-  const connections = async () => (await balancer.status()).connections
-  await until('three made room', async () => (await connections()).closed['proxy-waiting-full'] === 3)
-  t.equal((await connections()).pending, 10)
-  for (const socket of sockets.slice(3, 11)) socket.write(header.subarray(20))
-  await until('three are too many', async () => (await connections()).closed['pending-full'] === 3)
-  t.equal((await connections()).pending, 7, 'five for the worker, two for their header')
-  const replies = Promise.allSettled(sockets.slice(3, 11).map((socket) => answer(socket, Buffer.alloc(0))))
-  process.kill(pid, 'SIGCONT')
-  const served = (await replies).filter(({ status }) => status === 'fulfilled')
-  t.equal(served.length, 5)
-  const { accepted, handedOff, pending, closed } = await connections()
-  const counted = Object.values(closed).reduce((sum, count) => sum + count, 0)
-  t.equal(accepted, handedOff + pending + counted)
-  for (const socket of sockets) socket.destroy()
-})
+t.test(
+  'connections that wait for a header do not use up limits.maxPending, nor those for a worker maxWaiting',
+  async (t) => {
+    const options = {
+      workers: 1,
+      proxyProtocol: trusted({ timeout: 60_000, maxWaiting: 10 }),
+      limits: { maxPending: 5 },
+    }
+    const balancer = await startBalancer(t, { options })
+    const pid = await balancer.pid(0)
+    process.kill(pid, 'SIGSTOP')
+    const header = headerV2(client(3))
+    const sockets: net.Socket[] = []
+    for (let n = 0; n < 13; n++) {
+      const socket = await dial(balancer.port)
+      socket.on('error', () => {})
+      socket.write(header.subarray(0, 20))
+      sockets.push(socket)
+    }
+    const connections = async () => (await balancer.status()).connections
+    await until('the three oldest are refused', async () => (await connections()).closed['proxy-waiting-full'] === 3)
+    t.equal((await connections()).pending, 10)
+    for (const socket of sockets.slice(3, 11)) socket.write(header.subarray(20))
+    await until('three are too many', async () => (await connections()).closed['pending-full'] === 3)
+    t.equal((await connections()).pending, 7, 'five for the worker, two for their header')
+    const replies = Promise.allSettled(sockets.slice(3, 11).map((socket) => answer(socket, Buffer.alloc(0))))
+    process.kill(pid, 'SIGCONT')
+    const served = (await replies).filter(({ status }) => status === 'fulfilled')
+    t.equal(served.length, 5)
+    const { accepted, handedOff, pending, closed } = await connections()
+    const counted = Object.values(closed).reduce((sum, count) => sum + count, 0)
+    t.equal(accepted, handedOff + pending + counted)
+    for (const socket of sockets) socket.destroy()
+  },
+)
 
-t.test('a connection that a limit refuses after its header does not hold up the end', async (t) => {
+t.test('a connection that a limit refuses after its header does not hold up close()', async (t) => {
   const options = { workers: 1, proxyProtocol: trusted({ timeout: 60_000 }), limits: { maxPerAddress: 1 } }
   let state = ''
   const onEvent = (name: string, detail: unknown) => {
@@ -127,12 +134,12 @@ t.test('a connection that a limit refuses after its header does not hold up the 
   const closing = balancer.close({ deadline: 40_000 })
   await untilRefused(balancer.port)
   second.write(header.subarray(10))
-  await until('the worker is told, long before the deadline', () => state === 'draining')
+  await until('the worker drains, long before the deadline', () => state === 'draining')
   first.destroy()
   await closing
 })
 
-t.test('where the primary can only accept the public way, everything is the same', async (t) => {
+t.test('all works the same where the primary can only accept in the public way', async (t) => {
   for (const native of ['0', '1']) {
     const env = { HOLDFAST_NATIVE: native }
     const options = { workers: 2, proxyProtocol: trusted({ timeout: 500 }) }
@@ -150,8 +157,8 @@ t.test('where the primary can only accept the public way, everything is the same
     t.match(balancer.output(), /accepted a net\.Socket/)
     const { descriptors } = await balancer.resources()
     for (let n = 0; n < 20; n++) await answer(await dial(balancer.port), headerV1(client(n)))
-    await until('no descriptor is left over', async () => (await balancer.resources()).descriptors <= descriptors)
-    t.equal(await balancer.close(), true, 'nobody is counted who is gone')
+    await until('all descriptors are closed', async () => (await balancer.resources()).descriptors <= descriptors)
+    t.equal(await balancer.close(), true, 'no ended connection is counted as open')
   }
 })
 
@@ -171,16 +178,16 @@ function drip(socket: net.Socket, bytes: Buffer): Promise<void> {
   })
 }
 
-/** One client after the other, while `look` says so. @throws when one of them is not served */
-async function serveWhile(balancer: Balancer, look: () => Promise<boolean>): Promise<void> {
-  for (let n = 0, goesOn = true; goesOn; n++) {
+/** Asks for one client after the other, while `goOn` resolves with true. @throws Error when one is not served */
+async function serveWhile(balancer: Balancer, goOn: () => Promise<boolean>): Promise<void> {
+  for (let n = 0, isServing = true; isServing; n++) {
     const reply = await answer(await dial(balancer.port), headerV1(client(n % 1_000)))
     if (reply.address !== client(n % 1_000).address) throw new Error(`got ${JSON.stringify(reply)}`)
-    goesOn = await look()
+    isServing = await goOn()
   }
 }
 
-/** The header and the first bytes that are written leave together. */
+/** A stream over the socket that sends the header together with the first bytes that are written. */
 function prefixed(socket: net.Socket, header: Buffer): Duplex {
   let pending: Buffer = header
   const duplex = new Duplex({

@@ -25,7 +25,7 @@ for (const native of ['0', '1']) {
       env: { HOLDFAST_NATIVE: native },
     })
 
-  t.test(`the header decides who the client is, and the application sees it, over ${over}`, async (t) => {
+  t.test(`the header tells the client's address, which the application sees, over ${over}`, async (t) => {
     const balancer = await start(t)
     for (const header of [headerV1, headerV2]) {
       for (const address of ['203.0.113.7', '198.51.100.200', '2001:db8::1:2', '2001:db8:0:9::2']) {
@@ -38,7 +38,7 @@ for (const native of ['0', '1']) {
     t.equal((await balancer.status()).connections.accepted, 8)
   })
 
-  t.test(`not a byte behind the header is lost or added, wherever it is split, over ${over}`, async (t) => {
+  t.test(`no byte behind the header is lost or added, wherever the header is split, over ${over}`, async (t) => {
     const balancer = await start(t)
     const request = Buffer.concat([Buffer.from(post), body])
     for (const header of [headerV1(client), headerV2(client, { uniqueId: 'split', checksum: true })]) {
@@ -56,7 +56,7 @@ for (const native of ['0', '1']) {
     }
   })
 
-  t.test(`with a balancer's health check and unknown protocols the real address counts, over ${over}`, async (t) => {
+  t.test(`a health check of the proxy and an unknown protocol count with the real address, over ${over}`, async (t) => {
     const balancer = await start(t)
     const local = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex')
     for (const header of [Buffer.from('PROXY UNKNOWN\r\n'), local]) {
@@ -81,7 +81,7 @@ for (const native of ['0', '1']) {
     }
   })
 
-  t.test(`whoever is not trusted, or breaks the rules, is closed and counted, over ${over}`, async (t) => {
+  t.test(`a connection that is not trusted, or has no valid header, is closed and counted, over ${over}`, async (t) => {
     const balancer = await start(t, { trust: ['127.0.0.0/24'], timeout: 300 })
     const good = headerV1(client)
     const wrong = headerV2(client, { checksum: true })
@@ -107,10 +107,10 @@ for (const native of ['0', '1']) {
     await refused(socket)
     const { accepted, handedOff, closed } = (await balancer.status()).connections
     t.match(closed, { 'proxy-aborted': 1 })
-    t.strictSame([accepted, handedOff], [7, 0], 'no worker ever saw one of them')
+    t.strictSame([accepted, handedOff], [7, 0], 'no worker got any of them')
   })
 
-  t.test(`clients that say nothing hold no more places than the cap, over ${over}`, async (t) => {
+  t.test(`clients that send nothing hold no more places than maxWaiting, over ${over}`, async (t) => {
     const balancer = await start(t, { timeout: 60_000, maxWaiting: 20 })
     const silent: net.Socket[] = []
     for (let n = 0; n < 50; n++) {
@@ -121,12 +121,12 @@ for (const native of ['0', '1']) {
     }
     await until('30 are refused', async () => (await balancer.status()).connections.closed['proxy-waiting-full'] === 30)
     t.equal((await balancer.status()).connections.pending, 20)
-    t.equal(await balancer.close({ deadline: 400 }), true, 'they do not hold up the end')
+    t.equal(await balancer.close({ deadline: 400 }), true, 'they do not hold up close()')
     await until('all are closed', () => silent.every(({ destroyed }) => destroyed))
   })
 }
 
-t.test('a long header with all that a cloud adds passes whole', async (t) => {
+t.test('a long header with all values that a cloud adds reaches the application whole', async (t) => {
   const balancer = await startBalancer(t, { options: proxied() })
   const vpce = 'vpce-08d2bf15fac5001c9'
   const header = headerV2(client, {
@@ -163,20 +163,20 @@ t.test('limits count the client, not the proxy', async (t) => {
   for (const socket of [...open, other]) socket.destroy()
 })
 
-t.test('a connection whose worker is killed before it is taken keeps its header', async (t) => {
+t.test('a connection keeps its header when its worker is killed before it acknowledges', async (t) => {
   const balancer = await startBalancer(t, { options: proxied() })
   const { worker } = await balancer.explain(client.address)
   const pid = await balancer.pid(worker)
   process.kill(pid, 'SIGSTOP')
-  const asked = ask(balancer, headerV2(client), '/')
+  const answered = ask(balancer, headerV2(client), '/')
   await until('it waits', async () => (await balancer.status()).connections.pending === 1)
   process.kill(pid, 'SIGKILL')
-  const reply = await asked
+  const reply = await answered
   t.match(reply, { worker, address: client.address })
   t.not(reply.pid, pid)
 })
 
-t.test("kernel steering can not read a header: 'auto' says so and hands off, 'kernel' is refused", async (t) => {
+t.test("kernel steering cannot read a header: 'auto' says so and takes hand-off, 'kernel' is refused", async (t) => {
   const auto = await startBalancer(t, { options: { ...proxied(), steering: 'auto' } })
   t.match((await auto.status()).steering, { name: 'handoff', reason: /proxyProtocol/ })
   const kernel = startBalancer(t, { options: { ...proxied(), steering: 'kernel' } })
@@ -187,7 +187,7 @@ function proxied(): StickyOptions {
   return { workers: 2, proxyProtocol: { trust: ['127.0.0.0/8', '::1'] } }
 }
 
-/** One request behind a header. */
+/** Sends one request behind a header. */
 async function ask(balancer: Balancer, header: Buffer, path: string): Promise<Reply> {
   const socket = await dial(balancer.port)
   socket.write(header)
@@ -195,7 +195,7 @@ async function ask(balancer: Balancer, header: Buffer, path: string): Promise<Re
   return answer(socket)
 }
 
-/** With or without a reset. */
+/** Resolves when the connection is closed, with or without a reset. */
 function refused(socket: net.Socket): Promise<void> {
   return new Promise((done) =>
     socket

@@ -1,4 +1,4 @@
-// Headers as the programs send them that stand in front of Holdfast elsewhere.
+// Headers as other programs send them: HAProxy, nginx and curl.
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ import { startHaproxy, startNginxStream } from '../../support/proxies.ts'
 const body = randomBytes(10_000_000)
 const sha256 = createHash('sha256').update(body).digest('hex')
 
-/** Numbers of loopback addresses that are far from each other. */
+/** Loopback addresses that are far from each other. */
 const clients = [1, 77, 251, 3_000, 70_000].map(loopback)
 
 const noHaproxy = missing('haproxy')
@@ -51,7 +51,7 @@ listen from-${port}
     t.equal(Buffer.from(uniqueId!).toString(), `${clients[0]}:${port}`)
     t.ok(
       [0x03, 0x05].every((type) => tlvs.some((tlv) => tlv.type === type)),
-      'the checksum was there, and right',
+      'the checksum was there and correct',
     )
   })
 
@@ -60,7 +60,7 @@ listen from-${port}
     const [plain, mapped] = await freePorts()
     const server = (listen: string) =>
       `  server { listen ${listen}; proxy_pass 127.0.0.1:${balancer.port}; proxy_protocol on; }\n`
-    // On a dual-stack socket nginx tells IPv4 clients as ::ffff:1.2.3.4.
+    // On a dual-stack socket, nginx writes the address of an IPv4 client as ::ffff:1.2.3.4.
     await startNginxStream(t, [plain, mapped], server(`127.0.0.1:${plain}`) + server(`[::]:${mapped} ipv6only=off`))
     for (const port of [plain, mapped]) await serves(t, balancer, port)
   })
@@ -89,7 +89,7 @@ t.test('an IPv6 client of HAProxy, and one of nginx', { skip: noHaproxy || missi
   }
 })
 
-t.test('HAProxy ends TLS and tells of it: SNI, ALPN, cipher', { skip: noHaproxy }, async (t) => {
+t.test('HAProxy ends TLS, and its header tells SNI, ALPN and cipher', { skip: noHaproxy }, async (t) => {
   const balancer = await start(t)
   const [port] = await freePorts()
   await startHaproxy(t, [port], (folder) => {
@@ -127,7 +127,7 @@ backend app
   }
 })
 
-t.test('TLS passes through HAProxy, and HTTP/2 in it', { skip: noHaproxy }, async (t) => {
+t.test('TLS, and HTTP/2 in it, pass through HAProxy', { skip: noHaproxy }, async (t) => {
   const balancer = await start(t, '1', { kind: 'http2' })
   const [v1, v2] = await freePorts()
   const section = (port: number, how: string) =>
@@ -152,7 +152,7 @@ t.test('TLS passes through HAProxy, and HTTP/2 in it', { skip: noHaproxy }, asyn
   }
 })
 
-t.test('health checks with the header pass, those without are told from them', { skip: noHaproxy }, async (t) => {
+t.test('health checks with the header pass, and those without it do not', { skip: noHaproxy }, async (t) => {
   const balancer = await start(t)
   const [port] = await freePorts()
   const server = (name: string, how: string) =>
@@ -187,35 +187,39 @@ ${server('silent', `send-proxy-v2 port ${balancer.port}`)}`,
   t.match(closed, { 'proxy-malformed': 0, 'proxy-untrusted': 0, 'proxy-checksum': 0 })
 })
 
-t.test("Express' req.ip and Socket.IO's handshake.address tell the client", { skip: noHaproxy }, async (t) => {
-  const [express, socketIo] = [
-    await start(t, '1', { fixture: 'express-app' }),
-    await start(t, '1', { fixture: 'socket-io-app', env: { REDIS_URL: '' } }),
-  ]
-  const [toExpress, toSocketIo] = await freePorts()
-  const section = (port: number, { port: to }: Balancer) =>
-    `listen from-${port}\n  bind 127.0.0.1:${port}\n  server app 127.0.0.1:${to} send-proxy-v2\n`
-  await startHaproxy(t, [toExpress, toSocketIo], () => section(toExpress, express) + section(toSocketIo, socketIo))
-  for (const from of clients) {
-    t.match(await request({ port: toExpress, from, path: '/visits' }), { address: from })
-    const socket = io(`http://127.0.0.1:${toSocketIo}`, {
-      transports: ['websocket'],
-      localAddress: from,
-      reconnection: false,
-    } as object)
-    t.teardown(() => socket.close())
-    const pid = await new Promise<number>((hello) => socket.once('hello', hello))
-    t.equal(pid, await socketIo.pid((await socketIo.explain(from)).worker))
-    t.equal(await socket.emitWithAck('address'), from)
-  }
-})
+t.test(
+  "Express's req.ip and Socket.IO's handshake.address are the client's address",
+  { skip: noHaproxy },
+  async (t) => {
+    const [express, socketIo] = [
+      await start(t, '1', { fixture: 'express-app' }),
+      await start(t, '1', { fixture: 'socket-io-app', env: { REDIS_URL: '' } }),
+    ]
+    const [toExpress, toSocketIo] = await freePorts()
+    const section = (port: number, { port: to }: Balancer) =>
+      `listen from-${port}\n  bind 127.0.0.1:${port}\n  server app 127.0.0.1:${to} send-proxy-v2\n`
+    await startHaproxy(t, [toExpress, toSocketIo], () => section(toExpress, express) + section(toSocketIo, socketIo))
+    for (const from of clients) {
+      t.match(await request({ port: toExpress, from, path: '/visits' }), { address: from })
+      const socket = io(`http://127.0.0.1:${toSocketIo}`, {
+        transports: ['websocket'],
+        localAddress: from,
+        reconnection: false,
+      } as object)
+      t.teardown(() => socket.close())
+      const pid = await new Promise<number>((hello) => socket.once('hello', hello))
+      t.equal(pid, await socketIo.pid((await socketIo.explain(from)).worker))
+      t.equal(await socket.emitWithAck('address'), from)
+    }
+  },
+)
 
 function start(t: Test, native = '1', more: BalancerOptions = {}): Promise<Balancer> {
   const options = { workers: 2, proxyProtocol: { trust: ['127.0.0.0/8'] } }
   return startBalancer(t, { ...more, options, env: { ...more.env, HOLDFAST_NATIVE: native } })
 }
 
-/** Every client through the proxy on that port: its address, its worker, ten megabytes byte for byte. */
+/** Checks for each client through the proxy on that port: its address, its worker, and ten megabytes byte for byte. */
 async function serves(t: Test, balancer: Balancer, port: number): Promise<void> {
   for (const from of clients) {
     const { worker } = await balancer.explain(from)
@@ -237,7 +241,7 @@ async function curl({ port }: Balancer, args: string[]): Promise<Reply> {
 }
 
 function pem(name: string): string {
-  return readFileSync(new URL(`../../../test/fixtures/localhost-${name}.pem`, import.meta.url), 'utf8')
+  return readFileSync(new URL(`../../../../test/fixtures/localhost-${name}.pem`, import.meta.url), 'utf8')
 }
 
 async function freePorts(): Promise<[number, number, number]> {

@@ -61,7 +61,7 @@ function setUp() {
   const table = slotTable(2)
   const queues = new WorkerQueues(settings, table, events, world)
   const attach = (worker: number, process: FakeProcess) => queues.attach(worker, process.channel, process.endpoint)
-  /** A connection whose slot that worker owns. */
+  /** A connection for a slot of that worker. */
   const connectionFor = (worker: number): AcceptedConnection => ({
     fd: 9,
     handle: undefined,

@@ -42,7 +42,7 @@ function onLinux(t: Test, libc: Libc): void {
     })
   }
 
-  t.test('a second instance on the port is refused with a code', async (t) => {
+  t.test('a second balancer on the port is refused with a code', async (t) => {
     const { port } = await startBalancer(t, { options: { workers: 1, steering: 'kernel' } })
     for (const steering of ['kernel', 'handoff'] as const) {
       const second = await startBalancer(t, { options: { port, steering } }).catch((error: unknown) => error)
@@ -50,7 +50,7 @@ function onLinux(t: Test, libc: Libc): void {
     }
   })
 
-  t.test('a port that somebody shares with SO_REUSEPORT is refused', async (t) => {
+  t.test('a port that another process shares with SO_REUSEPORT is refused', async (t) => {
     const program = steeringProgram(affinity) as Instruction[]
     const group = openGroup(libc, { address: Buffer.alloc(16), port: 0, backlog: 1, program })
     t.teardown(() => group.close())
@@ -60,7 +60,7 @@ function onLinux(t: Test, libc: Libc): void {
     t.match(second, { code: 'HOLDFAST_PORT_IN_USE' })
   })
 
-  t.test('a process that binds the port with SO_REUSEPORT all the same gets no connection', async (t) => {
+  t.test('a process that binds the port with SO_REUSEPORT later gets no connection', async (t) => {
     const { port, explain } = await startBalancer(t, { options: { workers: 2, steering: 'kernel' } })
     const stranger = listenShared(libc, port)
     t.teardown(() => libc.close(stranger.fd))
@@ -77,7 +77,7 @@ function onLinux(t: Test, libc: Libc): void {
     t.equal(stranger.queued(), 0, 'the stranger has nothing in its queue')
   })
 
-  t.test('a queued connection moves with its slot: nobody who waits is lost when a worker stays away', async (t) => {
+  t.test('queued connections move with their slot when a worker stays down, and all are served', async (t) => {
     const options = {
       workers: 2,
       steering: 'kernel' as const,
@@ -85,16 +85,16 @@ function onLinux(t: Test, libc: Libc): void {
       restart: { minDelay: 60_000, maxDelay: 60_000 },
     }
     const balancer = await startBalancer(t, { options })
-    const gone = balancer.event('worker:exit')
+    const exited = balancer.event('worker:exit')
     process.kill(await balancer.pid(0), 'SIGKILL')
-    await gone
+    await exited
     const replies = await Promise.all(
       Array.from({ length: 100 }, (_, n) => request({ port: balancer.port, from: loopback(n) })),
     )
     t.ok(replies.every(({ worker }) => worker === 1))
   })
 
-  t.test('the queue of each slot is in the status', async (t) => {
+  t.test("the length of each slot's queue is in the status", async (t) => {
     const balancer = await startBalancer(t, { options: { workers: 1, steering: 'kernel' } })
     const pid = await balancer.pid(0)
     process.kill(pid, 'SIGSTOP')
@@ -109,31 +109,34 @@ function onLinux(t: Test, libc: Libc): void {
     for (const socket of sockets) socket.destroy()
   })
 
-  t.test('kernel steering that can not be had is an error with the reason, and auto hands off instead', async (t) => {
-    const cases = [
-      [{ env: { HOLDFAST_NATIVE: '0' } }, /switched off by HOLDFAST_NATIVE=0/],
-      [{ options: { affinity: { ipv6Prefix: 96 } } }, /16 bytes/],
-      [{ options: { limits: { maxPerAddress: 5 } } }, /limits.maxPerAddress needs the primary/],
-    ] as const
-    for (const [setup, why] of cases) {
-      const options = 'options' in setup ? setup.options : {}
-      const env = 'env' in setup ? setup.env : {}
-      const start = (steering: 'kernel' | 'auto') =>
-        startBalancer(t, { env, options: { ...options, workers: 1, steering } })
-      const failure = await start('kernel').catch((error: unknown) => error)
-      t.match(failure, { code: 'HOLDFAST_KERNEL_STEERING', message: why })
-      const auto = await start('auto')
-      t.match((await auto.status()).steering, { name: 'handoff', reason: why })
-      t.match(auto.output(), /balancer\.ready .*steering=handoff/)
-    }
-  })
+  t.test(
+    "where kernel steering does not work, 'kernel' fails with the reason, and 'auto' takes hand-off",
+    async (t) => {
+      const cases = [
+        [{ env: { HOLDFAST_NATIVE: '0' } }, /switched off by HOLDFAST_NATIVE=0/],
+        [{ options: { affinity: { ipv6Prefix: 96 } } }, /16 bytes/],
+        [{ options: { limits: { maxPerAddress: 5 } } }, /limits.maxPerAddress needs the primary/],
+      ] as const
+      for (const [setup, reason] of cases) {
+        const options = 'options' in setup ? setup.options : {}
+        const env = 'env' in setup ? setup.env : {}
+        const start = (steering: 'kernel' | 'auto') =>
+          startBalancer(t, { env, options: { ...options, workers: 1, steering } })
+        const failure = await start('kernel').catch((error: unknown) => error)
+        t.match(failure, { code: 'HOLDFAST_KERNEL_STEERING', message: reason })
+        const auto = await start('auto')
+        t.match((await auto.status()).steering, { name: 'handoff', reason })
+        t.match(auto.output(), /balancer\.ready .*steering=handoff/)
+      }
+    },
+  )
 
-  t.test('the self-test finds a program that steers otherwise', async (t) => {
+  t.test('the self-test finds a program that steers in another way', async (t) => {
     const right = steeringProgram(affinity) as Instruction[]
     t.equal(await selfTest(libc, right, affinity, true), undefined)
     const other = steeringProgram({ ...affinity, seed: 1 }) as Instruction[]
     t.match(await selfTest(libc, other, affinity, true), /belongs to slot \d+, the kernel put it into \d+/)
-    // A program that loads what is not there returns 0 for everybody.
+    // A program that loads from beyond the packet returns 0 for every client.
     const broken = right.map((instruction) => ({
       ...instruction,
       k: instruction.code === 0x30 ? 0x7fff : instruction.k,
@@ -141,7 +144,7 @@ function onLinux(t: Test, libc: Libc): void {
     t.match(await selfTest(libc, broken, affinity, false), /the kernel put it into 0/)
   })
 
-  t.test('a program that the kernel does not take is reported by the call that failed', async (t) => {
+  t.test('a program that the kernel refuses is reported with the call that failed', async (t) => {
     t.match(
       await selfTest(libc, [{ code: 0x07, jt: 0, jf: 0, k: 0 }], affinity, false),
       /SO_ATTACH_REUSEPORT_CBPF: EINVAL/,
@@ -152,12 +155,12 @@ function onLinux(t: Test, libc: Libc): void {
 /** A listening socket that shares the port, as another program of the same user could open it. */
 function listenShared(libc: Libc, port: number): { fd: number; queued: () => number } {
   const fd = libc.socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)
-  const on = Buffer.from([1, 0, 0, 0])
-  libc.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, on, 4)
+  const one = Buffer.from([1, 0, 0, 0])
+  libc.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, one, 4)
   const sockaddr = Buffer.alloc(28)
   sockaddr.writeUInt16LE(AF_INET6, 0)
   sockaddr.writeUInt16BE(port, 2)
-  if (libc.bind(fd, sockaddr, 28) !== 0 || libc.listen(fd, 100) !== 0) throw new Error('it could not even bind')
+  if (libc.bind(fd, sockaddr, 28) !== 0 || libc.listen(fd, 100) !== 0) throw new Error('the port could not be shared')
   return {
     fd,
     queued() {
