@@ -50,7 +50,7 @@ export function neverReady(reason: string, last: WorkerExit | undefined): Sticky
   return new StickyError('HOLDFAST_WORKER_NOT_READY', `${reason}${how}`)
 }
 
-/** Exit code of a primary whose workers cannot be started; gunicorn has the same. */
+/** Exit code of a primary that cannot start its workers; gunicorn has the same. */
 const EXIT_NEVER_READY = 3
 
 /** Ends this process, so that a service manager can start it anew. @param kill - ends the workers that are left */

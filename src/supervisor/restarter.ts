@@ -1,4 +1,4 @@
-// When a worker whose process has ended starts again: after a delay that grows, or much later when starts keep failing.
+// When a worker starts again after its process has ended: after a delay that grows, or much later when starts keep failing.
 import type { Logger } from '../logger.ts'
 import type { World } from '../world.ts'
 import { RestartHistory, type RestartPolicy } from './restart-policy.ts'

@@ -1,4 +1,4 @@
-// The managed workers: those that serve, and the standbys whose processes wait to take the place of one.
+// The managed workers: those that serve, and the standbys, which wait to take the place of one.
 import { ManagedWorker, type Supervision } from './managed-worker.ts'
 
 export class WorkerPool {
@@ -16,7 +16,7 @@ export class WorkerPool {
     return this.standbys.filter(({ isServing }) => isServing).length
   }
 
-  /** A standby whose process could take over now. */
+  /** A standby with a process that could take over now. */
   get readyStandby(): ManagedWorker | undefined {
     return this.standbys.find(({ isServing }) => isServing)
   }
