@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
 import { entryPoints, publishedManifest } from './manifest.mjs'
-import { ownFiles } from './own-files.mjs'
+import { readSources } from './sources.mjs'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const DIST = `${ROOT}dist/`
@@ -24,7 +24,7 @@ writeFileSync(`${DIST}package.json`, `${JSON.stringify(manifest, undefined, 2)}\
 
 /** All entry points at once, with chunks in common: whatever a program imports, each module exists once. */
 async function code(names) {
-  const { programs, copies, plugin } = ownFiles(ROOT)
+  const { programs, copies, plugin } = readSources(ROOT)
   await build({
     absWorkingDir: ROOT,
     entryPoints: [
