@@ -12,32 +12,27 @@ import ts from 'typescript'
 
 /**
  * @param {string} root - folder of the repository
- * @returns {{ programs: string[], copies: string[], plugin: import('esbuild').Plugin }} `programs`: source files that
+ * @returns {{ programs: string[], copies: string[], plugin: import('rollup').Plugin }} `programs`: source files that
  *   need an output file of their own. `copies`: files and folders to lie beside the bundle, under their own names.
  */
 export function readSources(root) {
   const src = join(root, 'src')
   const programs = new Set()
   const copies = new Set()
-  /** The texts for the bundle, by paths. */
-  const texts = new Map()
+  /** By paths. */
+  const outputs = new Map()
   for (const name of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
     const file = join(src, name)
     if (extname(file) !== '.ts') continue
     const text = readFileSync(file, 'utf8')
     const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
     const moved = addresses(tree).map(({ address, ...where }) => ({ ...where, text: fromBundle(file, address) }))
-    texts.set(file, replaced(text, [...builtins(tree), ...moved]))
+    outputs.set(file, compiled(file, replaced(text, [...builtins(tree), ...moved]), text))
   }
   return {
     programs: [...programs],
     copies: [...copies],
-    plugin: {
-      name: 'sources',
-      setup(build) {
-        build.onLoad({ filter: /\.ts$/ }, ({ path }) => ({ contents: texts.get(path), loader: 'ts' }))
-      },
-    },
+    plugin: { name: 'sources', load: (id) => outputs.get(id) },
   }
 
   /** @returns the address as it is from a file of the bundle */
@@ -115,6 +110,22 @@ function names({ isTypeOnly, name, namedBindings: bindings }) {
     [element.propertyName, element.name].flatMap((part) => part?.text ?? []).join(': '),
   )
   return values.length === 0 ? all : [...all, `{ ${each.join(', ')} }`]
+}
+
+/**
+ * @param {string} original - for the map, which shows it
+ * @returns JavaScript without comments, and its map
+ */
+function compiled(fileName, text, original) {
+  const compilerOptions = {
+    target: ts.ScriptTarget.ES2023,
+    module: ts.ModuleKind.ESNext,
+    verbatimModuleSyntax: true,
+    removeComments: true,
+    sourceMap: true,
+  }
+  const { outputText, sourceMapText } = ts.transpileModule(text, { fileName, compilerOptions })
+  return { code: outputText, map: { ...JSON.parse(sourceMapText), sourcesContent: [original] } }
 }
 
 function replaced(text, changes) {
