@@ -9,6 +9,7 @@ import { cpuTime, endedCpuTime, memoryOf, processTree } from './support/process-
 import { Unavailable } from './support/program.ts'
 import { freePort } from './support/free-port.ts'
 import { progress } from './support/progress.ts'
+import { published } from './support/published.ts'
 import type { Bar, Chart, Report, Table } from './support/report.ts'
 
 /** Starts of each in a round: one is soon over, and the figures of one start differ. */
@@ -18,25 +19,23 @@ const STARTS = 5
 const CLUSTER = 'cluster'
 const PLAIN = 'single'
 
-const WAYS: readonly Contender[] = [
-  hello(PLAIN, 'one plain Node process', 'hello-plain'),
-  hello('published', 'Holdfast', 'hello-holdfast', {
-    BENCH_BUNDLE: new URL('../../dist/index.js', import.meta.url).href,
-  }),
-  hello('unbundled', 'Holdfast, a file per module', 'hello-holdfast'),
-  hello(CLUSTER, 'node:cluster', 'hello-cluster'),
-  pm2,
-]
-
 /** A machine's own certificates are read by each process anew at its start, which takes as long as all else. */
 const NO_CERTIFICATES = { NODE_EXTRA_CA_CERTS: '' }
 
-function hello(name: string, label: string, program: string, env: Record<string, string> = {}): Contender {
-  const ready = (workers: number): number => (name === PLAIN ? 1 : workers)
+const WAYS: readonly Contender[] = [
+  hello(PLAIN, 'one plain Node process', () => server('hello-plain'), 1),
+  hello('published', 'Holdfast', () => published('hello-holdfast')),
+  hello('unbundled', 'Holdfast, a file per module', () => server('hello-holdfast')),
+  hello(CLUSTER, 'node:cluster', () => server('hello-cluster')),
+  pm2,
+]
+
+/** @param processes - that say they are ready, where it is not each worker */
+function hello(name: string, label: string, program: () => string, processes?: number): Contender {
   return {
     name,
     label,
-    start: async (s) => [await nodeProgram(server(program), s, { ...NO_CERTIFICATES, ...env }, ready(s.workers))],
+    start: async (setup) => [await nodeProgram(program(), setup, NO_CERTIFICATES, processes ?? setup.workers)],
   }
 }
 
