@@ -15,7 +15,7 @@ const COMMAND = new URL('node_modules/pm2/bin/pm2', PEERS).pathname
 
 const homes = new Set<string>()
 
-// Also after a Ctrl-C. The daemon is nobody's child.
+// A daemon is no child of the bench, so it would outlive a Ctrl-C.
 process.on('exit', () => {
   for (const home of homes) remove(home)
 })

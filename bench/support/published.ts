@@ -1,27 +1,27 @@
-// A program of bench/servers with the package as it is published, from dist/: in a temporary folder, where 'holdfast' is
+// A program of bench/servers with the package as it is published, from dist/: in a folder of its own, where 'holdfast' is
 // found among its node_modules, as by a user.
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const BENCH = fileURLToPath(new URL('../', import.meta.url))
-const DIST = fileURLToPath(new URL('../../../dist/', import.meta.url))
+/** In build/, and not of the package around it: it has a package.json. */
+const FOLDER = fileURLToPath(new URL('../published/', import.meta.url))
 
-let folder: string | undefined
+let isMade = false
 
 /** @returns the path of the program */
 export function published(program: string): string {
-  folder ??= install()
-  return join(folder, 'servers', `${program}.js`)
+  if (!isMade) make()
+  isMade = true
+  return join(FOLDER, 'servers', `${program}.js`)
 }
 
-function install(): string {
-  const made = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
-  process.on('exit', () => rmSync(made, { recursive: true, force: true }))
-  writeFileSync(join(made, 'package.json'), '{ "type": "module" }')
-  for (const name of ['servers', 'support']) cpSync(join(BENCH, name), join(made, name), { recursive: true })
-  mkdirSync(join(made, 'node_modules'))
-  symlinkSync(DIST, join(made, 'node_modules/holdfast'))
-  return made
+function make(): void {
+  rmSync(FOLDER, { recursive: true, force: true })
+  mkdirSync(join(FOLDER, 'node_modules'), { recursive: true })
+  writeFileSync(join(FOLDER, 'package.json'), '{ "type": "module" }')
+  for (const name of ['servers', 'support']) {
+    cpSync(new URL(`../${name}/`, import.meta.url), join(FOLDER, name), { recursive: true })
+  }
+  symlinkSync(fileURLToPath(new URL('../../../dist/', import.meta.url)), join(FOLDER, 'node_modules/holdfast'))
 }
