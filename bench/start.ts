@@ -4,6 +4,7 @@ import { median, shuffled } from './support/compare.ts'
 import { nodeProgram, server, type Contender } from './support/contender.ts'
 import { selected } from './support/contenders.ts'
 import { settled } from './support/measure.ts'
+import { installPeers } from './support/peers.ts'
 import { pm2 } from './support/pm2.ts'
 import { cpuTime, endedCpuTime, memoryOf, processTree } from './support/process-tree.ts'
 import { Unavailable } from './support/program.ts'
@@ -70,6 +71,8 @@ export async function start(settings: Settings): Promise<Report> {
     (contender.name === PLAIN ? [1] : counts).map((workers) => ({ contender, workers, starts: [] })),
   )
   const failures: string[] = []
+  // Where they cannot be installed, PM2's own start says so.
+  if (contenders.includes(pm2)) await installPeers().catch(() => {})
   for (let round = 0; round < rounds; round++) {
     for (const entry of shuffled(entries)) {
       const { contender, workers } = entry
