@@ -7,6 +7,7 @@ import { scale } from './scale.ts'
 import { sessions } from './sessions.ts'
 import { slots } from './slots.ts'
 import { standby } from './standby.ts'
+import { start } from './start.ts'
 import { readArguments, UsageError, type Arguments, type Settings } from './support/arguments.ts'
 import { describeMachine } from './support/machine.ts'
 import { progressDone } from './support/progress.ts'
@@ -21,6 +22,7 @@ const QUESTIONS: Record<string, (settings: Settings) => Promise<Report>> = {
   sessions,
   broadcast,
   standby,
+  start,
   slots,
   hash,
 }
@@ -34,6 +36,7 @@ Questions (all of them by default):
   sessions           server CPU of the session layer, at home and at another worker
   broadcast          messages from worker to worker: the bus, Socket.IO's adapters, process.send
   standby            a killed worker: a new process against a standby one
+  start              time, CPU and memory of a start, against node:cluster and PM2
   slots              balance and disruption of the slot table, against other hashes
   hash               nanoseconds from an address to its worker
 
@@ -44,7 +47,8 @@ Options:
   --node PATH        run the servers with this Node.js binary
   --only NAME,...    some contenders: single, reuseport, kernel, handoff, node-ipc, cluster, sticky-session,
                      sticky-cluster, socket.io-sticky, nginx-http, nginx-stream, haproxy; of broadcast: naive,
-                     ipc-bus, redis-bus, cluster-adapter, redis-adapter, bridge
+                     ipc-bus, redis-bus, cluster-adapter, redis-adapter, bridge; of start: single, published,
+                     unbundled, cluster, pm2
   --write            keep the figures in bench/results, renew bench/README.md and bench/plots
   --help
 

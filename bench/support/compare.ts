@@ -110,7 +110,7 @@ function together(samples: readonly Sample[]): Sample {
 }
 
 /** In any order: who comes next to whom is to make no difference. */
-function shuffled<T>(items: readonly T[]): T[] {
+export function shuffled<T>(items: readonly T[]): T[] {
   return items
     .map((item) => ({ item, place: Math.random() }))
     .sort((a, b) => a.place - b.place)

@@ -88,7 +88,7 @@ export async function subject(
 }
 
 /** Waits until the servers have done what the last operations left to do: closing, collecting garbage. */
-async function settled(pids: readonly number[]): Promise<void> {
+export async function settled(pids: readonly number[]): Promise<void> {
   for (let i = 0, last = cpuTime(pids); i < 20; i++) {
     await pause(50)
     const now = cpuTime(pids)

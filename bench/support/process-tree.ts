@@ -29,6 +29,31 @@ export function cpuTime(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + (scheduled(pid) ?? ticks(pid)), 0)
 }
 
+/** User and system time in nanoseconds of the children of this process that have ended, and of theirs. */
+export function endedCpuTime(): number {
+  const fields = statFields(process.pid)
+  return ((Number(fields?.[13] ?? 0) + Number(fields?.[14] ?? 0)) * 1e9) / TICKS
+}
+
+/** Memory of one process in bytes. */
+export interface Memory {
+  /** Resident: its own, and all of what it shares. */
+  rss: number
+  /** Its own, and its part of what it shares with others; undefined where the kernel does not tell. */
+  pss: number | undefined
+  /** Its own alone. */
+  uss: number | undefined
+}
+
+export function memoryOf(pid: number): Memory {
+  const text = read(`/proc/${pid}/smaps_rollup`)
+  const of = (...names: string[]): number | undefined => {
+    const found = names.map((name) => new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1])
+    return found.includes(undefined) ? undefined : found.reduce((sum, kilobytes) => sum + Number(kilobytes) * 1024, 0)
+  }
+  return { rss: of('Rss') ?? residentMemory(pid), pss: of('Pss'), uss: of('Private_Clean', 'Private_Dirty') }
+}
+
 /** Resident memory in bytes. */
 export function residentMemory(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1]
@@ -49,7 +74,7 @@ function ticks(pid: number): number {
   return ((Number(fields?.[11] ?? 0) + Number(fields?.[12] ?? 0)) * 1e9) / TICKS
 }
 
-/** From the state on: state, ppid, ... utime is number 11, stime 12. The name before may contain anything. */
+/** From the state on: state, ppid, ... utime is number 11, stime 12; 13 and 14 those of its children. The name before may contain anything. */
 function statFields(pid: number): string[] | undefined {
   const stat = read(`/proc/${pid}/stat`)
   return stat === '' ? undefined : stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -11,7 +11,7 @@ export class Unavailable extends Error {}
 const NOT_AVAILABLE = 3
 
 /** Milliseconds for a program to get ready. */
-const START_DEADLINE = 20_000
+export const START_DEADLINE = 20_000
 
 const running = new Set<ChildProcess>()
 
@@ -30,6 +30,8 @@ export interface Launch {
 
 export interface Program {
   readonly pid: number
+  /** Milliseconds from its start until all were ready. */
+  readonly took: number
   /** What it wrote to stderr so far. */
   complaints(): string
   /** Resolves when so many processes have said that they are ready, since its start. */
@@ -39,6 +41,7 @@ export interface Program {
 
 /** @throws Unavailable where the program is missing or says that it can not */
 export async function launch({ command, args, env = {}, ready }: Launch): Promise<Program> {
+  const began = performance.now()
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   await once(child, 'spawn')
@@ -60,6 +63,7 @@ export async function launch({ command, args, env = {}, ready }: Launch): Promis
     return (code ?? signal) as number | string
   })
   const late = new AbortController()
+  let took = 0
   try {
     await Promise.race([
       areReady(ready),
@@ -71,6 +75,7 @@ export async function launch({ command, args, env = {}, ready }: Launch): Promis
         throw new Error(`${command} was not ready within ${START_DEADLINE} ms: ${complaints}`)
       }),
     ])
+    took = performance.now() - began
   } catch (error) {
     killTree(child)
     throw error
@@ -79,6 +84,7 @@ export async function launch({ command, args, env = {}, ready }: Launch): Promis
   }
   return {
     pid: child.pid ?? 0,
+    took,
     complaints: () => complaints,
     ready: areReady,
     async stop() {
