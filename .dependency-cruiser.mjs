@@ -166,14 +166,14 @@ export default {
       comment: 'The demo imports the package by its name, as its readers will.',
       severity: 'error',
       from: { path: '^demo/' },
-      to: { path: '^src/' },
+      to: { path: '^src/', dependencyTypesNot: ['aliased'] },
     },
     {
       name: 'bench-comes-through-the-door',
       comment: 'A benchmark measures what users get; a part alone it may import where it lives.',
       severity: 'error',
       from: { path: '^bench/' },
-      to: { path: faces },
+      to: { path: faces, dependencyTypesNot: ['aliased'] },
     },
     {
       name: 'no-unresolvable',

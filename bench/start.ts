@@ -10,7 +10,6 @@ import { cpuTime, endedCpuTime, memoryOf, processTree } from './support/process-
 import { Unavailable } from './support/program.ts'
 import { freePort } from './support/free-port.ts'
 import { progress } from './support/progress.ts'
-import { published } from './support/published.ts'
 import type { Bar, Chart, Report, Table } from './support/report.ts'
 
 /** Starts of each in a round: one is soon over, and the figures of one start differ. */
@@ -25,8 +24,8 @@ const NO_CERTIFICATES = { NODE_EXTRA_CA_CERTS: '' }
 
 const WAYS: readonly Contender[] = [
   hello(PLAIN, 'one plain Node process', () => server('hello-plain'), 1),
-  hello('published', 'Holdfast', () => published('hello-holdfast')),
-  hello('unbundled', 'Holdfast, a file per module', () => server('hello-holdfast')),
+  hello('published', 'Holdfast', () => server('hello-holdfast')),
+  hello('unbundled', 'Holdfast, a file per module', () => server('hello-unbundled')),
   hello(CLUSTER, 'node:cluster', () => server('hello-cluster')),
   pm2,
 ]

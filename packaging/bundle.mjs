@@ -1,28 +1,20 @@
-// npm run bundle: makes in dist/ the package as it is published, from src/, from the declarations that tsc wrote to build/,
-// and from the documents. dist/ has its own package.json, so that the one of the repository never changes: inside the
-// repository 'holdfast' is build/src, one file per source file, as the tests and the demos need it.
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// npm run bundle: makes in dist/ the files that the package has, from src/ and from the declarations that tsc wrote to
+// build/. `npm pack` and `npm publish` do so before they pack; packaging/link.mjs undoes it.
+import { cpSync, rmSync } from 'node:fs'
 import { basename } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
-import { entryPoints, publishedManifest } from './manifest.mjs'
+import { DIST, entryPoints, ROOT } from './manifest.mjs'
 import { readSources } from './sources.mjs'
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url))
-const DIST = `${ROOT}dist/`
-const DOCUMENTS = ['README.md', 'LICENSE', 'CHANGELOG.md', 'docs']
-
-const manifest = publishedManifest(JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')))
+const { faces, commands } = entryPoints()
 
 rmSync(DIST, { recursive: true, force: true })
-await code(entryPoints(manifest))
-await declarations(entryPoints({ ...manifest, bin: {} }))
-for (const document of DOCUMENTS) cpSync(ROOT + document, DIST + document, { recursive: true })
-writeFileSync(`${DIST}package.json`, `${JSON.stringify(manifest, undefined, 2)}\n`)
+await bundleCode([...faces, ...commands])
+await bundleDeclarations(faces)
 
-/** All entry points at once, with chunks in common: whatever a program imports, each module exists once. */
-async function code(names) {
+/** Bundles all entry points at once, with chunks in common: a program that imports several of them has each module once. */
+async function bundleCode(names) {
   const { programs, copies, plugin } = readSources(ROOT)
   const main = `${ROOT}src/index.ts`
   const bundle = await rollup({
@@ -32,7 +24,7 @@ async function code(names) {
     ]),
     external: isExternal,
     plugins: [plugin],
-    // All of it is used, and what was tested is published: nothing is left out.
+    // The tested code is published as it is: nothing is left out.
     treeshake: false,
     onwarn,
   })
@@ -40,14 +32,14 @@ async function code(names) {
     dir: DIST,
     sourcemap: true,
     chunkFileNames: '[name]-[hash].js',
-    // Every process needs this, and a file costs a millisecond, and a tenth of a megabyte, however small it is.
+    // Every process loads this code. Each further file would cost a millisecond and a tenth of a megabyte, however small.
     manualChunks: (id, { getModuleInfo }) => (reached(main, getModuleInfo).has(id) ? 'holdfast' : undefined),
   })
   for (const from of copies) cpSync(from, DIST + basename(from), { recursive: true })
 }
 
-/** A few files with what the faces show, instead of one for each source file that has a type of theirs. */
-async function declarations(names) {
+/** Writes few declaration files, instead of one for each source file. */
+async function bundleDeclarations(names) {
   const rolled = await rollup({
     input: Object.fromEntries(names.map((name) => [name, `${ROOT}build/src/${name}.d.ts`])),
     external: isExternal,
@@ -57,7 +49,7 @@ async function declarations(names) {
   await rolled.write({ dir: DIST, entryFileNames: '[name].d.ts', chunkFileNames: 'types-[hash].d.ts' })
 }
 
-/** Node's own modules and other packages. */
+/** Whether the module is Node's own, or of another package. */
 function isExternal(id) {
   return !id.startsWith('.') && !id.startsWith('/')
 }
@@ -66,7 +58,7 @@ function onwarn({ message }) {
   throw new Error(message)
 }
 
-/** @returns the file, and all that it imports at once */
+/** @returns the file, and all files that it imports statically */
 function reached(file, getModuleInfo, found = new Set()) {
   if (found.has(file)) return found
   found.add(file)

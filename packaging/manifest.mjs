@@ -1,24 +1,20 @@
-// The package.json of what is published, from the one of the repository.
+// What package.json says about the package: the names of its entry points.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
-/** What only the repository needs. */
-const OWN = ['private', 'scripts', 'devDependencies']
+/** Folder of the repository, with a slash at its end. */
+export const ROOT = fileURLToPath(new URL('../', import.meta.url))
 
-/** Where tsc puts the faces; the bundle has them in its own folder. */
-const COMPILED = /^(\.\/)?build\/src\//
+/** Folder of the files that package.json exports. */
+export const DIST = `${ROOT}dist/`
 
-/** @returns the manifest for a package whose files lie beside it */
-export function publishedManifest(manifest) {
-  const kept = Object.entries(manifest).filter(([name]) => !OWN.includes(name))
-  return { ...Object.fromEntries(kept), exports: moved(manifest.exports), bin: moved(manifest.bin) }
-}
-
-function moved(value) {
-  if (typeof value === 'string') return value.replace(COMPILED, '$1')
-  return Object.fromEntries(Object.entries(value).map(([name, target]) => [name, moved(target)]))
-}
-
-/** @returns names of the files in src/ that the exports and the commands start from, without extension */
-export function entryPoints({ exports, bin }) {
-  const files = [...Object.values(exports), ...Object.values(bin)].map((target) => target.default ?? target)
-  return files.filter((file) => file.endsWith('.js')).map((file) => file.replace(/^\.\//, '').replace(/\.js$/, ''))
+/** @returns names of the files in src/ that the exports, and the command, start from; without extension */
+export function entryPoints() {
+  const { exports, bin } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'))
+  const fileNames = (targets) =>
+    Object.values(targets)
+      .map((target) => target.default ?? target)
+      .filter((file) => file.endsWith('.js'))
+      .map((file) => file.replace(/^(\.\/)?dist\//, '').replace(/\.js$/, ''))
+  return { faces: fileNames(exports), commands: fileNames(bin) }
 }

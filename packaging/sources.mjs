@@ -1,11 +1,11 @@
-// The source files as the bundle takes them, with two things written in another way than src/ has them.
+// The source files for the bundle, with two changes.
 //
-// What the code finds beside itself by `new URL('…', import.meta.url)` (programs that it starts, pages that it serves, the
-// package.json) has another address, because the bundle lies in one folder.
+// Files that the code finds by `new URL('…', import.meta.url)` (programs to start, pages to serve, the package.json) get
+// another address, because the bundle lies in one folder.
 //
-// Node's own modules are taken by `process.getBuiltinModule()` instead of `import`. An import of node:fs makes a list of all
-// that node:fs exports, and so loads fs/promises as well; in the same way node:util loads its parser of arguments and
-// node:net its block lists. A worker is one megabyte smaller without.
+// Node's own modules are loaded by `process.getBuiltinModule()` instead of `import`. An import of node:fs lists all exports
+// of node:fs, and so loads fs/promises as well; in the same way node:util loads its parser of arguments, and node:net its
+// block lists. Without these a worker is one megabyte smaller.
 import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { basename, extname, join, relative, resolve } from 'node:path'
 import ts from 'typescript'
@@ -13,13 +13,13 @@ import ts from 'typescript'
 /**
  * @param {string} root - folder of the repository
  * @returns {{ programs: string[], copies: string[], plugin: import('rollup').Plugin }} `programs`: source files that
- *   need an output file of their own. `copies`: files and folders to lie beside the bundle, under their own names.
+ *   need an output file of their own. `copies`: files and folders that are copied beside the bundle, under their own names.
  */
 export function readSources(root) {
   const src = join(root, 'src')
   const programs = new Set()
   const copies = new Set()
-  /** By paths. */
+  /** The changed sources, by path. */
   const outputs = new Map()
   for (const name of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
     const file = join(src, name)
@@ -35,11 +35,11 @@ export function readSources(root) {
     plugin: { name: 'sources', load: (id) => outputs.get(id) },
   }
 
-  /** @returns the address as it is from a file of the bundle */
+  /** @returns the address relative to a file of the bundle */
   function fromBundle(file, address) {
-    // Addresses are those of the compiled files, which lie in build/ as the sources do in the root.
+    // The addresses hold for the compiled files, which lie in build/ as the sources lie in the root.
     const found = resolve(root, 'build', relative(root, file), '..', address)
-    if (found === join(root, 'package.json')) return './package.json'
+    if (found === join(root, 'package.json')) return '../package.json'
     const program = found.replace(join(root, 'build/src'), src).replace(/\.js$/, '.ts')
     if (extname(found) === '.js' && isThere(program)) {
       programs.add(program)
@@ -52,7 +52,7 @@ export function readSources(root) {
 }
 
 /**
- * Where the source says `new URL(address, import.meta.url)`: of a text with placeholders, what stands before the first.
+ * Finds `new URL(address, import.meta.url)`. Of an address with placeholders it returns the text before the first one.
  *
  * @throws Error for any other use of `import.meta` than that and `createRequire(import.meta.url)`
  */
@@ -77,7 +77,7 @@ function addresses(tree) {
   return found
 }
 
-/** The imports of Node's own modules, and what stands for each of them. */
+/** The imports of Node's own modules, each with the code that replaces it. */
 function builtins(tree) {
   return tree.statements
     .filter((statement) => ts.isImportDeclaration(statement) && statement.moduleSpecifier.text.startsWith('node:'))
@@ -86,7 +86,7 @@ function builtins(tree) {
       const taken = `process.getBuiltinModule('${specifier.text}')`
       const start = statement.getStart()
       const end = statement.getEnd()
-      // As many lines as before, for the maps.
+      // The number of lines stays the same, for the source maps.
       const lines = statement.getText().replaceAll(/[^\n]/g, '')
       return {
         start,
@@ -99,7 +99,7 @@ function builtins(tree) {
     })
 }
 
-/** What an import makes known, as it stands in a declaration; nothing where all of it are types. */
+/** The names that an import declares, as they stand in a `const` declaration; none where all of them are types. */
 function names({ isTypeOnly, name, namedBindings: bindings }) {
   if (isTypeOnly) return []
   const all = name === undefined ? [] : [name.text]
@@ -113,7 +113,7 @@ function names({ isTypeOnly, name, namedBindings: bindings }) {
 }
 
 /**
- * @param {string} original - for the map, which shows it
+ * @param {string} original - the source text, which the source map contains
  * @returns JavaScript without comments, and its map
  */
 function compiled(fileName, text, original) {
