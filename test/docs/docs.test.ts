@@ -40,6 +40,28 @@ t.test('every link leads somewhere', async (t) => {
   }
 })
 
+/** Words for persons. Write the noun: the worker, the client, an operator, a user. */
+const PERSONS = /\b(?:who|whoever|whom|whose|nobody|somebody|anybody|everybody)\b/gi
+
+t.test('the docs speak of things as things', async (t) => {
+  const single = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md']
+  const pages = [...single, ...list('docs', '.md'), ...list('demo', 'README.md')]
+  for (const page of pages.filter((file) => existsSync(join(root, file)))) {
+    const lines = withoutCode(read(page)).split('\n')
+    const found = lines.flatMap((line, i) => [...line.matchAll(PERSONS)].map(([word]) => `line ${i + 1}: ${word}`))
+    t.strictSame(found, [], page)
+  }
+})
+
+/** Blanks out code: fenced blocks, indented blocks, and code within a line. Lines keep their numbers. */
+function withoutCode(page: string): string {
+  const blank = (code: string) => code.replaceAll(/[^\n]/g, ' ')
+  return page
+    .replaceAll(/^(`{3,})[^]*?^\1`*$/gm, blank)
+    .replaceAll(/(?<=^\n)(?: {4}.*\n?|\n)+/gm, blank)
+    .replaceAll(/(`+)(?:(?!\n\n)[^`])+\1/g, blank)
+}
+
 /** The names that headings have as links. */
 function anchors(file: string): string[] {
   return [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
