@@ -10,7 +10,7 @@ export const PEERS = new URL('../../../bench/peers/', import.meta.url)
 
 let installing: Promise<void> | undefined
 
-/** @throws Unavailable when the packages can not be installed */
+/** @throws Unavailable when the packages cannot be installed */
 export function installPeers(): Promise<void> {
   installing ??= install()
   return installing

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { processTree } from './process-tree.ts'
 
-/** A contender that can not take part here, with the reason for its row. */
+/** A contender that cannot take part here, with the reason for its row. */
 export class Unavailable extends Error {}
 
-/** The exit code of a program of ours that can not do what it was asked for on this machine. */
+/** The exit code of a program of ours that cannot do what it was asked for on this machine. */
 const NOT_AVAILABLE = 3
 
 /** Milliseconds for a program to get ready. */
@@ -37,7 +37,7 @@ export interface Program {
   stop(): Promise<void>
 }
 
-/** @throws Unavailable where the program is missing or says that it can not */
+/** @throws Unavailable where the program is missing or says that it cannot */
 export async function launch({ command, args, env = {}, ready }: Launch): Promise<Program> {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)

@@ -7,7 +7,7 @@ import { makeSockaddr } from '../../src/native/sockaddr.ts'
 /** Exit code that says: not on this machine. */
 const NOT_AVAILABLE = 3
 
-/** Bound to the port on every address, IPv4 too; a server listens on it by its descriptor. Ends the process where it can not be. */
+/** Bound to the port on every address, IPv4 too; a server listens on it by its descriptor. Ends the process where it cannot be. */
 export function reusePortSocket(port: number): number {
   const { libc, reason } = loadLibc()
   if (libc === undefined) {

@@ -12,7 +12,7 @@ export type Way = (typeof WAYS)[number]
 /** Redis is not always there. */
 export type Tallies = Partial<Record<Way, Tally>>
 
-/** What pages are told. 'off': it was never there; 'away': it can not be asked now. */
+/** What pages are told. 'off': it was never there; 'away': it cannot be asked now. */
 export type Totals = Record<Way, number | 'off' | 'away'>
 
 export async function readAll(tallies: Tallies): Promise<Totals> {

@@ -21,7 +21,7 @@ export async function haproxyVersion(): Promise<string> {
   }
 }
 
-/** The port of the flags or, where none was insisted on, the first free one after it: HAProxy can not choose itself. */
+/** The port of the flags or, where none was insisted on, the first free one after it: HAProxy cannot choose itself. */
 async function portFor({ port: wanted, fixedPort }: WantedPort): Promise<number> {
   for (let port = wanted; ; port++) {
     const probe = net.createServer().listen(port, '127.0.0.1')

@@ -6,7 +6,7 @@ import { startPrivateRedis } from './private-redis.ts'
  * @param own - start one
  * @param ended - what it means for the demo when that one ends
  * @returns its URL, 'private' for our own, undefined where there is none
- * @throws TypeError with code HOLDFAST_BAD_OPTION where REDIS_URL can not be one
+ * @throws TypeError with code HOLDFAST_BAD_OPTION where REDIS_URL cannot be one
  */
 export async function settleRedis(own: boolean, ended: string): Promise<string | undefined> {
   if (own) {

@@ -10,7 +10,7 @@ const PATIENCE = 500
 export interface Reach {
   /** As it was at the last look. */
   readonly isThere: boolean
-  /** Resolves when what was joined so far is heard from everywhere; soon, where that can not be had. */
+  /** Resolves when what was joined so far is heard from everywhere; soon, where that cannot be had. */
   settled(): Promise<void>
 }
 

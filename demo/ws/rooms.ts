@@ -34,7 +34,7 @@ export function roomsServer(worker: number): Server {
       if (room !== undefined) rooms.leave(socket, room)
       room = next
       rooms.join(socket, next)
-      // It hears everything from here on; or, while the others can not be reached, what is said on this worker.
+      // It hears everything from here on; or, while the others cannot be reached, what is said on this worker.
       await reach.settled()
       if (room !== next) return // it has gone on to another one
       tell(socket, { type: 'entered', room: next })

@@ -94,10 +94,10 @@ async function breakStart(stage: Stage, which: number, starts: number): Promise<
   }
 }
 
-/** The exit code of the fixture that can not start. */
+/** The exit code of the fixture that cannot start. */
 const BROKEN = 9
 
-/** Milliseconds in which a program that can not start was tried some times. */
+/** Milliseconds in which a program that cannot start was tried some times. */
 const BREAK = 4_000
 
 async function exhaust(stage: Stage, which: number, ms: number): Promise<void> {

@@ -29,7 +29,7 @@ t.test('who had not heard of anybody yet may have been with it, if it came befor
   )
 })
 
-t.test('a worker without descriptors closes what it can not take, and keeps what it has', async (t) => {
+t.test('a worker without descriptors closes what it cannot take, and keeps what it has', async (t) => {
   t.ok(isExcused({}, [exhausted]))
   t.notOk(isExcused({ began: 1_200 }, [exhausted]))
   t.notOk(isExcused({ pid: 77 }, [exhausted]))

@@ -15,7 +15,7 @@ export interface Failure {
 
 /** Why a client may be cut off. Times on the monotonic clock. */
 export type Excuse =
-  /** A process was killed, or stopped in order to be; from `deafSince` on it can not have taken any connection. */
+  /** A process was killed, or stopped in order to be; from `deafSince` on it cannot have taken any connection. */
   | { why: 'killed'; pid: number; worker: number; deafSince: number }
   /** It closes connections without a request: who sends at that very moment has to send again, as to any server. */
   | { why: 'finishing'; pid: number; since: number }

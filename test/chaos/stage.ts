@@ -64,7 +64,7 @@ export class Stage {
     this.balancer.child.kill('SIGKILL')
   }
 
-  /** The process can not have taken any connection from now on, and is about to end. */
+  /** The process cannot have taken any connection from now on, and is about to end. */
   isVictim(pid: number, worker: number): void {
     this.excuses.push({ why: 'killed', pid, worker, deafSince: performance.now() })
   }

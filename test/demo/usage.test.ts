@@ -52,7 +52,7 @@ t.test('a demo without a use for Redis does not take --redis', async (t) => {
   t.match(program.stderr(), /^--redis: this demo has no use for Redis/)
 })
 
-t.test('a REDIS_URL that can not be one ends a demo at once, with one line', async (t) => {
+t.test('a REDIS_URL that cannot be one ends a demo at once, with one line', async (t) => {
   for (const demo of ['chat', 'counter', 'sessions', 'ws']) {
     const program = startProgram(t, `demo/${demo}/server.js`, ['--port', '0'], { REDIS_URL: 'redis://127.0.0.1:99999' })
     t.match(await program.exited, { code: 78 }, demo)

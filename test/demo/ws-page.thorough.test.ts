@@ -68,7 +68,7 @@ t.test(
     const { page, complaints } = await openPage(await startBrowser(t), demo.url)
     await page.waitForSelector('#log >> text="You are in lobby."')
     await redis.kill()
-    await page.waitForSelector('#log >> text=/Other workers can not be reached for now/')
+    await page.waitForSelector('#log >> text=/Other workers cannot be reached for now/')
     await page.fill('#room', 'harbour')
     await page.click('#enter button')
     await page.waitForSelector('#log >> text="You are in harbour."')

@@ -84,7 +84,7 @@ function tellOfOthers(areThere) {
   note(
     others
       ? 'The other workers can be reached again.'
-      : 'Other workers can not be reached for now. Those on this worker hear you; the others later, or not at all.',
+      : 'Other workers cannot be reached for now. Those on this worker hear you; the others later, or not at all.',
   )
 }
 

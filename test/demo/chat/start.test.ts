@@ -60,7 +60,7 @@ t.test('a port that is taken and was not insisted on gives way to the next free 
   t.equal((await fetch(`http://127.0.0.1:${got}/`)).status, 200)
 })
 
-t.test('an environment that can not work is an error with a code', async (t) => {
+t.test('an environment that cannot work is an error with a code', async (t) => {
   const demo = startProgram(t, server, ['--port', '0'], { WEB_CONCURRENCY: 'many' })
   t.match(await demo.exited, { code: 78 })
   t.match(demo.stderr(), /^HOLDFAST_BAD_OPTION: .*WEB_CONCURRENCY/)

@@ -76,7 +76,7 @@ t.test('starts that failed once are forgotten when a standby got ready', async (
   await ready()
   writeFileSync(broken, '')
   process.kill(await balancer.pid(0), 'SIGKILL')
-  await until('the next spare can not start', () => stops() > 0)
+  await until('the next spare cannot start', () => stops() > 0)
   rmSync(broken)
   await ready()
   const before = stops()
