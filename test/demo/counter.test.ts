@@ -14,7 +14,7 @@ t.test(
     const t = all
     const demo = await startDemo(t, 'counter', ['--redis'])
     const { port, url } = demo
-    const [one, other] = await oneClientEach(async (from) => Number((await ask(port, '/who', { from })).body['worker']))
+    const [one, other] = await oneClientEach(async (from) => Number((await ask(port, '/worker', { from })).body['worker']))
     const hit = async (way: string, hits: number, from: string) =>
       (await ask(port, `/hit/${way}?n=${hits}`, { from, method: 'POST' })).body
 
@@ -42,20 +42,20 @@ t.test(
       await page.click('#ipc [data-hits="1"]')
       await page.waitForSelector('#ipc [data-cost] >> text=/1 hit: \\d messages? to the primary/')
       await isReadable(t, page)
-      const { pid } = (await ask(port, '/who')).body
-      await page.waitForSelector(`#who >> text=/pid ${String(pid)}$/`)
+      const { pid } = (await ask(port, '/worker')).body
+      await page.waitForSelector(`#worker >> text=/pid ${String(pid)}$/`)
       process.kill(Number(pid), 'SIGKILL')
-      await until('another process serves', async () => (await ask(port, '/who')).body['pid'] !== pid)
-      const { pid: next } = (await ask(port, '/who')).body
-      await page.waitForSelector(`#who >> text=/pid ${String(next)}$/`)
+      await until('another process serves', async () => (await ask(port, '/worker')).body['pid'] !== pid)
+      const { pid: next } = (await ask(port, '/worker')).body
+      await page.waitForSelector(`#worker >> text=/pid ${String(next)}$/`)
       t.strictSame(complaints, [])
     })
 
     t.test('nor is it forgotten with a worker', async (t) => {
       const before = await Promise.all(ways.map(async (way) => Number((await hit(way, 1, other))['total'])))
-      const { pid } = (await ask(port, '/who', { from: one })).body
+      const { pid } = (await ask(port, '/worker', { from: one })).body
       process.kill(Number(pid), 'SIGKILL')
-      await until('another process serves', async () => (await ask(port, '/who', { from: one })).body['pid'] !== pid)
+      await until('another process serves', async () => (await ask(port, '/worker', { from: one })).body['pid'] !== pid)
       for (const [n, way] of ways.entries()) t.match(await hit(way, 1, one), { worker: 0, total: before[n]! + 1 }, way)
     })
 

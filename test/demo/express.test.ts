@@ -35,7 +35,7 @@ t.test('an Express application has its routes, bodies and files, and a memory pe
   t.test('for people', { skip: missing(CHROMIUM) }, async (t) => {
     const { page, complaints } = await openPage(await startBrowser(t), url)
     const [, worker] = await program.printed(/Open .* is served by worker (\d)/)
-    await page.waitForSelector(`#who .badge >> text="${worker}"`)
+    await page.waitForSelector(`#worker .badge >> text="${worker}"`)
     await page.fill('#text', 'call the plumber')
     await page.keyboard.press('Enter')
     await page.waitForSelector('#notes >> text="call the plumber"')

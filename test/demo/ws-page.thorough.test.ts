@@ -77,7 +77,7 @@ t.test(
     t.teardown(() => other.terminate())
     await once(other, 'open')
     other.send(JSON.stringify({ type: 'enter', room: 'harbour' }))
-    await page.waitForSelector('#log >> text="Somebody has come in, served by"')
+    await page.waitForSelector('#log >> text="A client has come in, served by"')
     await redis.start()
     await page.waitForSelector('#log >> text="The other workers can be reached again."')
     t.strictSame(complaints, [])

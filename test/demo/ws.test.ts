@@ -71,7 +71,7 @@ async function shows(t: Test, url: string, visitor: Visitor): Promise<void> {
   const { page, complaints } = await openPage(await startBrowser(t), url)
   await page.waitForSelector('#log >> text="You are in lobby."')
   await visitor.enter('lobby')
-  await page.waitForSelector('#log >> text="Somebody has come in, served by"')
+  await page.waitForSelector('#log >> text="A client has come in, served by"')
   const said = visitor.hears('said')
   await page.fill('#text', 'Hello')
   await page.keyboard.press('Enter')
