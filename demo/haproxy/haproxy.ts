@@ -104,10 +104,10 @@ listen holdfast
 async function answers(path: string): Promise<boolean> {
   const socket = net.connect(path)
   socket.write('show info\n')
-  const heard = once(socket, 'data').then(() => true)
+  const answered = once(socket, 'data').then(() => true)
   const closed = once(socket, 'close').then(() => false)
   try {
-    return await Promise.race([heard, closed])
+    return await Promise.race([answered, closed])
   } catch {
     return false // HAProxy is not up yet
   } finally {

@@ -36,10 +36,10 @@ function listen(options: StickyOptions): Sticky {
     () =>
       createServer(({ socket }, response) => {
         const { remoteAddress: address, remotePort: port } = socket
-        const told = proxyOf(socket)
+        const proxy = proxyOf(socket)
         response.setHeader('Content-Type', 'application/json')
         response.end(
-          `${JSON.stringify({ worker: sticky.id, pid: process.pid, address, port, proxyOf: told }, null, 2)}\n`,
+          `${JSON.stringify({ worker: sticky.id, pid: process.pid, address, port, proxyOf: proxy }, null, 2)}\n`,
         )
       }),
     { ...options, host: '127.0.0.1', proxyProtocol: { trust: ['127.0.0.0/8', '::1'] } },

@@ -36,7 +36,7 @@ const ofAll: Sentences = {
 /** Makes the logger. An event without a sentence is printed only if it is a problem or part of the shutdown. */
 export function narrate(own: Sentences = {}): Logger {
   const sentences: Sentences = { ...ofAll, ...own }
-  const tell = (event: string, fields: Fields, isProblem: boolean): void => {
+  const print = (event: string, fields: Fields, isProblem: boolean): void => {
     const sentence = sentences[event]
     if (sentence === undefined) {
       if (isProblem) console.error(`${event} ${JSON.stringify(fields)}`)
@@ -47,9 +47,9 @@ export function narrate(own: Sentences = {}): Logger {
   }
   return {
     debug() {},
-    info: (event, fields) => tell(event, fields, false),
-    warn: (event, fields) => tell(event, fields, true),
-    error: (event, fields) => tell(event, fields, true),
+    info: (event, fields) => print(event, fields, false),
+    warn: (event, fields) => print(event, fields, true),
+    error: (event, fields) => print(event, fields, true),
   }
 }
 

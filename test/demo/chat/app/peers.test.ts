@@ -15,7 +15,7 @@ const report = (uid: string, hears: string[] = [], more: Partial<Report> = {}): 
   ...more,
 })
 
-t.test('two workers are linked when each hears the other, and it is told once', async (t) => {
+t.test('two workers are linked when each gets the reports of the other; this is reported once', async (t) => {
   const peers = new Peers('me', () => 0)
   t.strictSame(peers.hear(report('them')), { appeared: true, linked: false })
   t.strictSame(peers.hear(report('them', ['me'])), { appeared: false, linked: true })
@@ -44,7 +44,7 @@ t.test('a worker that started again is another process on the same line', async 
   t.equal(peers.rows().length, 1)
 })
 
-t.test('who was cut off hears nobody until it hears them again', async (t) => {
+t.test('a worker that was cut off counts the others as away until their next report', async (t) => {
   const peers = new Peers('me', () => 0)
   peers.hear(report('them', ['me']))
   peers.forgetLinks()
