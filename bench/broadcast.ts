@@ -1,5 +1,5 @@
-// What does a message from one worker to another cost? First without clients: one worker publishes, the others count. Then
-// with 1,000 WebSocket clients in rooms of two, each with somebody of another worker.
+// What does a message from one worker to another cost? First without clients: one worker publishes, the others count.
+// Then with 1,000 WebSocket clients in rooms of two, whose clients are on different workers.
 import type { Settings } from './support/arguments.ts'
 import { compare, failuresOf, median, ratios, type Entry, type Series } from './support/compare.ts'
 import { selected } from './support/contenders.ts'

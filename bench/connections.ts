@@ -1,4 +1,5 @@
-// What does a short connection cost? Connect, one request, reset by the client; 64 at once from 2,000 addresses.
+// What does a short connection cost? Connect, one request, reset by the client; 64 connections at once, 2,000
+// addresses.
 import type { Settings } from './support/arguments.ts'
 import { compare } from './support/compare.ts'
 import { CONTENDERS, selected, WITH_ONE_WORKER } from './support/contenders.ts'
@@ -7,7 +8,7 @@ import type { Report } from './support/report.ts'
 
 const WORKERS = 2
 
-/** Connections per worker after which Node has compiled what it will. */
+/** Connections per worker after which Node has compiled all code that runs often. */
 const WARM_UP = 15_000
 
 export async function connections(settings: Settings): Promise<Report> {

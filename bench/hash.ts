@@ -1,4 +1,4 @@
-// What does it cost to know a client's worker? Address to key, key to hash, hash to slot to worker.
+// What does it cost to find a client's worker? Address to key, key to hash, hash to slot, slot to worker.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Settings } from './support/arguments.ts'
@@ -8,7 +8,7 @@ import type { Report } from './support/report.ts'
 
 interface Timings {
   timings: { label: string; nanoseconds: number[] }[]
-  /** Why the native FarmHash is not among them. */
+  /** Reason why the native FarmHash is missing. */
   fallbackReason?: string
 }
 

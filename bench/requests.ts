@@ -1,4 +1,4 @@
-// What does a balancer cost once the connection is made? Requests on 64 kept-alive connections, and messages of 32
+// What does a balancer cost on an open connection? Requests on 64 kept-alive connections, and messages of 32
 // bytes echoed over 64 WebSockets.
 import type { Settings } from './support/arguments.ts'
 import { compare } from './support/compare.ts'

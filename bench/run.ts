@@ -1,4 +1,4 @@
-// npm run bench: asks the questions, prints the tables, and says with its exit code whether everybody answered.
+// npm run bench: asks the questions and prints the tables. The exit code says whether every contender answered.
 import { broadcast } from './broadcast.ts'
 import { connections } from './connections.ts'
 import { hash } from './hash.ts'
@@ -41,24 +41,24 @@ Questions (all of them by default):
   hash               nanoseconds from an address to its worker
 
 Options:
-  --quick            small and short, for CI: fails unless everybody answers
+  --quick            small and short, for CI: fails unless every contender answers
   --rounds N         rounds, each with every contender (3)
   --connections N    short connections per round and contender (20000)
   --node PATH        run the servers with this Node.js binary
-  --only NAME,...    some contenders: single, reuseport, kernel, handoff, node-ipc, cluster, sticky-session,
+  --only NAME,...    these contenders only: single, reuseport, kernel, handoff, node-ipc, cluster, sticky-session,
                      sticky-cluster, socket.io-sticky, nginx-http, nginx-stream, haproxy; of broadcast: naive,
                      ipc-bus, redis-bus, cluster-adapter, redis-adapter, bridge; of start: single, published,
                      unbundled, cluster, pm2
-  --write            keep the figures in bench/results, renew bench/README.md and bench/plots
+  --write            keep the figures in bench/results, update bench/README.md and bench/plots
   --help
 
-Only loopback is used. It needs Linux, whose /proc tells the CPU time of the servers.
+The bench uses loopback only. It needs Linux: the CPU time of the servers comes from /proc.
 `
 
 /** EX_USAGE of sysexits.h. */
 const USAGE = 64
 
-// The servers are ended by an 'exit' listener in support/program.ts.
+// An 'exit' listener in support/program.ts ends the servers.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
 
 process.exit(await main())
@@ -69,7 +69,7 @@ async function main(): Promise<number> {
     settings = readArguments(process.argv.slice(2), Object.keys(QUESTIONS))
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`bench: ${error.message}\nnpm run bench -- --help shows what there is.\n`)
+    process.stderr.write(`bench: ${error.message}\nnpm run bench -- --help lists the options.\n`)
     return USAGE
   }
   if (settings.help) {
@@ -77,7 +77,7 @@ async function main(): Promise<number> {
     return 0
   }
   if (process.platform !== 'linux') {
-    process.stderr.write('bench: needs Linux, whose /proc tells the CPU time of the servers\n')
+    process.stderr.write('bench: needs Linux, because the CPU time of the servers comes from /proc\n')
     return 1
   }
   const machine = describeMachine(settings.node)
@@ -87,7 +87,8 @@ async function main(): Promise<number> {
     if (report === undefined) continue
     progressDone()
     print(question, report)
-    if (settings.quick) process.stdout.write('\nQuick: this shows who answers, the figures mean little.\n')
+    if (settings.quick)
+      process.stdout.write('\nQuick: this run shows that the contenders answer; its figures mean little.\n')
     failed ||= report.failures.length > 0
     if (settings.write) record(question, { machine, command: command(question, report, settings), report })
   }
@@ -99,7 +100,7 @@ function print(question: string, { tables, notes, failures }: Report): void {
   for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`)
 }
 
-/** To be repeated elsewhere: without paths of this machine. */
+/** The command that repeats the run on another machine, without paths of this machine. */
 function command(question: string, { exact }: Report, settings: Arguments): string {
   const { rounds, connections: count, node, version } = settings
   const other = node === process.execPath ? '' : ` --node <Node.js ${version}>`

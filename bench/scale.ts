@@ -1,5 +1,5 @@
-// How does it grow? The cost of a short connection with 1 to 8 workers; then what thousands of idle WebSockets take, and
-// how long their worker's clients wait when it is killed.
+// What do more workers and more connections cost? The cost of a short connection with 1 to 8 workers; then the memory
+// of thousands of idle WebSockets, and how long the clients of a killed worker wait.
 import type { Settings } from './support/arguments.ts'
 import { compare, failuresOf, type Entry } from './support/compare.ts'
 import { named, selected } from './support/contenders.ts'

@@ -1,5 +1,5 @@
-// What does the session layer cost? Requests and WebSocket messages of a session whose worker has the connection, and of
-// one whose worker is another, against the same load without a session layer.
+// What does the session layer cost? Requests and WebSocket messages of a session at the worker of the connection, and
+// of a session at another worker, against the same load without a session layer.
 import type { SessionPlace } from './load/load.ts'
 import type { Settings } from './support/arguments.ts'
 import { compare, type Entry } from './support/compare.ts'
@@ -13,7 +13,7 @@ const WORKERS = 2
 
 const PLAIN = 'no-sessions'
 
-/** The same servers under several names: the load differs. */
+/** The same server under several names, each with another load. */
 function entries(kind: 'requests' | 'messages') {
   const handoff = contender('handoff')
   const named = (name: string, label: string, sessions: boolean): Contender => ({
@@ -26,8 +26,8 @@ function entries(kind: 'requests' | 'messages') {
     workers: WORKERS,
     load: { session: place },
   })
-  // Two workers and the load share two cores, which is noise; with one worker there is less of it.
-  const alone = (name: string, label: string): Entry => ({
+  // Two workers and the load generator share two cores, which makes the figures noisy. One worker gives less noise.
+  const withOneWorker = (name: string, label: string): Entry => ({
     contender: named(`${name}-1`, `${label}, 1 worker`, name !== PLAIN),
     workers: 1,
     load: { session: 'home' },
@@ -37,10 +37,10 @@ function entries(kind: 'requests' | 'messages') {
     entry('home', 'no session layer', PLAIN),
     entry('home', 'session layer, at home'),
     entry('away', 'session layer, at another worker'),
-    // A WebSocket has its connection for itself.
+    // A WebSocket never shares its connection.
     ...(kind === 'requests' ? [entry('pooled', 'the same, on a connection of many')] : []),
-    alone(PLAIN, 'no session layer'),
-    alone('home', 'session layer, at home'),
+    withOneWorker(PLAIN, 'no session layer'),
+    withOneWorker('home', 'session layer, at home'),
   ]
 }
 

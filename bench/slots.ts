@@ -1,4 +1,4 @@
-// How even is the slot table, and how many clients does a change move? Against the usual ways; no clock involved.
+// How even is the slot table, and how many clients does a change move? Compared with the usual ways; nothing is timed.
 import { fingerprint32, SLOTS, slotOf } from '../src/slots/hash.ts'
 import { slotTable } from '../src/slots/slot-table.ts'
 import type { Settings } from './support/arguments.ts'
@@ -21,7 +21,7 @@ export function slots({ quick }: Settings): Promise<Report> {
   const hashes = clients(quick ? 10_000 : 200_000)
   const measured = [OURS, ...RIVALS].map((rival) => {
     progress(`slots: ${rival.label}`)
-    // Ours is exact over its slots, whose shares of the hash space are equal; the others are tried with many clients.
+    // Holdfast is computed exactly from its slots, which have equal shares; the others are measured with many clients.
     const keys = rival === OURS ? Float64Array.from({ length: SLOTS }, (_, slot) => slot) : hashes
     return { rival, figures: COUNTS.map((n) => figures(rival, n, keys)) }
   })
@@ -79,7 +79,7 @@ function figures(rival: Rival, n: number, keys: Float64Array): Figures {
   }
 }
 
-/** Share of the keys that have another worker afterwards, without those of `leaver`, who have to. */
+/** Share of the keys that move to another worker, without the keys of `leaver`, which have to move. */
 function moved(keys: Float64Array, before: Lookup, after: Lookup, leaver = -1): number {
   let count = 0
   let all = 0

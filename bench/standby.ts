@@ -1,5 +1,5 @@
-// How long are the clients of a killed worker without an answer? With a new process in its place, and with a standby one
-// that was ready before.
+// How long do the clients of a killed worker wait? With a new process in its place, and with a standby process that was
+// ready before.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Settings } from './support/arguments.ts'
 import { median } from './support/compare.ts'
@@ -15,7 +15,9 @@ const WORKERS = 2
 
 const KILLS = 15
 
-/** Milliseconds between the start of a process and the next kill: the machine has come to rest by then. */
+/**
+ * Milliseconds between the start of a process and the next kill, so that the start does not disturb the measurement.
+ */
 const REST = 100
 
 /** Milliseconds from a kill to the first answer, one for each kill. */
@@ -31,10 +33,10 @@ export async function standby(settings: Settings): Promise<Report> {
   const failures: string[] = []
   for (const contender of selected(named(['kernel', 'handoff']), settings)) {
     try {
-      const { respawn, standby: spare } = await waits(contender, settings, kills)
-      const ratio = median(respawn) / median(spare)
-      rows.push([contender.label, ...cells(respawn), ...cells(spare), ratio.toFixed(1)])
-      bars.push(bar(`${contender.label}, respawn`, respawn), bar(`${contender.label}, standby`, spare))
+      const { respawn, standby: standbyWaits } = await waits(contender, settings, kills)
+      const ratio = median(respawn) / median(standbyWaits)
+      rows.push([contender.label, ...cells(respawn), ...cells(standbyWaits), ratio.toFixed(1)])
+      bars.push(bar(`${contender.label}, respawn`, respawn), bar(`${contender.label}, standby`, standbyWaits))
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       const isUnavailable = error instanceof Unavailable
@@ -54,18 +56,20 @@ export async function standby(settings: Settings): Promise<Report> {
   return { tables: [{ columns, rows }], charts, notes: [], failures }
 }
 
-/** Both at the same time and in turns, so that a slow minute of the machine does not hit one of them alone. */
+/** Measures both in turns at the same time, so that a slow minute of the machine does not hit only one of them. */
 function waits(contender: Contender, settings: Settings, kills: number): Promise<Waits> {
   const setup = { ...settings, workers: WORKERS, webSockets: false }
   return withContender(contender, { ...setup, standby: 0 }, (port, programs) =>
-    withContender(contender, { ...setup, standby: 1 }, async (sparePort, sparePrograms) => {
+    withContender(contender, { ...setup, standby: 1 }, async (standbyPort, standbyPrograms) => {
       const found: Waits = { respawn: [], standby: [] }
       const prober = new Generator()
       try {
         for (let n = 0; n < kills; n++) {
           progress(`standby: kill ${n + 1} of ${kills}: ${contender.label}`)
           found.respawn.push(await kill(prober, { port, programs, ready: WORKERS }, n))
-          found.standby.push(await kill(prober, { port: sparePort, programs: sparePrograms, ready: WORKERS + 1 }, n))
+          found.standby.push(
+            await kill(prober, { port: standbyPort, programs: standbyPrograms, ready: WORKERS + 1 }, n),
+          )
         }
       } finally {
         prober.stop()
@@ -78,13 +82,13 @@ function waits(contender: Contender, settings: Settings, kills: number): Promise
 interface Target {
   port: number
   programs: readonly Program[]
-  /** Processes that are ready when nobody was killed. */
+  /** Number of processes that become ready before the first kill. */
   ready: number
 }
 
 /** Kills the worker of client number `n`, after so many kills. @returns milliseconds until the client is answered */
 async function kill(prober: Generator, { port, programs, ready }: Target, n: number): Promise<number> {
-  // Each kill makes one new process: the successor, or the next spare.
+  // Each kill starts one new process: the replacement, or the next standby.
   await programs[0]?.ready(ready + n)
   await pause(REST)
   const probe = { kind: 'probe', port, count: 1, concurrency: 1, sources: 1, first: n } as const

@@ -1,4 +1,4 @@
-// The clients of the load generator, on bare sockets: the less they cost, the more the servers get to do.
+// The clients of the load generator, on plain sockets. Cheap clients leave more CPU time to the servers.
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import type { SessionPlace } from './load.ts'
@@ -13,10 +13,10 @@ function sessionField(session: string | undefined): string {
 }
 const BODY = /\r\n\r\nok +(\d+)$/
 
-/** Calls back with the answering process's id, or with what went wrong; then never again. */
+/** Called once, with the pid of the process that answered, or with the error. */
 export type Answered = (pid: number, error?: Error) => void
 
-/** Connects from the address, asks once, resets. */
+/** Connects from the address, sends one request, and resets the connection after the answer. */
 export function shortConnection(port: number, localAddress: string, answered: Answered, session?: string): void {
   const socket = connect({ port, host: '127.0.0.1', localAddress })
   let text = ''
@@ -24,7 +24,7 @@ export function shortConnection(port: number, localAddress: string, answered: An
   const end = (pid: number, error?: Error) => {
     if (over) return
     over = true
-    // A reset leaves no TIME_WAIT behind, of which a bench would soon have too many.
+    // A reset leaves no socket in TIME_WAIT; a benchmark would soon have too many of them.
     socket.resetAndDestroy()
     answered(pid, error)
   }
@@ -38,7 +38,7 @@ export function shortConnection(port: number, localAddress: string, answered: An
   socket.write(requestOf(session))
 }
 
-/** A session of the worker that the address leads to, or of another one. */
+/** Finds the key of a session at the worker of the address, or at another worker. */
 export async function sessionKey(port: number, localAddress: string, where: SessionPlace): Promise<string> {
   const ask = (session?: string): Promise<number> =>
     new Promise((done, fail) => {
@@ -52,7 +52,7 @@ export async function sessionKey(port: number, localAddress: string, where: Sess
   throw new Error(`no session is ${where}: is there a session layer?`)
 }
 
-/** The same as {@link keptAlive}, after a request of each of two workers. */
+/** The same as {@link keptAlive}, after requests for two workers on the connection. */
 export async function pooled(port: number, localAddress: string): Promise<Conversation> {
   const away = await sessionKey(port, localAddress, 'pooled')
   const conversation = keptAlive(port, localAddress, away)
@@ -64,9 +64,9 @@ export async function pooled(port: number, localAddress: string): Promise<Conver
   return conversation
 }
 
-/** A connection that asks again and again. */
+/** A connection that sends one request after the other. */
 export interface Conversation {
-  /** One at a time. @param question - another one than always */
+  /** Sends a request, one at a time. @param question - text of the request, if it is not the usual one */
   ask(answered: Answered, question?: string): void
   end(): void
 }
@@ -82,7 +82,7 @@ export function keptAlive(port: number, localAddress: string, session?: string):
   })
 }
 
-/** The same with requests of any kind, in turn, and any complete answer with status 200. */
+/** The same with the given requests in turn; any complete answer with status 200 is right. */
 export function asking(port: number, localAddress: string, requests: readonly string[]): Conversation {
   const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
   let text = ''

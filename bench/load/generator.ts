@@ -13,15 +13,15 @@ import {
 import { sourceAddress, type Outcome, type Task } from './load.ts'
 import { inRooms, storm } from './rooms.ts'
 
-/** What idle tasks opened; it stays open until the process ends. */
+/** WebSockets that idle tasks opened; they stay open until the process ends. */
 const held: Conversation[] = []
 
-/** For a task that resumes this one. */
+/** State of a task, for a task that resumes it. */
 interface Progress {
-  /** Operations until now. */
+  /** Number of operations so far. */
   count: number
   conversations: Conversation[]
-  /** Process by number of the source address. */
+  /** Pid of the process that answered, by number of the source address. */
   servedBy: Map<number, number>
   unsticky: Set<number>
 }
@@ -76,7 +76,7 @@ async function hold(opening: Promise<Conversation>, answered: Answered): Promise
   }
 }
 
-/** Each lane of the load has its own conversation. */
+/** Runs the task with `concurrency` conversations, each on its own connection. */
 async function converse(task: Task, open: (n: number) => Promise<Conversation>): Promise<Outcome> {
   if (progress.conversations.length === 0) {
     progress.conversations = await Promise.all(Array.from({ length: task.concurrency }, (_, n) => open(n)))
@@ -139,14 +139,14 @@ function operations({ count, concurrency, sources }: Task, operate: Operation): 
   })
 }
 
-/** Tries until it is answered; `failed` counts the tries that were not, `elapsed` says how long it took. */
+/** Tries until a try is answered. `failed` is the number of failed tries, `elapsed` the time of all tries. */
 async function probe({ port }: Task, address: string): Promise<Outcome> {
   const began = performance.now()
   for (let failed = 0; ; failed++) {
     const pid = await new Promise<number>((done) => shortConnection(port, address, done))
     const elapsed = performance.now() - began
     if (pid > 0) return { done: 1, failed, elapsed, p50: elapsed, p99: elapsed, busy: 0, unsticky: 0, pid }
-    if (elapsed > 30_000) throw new Error('nobody answered for 30 s')
+    if (elapsed > 30_000) throw new Error('no server answered for 30 s')
     await pause(2)
   }
 }

@@ -1,11 +1,11 @@
-// What the load generator can be asked for, and what it answers. It is a process of its own, so that its CPU time is
-// not the servers' and its loop does not wait for the bench.
+// Tasks for the load generator, and their outcomes. The generator is a separate process, so that its CPU time does not
+// count as the servers' and its event loop does not wait for the bench.
 
 /** `count` operations, `concurrency` at once, from `sources` different addresses of 127.0.0.0/8. */
 export interface Task {
   /**
    * connections: connect, one request, reset; requests: GETs on kept-alive connections; messages: WebSocket echoes;
-   * idle: opens WebSockets and keeps them; probe: connects from address number `first` until somebody answers; rooms:
+   * idle: opens WebSockets and keeps them; probe: connects from address number `first` until a server answers; rooms:
    * messages from one WebSocket to another, on another worker; storm: messages from one worker to all others.
    */
   kind: 'connections' | 'requests' | 'messages' | 'idle' | 'probe' | 'rooms' | 'storm'
@@ -15,33 +15,35 @@ export interface Task {
   sources: number
   /** Number of the first source address. */
   first?: number
-  /** Each client says which session it is of. */
+  /** Each client sends the key of its session. */
   session?: SessionPlace
-  /** What each connection of 'requests' asks in turn, in place of GET /; any complete answer with status 200 is right. */
+  /** Requests that each connection sends in turn, in place of GET /; any complete answer with status 200 is right. */
   requests?: readonly (readonly string[])[]
   /**
-   * Never sleeps while it waits for answers: else each answer may have to wake it, at the cost of whoever answers, and
-   * that depends on how busy the load is. Takes a core for itself.
+   * The generator never sleeps while it waits for answers. An answer that wakes it would cost the server CPU time,
+   * which
+   * depends on how busy the generator is. The generator uses one core completely.
    */
   awake?: boolean
-  /** Its connections stay open for a task that resumes it. */
+  /** The connections stay open for a task that resumes this one. */
   stay?: boolean
-  /** Goes on where the task before ended: on its connections, and with the next address. */
+  /** Continues the previous task: on its connections, and with the next address. */
   resume?: boolean
-  /** What the rooms' WebSockets speak. */
+  /** Protocol of the rooms' WebSockets. */
   dialect?: 'ws' | 'socket.io'
 }
 
 /**
- * Where a client's session is: at the worker that has its connection, at another one, or at another one with a connection
- * that had a request of somebody else too, as those of pooling proxies.
+ * Place of a client's session: at the worker of the connection, at another worker, or at another worker with a
+ * connection
+ * that also carried a request for a different worker, as the connections of pooling proxies do.
  */
 export type SessionPlace = 'home' | 'away' | 'pooled'
 
 export interface Outcome {
-  /** Operations that were answered as they should. */
+  /** Operations with a right answer. */
   done: number
-  /** Operations that were not; `error` has the first one's reason. */
+  /** Operations without a right answer; `error` is the reason of the first one. */
   failed: number
   error?: string
   /** From the first to the last operation, in milliseconds. */
@@ -51,9 +53,9 @@ export interface Outcome {
   p99: number
   /** Share of the time that the generator itself was on a CPU, 0 to 1: near 1 it is the bottleneck. */
   busy: number
-  /** Source addresses that were answered by more than one process, since the last task that did not resume another. */
+  /** Source addresses that more than one process answered, since the last task that did not resume another. */
   unsticky: number
-  /** Process id of whoever answered last. */
+  /** Pid of the process that answered last. */
   pid: number
 }
 

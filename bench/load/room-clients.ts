@@ -1,5 +1,5 @@
-// WebSocket clients in rooms of two, on bare sockets: what one says, the other hears. In the words of our own rooms server or
-// in those of Socket.IO.
+// WebSocket clients in rooms of two, on plain sockets: each receives the messages of the other. The clients use the
+// protocol of servers/rooms.ts or that of Socket.IO.
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { maskedFrame } from './clients.ts'
@@ -10,9 +10,9 @@ export type Dialect = 'ws' | 'socket.io'
 interface Words {
   path: string
   encode(event: string, argument: string): string
-  /** undefined: not one of ours. */
+  /** Decodes a message; undefined: the message is no event of the bench. */
   decode(text: string): [event: string, argument: string] | undefined
-  /** What has to be answered at once. */
+  /** The answer that a message needs at once, such as a pong. */
   answer(text: string): string | undefined
 }
 
@@ -36,7 +36,7 @@ const WORDS: Record<Dialect, Words> = {
 }
 
 export class RoomClient {
-  /** Process id of its worker. */
+  /** Pid of the client's worker. */
   readonly pid: Promise<number>
   onsaid: (text: string) => void = () => {}
   onfailed: (error: Error) => void = () => {}
@@ -95,7 +95,7 @@ export class RoomClient {
       this.#isOpen = true
       bytes = bytes.subarray(end + 4)
     }
-    // Text of up to 65,535 bytes in one frame each, which is what all of these servers send.
+    // All of these servers send text of at most 65,535 bytes, in one frame each.
     for (;;) {
       const short = (bytes[1] ?? 0) & 0x7f
       const header = short === 126 ? 4 : 2
@@ -118,7 +118,7 @@ export class RoomClient {
   }
 }
 
-/** Who talks to whom: where there are several workers, everybody with somebody of another one. */
+/** Makes pairs of clients; with several workers, the two clients of a pair are on different workers. */
 export async function pairs(clients: readonly RoomClient[]): Promise<[RoomClient, RoomClient][]> {
   const byPid = new Map<number, RoomClient[]>()
   for (const client of clients) {

@@ -1,19 +1,20 @@
-// Tasks about messages between workers: rooms of two whose clients are on different workers, and a storm without clients.
+// Tasks about messages between workers: rooms of two whose clients are on different workers, and a storm without
+// clients.
 import { get } from 'node:http'
 import { sourceAddress, type Outcome, type Task } from './load.ts'
 import { pairs, RoomClient } from './room-clients.ts'
 
 const TEXT = 'x'.repeat(50)
 
-/** Milliseconds without any message after which it is over. */
+/** Milliseconds without any message after which the task fails. */
 const SILENCE = 10_000
 
-/** `sources` clients, in rooms of two; in `concurrency` rooms at once somebody has said something that was not heard yet. */
+/** Puts `sources` clients in rooms of two; in `concurrency` rooms at once a message is on its way. */
 export async function inRooms({ port, sources, count, concurrency, dialect = 'ws' }: Task): Promise<Outcome> {
   const clients: RoomClient[] = []
   for (let n = 0; n < sources; n++) {
     clients.push(new RoomClient(port, sourceAddress(n), dialect))
-    // A thousand upgrades at once would only overrun the backlog.
+    // A thousand upgrades at once would overflow the backlog.
     if (n % 50 === 49) await Promise.all(clients.slice(-50).map(({ pid }) => pid))
   }
   try {
@@ -64,7 +65,7 @@ function talk(rooms: [RoomClient, RoomClient][], count: number, all: readonly Ro
   })
 }
 
-/** One worker publishes `count` messages, the others count them; answered when all have all. */
+/** One worker publishes `count` messages and the others count them; the answer comes when all messages have arrived. */
 export function storm({ port, count }: Task): Promise<Outcome> {
   const began = performance.now()
   return new Promise((done, fail) => {

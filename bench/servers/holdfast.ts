@@ -2,7 +2,7 @@
 import { stickyListen, StickyError, type StickyOptions } from 'holdfast'
 import { createApp, sayReady } from '../support/app.ts'
 
-/** Exit code that says: not on this machine or not in this version. */
+/** Exit code: this machine or this version cannot do it. */
 const NOT_AVAILABLE = 3
 
 try {
@@ -10,7 +10,7 @@ try {
     port: Number(process.env['BENCH_PORT']),
     workers: Number(process.env['BENCH_WORKERS']),
     standby: Number(process.env['BENCH_STANDBY']),
-    // Whoever is killed here has served well: nobody waits for the delay that a crash at the start would bring.
+    // The bench kills healthy workers, so the restart delay for a crash at the start must not apply.
     restart: { stableAfter: 1, maxCrashesPerMinute: 1_000 },
     ...(process.env['BENCH_SESSIONS'] === '1' ? { session: { header: 'x-session' } } : {}),
     steering: process.env['BENCH_STEERING'] as NonNullable<StickyOptions['steering']>,

@@ -1,4 +1,4 @@
-// node:cluster as it comes: round robin, and a worker that died is forked again.
+// node:cluster with its defaults: round robin. A worker that has ended is forked again.
 import cluster from 'node:cluster'
 import { createApp, sayReady } from '../support/app.ts'
 

@@ -1,5 +1,5 @@
-// The same rooms the way that guides to node:cluster show it: a process.send for each message, which the primary sends on to
-// every other worker.
+// The same rooms as guides to node:cluster show them: one process.send per message, which the primary sends on to every
+// other worker.
 import cluster from 'node:cluster'
 import { createServer } from 'node:http'
 import { WebSocketServer, type WebSocket } from 'ws'

@@ -1,4 +1,5 @@
-// Rooms over several workers: an application that is the same for all who carry its messages; BENCH_CARRIER names who does.
+// Rooms over several workers. The application is the same for all carriers of its messages; BENCH_CARRIER names the
+// carrier.
 import { createServer, type Server as HttpServer } from 'node:http'
 import { stickyListen } from 'holdfast'
 import { createBus, broadcastTo } from 'holdfast/broadcast'

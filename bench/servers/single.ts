@@ -4,6 +4,6 @@ import { reusePortSocket } from '../support/reuse-port.ts'
 
 const port = Number(process.env['BENCH_PORT'])
 const backlog = 4096
-// The backlog of a descriptor is an argument.
+// listen() takes no backlog with a descriptor in its options, so the backlog is an argument.
 if (process.env['BENCH_REUSE_PORT'] === '1') createApp().listen({ fd: reusePortSocket(port) }, backlog, sayReady)
 else createApp().listen({ port, backlog }, sayReady)

@@ -1,6 +1,6 @@
-// One worker that switches its session layer off and on again every few requests, and says what each way took: nothing but
-// the layer differs then, not even the process. GET /figures has the CPU time per request in microseconds, of each part
-// since the last time that somebody asked.
+// One worker that switches its session layer off and on again every few requests, and measures both: the process is the
+// same, so only the layer differs. GET /figures has the CPU time per request in microseconds, of each part since the
+// last GET /figures.
 import { EventEmitter } from 'node:events'
 import { stickyListen, type StickyOptions } from 'holdfast'
 import { attachSocketIO } from 'holdfast/socket.io'
@@ -19,7 +19,7 @@ const server = createApp((request, response) => {
 
 const session = JSON.parse(process.env['BENCH_RULE'] ?? '') as NonNullable<StickyOptions['session']>
 if (session === 'socket.io') {
-  // The clients only send, so nobody would answer a ping.
+  // The clients only send and never answer a ping, so the interval is long.
   attachSocketIO(new Server(server, { transports: ['polling'], pingInterval: 600_000 }), { redis: false })
 }
 const sticky = stickyListen(server, {
@@ -48,7 +48,7 @@ function switchLayer(): void {
     requests = 0
     const { user, system } = process.cpuUsage(began)
     figures[way].push((user + system) / PART)
-    // One after the other, but not always the same one first: what comes at regular times does not hit one alone.
+    // The order of each pair is random, so that a regular disturbance does not hit one way only.
     if (next.length === 0) next = Math.random() < 0.5 ? ['off', 'on'] : ['on', 'off']
     way = next.pop() ?? 'on'
     server.emit = ways[way]

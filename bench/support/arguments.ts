@@ -2,16 +2,16 @@
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
-/** What the questions are asked with. */
+/** Settings of all questions. */
 export interface Settings {
-  /** Small loads and one round: shows that every contender answers, not how fast. */
+  /** Small loads and one round, which show that every contender answers, but not how fast. */
   quick: boolean
   rounds: number
-  /** Short connections per round and contender; other operations follow from it. */
+  /** Short connections per round and contender; the numbers of other operations depend on it. */
   connections: number
   /** Node binary that runs the servers; the load generator always runs on the bench's own. */
   node: string
-  /** Its version, such as 20.20.2. */
+  /** Version of this Node, such as 20.20.2. */
   version: string
   /** Names of contenders; undefined for all. */
   only: readonly string[] | undefined
@@ -20,11 +20,11 @@ export interface Settings {
 export interface Arguments extends Settings {
   questions: readonly string[]
   help: boolean
-  /** Keep the figures and renew bench/README.md and the plots. */
+  /** Keep the figures, and update bench/README.md and the plots. */
   write: boolean
 }
 
-/** A command line that makes no sense. */
+/** The command line is invalid. */
 export class UsageError extends Error {}
 
 /** @throws UsageError */

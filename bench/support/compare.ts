@@ -1,41 +1,41 @@
-// Contenders against each other: in rounds, and within a round in turns, so that a slow moment of the machine does not hit
-// one of them alone.
+// Compares contenders in rounds, and within a round in turns, so that a slow moment of the machine does not hit only
+// one of them.
 import type { Settings } from './arguments.ts'
 import type { Contender } from './contender.ts'
 import { subject, type Load, type Sample, type Subject } from './measure.ts'
 import { Unavailable } from './program.ts'
 import { progress } from './progress.ts'
 
-/** Enough that a slow second of the machine is everybody's. */
+/** Turns per round; with so many, a slow second of the machine hits all contenders. */
 const TURNS = 20
 
 export interface Entry {
   contender: Contender
   workers: number
-  /** Where its load is another than that of all. */
+  /** Differences from the common load. */
   load?: Partial<Load>
-  /** Name of the contender that it is compared with, where that is another than for all. */
+  /** Name of the contender to compare with, if it is not the common one. */
   against?: string
 }
 
-/** What came of one entry. */
+/** The samples of one entry, or the reason why it has none. */
 export interface Series extends Entry {
   samples: Sample[]
-  /** Why it takes no part. */
+  /** Reason why the contender cannot take part. */
   unavailable?: string
-  /** What went wrong. */
+  /** Error that ended the measurement. */
   failure?: string
 }
 
 export interface Comparison {
-  /** For the progress line. */
+  /** Title in the progress line. */
   title: string
   entries: readonly Entry[]
   load: Load
-  /** Operations per worker before the ones that count: Node compiles what runs often. */
+  /** Operations per worker before the measurement, so that Node has compiled the code. */
   warmUp: number
   webSockets?: boolean
-  /** All are up at once and loaded in turns; else each is started when it is loaded. */
+  /** All contenders run at the same time and get the load in turns; otherwise one runs after the other. */
   inTurns?: boolean
 }
 
@@ -51,7 +51,7 @@ export async function compare(settings: Settings, comparison: Comparison): Promi
   return all
 }
 
-/** One sample of each, taken in turns. */
+/** Takes one sample of each entry, in turns. */
 async function oneRound(settings: Settings, comparison: Comparison, group: readonly Series[], where: string) {
   const { title, load, warmUp, webSockets = false, inTurns = false } = comparison
   const turns = inTurns ? (settings.quick ? 2 : TURNS) : 1
@@ -90,7 +90,7 @@ async function oneRound(settings: Settings, comparison: Comparison, group: reado
   for (const [series, { samples }] of taking) if (samples.length === turns) series.samples.push(together(samples))
 }
 
-/** The turns of a round as one sample. */
+/** Combines the turns of a round into one sample. */
 function together(samples: readonly Sample[]): Sample {
   const sum = (read: (sample: Sample) => number): number => samples.reduce((total, sample) => total + read(sample), 0)
   const last = samples.at(-1)
@@ -109,7 +109,7 @@ function together(samples: readonly Sample[]): Sample {
   }
 }
 
-/** In any order: who comes next to whom is to make no difference. */
+/** The items in random order, so that the neighbours of a contender make no difference. */
 export function shuffled<T>(items: readonly T[]): T[] {
   return items
     .map((item) => ({ item, place: Math.random() }))
@@ -117,7 +117,7 @@ export function shuffled<T>(items: readonly T[]): T[] {
     .map(({ item }) => item)
 }
 
-/** What two entries have in common to be compared: the same round. */
+/** CPU time of the series divided by that of the base, in each round that both have. */
 export function ratios(series: Series, base: Series | undefined): number[] {
   if (base === undefined) return []
   return series.samples.flatMap(({ cpu }, round) => {
@@ -133,14 +133,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
 }
 
-/** Without the highest and the lowest fifth. */
+/** Mean without the highest and the lowest fifth. */
 function trimmedMean(values: readonly number[]): number {
   const fifth = Math.floor(values.length / 5)
   const kept = values.toSorted((a, b) => a - b).slice(fifth, values.length - fifth)
   return kept.reduce((sum, value) => sum + value, 0) / kept.length
 }
 
-/** What the entries did wrong, and what their absence means. In CI every program has to be there. */
+/** The failures of the entries. In CI a program that is not installed is a failure. */
 export function failuresOf(all: readonly Series[]): string[] {
   return all.flatMap(({ contender: { label }, samples, failure, unavailable }) => {
     const lost = samples.find(({ failed }) => failed > 0)

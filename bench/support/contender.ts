@@ -1,26 +1,26 @@
 // The interface of all contenders, and the simplest of them.
 import { launch, type Program } from './program.ts'
 
-/** What a contender is started with. */
+/** Settings for the start of a contender. */
 export interface Setup {
   /** The Node binary that runs the servers. */
   node: string
-  /** Its version, such as 20.20.2. */
+  /** Version of this Node, such as 20.20.2. */
   version: string
   port: number
   workers: number
-  /** Spare processes, where there can be some. */
+  /** Number of standby processes, for contenders that can have some. */
   standby?: number
-  /** A session layer, by the header X-Session, where there can be one. */
+  /** Use a session layer with the header X-Session, for contenders that can have one. */
   sessions?: boolean
   /** Echo WebSocket messages as well. */
   webSockets: boolean
 }
 
 export interface Contender {
-  /** For the command line. */
+  /** Name on the command line. */
   readonly name: string
-  /** For the table. */
+  /** Name in the tables. */
   readonly label: string
   /** @throws Unavailable with the reason for the row */
   start(setup: Setup): Promise<Program[]>
@@ -38,9 +38,9 @@ const environment = ({ port, workers, standby = 0, sessions = false, webSockets 
 })
 
 /**
- * A program of ours, or of a peer, with the setup in its environment.
+ * Starts a program of the bench or of another package, with the setup in its environment.
  *
- * @param ready - processes that will say that they are ready
+ * @param ready - number of processes that will report that they are ready
  */
 export function nodeProgram(
   file: string,
@@ -51,7 +51,7 @@ export function nodeProgram(
   return launch({ command: setup.node, args: [file], env: { ...environment(setup), ...env }, ready })
 }
 
-/** One plain Node process on the setup's port. */
+/** Starts one plain Node process on the setup's port. */
 export function plainNode(setup: Setup, env: Record<string, string> = {}): Promise<Program> {
   return nodeProgram(server('single'), setup, env, 1)
 }

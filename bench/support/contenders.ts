@@ -1,4 +1,4 @@
-// Who takes part: every way to serve one port from several processes, each behind the same interface.
+// All contenders: every way to serve one port from several processes, with the same interface.
 import type { Settings } from './arguments.ts'
 import { nodeProgram, plainNode, server, type Contender } from './contender.ts'
 import { installPeers, PEERS } from './peers.ts'
@@ -55,25 +55,25 @@ export const CONTENDERS: readonly Contender[] = [
   haproxy,
 ]
 
-/** Those of the given names, in the order of the list. */
+/** The contenders of the given names, in the order of the list. */
 export function named(names: readonly string[]): Contender[] {
   return CONTENDERS.filter(({ name }) => names.includes(name))
 }
 
-/** The one of that name. */
+/** The contender of the name. */
 export function contender(name: string): Contender {
   const [found] = named([name])
   if (found === undefined) throw new Error(`no contender ${name}`)
   return found
 }
 
-/** What Holdfast adds shows with one worker: two processes on two cores cost more than one, whoever gives them work. */
+/** Holdfast with one worker, which shows its own cost: two busy processes on two cores always cost more than one. */
 export const WITH_ONE_WORKER: readonly Contender[] = ['kernel', 'handoff'].map((name) => {
   const one = contender(name)
   return { ...one, name: `${name}-1`, label: `${one.label}, 1 worker` }
 })
 
-/** Those that the command line asks for. */
+/** The contenders that the command line selects. */
 export function selected(from: readonly Contender[], { only }: Pick<Settings, 'only'>): Contender[] {
   return from.filter(({ name }) => only?.includes(name) ?? true)
 }

@@ -6,15 +6,15 @@ import type { Bar, Report } from './report.ts'
 const SATURATED = 0.9
 
 export interface CostOptions {
-  /** Whether one client comes more than once, so that it shows who keeps it. */
+  /** Whether a client connects more than once, so that the table can say which contenders keep clients. */
   sticky?: boolean
-  /** The contender that the others are compared with, unless their entry names another. */
+  /** The contender to compare with, unless an entry names another one. */
   against?: { name: string; label: string }
-  /** Compare also with as many plain processes as there are workers. */
+  /** Compare also with the same number of plain processes. */
   plain?: boolean
 }
 
-/** @param operation - what is counted: 'connection', 'request', 'message' */
+/** @param operation - name of one operation: 'connection', 'request', 'message' */
 export function costReport(
   all: readonly Series[],
   operation: string,

@@ -1,4 +1,4 @@
-// A port for a server, below the range from which the load generator's connections take theirs.
+// Finds a port for a server, below the range of ports that the load generator's connections use.
 import { createServer } from 'node:net'
 
 export async function freePort(): Promise<number> {

@@ -1,4 +1,4 @@
-// The bench's end of the load generator.
+// Starts the load generator and sends tasks to it.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Outcome, Task } from '../load/load.ts'
@@ -9,7 +9,7 @@ export class Generator {
 
   async run(task: Task): Promise<Outcome> {
     this.#child.send(task)
-    // Whichever of the two comes first, the listeners of the other go with this.
+    // When one of the two events comes, this removes the listeners for the other.
     const over = new AbortController()
     const { signal } = over
     const [answer] = (await Promise.race([
@@ -22,7 +22,7 @@ export class Generator {
     return answer.outcome
   }
 
-  /** Ends it and with it whatever it holds open. */
+  /** Ends the load generator with all its connections. */
   stop(): void {
     this.#child.kill('SIGKILL')
   }

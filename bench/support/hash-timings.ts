@@ -1,4 +1,5 @@
-// Times the steps from an address to a worker; a program of its own, so that any Node can run it. Prints JSON.
+// Measures the steps from an address to a worker, and prints JSON. It is a separate program, so that any Node can run
+// it.
 import { addressKey, bytesKey } from '../../src/affinity/address.ts'
 import { fingerprint32 as portable } from '../../src/slots/fingerprint32.ts'
 import { fallbackReason, fingerprint32, seeded, slotOf } from '../../src/slots/hash.ts'
@@ -13,7 +14,7 @@ const v4 = Buffer.from([192, 0, 2, 7])
 const v6 = Buffer.from('20010db8000000010000000000000007', 'hex')
 const key8 = v6.subarray(0, 8)
 
-/** Kept, so that no compiler leaves the work out. */
+/** The results are kept here, so that the compiler does not remove the work. */
 let sink = 0
 
 const steps: [label: string, step: () => number][] = [
@@ -44,7 +45,7 @@ for (let round = 0; round <= rounds; round++) {
     const began = process.hrtime.bigint()
     for (let call = 0; call < calls; call++) sink += step()
     const elapsed = Number(process.hrtime.bigint() - began) / calls
-    // The first round is for the compiler.
+    // The first round only lets Node compile the code.
     if (round > 0) timings[i]?.nanoseconds.push(elapsed)
   }
 }

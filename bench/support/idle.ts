@@ -1,4 +1,4 @@
-// Thousands of WebSockets that say nothing: what they take, and what happens when a worker that holds some is killed.
+// Thousands of idle WebSockets: the memory that they need, and the wait of clients when their worker is killed.
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Settings } from './arguments.ts'
@@ -12,19 +12,19 @@ import type { Report } from './report.ts'
 
 const WORKERS = 4
 
-/** Milliseconds that the idle processes are watched. */
+/** Milliseconds for which the CPU time of the idle processes is measured. */
 const WATCHED = 3000
 
 interface Idle {
   opened: number
-  /** Bytes per WebSocket in the workers together, and in the primary. */
+  /** Bytes per WebSocket, in all workers together and in the primary. */
   workerMemory: number
   primaryMemory: number
   /** Share of one core that the primary used while nothing happened. */
   primaryCpu: number
-  /** Milliseconds from the kill until a client of the dead worker was answered; undefined: nobody restarts it. */
+  /** Milliseconds from the kill until a client of the killed worker is answered; undefined: no program restarts it. */
   back: number | undefined
-  /** Tries of that client that were refused or reset meanwhile. */
+  /** Number of tries of that client that were refused or reset meanwhile. */
   refused: number
 }
 
@@ -68,12 +68,12 @@ async function idle(settings: Settings, contender: Contender, size: number, work
   const prober = new Generator()
   try {
     return await withContender(contender, { ...settings, workers, webSockets: true }, async (port, programs) => {
-      // All contenders here are one program: the primary, or the only process.
+      // Each contender here is one program: the primary, or the only process.
       const primary = programs[0]?.pid ?? 0
       const probe = { kind: 'probe', port, count: 1, concurrency: 1, sources: 1 } as const
       await prober.run(probe)
       const pids = processTree([primary])
-      // The first connections of a process pay for code that is loaded and compiled.
+      // In the first connections of a process Node loads and compiles code, so they do not count.
       await prober.run({ kind: 'messages', port, count: workers * 2000, concurrency: workers * 64, sources: 256 })
       const memory = () => pids.map(residentMemory)
       const before = memory()
@@ -133,7 +133,7 @@ function cells({ workerMemory, primaryMemory, primaryCpu, back, refused }: Idle)
   ]
 }
 
-/** How many of `size` connections so many processes can hold, with some descriptors to spare and uneven shares. */
+/** How many of `size` connections the processes can hold, with some free descriptors and uneven shares. */
 function atMost(size: number, processes: number): number {
   return Math.min(size, Math.floor((descriptorLimit() - 500) * processes * (processes === 1 ? 1 : 0.8)))
 }

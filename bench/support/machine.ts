@@ -1,4 +1,4 @@
-// What a figure was measured on: a figure without it says nothing.
+// Describes the machine of the measurement; a figure means nothing without it.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
@@ -31,7 +31,7 @@ export function describeMachine(node: string): Machine {
   }
 }
 
-/** Stdout and stderr: nginx tells its version on the latter. */
+/** Stdout and stderr; nginx prints its version to stderr. */
 function output(command: string, flag: string): string {
   const { stdout, stderr } = spawnSync(command, [flag], { encoding: 'utf8' })
   return `${stdout ?? ''}${stderr ?? ''}`.trim()

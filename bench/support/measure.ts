@@ -1,4 +1,4 @@
-// One measurement: a contender is started, warmed up, loaded, and the CPU time of all its processes is compared.
+// One measurement: a contender starts, warms up and gets load; the CPU time of all its processes is measured.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Outcome, Task } from '../load/load.ts'
 import type { Contender, Setup } from './contender.ts'
@@ -14,7 +14,7 @@ export interface Sample extends Outcome {
 
 export type Load = Omit<Task, 'port'>
 
-/** Starts the contender for as long as `use` takes. */
+/** Starts the contender, calls `use`, and ends the contender. */
 export async function withContender<T>(
   contender: Contender,
   setup: Omit<Setup, 'port'>,
@@ -36,14 +36,14 @@ function withComplaints(error: unknown, programs: readonly Program[]): unknown {
   return complaints === '' ? error : new Error(`${String(error)}; it said: ${complaints.slice(-400)}`)
 }
 
-/** A contender that serves and has warmed up. */
+/** A contender that runs and has warmed up. */
 export interface Subject {
-  /** Goes on with its load for so many operations. */
+  /** Continues the load for `count` operations. */
   load(count: number): Promise<Sample>
   stop(): Promise<void>
 }
 
-/** @param warmUp - operations before the ones that count */
+/** @param warmUp - number of operations before the measurement */
 export async function subject(
   contender: Contender,
   setup: Omit<Setup, 'port'>,
@@ -65,13 +65,13 @@ export async function subject(
     }
   }
   try {
-    // A proxy may not listen yet when it was started; a prober waits for that.
+    // A proxy may not listen yet after its start; the probe waits until it does.
     await run({ ...load, kind: 'probe', count: 1 })
     await run({ ...load, count: warmUp, stay: true })
     return {
       stop,
       async load(count) {
-        // Others had the caches meanwhile.
+        // Other contenders have used the caches of the processor meanwhile.
         await run({ ...load, count: Math.ceil(count / 4), stay: true, resume: true })
         const pids = processTree(programs.map(({ pid }) => pid))
         await settled(pids)
@@ -87,7 +87,7 @@ export async function subject(
   }
 }
 
-/** Waits until the servers have done what the last operations left to do: closing, collecting garbage. */
+/** Waits until the servers have finished the work after the last operations: closing, garbage collection. */
 export async function settled(pids: readonly number[]): Promise<void> {
   for (let i = 0, last = cpuTime(pids); i < 20; i++) {
     await pause(50)

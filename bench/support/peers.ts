@@ -1,16 +1,17 @@
-// The other packages, which the bench installs for itself at the first use: no user of Holdfast needs them.
+// The packages for the comparison. The bench installs them at its first run, because users of Holdfast do not need
+// them.
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Unavailable } from './program.ts'
 import { progress } from './progress.ts'
 
-/** bench/peers in the project, seen from build/bench/support. */
+/** The folder bench/peers; the path starts at build/bench/support. */
 export const PEERS = new URL('../../../bench/peers/', import.meta.url)
 
 let installing: Promise<void> | undefined
 
-/** @throws Unavailable when the packages can not be installed */
+/** @throws Unavailable when the packages cannot be installed */
 export function installPeers(): Promise<void> {
   installing ??= install()
   return installing
@@ -27,7 +28,7 @@ async function install(): Promise<void> {
   }
 }
 
-/** npm writes node_modules/.package-lock.json last. */
+/** Whether the installation is complete: npm writes node_modules/.package-lock.json last. */
 function upToDate(): boolean {
   const installed = new URL('node_modules/.package-lock.json', PEERS)
   return existsSync(installed) && statSync(installed).mtimeMs >= statSync(new URL('package-lock.json', PEERS)).mtimeMs

@@ -1,9 +1,9 @@
-// Charts of horizontal bars as one SVG, legible on a light and on a dark page.
+// Draws charts of horizontal bars as one SVG, readable on a light and on a dark page.
 import type { Bar, Chart } from './report.ts'
 
 const WIDTH = 800
 const LABELS = 320
-/** Where the longest bar ends; its text follows. */
+/** Right end of the longest bar; its text follows. */
 const END = WIDTH - 60
 const ROW = 24
 const TITLE = 40

@@ -1,11 +1,11 @@
-// A Redis of the bench's own, on a Unix socket in a temporary folder; nothing is saved.
+// Starts a Redis for the bench, on a Unix socket in a temporary folder, without persistence.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { launch, Unavailable, type Program } from './program.ts'
 
-/** @throws Unavailable where it is not installed */
+/** @throws Unavailable if redis-server is not installed */
 export async function startRedis(): Promise<{ program: Program; path: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })

@@ -1,10 +1,10 @@
-// What processes use, from the operating system: CPU time and memory of a program with all its children. Linux.
+// CPU time and memory of a program with all its children, from Linux's /proc.
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** Clock ticks per second in /proc/<pid>/stat; 100 on every Linux that Node runs on. */
 const TICKS = 100
 
-/** The processes themselves, their children, the children's children ... */
+/** The pids of the processes and of all their descendants. */
 export function processTree(roots: readonly number[]): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
@@ -60,7 +60,7 @@ export function residentMemory(pid: number): number {
   return Number(kilobytes ?? 0) * 1024
 }
 
-/** Time on a CPU to the nanosecond; undefined where the kernel does not keep it. */
+/** CPU time in nanoseconds; undefined if the kernel does not record it. */
 function scheduled(pid: number): number | undefined {
   let sum = 0
   for (const thread of list(`/proc/${pid}/task`)) {
@@ -74,13 +74,16 @@ function ticks(pid: number): number {
   return ((Number(fields?.[11] ?? 0) + Number(fields?.[12] ?? 0)) * 1e9) / TICKS
 }
 
-/** From the state on: state, ppid, ... utime is number 11, stime 12; 13 and 14 those of its children. The name before may contain anything. */
+/**
+ * The fields from the state on: state, ppid, ...; utime is number 11, stime 12; 13 and 14 those of its children. The name
+ * before may contain any character.
+ */
 function statFields(pid: number): string[] | undefined {
   const stat = read(`/proc/${pid}/stat`)
   return stat === '' ? undefined : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
-/** '' for what ended while it was looked at. */
+/** Reads the file; '' if the process has ended. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1')

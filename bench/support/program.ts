@@ -1,21 +1,22 @@
-// A server program as a child of the bench: started, waited for, and ended by process id together with all it started.
+// A server program as a child of the bench. The bench starts it, waits until it is ready, and ends it with its
+// descendants.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { processTree } from './process-tree.ts'
 
-/** A contender that can not take part here, with the reason for its row. */
+/** The contender cannot take part on this machine; the message is the reason for its row. */
 export class Unavailable extends Error {}
 
-/** The exit code of a program of ours that can not do what it was asked for on this machine. */
+/** Exit code of a program of the bench that cannot do its task on this machine. */
 const NOT_AVAILABLE = 3
 
-/** Milliseconds for a program to get ready. */
+/** Milliseconds after which a program that is not ready has failed. */
 export const START_DEADLINE = 20_000
 
 const running = new Set<ChildProcess>()
 
-// Whatever ends the bench, a Ctrl-C or an error, ends the servers too.
+// The servers end with the bench, also after Ctrl-C and after an error.
 process.on('exit', () => {
   for (const child of running) killTree(child)
 })
@@ -24,22 +25,22 @@ export interface Launch {
   command: string
   args: readonly string[]
   env?: Record<string, string>
-  /** How many processes will say 'ready' on its stdout. */
+  /** Number of processes that will write 'ready' to stdout. */
   ready: number
 }
 
 export interface Program {
   readonly pid: number
-  /** Milliseconds from its start until all were ready. */
+  /** Milliseconds from the start of the program until all its processes were ready. */
   readonly took: number
-  /** What it wrote to stderr so far. */
+  /** Output to stderr so far. */
   complaints(): string
-  /** Resolves when so many processes have said that they are ready, since its start. */
+  /** Resolves when `count` processes have reported that they are ready, since the start. */
   ready(count: number): Promise<void>
   stop(): Promise<void>
 }
 
-/** @throws Unavailable where the program is missing or says that it can not */
+/** @throws Unavailable if the program is missing, or reports that it cannot do its task here */
 export async function launch({ command, args, env = {}, ready }: Launch): Promise<Program> {
   const began = performance.now()
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -100,7 +101,7 @@ function killTree(child: ChildProcess): void {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
-      // It ended by itself meanwhile.
+      // The process has ended by itself meanwhile.
     }
   }
 }

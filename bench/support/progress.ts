@@ -1,4 +1,4 @@
-// What the bench is doing right now, on stderr: one line that changes on a terminal, a line each elsewhere.
+// Writes the progress of the bench to stderr: on a terminal one line that changes, elsewhere one line per step.
 
 const terminal = process.stderr.isTTY
 
@@ -6,7 +6,7 @@ export function progress(text: string): void {
   process.stderr.write(terminal ? `\r\u001B[K${text}` : `${text}\n`)
 }
 
-/** Takes the changing line away. */
+/** Removes the progress line. */
 export function progressDone(): void {
   if (terminal) process.stderr.write('\r\u001B[K')
 }

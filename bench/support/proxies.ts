@@ -1,4 +1,4 @@
-// nginx and HAProxy in front of plain Node processes, with configurations of their own in a temporary folder.
+// nginx and HAProxy in front of plain Node processes, with configurations in a temporary folder.
 import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { launch, Unavailable, type Program } from './program.ts'
 
 const folders = new Set<string>()
 
-// Also after a Ctrl-C. Listeners run in order, and the one that ends the servers is older.
+// The folders are removed after Ctrl-C too. The listener that ends the servers was added first, so it runs first.
 process.on('exit', () => {
   for (const folder of folders) remove(folder)
 })
@@ -22,7 +22,7 @@ function remove(folder: string): void {
 
 type Configure = (setup: Setup, backends: readonly number[], folder: string) => string
 
-/** Where the packages of Debian, Alpine, Fedora and nginx.org put it. */
+/** Folder of the module in the packages of Debian, Alpine, Fedora and nginx.org. */
 const STREAM_MODULE = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/etc/nginx/modules']
   .map((folder) => join(folder, 'ngx_stream_module.so'))
   .find((file) => existsSync(file))
@@ -66,7 +66,7 @@ function nginx(name: string, label: string, configure: Configure): Contender {
   return proxy(name, label, 'nginx', (setup, backends, folder) => {
     const block = configure(setup, backends, folder)
     const stream = block.startsWith('stream')
-    // Built in where the module is no file of its own.
+    // Without a file of its own the module may be part of nginx.
     const load = stream && STREAM_MODULE !== undefined ? `load_module ${STREAM_MODULE};\n` : ''
     const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     const paths = temp.map((kind) => `  ${kind}_temp_path ${folder}/${kind};\n`).join('')
@@ -131,7 +131,7 @@ function proxy(name: string, label: string, command: 'nginx' | 'haproxy', config
   }
 }
 
-/** @throws Unavailable where the program is missing or was built without what the configuration needs */
+/** @throws Unavailable if the program is missing, or was built without a feature that the configuration needs */
 async function check(command: string, args: readonly string[]): Promise<void> {
   try {
     await promisify(execFile)(command, args)

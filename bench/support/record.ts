@@ -1,4 +1,4 @@
-// Keeps what was measured, and shows it: bench/results has the figures, bench/README.md the tables between its markers,
+// Stores and shows the figures: bench/results has the figures, bench/README.md the tables between its markers,
 // bench/plots a picture per question.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Machine } from './machine.ts'
@@ -15,7 +15,7 @@ export interface Entry {
   report: Report
 }
 
-/** Runs by the major version of Node: the newest of each is kept. */
+/** Runs by major version of Node; the newest run of each version is kept. */
 type Entries = Record<string, Entry>
 
 export function record(question: string, entry: Entry): void {
@@ -64,7 +64,7 @@ export function replaceSection(readme: string, question: string, text: string): 
   const from = readme.indexOf(begin)
   const to = readme.indexOf(end)
   if (from < 0 || to < from) throw new Error(`bench/README.md: expected '${begin}' and '${end}'`)
-  // Reasons in place of figures make rows that prettier would set differently.
+  // Prettier would format rows that have a reason in place of figures differently.
   const kept = ['<!-- prettier-ignore-start -->', text, '<!-- prettier-ignore-end -->'].join('\n\n')
   return `${readme.slice(0, from + begin.length)}\n\n${kept}\n\n${readme.slice(to)}`
 }

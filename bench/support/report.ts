@@ -1,4 +1,4 @@
-// What a question answers: plain data, for the terminal, the README and the plot.
+// The answer to a question: plain data for the terminal, the README and the plot.
 
 export interface Table {
   columns: readonly string[]
@@ -8,17 +8,17 @@ export interface Table {
 /** One bar of a plot. */
 export interface Bar {
   label: string
-  /** undefined: no figure, `text` says why. */
+  /** undefined: there is no figure, and `text` has the reason. */
   value: number | undefined
-  /** The lowest and the highest of the rounds. */
+  /** The lowest and the highest figure of the rounds. */
   range?: readonly [low: number, high: number]
   text: string
 }
 
-/** Bars with a common scale. */
+/** A chart: bars with a common scale. */
 export interface Chart {
   title: string
-  /** A dashed line, where the comparison starts. */
+  /** Position of a dashed line, the base of the comparison. */
   mark?: number
   bars: readonly Bar[]
 }
@@ -28,8 +28,8 @@ export interface Report {
   charts: readonly Chart[]
   /** Sentences below the tables. */
   notes: readonly string[]
-  /** The same on every machine: computed, not measured. */
+  /** The figures are computed, not measured, so they are the same on every machine. */
   exact?: boolean
-  /** What did not answer as it should; the bench fails then. */
+  /** Failures of contenders; with any, the bench fails. */
   failures: readonly string[]
 }

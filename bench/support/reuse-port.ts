@@ -1,13 +1,13 @@
-// A socket that shares its port, made by hand: Node's option of that name came with 22.12, and the pair of plain
-// processes is what two workers are measured against on every version.
+// Makes a socket that shares its port, with system calls: Node has the option reusePort only since 22.12, and every
+// version needs the pair of plain processes for the comparison.
 import { AF_INET6, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET } from '../../src/native/constants.ts'
 import { loadLibc } from '../../src/native/libc.ts'
 import { makeSockaddr } from '../../src/native/sockaddr.ts'
 
-/** Exit code that says: not on this machine. */
+/** Exit code: this machine cannot do it. */
 const NOT_AVAILABLE = 3
 
-/** Bound to the port on every address, IPv4 too; a server listens on it by its descriptor. Ends the process where it can not be. */
+/** Binds a socket to the port on all addresses, IPv4 too. Ends the process if that fails. @returns the descriptor */
 export function reusePortSocket(port: number): number {
   const { libc, reason } = loadLibc()
   if (libc === undefined) {

@@ -1,4 +1,4 @@
-// Other ways to say which worker a hash belongs to, for the comparison: each from a list of workers to a lookup.
+// Other ways to map a hash to a worker, for the comparison: each makes a lookup from a list of workers.
 import { fingerprint32 } from '../../src/slots/hash.ts'
 
 /** hash -> worker id */
@@ -6,7 +6,7 @@ export type Lookup = (hash: number) => number
 
 export interface Rival {
   label: string
-  /** Whether it can lose any worker, or only the last one. */
+  /** Whether any worker can leave, or only the last one. */
   anyCanLeave: boolean
   of(workers: readonly number[]): Lookup
 }

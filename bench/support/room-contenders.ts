@@ -1,4 +1,4 @@
-// Who can carry messages from worker to worker.
+// The contenders that carry messages from worker to worker.
 import { nodeProgram, server, type Contender, type Setup } from './contender.ts'
 import { startRedis } from './private-redis.ts'
 import type { Program } from './program.ts'
@@ -6,7 +6,7 @@ import type { Program } from './program.ts'
 export type Dialect = 'ws' | 'socket.io'
 
 export interface Carrier extends Contender {
-  /** What its clients speak. */
+  /** Protocol of the clients. */
   dialect: Dialect
 }
 
@@ -45,7 +45,7 @@ function rooms(setup: Setup, program: string, env: Record<string, string>): Prom
   return nodeProgram(server(program), setup, { REDIS_URL: '', HOLDFAST_NATIVE: '', ...env })
 }
 
-/** Its CPU time counts. */
+/** Starts the servers with a Redis, whose CPU time counts too. */
 async function withRedis(setup: Setup, env: Record<string, string>): Promise<Program[]> {
   const redis = await startRedis()
   try {

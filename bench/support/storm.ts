@@ -1,19 +1,19 @@
-// A storm of messages from one worker to all others, asked for by a request: GET /storm/20000. Whoever carries them has to be
-// able to publish and to subscribe, that is all.
+// A storm of messages from one worker to all others, which a request starts: GET /storm/20000. The carrier of the
+// messages only has to publish and to subscribe.
 import type { RequestListener } from 'node:http'
 
 export interface Storm {
   publish(channel: string, text: string): void
-  /** Messages of other workers; those of this one may come too. */
+  /** Subscribes to the messages of other workers; messages of this worker may arrive too. */
   subscribe(channel: string, heard: (text: string) => void): void
 }
 
-/** Messages published in one turn of the loop. */
+/** Messages published in one turn of the event loop. */
 const BURST = 50
 
 const TEXT = 'x'.repeat(50)
 
-/** @returns answers when the other workers have heard all of it */
+/** @returns a listener that answers when the other workers have received all messages */
 export function stormOn(workers: number, { publish, subscribe }: Storm): RequestListener {
   const me = String(process.pid)
   let heard = 0
@@ -32,7 +32,7 @@ export function stormOn(workers: number, { publish, subscribe }: Storm): Request
   })
   return ({ url = '' }, response) => {
     const count = Number(/^\/storm\/(\d+)$/.exec(url)?.[1] ?? 0)
-    // What the bench asks to see whether anybody is there.
+    // The bench sends this request to see whether the server is ready.
     if (count === 0) return void response.end(`ok ${me.padStart(8)}`)
     missing = workers - 1
     done = () => {

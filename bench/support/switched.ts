@@ -1,5 +1,5 @@
-// What does the session layer cost a request that is at home? One process that switches it off and on, so that the figures are
-// exact to a fraction of a percent; see servers/switched.ts.
+// What does the session layer cost for a request at home? One process switches the layer off and on, so that the
+// figures are exact to a fraction of a percent; see servers/switched.ts.
 import type { Settings } from './arguments.ts'
 import { median } from './compare.ts'
 import { nodeProgram, server, type Contender } from './contender.ts'
@@ -8,21 +8,21 @@ import { withContender } from './measure.ts'
 import { progress } from './progress.ts'
 import type { Bar, Report } from './report.ts'
 
-/** Requests from one switch to the next: some milliseconds, so that a slow moment of the machine hits both ways. */
+/** Requests from one switch to the next; they take some milliseconds, so that a slow moment hits both ways. */
 export const PART = 200
 
-/** CPU time per request in microseconds, of each part with and without the layer. */
+/** CPU time per request in microseconds, of each part, with and without the layer. */
 export interface Figures {
   off: number[]
   on: number[]
 }
 
-/** How requests say which session they are of. */
+/** How requests name their session. */
 interface Way {
   label: string
   /** The option `session`. */
   rule: unknown
-  /** What client number `n` asks, in turn. */
+  /** The requests that client number `n` sends in turn. */
   ask(port: number, n: number): Promise<string[]>
 }
 
@@ -116,7 +116,7 @@ function measure(settings: Settings, { rule, ask }: Way): Promise<Figures> {
       return (await (await fetch(`http://127.0.0.1:${port}/figures`)).json()) as Figures
     }
     try {
-      // Node compiles what runs often.
+      // These requests only let Node compile the code.
       await taken()
       return await taken()
     } finally {
@@ -125,7 +125,7 @@ function measure(settings: Settings, { rule, ask }: Way): Promise<Figures> {
   })
 }
 
-/** Of all parts, for what makes one of them dear is garbage collection. */
+/** Mean of all parts; garbage collection, which makes some parts slow, has to count. */
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
 }

@@ -1,4 +1,4 @@
-// Tables as text: aligned for a terminal, or as Markdown.
+// Formats tables as text: aligned for a terminal, or as Markdown.
 import type { Table } from './report.ts'
 
 export function terminalTable(table: Table): string {
@@ -20,7 +20,7 @@ export function markdownTable(table: Table): string {
   return [line(table.columns), `| ${rule.join(' | ')} |`, ...table.rows.map(line)].join('\n')
 }
 
-/** Reasons in place of a figure are long; they do not widen their column. */
+/** Largest width for a column of figures; a longer reason in place of a figure does not widen its column. */
 const LONGEST_FIGURE = 18
 
 function columnWidths({ columns, rows }: Table): number[] {
@@ -35,7 +35,7 @@ function columnWidths({ columns, rows }: Table): number[] {
   )
 }
 
-/** Text to the left, figures to the right. */
+/** Aligns text to the left and figures to the right. */
 function pad(cell: string, width: number, column: number): string {
   return column === 0 || cell.length > LONGEST_FIGURE ? cell.padEnd(width) : cell.padStart(width)
 }

@@ -1,27 +1,27 @@
-// Tells the open pages of this worker the totals: asked once for all of them, and only while there are any.
+// Sends the totals to the open pages of this worker. One read serves all pages; without a page nothing is read.
 import type { Response } from 'express'
 import { readAll, type Tallies } from './tally.ts'
 
-/** Milliseconds between two looks. */
-const PACE = 250
+/** Milliseconds between two reads of the totals. */
+const INTERVAL = 250
 
 export interface Live {
-  /** Server-sent events, until the page is closed. */
+  /** Sends server-sent events to the page until it is closed. */
   add(page: Response): void
-  /** They would keep this worker from ending. Pages come back by themselves. */
+  /** Ends all event streams, which would keep this worker from ending. The pages reconnect by themselves. */
   end(): void
 }
 
 export function liveTotals(tallies: Tallies): Live {
   const pages = new Set<Response>()
   let last = ''
-  const look = async (): Promise<void> => {
+  const update = async (): Promise<void> => {
     if (pages.size === 0) return
     const news = `data: ${JSON.stringify(await readAll(tallies))}\n\n`
     if (news !== last) for (const page of pages) page.write(news)
     last = news
   }
-  setInterval(() => void look(), PACE).unref()
+  setInterval(() => void update(), INTERVAL).unref()
   return {
     add(page) {
       page.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })

@@ -1,14 +1,14 @@
-// A counter as it is often written: a message to the primary for every hit. Both ends of it; Holdfast leaves messages alone
-// that are not its own.
+// A counter as it is often written: the worker sends a message to the primary for every hit. This file has the
+// primary's end and the worker's end. Holdfast ignores messages that are not its own.
 import type { ChildProcess } from 'node:child_process'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Tally } from './tally.ts'
 
-/** What counting has cost the primary since it started. */
+/** The cost of counting in the primary since it started. */
 export interface Cost {
-  /** Messages from the workers: those of this counter, and the frames of the bus. */
+  /** Messages from the workers: the hits of this counter and the frames of the bus. */
   messages: number
-  /** Milliseconds of its processor time. */
+  /** Milliseconds of the primary's processor time. */
   cpu: number
 }
 
@@ -20,9 +20,9 @@ interface Answer {
 type Message = { naive: 'hit' } | { naive: 'ask'; question: number } | ({ naive: 'answer'; question: number } & Answer)
 
 /**
- * The primary's end. To be called before the first worker is started: Node tells of every child process.
+ * The primary's end. Call this function before the first worker starts: it then sees every child process.
  *
- * @param frames - those of the bus that came so far
+ * @param frames - returns the number of bus frames received so far
  */
 export function countForWorkers(frames: () => number): void {
   let total = 0
@@ -30,7 +30,7 @@ export function countForWorkers(frames: () => number): void {
     const { user, system } = process.cpuUsage()
     const cost = { messages: total + frames(), cpu: (user + system) / 1_000 }
     const message: Message = { naive: 'answer', question, total, cost }
-    // Without the callback, a worker that has just gone would be an 'error' that ends the primary.
+    // Without the callback, send() to a worker that has just ended emits 'error', and that ends the primary.
     if (worker.connected) worker.send(message, () => {})
   }
   subscribe('child_process', (event) => {
@@ -43,7 +43,7 @@ export function countForWorkers(frames: () => number): void {
   })
 }
 
-/** A worker's end. */
+/** The worker's end. */
 export function naiveTally(): Tally & { cost(): Promise<Cost> } {
   const send = (message: Message): unknown => process.send?.(message, undefined, undefined, () => {})
   const waiting = new Map<number, (answer: Answer) => void>()
@@ -63,7 +63,7 @@ export function naiveTally(): Tally & { cost(): Promise<Cost> } {
     add(n = 1) {
       for (let hit = 0; hit < n; hit++) send({ naive: 'hit' })
     },
-    // Messages keep their order: what was added here before is in the answer.
+    // Messages keep their order, so the answer includes all hits that this worker sent before.
     async read() {
       return (await ask()).total
     },

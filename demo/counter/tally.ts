@@ -1,4 +1,4 @@
-// What counts, whichever way: the bus' counters are of this kind as well.
+// The interface of the three counters; the counters of a bus have it too.
 
 export interface Tally {
   add(n?: number): void
@@ -9,10 +9,10 @@ export const WAYS = ['naive', 'ipc', 'redis'] as const
 
 export type Way = (typeof WAYS)[number]
 
-/** Redis is not always there. */
+/** The counters by way; without Redis there is no counter in Redis. */
 export type Tallies = Partial<Record<Way, Tally>>
 
-/** What pages are told. 'off': it was never there; 'away': it can not be asked now. */
+/** The totals that pages get. 'off': there is no such counter; 'away': the counter does not answer now. */
 export type Totals = Record<Way, number | 'off' | 'away'>
 
 export async function readAll(tallies: Tallies): Promise<Totals> {

@@ -1,20 +1,20 @@
-// A notebook as anybody would write it with Express: nothing in here knows of workers. The notes are in this process.
+// An ordinary Express application, a notebook: no line here knows of workers. The notes are in this process.
 import express from 'express'
 import { jsonErrors } from '../support/json-errors.ts'
 import { pages } from '../support/pages.ts'
 
-/** Older ones are forgotten. */
-const KEPT = 50
-const LONGEST = 200
+/** Number of notes kept; older notes are dropped. */
+const MAX_NOTES = 50
+const MAX_TEXT = 200
 
-const LARGEST = '100 kB'
+const MAX_BODY = '100 kB'
 const EXPECTED = 'expected a JSON body such as { "text": "buy bread" }'
 
 const notes: string[] = []
 
 export const app = express()
 app.disable('x-powered-by')
-app.use(express.json({ limit: LARGEST }))
+app.use(express.json({ limit: MAX_BODY }))
 app.use(pages('express'))
 
 app.get('/notes', (_, response) => {
@@ -27,9 +27,9 @@ app.post('/notes', (request, response) => {
     response.status(400).json({ error: EXPECTED })
     return
   }
-  notes.unshift(text.trim().slice(0, LONGEST))
-  notes.length = Math.min(notes.length, KEPT)
+  notes.unshift(text.trim().slice(0, MAX_TEXT))
+  notes.length = Math.min(notes.length, MAX_NOTES)
   response.status(201).json({ pid: process.pid, notes })
 })
 
-app.use(jsonErrors({ 400: EXPECTED, 413: `a body may have ${LARGEST} at most` }))
+app.use(jsonErrors({ 400: EXPECTED, 413: `a body may have ${MAX_BODY} at most` }))

@@ -1,4 +1,4 @@
-// The one call in front of an Express application.
+// An Express application behind the one call of Holdfast.
 import { createServer } from 'node:http'
 import { stickyListen } from 'holdfast'
 import { runDemo } from '../support/run.ts'
@@ -9,7 +9,7 @@ await runDemo(
     const sticky = stickyListen(async () => {
       const { app } = await import('./app.ts')
       const server = createServer(app)
-      // For the page; an application does not have to know who serves.
+      // The page shows this header. An application does not need to know its worker.
       server.prependListener('request', (_, response) => response.setHeader('X-Worker', `${sticky.id}`))
       return server
     }, options)
@@ -17,7 +17,7 @@ await runDemo(
   },
   (url) => [
     'Write a note, then open the other address: another client, another worker, other notes.',
-    'The header X-Worker says who answered:',
+    'The header X-Worker names the worker that answered:',
     `  curl -i ${url}/notes --interface 127.0.0.2`,
     `  curl -i ${url}/notes --json '{"text":"buy bread"}'`,
   ],

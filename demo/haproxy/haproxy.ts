@@ -1,4 +1,4 @@
-// HAProxy of the demo's own: on loopback, with a configuration of ten lines.
+// Starts an HAProxy for this demo, on loopback, with a configuration of ten lines.
 import { execFile, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ export async function haproxyVersion(): Promise<string> {
   }
 }
 
-/** The port of the flags or, where none was insisted on, the first free one after it: HAProxy can not choose itself. */
+/** The port of the flags or, without --port, the first free port from there on: HAProxy cannot choose a port itself. */
 async function portFor({ port: wanted, fixedPort }: WantedPort): Promise<number> {
   for (let port = wanted; ; port++) {
     const probe = net.createServer().listen(port, '127.0.0.1')
@@ -40,11 +40,11 @@ async function portFor({ port: wanted, fixedPort }: WantedPort): Promise<number>
 }
 
 /**
- * On the first port that it gets. Between the look and its start somebody else may have taken the port: then it looks
- * again.
+ * Starts HAProxy on the first free port. Another process may take the port between the check and the start; then the
+ * search starts again.
  *
- * @param app - the port behind it
- * @param find - the port that seems to be free
+ * @param app - port of the application
+ * @param find - finds a port that seems to be free
  * @throws MissingProgram
  */
 export async function startHaproxy(
@@ -57,7 +57,7 @@ export async function startHaproxy(
     try {
       return { port, haproxy: await startOn(port, app) }
     } catch (error) {
-      // It says nothing but that it ended.
+      // The error only says that HAProxy ended, so the port is checked again.
       if (await isFree(port)) throw error
     }
   }
@@ -95,8 +95,8 @@ listen holdfast
       writeFileSync(join(folder, 'haproxy.cfg'), configuration(folder))
       return ['-db', '-f', join(folder, 'haproxy.cfg')]
     },
-    // It listens on all its sockets, and only then serves any: so nothing but an answer tells that it has the port. Asking
-    // this one bothers no application.
+    // HAProxy serves no socket before it listens on all of them, so an answer on any socket shows that it has the port.
+    // A request to this socket does not reach the application.
     isUp: (folder) => answers(join(folder, 'stats')),
   })
 }
@@ -104,12 +104,12 @@ listen holdfast
 async function answers(path: string): Promise<boolean> {
   const socket = net.connect(path)
   socket.write('show info\n')
-  const heard = once(socket, 'data').then(() => true)
+  const answered = once(socket, 'data').then(() => true)
   const closed = once(socket, 'close').then(() => false)
   try {
-    return await Promise.race([heard, closed])
+    return await Promise.race([answered, closed])
   } catch {
-    return false // not yet
+    return false // HAProxy is not up yet
   } finally {
     socket.destroy()
   }

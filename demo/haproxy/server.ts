@@ -1,4 +1,4 @@
-// Holdfast behind HAProxy: the PROXY protocol tells it, and the application, who the client is.
+// Holdfast behind HAProxy: the PROXY protocol gives the client's address to Holdfast and to the application.
 import { createServer } from 'node:http'
 import { proxyOf, stickyListen, type Sticky, type StickyOptions } from 'holdfast'
 import { announce } from '../support/announce.ts'
@@ -30,16 +30,16 @@ await inBothRoles(about, listen, async (flags) => {
   })
 })
 
-/** An application like any other: HAProxy is nowhere to be seen, unless one asks for it. */
+/** An ordinary application: only proxyOf() shows that HAProxy is in front of it. */
 function listen(options: StickyOptions): Sticky {
   const sticky = stickyListen(
     () =>
       createServer(({ socket }, response) => {
         const { remoteAddress: address, remotePort: port } = socket
-        const told = proxyOf(socket)
+        const proxy = proxyOf(socket)
         response.setHeader('Content-Type', 'application/json')
         response.end(
-          `${JSON.stringify({ worker: sticky.id, pid: process.pid, address, port, proxyOf: told }, null, 2)}\n`,
+          `${JSON.stringify({ worker: sticky.id, pid: process.pid, address, port, proxyOf: proxy }, null, 2)}\n`,
         )
       }),
     { ...options, host: '127.0.0.1', proxyProtocol: { trust: ['127.0.0.0/8', '::1'] } },

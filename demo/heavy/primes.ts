@@ -1,6 +1,6 @@
-// A job that keeps a processor busy. It knows nothing of who runs it: the event loop's thread, or another one.
+// A job that keeps a processor busy. The event loop's thread or another thread can run it.
 
-/** How many primes there are below a number; on purpose not in the cleverest way. */
+/** Counts the primes below a number. The method is slow on purpose. */
 export default function countPrimes(below: number): number {
   let primes = 0
   for (let candidate = 2; candidate < below; candidate++) if (isPrime(candidate)) primes++

@@ -1,4 +1,4 @@
-// Heavy work behind the balancer: it holds up one worker, or nobody.
+// Heavy work behind the balancer: it blocks one worker, or none.
 import { createServer } from 'node:http'
 import { stickyListen } from 'holdfast'
 import { runDemo } from '../support/run.ts'
@@ -6,7 +6,7 @@ import { runDemo } from '../support/run.ts'
 await runDemo(
   {
     name: 'heavy',
-    shows: 'A long job blocks one event loop and its clients; in a thread of its own it blocks nobody.',
+    shows: 'A long job blocks one event loop and its clients; in a thread of its own it blocks no client.',
   },
   (options) => {
     const sticky = stickyListen(async () => {

@@ -1,4 +1,4 @@
-// Kernel steering: the kernel itself picks the worker's socket, and agrees with explain() on every client.
+// Kernel steering: the kernel itself picks the worker's socket, and explain() names the same worker for every client.
 import { createServer } from 'node:http'
 import { stickyListen, type PrimarySticky, type Sticky, type StickyOptions } from 'holdfast'
 import { announce } from '../support/announce.ts'
@@ -37,7 +37,7 @@ function listen(options: StickyOptions): Sticky {
         response.setHeader('Content-Type', 'application/json')
         response.end(`${JSON.stringify({ worker: sticky.id, pid: process.pid, address })}\n`)
       }),
-    // 'kernel' would insist on it.
+    // 'auto' uses kernel steering where the kernel can do it; with 'kernel' the demo would fail elsewhere.
     { ...options, steering: 'auto' },
   )
   return sticky

@@ -1,16 +1,16 @@
-// What there is to see: who serves which client, and where connections wait while their worker does not accept.
+// Shows the worker of each client, and the queue in which connections wait while their worker does not accept.
 import type { PrimarySticky } from 'holdfast'
 import { table } from '../support/table.ts'
 import { visit } from '../support/visit.ts'
 
 const ADDRESSES = Array.from({ length: 8 }, (_, n) => `127.0.0.${n + 1}`)
 
-/** Clients that come while a worker is stopped. */
+/** Number of clients that connect while a worker is stopped. */
 const WAITING = 3
-/** Milliseconds between two looks at the queues. */
-const LOOK = 20
+/** Milliseconds between two reads of the queues. */
+const INTERVAL = 20
 
-/** What explain() says of each address, and who answers it. */
+/** Prints for each address the worker that explain() names and the worker that answers. */
 export async function showClients(sticky: PrimarySticky): Promise<void> {
   const { port = 0, family } = sticky.address() ?? {}
   const rows = [['client', 'key', 'slot', 'explain()', 'served by']]
@@ -25,7 +25,7 @@ export async function showClients(sticky: PrimarySticky): Promise<void> {
   console.log(`${table(rows)}\n`)
 }
 
-/** Stops a worker for a moment. Whoever comes meanwhile is not refused, not lost, and not served by anybody else. */
+/** Stops a worker for a moment. New clients of this worker wait: none is refused, lost or served by another worker. */
 export async function showQueues(sticky: PrimarySticky): Promise<void> {
   const port = sticky.address()?.port ?? 0
   const [from = ''] = ADDRESSES
@@ -36,7 +36,7 @@ export async function showQueues(sticky: PrimarySticky): Promise<void> {
   const visits = Promise.all(Array.from({ length: WAITING }, () => visit(port, from)))
   try {
     console.log(`  Worker ${worker} is stopped for a moment, and ${WAITING} clients from ${from} come.`)
-    while (waiting(sticky, worker) < WAITING) await new Promise((done) => setTimeout(done, LOOK))
+    while (waiting(sticky, worker) < WAITING) await new Promise((done) => setTimeout(done, INTERVAL))
     console.log(`  ${where(sticky, worker, slot)}`)
   } finally {
     process.kill(pid, 'SIGCONT')
@@ -47,7 +47,7 @@ export async function showQueues(sticky: PrimarySticky): Promise<void> {
   )
 }
 
-/** In the kernel's queues, or with the primary where there are none. */
+/** Number of waiting connections, in the kernel's queues or, without kernel steering, in the primary. */
 function waiting(sticky: PrimarySticky, worker: number): number {
   const { queues, workers } = sticky.status()
   return queues?.reduce((sum, queued) => sum + queued, 0) ?? workers[worker]?.pending ?? 0

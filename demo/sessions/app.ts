@@ -1,4 +1,4 @@
-// express-session twice in one application: with its sessions in this process, and in Redis.
+// express-session twice in one application: its sessions are in this process, and in Redis.
 import { RedisStore } from 'connect-redis'
 import express, { type Express, type RequestHandler } from 'express'
 import session, { type Store } from 'express-session'
@@ -13,11 +13,11 @@ declare module 'express-session' {
 }
 
 interface Setup {
-  /** Its number, for the page. */
+  /** Worker id that the page shows. */
   worker: number
-  /** Signs the cookies; the same in all workers. */
+  /** Key that signs the cookies; all workers have the same key. */
   secret: string
-  /** Without it there are only the sessions in memory. */
+  /** URL of Redis; undefined: the application has only the sessions in memory. */
   redisUrl: string | undefined
 }
 
@@ -26,7 +26,7 @@ export function sessionsApp({ worker, secret, redisUrl }: Setup): Express {
   app.disable('x-powered-by')
   app.use(pages('sessions'))
 
-  /** The middleware as in any application, and what counts the visits of a session. */
+  /** The ordinary session middleware, and a handler that counts the visits of a session. */
   const counted = (name: string, store?: Store): RequestHandler[] => [
     session({
       name: `${name}.sid`,
@@ -39,13 +39,13 @@ export function sessionsApp({ worker, secret, redisUrl }: Setup): Express {
       const answer = () => response.json({ worker, pid: process.pid, visits: request.session.visits ?? 0 })
       if (request.method === 'POST') {
         request.session.visits = (request.session.visits ?? 0) + 1
-        // By itself it is saved after the answer, which would count a visit that is not kept.
+        // express-session saves after the answer, so a failed save would show a visit that is not stored.
         request.session.save((error) => (error ? next(error) : answer()))
       } else answer()
     },
   ]
 
-  // The default store: a MemoryStore, in this process and nowhere else.
+  // The default store is a MemoryStore, which is in this process only.
   app.all('/memory', counted('memory'))
   if (redisUrl !== undefined) {
     const client = openRedis(redisUrl, worker)
@@ -55,7 +55,7 @@ export function sessionsApp({ worker, secret, redisUrl }: Setup): Express {
 
   app.post('/kill', (request, response) => {
     if (!isLocalUser(request) || !isSameOrigin(request)) {
-      response.status(403).json({ error: 'only who sits at the machine itself may kill a worker' })
+      response.status(403).json({ error: 'only a browser on this machine may kill a worker' })
       return
     }
     response.json({ worker, pid: process.pid })

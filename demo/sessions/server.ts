@@ -1,10 +1,10 @@
-// Sessions in the memory of a worker, found again by a cookie that names it; and the same in Redis.
+// Sessions in the memory of a worker, which a cookie names, and the same sessions in Redis.
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import { stickyListen } from 'holdfast'
 import { runDemo } from '../support/run.ts'
 
-// Made by the primary; the workers inherit it.
+// The primary makes the secret, and the workers inherit the environment.
 const secret = (process.env['SESSION_SECRET'] ??= randomBytes(24).toString('hex'))
 
 await runDemo(
@@ -21,7 +21,7 @@ await runDemo(
           sessionsApp({ worker: sticky.id ?? 0, secret, redisUrl: process.env['REDIS_URL'] || undefined }),
         )
       },
-      // Whoever comes back from another address brings this cookie, and so finds the worker that has the session.
+      // A client with a new address still sends this cookie, and so reaches the worker that has the session.
       { ...options, session: { cookie: 'worker' } },
     )
     return sticky

@@ -1,15 +1,15 @@
-// What a demo prints when it is up: where to go, who serves, what to try. And later: who came and went.
+// What a demo prints when it is up: the addresses, the workers and what to try. Later: workers that ended or came back.
 import type { PrimarySticky, Sticky } from 'holdfast'
 import type { About } from './flags.ts'
 
 export interface More {
-  /** What there is to try, given the address to open; a line each, commands indented. */
+  /** Lines of text with things to try; commands are indented. @param url - the address to open */
   tries: (url: string) => readonly string[]
-  /** Where clients come in, if that is not where Holdfast listens. */
+  /** Port for clients, if it is not the port on which Holdfast listens. */
   port?: number
-  /** Lines of its own, under a word each. */
+  /** Additional lines, by label. */
   facts?: Readonly<Record<string, string>>
-  /** Prints what it shows by itself. */
+  /** Runs the part of the demo that needs no browser, and prints its result. */
   show?: () => Promise<void>
 }
 
@@ -37,7 +37,7 @@ ${Object.entries(lines).map(labelled).join('\n')}
 
 function labelled([label, text]: [string, string]): string {
   const [first = '', ...rest] = text.split('\n')
-  // "or" stands where a label would.
+  // A line that begins with "or" has the "or" in the column of the labels.
   const others = rest.map((line) => (line.startsWith('or ') ? row('or', line.slice(3)) : row('', line)))
   return [row(label, first), ...others].join('\n')
 }
@@ -46,7 +46,7 @@ function row(label: string, text: string): string {
   return `  ${label.padEnd(11)}${text}`
 }
 
-/** Not `localhost`: a browser may take either address for it, and so be two clients. */
+/** Not `localhost`: a browser may use either address for that name, and so be two clients. */
 function hosts(sticky: Sticky): string[] {
   return sticky.address()?.family === 'IPv6' ? ['127.0.0.1', '::1'] : ['127.0.0.1']
 }

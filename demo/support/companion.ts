@@ -1,35 +1,35 @@
-// A program that runs beside a demo: with a folder of its own, and gone when the demo is gone.
+// A program that runs beside a demo. It has a folder of its own, and it ends when the demo ends.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { endOf, endWithUs } from './guard.ts'
+import { endOf, endWithDemo } from './guard.ts'
 
-/** It is not installed, or does not start. */
+/** The program is not installed, or it does not start. */
 export class MissingProgram extends Error {
   readonly code = 'DEMO_PROGRAM_MISSING'
 }
 
 export interface Companion {
   command: string
-  /** How to get it, for those who do not have it. */
+  /** How to install the program. */
   install: string
-  /** May write its configuration into the folder. */
+  /** Returns the arguments; may write a configuration into the folder. */
   args: (folder: string) => string[]
-  /** Whether it does its work already. */
+  /** Whether the program is ready. */
   isUp: (folder: string) => Promise<boolean>
 }
 
-/** Milliseconds between two looks whether it is up. */
-const LOOK = 20
+/** Milliseconds between two checks whether the program is ready. */
+const CHECK_INTERVAL = 20
 
 /** @throws MissingProgram */
 export async function startCompanion({ command, install, args, isUp }: Companion): Promise<ChildProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-demo-'))
-  // Detached: a Ctrl-C in the terminal must not end it before the workers have finished.
+  // Detached: Ctrl-C in the terminal must not end the program before the workers have finished.
   const child = spawn(command, args(folder), { stdio: ['ignore', 'ignore', 'inherit'], detached: true })
-  endWithUs(child, folder)
+  endWithDemo(child, folder)
   const failed = once(child, 'exit').then(
     ([code, signal]) => endOf(command, code as number | null, signal as NodeJS.Signals | null),
     (error: NodeJS.ErrnoException) =>
@@ -45,5 +45,5 @@ export async function startCompanion({ command, install, args, isUp }: Companion
 }
 
 async function ready(isUp: () => Promise<boolean>): Promise<undefined> {
-  while (!(await isUp())) await new Promise((done) => setTimeout(done, LOOK))
+  while (!(await isUp())) await new Promise((done) => setTimeout(done, CHECK_INTERVAL))
 }

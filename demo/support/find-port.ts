@@ -1,4 +1,4 @@
-// Port 3000 is often taken already: then a demo takes the next one, unless it was told which.
+// Port 3000 is often in use. Then a demo takes the next free port, unless --port names one.
 import { StickyError, type Sticky } from 'holdfast'
 
 /** How many ports after the wanted one are tried. */
@@ -6,11 +6,11 @@ const ATTEMPTS = 20
 
 export interface WantedPort {
   port: number
-  /** Somebody insists on it. */
+  /** Use this port only, never the next one. */
   fixedPort: boolean
 }
 
-/** @returns what `listen` returned, ready, on the first port that was free */
+/** @returns the result of `listen`, ready, on the first free port */
 export async function listenFrom(wanted: WantedPort, listen: (port: number) => Sticky): Promise<Sticky> {
   for (let port = wanted.port; ; port++) {
     const sticky = listen(port)

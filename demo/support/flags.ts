@@ -1,29 +1,29 @@
-// A demo's command line, and what the environment says where it is silent.
+// A demo's command line, and the environment variables that stand in for missing flags.
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 
-/** What is particular about a demo. */
+/** Description of one demo. */
 export interface About {
-  /** As in `npm run demo:name`. */
+  /** Name of the demo, as in `npm run demo:name`. */
   name: string
-  /** What it shows, in one sentence. */
+  /** What the demo shows, in one sentence. */
   shows: string
-  /** The fewest workers that it makes sense with. @default 0, one process without a balancer */
+  /** Smallest useful number of workers. @default 0, one process without a balancer */
   minWorkers?: number
-  /** What is to be said of Redis; undefined: the demo has no use for it. */
+  /** Texts about Redis; undefined: the demo does not use Redis. */
   redis?: RedisWords
 }
 
 export interface RedisWords {
-  /** How it is where there is none. */
+  /** What is different without Redis. */
   none: string
-  /** What it means that a private one has ended. */
+  /** What is different after the private Redis has ended. */
   ended: string
 }
 
 export interface Flags {
   port: number
-  /** Given by --port: then another one will not do. */
+  /** The port is from --port, so no other port may be used. */
   fixedPort: boolean
   workers: number
   /** Start a private redis-server. */
@@ -33,7 +33,7 @@ export interface Flags {
 /** EX_USAGE of sysexits.h. */
 const BAD_USAGE = 64
 
-/** Ends the process after --help, and after a command line that makes no sense. */
+/** Ends the process after --help and after an invalid command line. */
 export function readFlags(about: About, args: string[], env: NodeJS.ProcessEnv): Flags {
   let flags: Flags | 'help'
   try {
@@ -64,7 +64,7 @@ function parse({ redis, minWorkers = 0 }: About, args: string[], env: NodeJS.Pro
   return {
     port: integer('--port', values.port, 0, 65535) ?? integer('PORT', env['PORT'] || undefined, 0, 65535) ?? 3000,
     fixedPort: values.port !== undefined,
-    // Holdfast would read WEB_CONCURRENCY itself, and not know how many this demo needs.
+    // Holdfast reads WEB_CONCURRENCY too, but does not know how many workers this demo needs.
     workers:
       workers('--workers', values.workers) ??
       workers('WEB_CONCURRENCY', env['WEB_CONCURRENCY'] || undefined) ??
@@ -80,7 +80,7 @@ function integer(name: string, text: string | undefined, min: number, max: numbe
   throw new RangeError(`${name}: expected a whole number from ${min} to ${max}, got '${text}'`)
 }
 
-/** Two at least, or there would be nothing to see; no more than there are colours. */
+/** At least two workers, to have something to see, and at most one per colour. */
 function defaultWorkers(): number {
   return Math.min(Math.max(availableParallelism(), 2), 8)
 }

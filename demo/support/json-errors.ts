@@ -1,10 +1,10 @@
-// What a client does wrong is told to the client, as JSON like every other answer, and to nobody else.
+// Reports a client's mistake to this client only, as JSON like every other answer.
 import type { ErrorRequestHandler } from 'express'
 
-/** By status, where there is more to say than what Express or its parsers say. */
+/** Sentences by status that replace the texts of Express and its parsers. */
 type Sentences = Readonly<Record<number, string>>
 
-/** To be used last. Anything else is a bug, and looks like one. */
+/** Error handler; use it last. An error that is not the client's is a bug and goes on to Express. */
 export function jsonErrors(sentences: Sentences = {}): ErrorRequestHandler {
   return (error: unknown, _, response, next) => {
     const { status, message } = read(error)

@@ -1,13 +1,14 @@
-// What a user can do something about ends a demo with one line and a code; anything else is a bug, and looks like one.
+// An error that the user can correct ends a demo with one line and an exit code. Any other error is a bug and is
+// thrown.
 import { StickyError } from 'holdfast'
 import { MissingProgram } from './companion.ts'
 import { MissingRedis } from './private-redis.ts'
 
-/** EX_CONFIG of sysexits.h, and what it is for: trying again would not help. */
+/** EX_CONFIG of sysexits.h, for an error that a second attempt would not correct. */
 const BAD_CONFIGURATION = 78
 const configuration = new Set(['HOLDFAST_BAD_OPTION', 'HOLDFAST_PORT_DENIED', 'HOLDFAST_PORT_IN_USE'])
 
-/** @throws the error itself where it is none of those */
+/** @throws the error itself if the user cannot correct it */
 export function endWith(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const missing = error instanceof MissingRedis || error instanceof MissingProgram

@@ -1,12 +1,12 @@
-// Holdfast's log events for somebody who watches a demo's terminal: how it ends as a sentence, problems as they are.
+// Holdfast's log events for a demo's terminal: the shutdown as sentences, problems as they are logged.
 import type { LogFunction, Logger } from 'holdfast'
 
 type Fields = Parameters<LogFunction>[1]
 
-/** By event: what to say, or undefined where nothing has to be said. */
+/** By log event, a function that returns the sentence to print, or undefined to print nothing. */
 export type Sentences = Record<string, (fields: Fields) => string | undefined>
 
-/** Buses that are down: that one is up is news only after that. */
+/** Buses that are down. That a bus is up is printed only for a bus that was down before. */
 const cutOff = new Set<string>()
 
 const ofAll: Sentences = {
@@ -28,15 +28,15 @@ const ofAll: Sentences = {
     const loss = Number(lost ?? 0) > 0 ? `; ${String(lost)} of its messages are lost so far` : ''
     return `${nameOf(worker)}: ${wayOf(kind)} is back${loss}.`
   },
-  // The primary's events tell of these.
+  // The listeners on the primary's events print these.
   'worker.exit': () => undefined,
   'workers.many': () => undefined,
 }
 
-/** What has no sentence and is neither a problem nor the end is for those who run a service. */
+/** Makes the logger. An event without a sentence is printed only if it is a problem or part of the shutdown. */
 export function narrate(own: Sentences = {}): Logger {
   const sentences: Sentences = { ...ofAll, ...own }
-  const tell = (event: string, fields: Fields, isProblem: boolean): void => {
+  const print = (event: string, fields: Fields, isProblem: boolean): void => {
     const sentence = sentences[event]
     if (sentence === undefined) {
       if (isProblem) console.error(`${event} ${JSON.stringify(fields)}`)
@@ -47,9 +47,9 @@ export function narrate(own: Sentences = {}): Logger {
   }
   return {
     debug() {},
-    info: (event, fields) => tell(event, fields, false),
-    warn: (event, fields) => tell(event, fields, true),
-    error: (event, fields) => tell(event, fields, true),
+    info: (event, fields) => print(event, fields, false),
+    warn: (event, fields) => print(event, fields, true),
+    error: (event, fields) => print(event, fields, true),
   }
 }
 
@@ -57,7 +57,7 @@ function ended({ clean }: Fields): string {
   return clean === true ? 'Stopped.' : 'Stopped; something had to be cut.'
 }
 
-/** Without a balancer there are no numbers. */
+/** Names the process; without a balancer there are no worker ids. */
 function nameOf(worker: unknown): string {
   return typeof worker === 'number' ? `Worker ${worker}` : 'This process'
 }
@@ -66,7 +66,7 @@ function wayOf(kind: unknown): string {
   return kind === 'redis' ? 'Redis' : 'the way to the other workers'
 }
 
-/** Not all of them are known at all times. */
+/** The largest of the given values as text; unknown values count as 0. */
 function ms(...values: unknown[]): string {
   return `${Math.round(Math.max(...values.map((value) => Number(value ?? 0))))} ms`
 }

@@ -1,10 +1,10 @@
-// The page of a demo: its own files, what all pages share, and under which other addresses this machine is another client.
+// Serves the page of a demo: its files, the shared files, and the addresses under which this machine is another client.
 import express, { type Router } from 'express'
 import { fileURLToPath } from 'node:url'
 import { addressOf, otherHosts } from './same-machine.ts'
 import { contentSecurityPolicy } from './policy.ts'
 
-/** @param demo - the name of its folder */
+/** @param demo - name of the demo's folder */
 export function pages(demo: string): Router {
   const router = express.Router()
   router.use((_, response, next) => {
@@ -18,7 +18,7 @@ export function pages(demo: string): Router {
   return router
 }
 
-/** Beside the source: from the compiled file. */
+/** The folder is beside the source; the path starts at the compiled file. */
 function publicFolder(demo: string): string {
   return fileURLToPath(new URL(`../../../demo/${demo}/public/`, import.meta.url))
 }

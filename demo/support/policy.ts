@@ -1,10 +1,10 @@
-// What a demo's page may load and do: nothing but its own.
+// The content security policy of a demo's page: it may load and connect to its own origin only.
 export const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "connect-src 'self'",
-  // data: is the tab's icon in its worker's colour.
+  // The tab's icon in the worker's colour is a data: URL.
   "img-src 'self' data:",
   "base-uri 'none'",
   "form-action 'none'",

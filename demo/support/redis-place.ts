@@ -1,6 +1,6 @@
-// Which Redis a demo uses, for its terminal.
+// Describes for the terminal which Redis a demo uses.
 
-/** @param url - REDIS_URL, or 'private' for our own; @returns undefined where there is none */
+/** @param url - REDIS_URL, or 'private' for the demo's own Redis; @returns undefined without Redis */
 export function redisPlace(url: string | undefined): string | undefined {
   if (!url) return undefined
   return url === 'private' ? 'a private one for this demo' : `at ${withoutSecrets(url)} (REDIS_URL)`

@@ -1,4 +1,5 @@
-// What every demo does around its one call: reads the flags, finds a port, says where to go. Workers only make the call.
+// What every demo does around its one call: it reads the flags, finds a port and prints the addresses. Workers only
+// make the call.
 import type { Sticky, StickyOptions } from 'holdfast'
 import { announce, type More } from './announce.ts'
 import { listenFrom } from './find-port.ts'
@@ -13,7 +14,7 @@ const narrator = narrate()
 /** The call that an application makes. */
 type Listen = (options: StickyOptions) => Sticky
 
-/** @param tries - printed with the address to open */
+/** @param tries - lines to print after the address */
 export function runDemo(about: About, listen: Listen, tries: More['tries']): Promise<void> {
   return inBothRoles(about, listen, async (flags) => {
     const facts = await redisFor(about, flags)
@@ -21,14 +22,14 @@ export function runDemo(about: About, listen: Listen, tries: More['tries']): Pro
   })
 }
 
-/** For a demo that does more than that in the primary. */
+/** For a demo that does more in the primary. */
 export async function inBothRoles(
   about: About,
   listen: Listen,
   primary: (flags: Flags) => Promise<void>,
 ): Promise<void> {
   const flags = readFlags(about, process.argv.slice(2), process.env)
-  // The primary starts this same program again for each worker.
+  // The primary starts this program again for each worker.
   if (process.env['HOLDFAST_WORKER'] !== undefined) return void listen({ logger: narrator })
   try {
     await primary(flags)
@@ -37,14 +38,18 @@ export async function inBothRoles(
   }
 }
 
-/** With --redis the workers find one of our own in REDIS_URL. @returns the line that says which Redis it is */
+/**
+ * With --redis, starts a private Redis and sets REDIS_URL for the workers.
+ *
+ * @returns the line that describes the Redis
+ */
 export async function redisFor({ redis: words }: About, flags: Flags): Promise<Record<string, string>> {
   if (words === undefined) return {}
   const place = redisPlace(await settleRedis(flags.redis, words.ended))
   return { Redis: place ?? `none (REDIS_URL is not set); ${words.none}` }
 }
 
-/** On the port of the flags or, where none was insisted on, on the first free one after it. */
+/** Listens on the port of the flags or, without --port, on the first free port from there on. */
 export function listenSomewhere(flags: Flags, listen: Listen): Promise<Sticky> {
   return listenFrom(flags, (port) =>
     listen({

@@ -1,23 +1,23 @@
-// Who is asking? The demo lets nobody but this machine's own user kill a worker.
+// Where a request comes from. Only a browser on this machine may kill a worker of a demo.
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
-/** The address that the balancer hashed, v4-mapped ones as IPv4. */
+/** The address that the balancer hashes; an IPv4-mapped address becomes IPv4. */
 export function addressOf(request: IncomingMessage): string {
   return (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
-/** A browser says which page opened a connection; another site's page must not use this one's user. */
+/** Whether the request is from this site's own page. A page of another site must not act for the user. */
 export function isSameOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
   return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
 }
 
-/** Whether it is this machine's own user, and not somebody behind a proxy or a name that points here. */
+/** Whether the request is from this machine, and neither through a proxy nor through a name that points here. */
 export function isLocalUser(request: IncomingMessage): boolean {
   const { headers } = request
   const proxied = ['forwarded', 'x-forwarded-for', 'via'].some((name) => headers[name] !== undefined)
-  // Anybody can send any Host.
+  // A client can send any Host header.
   const url = `http://${headers.host ?? 'none'}`
   const hostname = URL.canParse(url) ? new URL(url).hostname : 'none'
   const direct = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || hostname === 'localhost'
@@ -25,8 +25,8 @@ export function isLocalUser(request: IncomingMessage): boolean {
 }
 
 /**
- * Hosts for links that make this machine another client. Not 127.0.0.2 and so on: the system connects to all of those
- * from 127.0.0.1. To its own other addresses it connects from these addresses.
+ * Hosts for links that make this machine another client. 127.0.0.2 and so on would not do: the system connects to all
+ * of them from 127.0.0.1. To each of its other addresses the system connects from the same address.
  */
 export function otherHosts(request: IncomingMessage): string[] {
   const own = Object.values(networkInterfaces()).flatMap((list) => list ?? [])

@@ -1,4 +1,4 @@
-// One request from an address of choice: on Linux all of 127.0.0.0/8 are this machine's.
+// Sends one request from a chosen address. On Linux all of 127.0.0.0/8 belong to this machine.
 import { once } from 'node:events'
 import http from 'node:http'
 import { json } from 'node:stream/consumers'
@@ -10,7 +10,7 @@ export interface Reply {
   [more: string]: unknown
 }
 
-/** @returns what the demo's application answered. Rejects where there is no such address here, or no answer. */
+/** @returns the JSON of the answer. Rejects if this machine has no such address, and if there is no answer. */
 export async function visit(port: number, from: string): Promise<Reply> {
   const host = from.includes(':') ? '::1' : '127.0.0.1'
   const [response] = (await once(http.get({ host, port, localAddress: from, agent: false }), 'response')) as [

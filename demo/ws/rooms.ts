@@ -1,5 +1,4 @@
-// Rooms over plain WebSockets (ws, no Socket.IO): what is said in a room reaches everybody in it, whichever worker they
-// are on.
+// Rooms over plain WebSockets (ws, no Socket.IO): a message reaches all clients of its room, on every worker.
 import express from 'express'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { broadcastTo, createBus } from 'holdfast/broadcast'
@@ -8,11 +7,11 @@ import { isSameOrigin } from '../support/same-machine.ts'
 import { pages } from '../support/pages.ts'
 import { watchReach } from './reach.ts'
 
-/** What a page sends. */
+/** Messages from a page. */
 type FromPage = { type: 'enter'; room: string } | { type: 'say'; text: string }
 
-const LONGEST_ROOM = 24
-const LONGEST_TEXT = 500
+const MAX_ROOM = 24
+const MAX_TEXT = 500
 
 export function roomsServer(worker: number): Server {
   const server = createServer(express().disable('x-powered-by').use(pages('ws')))
@@ -24,7 +23,7 @@ export function roomsServer(worker: number): Server {
   const bus = createBus()
   const rooms = broadcastTo(wss, bus)
   const reach = watchReach(bus, (others) => {
-    for (const socket of wss.clients) tell(socket, { type: 'reach', others })
+    for (const socket of wss.clients) send(socket, { type: 'reach', others })
   })
   const self = { worker, pid: process.pid }
 
@@ -34,17 +33,17 @@ export function roomsServer(worker: number): Server {
       if (room !== undefined) rooms.leave(socket, room)
       room = next
       rooms.join(socket, next)
-      // It hears everything from here on; or, while the others can not be reached, what is said on this worker.
+      // From here on the client gets all messages of the room; while the bus is down, those of this worker.
       await reach.settled()
-      if (room !== next) return // it has gone on to another one
-      tell(socket, { type: 'entered', room: next })
+      if (room !== next) return // the client has entered another room meanwhile
+      send(socket, { type: 'entered', room: next })
       rooms.publish(next, JSON.stringify({ type: 'came', ...self }), { except: socket })
     }
-    tell(socket, { type: 'welcome', ...self, bus: bus.kind })
-    tell(socket, { type: 'reach', others: reach.isThere })
+    send(socket, { type: 'welcome', ...self, bus: bus.kind })
+    send(socket, { type: 'reach', others: reach.isThere })
     socket.on('error', () => socket.terminate())
     socket.on('message', (data, isBinary) => {
-      // A Buffer, unless `binaryType` says otherwise.
+      // ws gives a Buffer, unless `binaryType` is changed.
       const message = isBinary ? undefined : read((data as Buffer).toString())
       if (message?.type === 'enter') void enter(message.room)
       if (message?.type === 'say' && room !== undefined) {
@@ -55,17 +54,17 @@ export function roomsServer(worker: number): Server {
   return server
 }
 
-function tell(socket: WebSocket, message: object): void {
+function send(socket: WebSocket, message: object): void {
   socket.send(JSON.stringify(message))
 }
 
-/** Anybody can send anything. */
+/** Reads a message. A client can send anything, so every field is checked. */
 function read(text: string): FromPage | undefined {
   const message = parse(text)
   if (typeof message !== 'object' || message === null) return undefined
   const { type, room, text: said } = message as Record<string, unknown>
-  if (type === 'enter' && isText(room, LONGEST_ROOM)) return { type, room: room.trim() }
-  if (type === 'say' && isText(said, LONGEST_TEXT)) return { type, text: said.trim() }
+  if (type === 'enter' && isText(room, MAX_ROOM)) return { type, room: room.trim() }
+  if (type === 'say' && isText(said, MAX_TEXT)) return { type, text: said.trim() }
   return undefined
 }
 
@@ -73,10 +72,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined // not one of ours
+    return undefined // not a message of the page
   }
 }
 
-function isText(value: unknown, longest: number): value is string {
-  return typeof value === 'string' && value.trim() !== '' && value.length <= longest
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.trim() !== '' && value.length <= maxLength
 }

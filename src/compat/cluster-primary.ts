@@ -1,5 +1,5 @@
-// The primary of a cluster that is the application's own: its server listens, its workers come and go. Connections and
-// sessions are treated as in the balancer, but nobody is supervised.
+// The primary of a cluster that the application itself runs: the application's server listens, and the application forks
+// the workers. Connections and sessions are steered as in the balancer; the worker processes are not supervised.
 import type { ChildProcess } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
 import type { Server } from 'node:net'
@@ -18,8 +18,8 @@ import { realWorld } from '../world.ts'
 import { Guest } from './guest.ts'
 import { removeLeftBehind } from './left-behind.ts'
 
-/** Milliseconds between two looks for who is stuck. */
-const LOOK = 1_000
+/** Milliseconds between two checks for stuck workers. */
+const CHECK_INTERVAL = 1_000
 
 const transport = nodeIpc(realWorld, { isShared: true })
 
@@ -54,13 +54,13 @@ export class ClusterPrimary {
     })
   }
 
-  /** From now on workers are heard; connections come as soon as the server listens. */
+  /** Watches the cluster's workers. The workers get connections as soon as the server listens. */
   open(): void {
-    cluster.on('fork', (worker) => this.#hear(worker))
-    for (const worker of Object.values(cluster.workers ?? {})) if (worker !== undefined) this.#hear(worker)
+    cluster.on('fork', (worker) => this.#watch(worker))
+    for (const worker of Object.values(cluster.workers ?? {})) if (worker !== undefined) this.#watch(worker)
     if (this.#server.listening) void this.#handoff.open()
     else this.#server.once('listening', () => void this.#handoff.open())
-    setInterval(() => this.#look(performance.now()), LOOK).unref()
+    setInterval(() => this.#checkForStuckWorkers(performance.now()), CHECK_INTERVAL).unref()
     process.once('exit', () => this.#directory.close())
     void removeLeftBehind()
   }
@@ -74,41 +74,41 @@ export class ClusterPrimary {
       const listener = takeOver(this.#server, accept)
       this.#address = listener.address
       this.#settings.logger.info('cluster.listening', { ...listener.address, balance: this.#settings.balance })
-      for (const guest of this.#all) this.#registration(guest)
+      for (const guest of this.#all) this.#register(guest)
       return listener
     }
     const listener = take()
-    // After a close() it may listen again.
+    // The application may call listen() again after close().
     this.#server.on('listening', take)
     return listener
   }
 
-  #hear(worker: Worker): void {
+  #watch(worker: Worker): void {
     const { process: child } = worker
     if (this.#guests.has(child)) return
     const guest = new Guest(worker)
     this.#guests.set(child, guest)
     const { channel } = guest
-    channel.on('register', ({ version }) => this.#registering(guest, version))
+    channel.on('register', ({ version }) => this.#onRegister(guest, version))
     channel.on('ready', () => this.#ready(guest))
     channel.on('leaving', ({ reason }) => this.#leave(guest, reason))
-    // Before its channel closes: a handle that comes after that crashes Node in the worker (20 to 26).
+    // The worker leaves before its channel closes: a handle that arrives later crashes Node in the worker (20 to 26).
     whenAskedToDisconnect(worker, () => this.#leave(guest, 'disconnect()'))
     child.once('disconnect', () => this.#leave(guest, 'its channel is closed'))
-    // The application listens for 'error' itself.
+    // The application has its own listener for 'error'.
     watchChildEnd(child, realWorld, { failed() {}, ended: () => this.#gone(guest) })
   }
 
-  #registering(guest: Guest, version: number): void {
+  #onRegister(guest: Guest, version: number): void {
     if (!guest.enabled) return
     const mismatch = protocolMismatch(version)
     if (mismatch !== undefined) return this.#refuse(guest, mismatch)
     guest.isWaiting = true
-    this.#registration(guest)
+    this.#register(guest)
   }
 
-  /** As soon as there is an address to tell. */
-  #registration(guest: Guest): void {
+  /** Answers a worker's request for a registration as soon as the server has an address. */
+  #register(guest: Guest): void {
     if (!guest.isWaiting || this.#address === undefined) return
     guest.isWaiting = false
     guest.registration ??= this.#newRegistration(guest, this.#address)
@@ -117,8 +117,8 @@ export class ClusterPrimary {
   }
 
   #newRegistration(guest: Guest, address: Address): Registration | undefined {
-    const taken = new Set(this.#all.filter(({ enabled }) => enabled).map(({ id }) => id))
-    const id = Array.from({ length: MAX_WORKERS }, (_, n) => n).find((n) => !taken.has(n))
+    const usedIds = new Set(this.#all.filter(({ enabled }) => enabled).map(({ id }) => id))
+    const id = Array.from({ length: MAX_WORKERS }, (_, n) => n).find((n) => !usedIds.has(n))
     if (id === undefined) return undefined
     const instance = this.#directory.newInstance()
     this.#directory.started(guest.channel, instance)
@@ -161,8 +161,8 @@ export class ClusterPrimary {
     this.#directory.ended(channel)
   }
 
-  /** Whoever is stuck gets no more until it answers; ending it is the application's business. */
-  #look(now: number): void {
+  /** A stuck worker gets no new connections until it answers. The application decides whether to end the process. */
+  #checkForStuckWorkers(now: number): void {
     for (const guest of this.#all.filter(({ attached, enabled }) => attached && enabled)) {
       const { channel, name, id, pid } = guest
       const silence = this.#handoff.silence(channel, now)
@@ -176,7 +176,7 @@ export class ClusterPrimary {
   }
 }
 
-/** From either side: node:cluster notes it there before anything else. */
+/** Calls `leave` when disconnect() is called, in the primary or in the worker: node:cluster sets this property first. */
 function whenAskedToDisconnect(worker: Worker, leave: () => void): void {
   let isAsked = worker.exitedAfterDisconnect
   Object.defineProperty(worker, 'exitedAfterDisconnect', {

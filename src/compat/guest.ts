@@ -1,20 +1,20 @@
-// A worker of the application's own cluster, as steering and sessions see it.
+// A worker of the cluster that the application itself runs, with the state that steering and sessions need.
 import type { Worker } from 'node:cluster'
 import type { Registration, ToWorker } from '../ipc/messages.ts'
 import { WorkerChannel } from '../ipc/channel.ts'
 
 export class Guest {
   readonly channel: WorkerChannel
-  /** The application's name for it: node:cluster's id. */
+  /** The id that node:cluster gave to the worker; the application knows the worker by it. */
   readonly name: number
-  /** It has asked for a registration. */
+  /** The worker has asked for a registration and has no answer yet. */
   isWaiting = false
   registration: Registration | undefined
-  /** Its server is attached. */
+  /** The worker's server is attached. */
   attached = false
-  /** It has not left. */
+  /** The worker has neither left nor been refused. */
   enabled = true
-  /** It has owed an answer for too long. */
+  /** The worker has not acknowledged a connection for too long. */
   isStuck = false
 
   constructor({ process, id }: Worker) {
@@ -26,12 +26,12 @@ export class Guest {
     return this.channel.child.pid
   }
 
-  /** Of its registration; negative while it has none. */
+  /** Worker id of the registration; negative while the worker has no registration. */
   get id(): number {
     return this.registration?.id ?? -1
   }
 
-  /** Whether it is meant to get new connections. */
+  /** Whether the worker may get new connections. */
   get serves(): boolean {
     return this.attached && this.enabled && !this.isStuck
   }

@@ -1,6 +1,6 @@
 // Removes the folders of peer sockets that ended primaries left behind. A primary that a signal ends cannot remove its
 // own folder, and signal handlers in the application's primary would change what these signals do. So the next primary
-// does it.
+// removes the folder.
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ async function removeIfStale(folder: string): Promise<void> {
   if ((await lstat(folder)).uid !== process.getuid?.()) return
   const sockets = await readdir(folder)
   const stale = await Promise.all(sockets.map((name) => hasNoListener(join(folder, name))))
-  // An empty folder may be new.
+  // An empty folder stays: it may belong to a primary that is just starting.
   if (sockets.length > 0 && stale.every(Boolean)) await rm(folder, { recursive: true, force: true })
 }
 

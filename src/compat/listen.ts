@@ -38,8 +38,8 @@ export function listen(server: Server, port: number | string, options: ListenOpt
     sticky.once('listening', () => server.emit('listening'))
     return false
   }
-  // Without this flag node:cluster ends the process as soon as the primary is gone. It has to finish its connections
-  // first.
+  // Without this flag node:cluster ends the worker as soon as the primary is gone. The worker has to finish its
+  // connections first.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
   return true
 }
@@ -65,7 +65,7 @@ function read(port: unknown, options: ListenOptions): Settings {
   )
 }
 
-/** A port from the environment is text. */
+/** Reads a port that may be text, as from an environment variable. */
 function portOf(port: unknown): number {
   if (typeof port === 'number') return port
   if (typeof port === 'string' && /^\d{1,5}$/.test(port)) return Number(port)
@@ -73,7 +73,7 @@ function portOf(port: unknown): number {
 }
 
 function toTexts(env: NonNullable<ListenOptions['env']>): Record<string, string> {
-  // readSettings() refuses anything but an object.
+  // readSettings() refuses a value that is not an object.
   if (typeof env !== 'object') return env
   const given = Object.entries(env).filter(([, value]) => value !== undefined)
   return Object.fromEntries(given.map(([name, value]) => [name, String(value)]))

@@ -1,4 +1,4 @@
-// Where a client goes, and why in words: for people who wonder, and for tests.
+// Tells which worker serves a client, with the reason as a sentence, for people and for tests.
 import { addressKey } from '../affinity/address.ts'
 import { misuse, show } from '../options/reader.ts'
 import type { Settings } from '../options/settings.ts'
@@ -7,7 +7,7 @@ import { slotTable, type SlotTable } from '../slots/slot-table.ts'
 import type { SteeringName } from '../steering/steering.ts'
 import type { Explanation } from '../sticky.ts'
 
-/** @throws TypeError with code HOLDFAST_BAD_OPTION when it is not an address */
+/** @throws TypeError with code HOLDFAST_BAD_OPTION when `address` is not an IP address */
 export function explain(
   address: string,
   { affinity, balance }: Pick<Settings, 'affinity' | 'balance'>,
@@ -26,6 +26,6 @@ export function explain(
   const failedOver = home === worker ? '' : `, failed over to it while worker ${home} is down`
   const reason = `key ${key.toString('hex')} has hash ${hash}, slot ${slot}; worker ${worker} owns it${failedOver}`
   if (balance === 'address') return { address, key, hash, slot, worker, steering, reason }
-  const anyone = `connections go to any worker (balance: '${balance}'), requests by their session; by its address: `
-  return { address, key, hash, slot, worker, steering, reason: `${anyone}${reason}` }
+  const perConnection = `connections go to any worker (balance: '${balance}'), requests by their session; by its address: `
+  return { address, key, hash, slot, worker, steering, reason: `${perConnection}${reason}` }
 }

@@ -1,4 +1,4 @@
-// What each action does. It resolves when it has had its effect; whether all is well then is looked at elsewhere.
+// Performs the actions. An action resolves when it has had its effect; invariants.ts checks the state after it.
 import { rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -7,13 +7,13 @@ import { stateOf } from '../support/program.ts'
 import type { Action } from './plan.ts'
 import type { Stage } from './stage.ts'
 
-/** Milliseconds for an effect: health.deadline, the patience after it and reload.deadline, all in a row. */
+/** Milliseconds for an effect: health.deadline, the grace period after it and reload.deadline, one after the other. */
 const EFFECT = 15_000
 
-/** Megabytes: well above health.maxHeap. */
+/** Megabytes to leak, well above health.maxHeap. */
 const LEAK = 96
 
-/** @throws Error when the effect does not come; StickyError's fields when the balancer says no */
+/** @throws Error if the effect does not come; an error with the fields of StickyError if the balancer refuses */
 export function act(stage: Stage, action: Action): Promise<void> {
   switch (action.kind) {
     case 'kill':
@@ -65,7 +65,7 @@ async function freeze(stage: Stage, which: number): Promise<void> {
   if (!stage.signal(pid, 'SIGSTOP')) return
   stage.isVictim(pid, worker)
   await until(`process ${pid} has stopped`, () => !isAlive(pid) || stateOf(pid) === 'T')
-  // Another action may wake it up.
+  // Another action may continue the process.
   await until(`process ${pid} has ended`, () => !isAlive(pid) || stateOf(pid) !== 'T', EFFECT)
 }
 
@@ -87,17 +87,17 @@ async function breakStart(stage: Stage, which: number, starts: number): Promise<
   writeFileSync(stage.broken, '')
   try {
     await kill(stage, which)
-    // Who was scaled away meanwhile is not started any more.
+    // A worker that was removed by scaling meanwhile does not start again.
     await Promise.race([enough, pause(BREAK)])
   } finally {
     rmSync(stage.broken)
   }
 }
 
-/** The exit code of the fixture that can not start. */
+/** The exit code of the fixture that cannot start. */
 const BROKEN = 9
 
-/** Milliseconds in which a program that can not start was tried some times. */
+/** Milliseconds in which a program that cannot start is tried several times. */
 const BREAK = 4_000
 
 async function exhaust(stage: Stage, which: number, ms: number): Promise<void> {
@@ -106,12 +106,12 @@ async function exhaust(stage: Stage, which: number, ms: number): Promise<void> {
   if (reply === undefined) return
   await pause(ms)
   const { steering } = await stage.balancer.status()
-  // Hand-off tries again what did not fit; in kernel steering the worker accepts by itself.
+  // With hand-off the primary sends a connection again; in kernel steering the worker accepts, and closes connections.
   if (steering.name !== 'kernel') return
   stage.excuses.push({ why: 'exhausted', worker: reply.worker, from, to: performance.now() })
 }
 
-/** Storming clients are none of the load's. */
+/** First address of the clients that reset; none of the load's clients has one of these addresses. */
 const STORM = 200_000
 
 async function resets({ balancer }: Stage, clients: number): Promise<void> {
@@ -119,7 +119,7 @@ async function resets({ balancer }: Stage, clients: number): Promise<void> {
   await pool(visits, 100)
 }
 
-/** Some reset before anybody can have accepted them, some in the middle of a request. */
+/** Connects and resets: some connections before a process accepts them, some in the middle of a request. */
 function visitAndReset(port: number, n: number): Promise<void> {
   return new Promise((done, fail) => {
     const socket = net.connect({ port, host: '127.0.0.1', localAddress: loopback(STORM + n) })

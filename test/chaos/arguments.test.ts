@@ -2,18 +2,18 @@ import t from 'tap'
 import { UsageError } from '../support/usage.ts'
 import { readArguments } from './arguments.ts'
 
-t.test('without arguments everything is played, with a seed by luck', async (t) => {
+t.test('without arguments all combinations run, with a random seed', async (t) => {
   t.strictSame(readArguments([], 0.5), { help: false, seed: 500_000, steps: 26, only: undefined })
 })
 
-t.test('what was said counts', async (t) => {
+t.test('arguments replace the defaults', async (t) => {
   t.match(readArguments(['--seed', '7', '--steps', '3', '--only', 'kernel'], 0), { seed: 7, steps: 3, only: 'kernel' })
   t.match(readArguments(['--quick'], 0), { steps: 5 })
   t.match(readArguments(['--quick', '--steps', '9'], 0), { steps: 9 })
   t.match(readArguments(['-h'], 0), { help: true })
 })
 
-t.test('what makes no sense is refused, with what would', async (t) => {
+t.test('an invalid argument is refused with a correct one', async (t) => {
   const cases: [string[], RegExp][] = [
     [['--seed', 'x'], /--seed: expected an integer from 0 to 4294967295, got 'x'/],
     [['--steps', '0'], /--steps: expected an integer from 1/],

@@ -6,21 +6,21 @@ import { COMBINATIONS, type Combination } from './combinations.ts'
 export interface Arguments {
   help: boolean
   seed: number
-  /** Of each combination. */
+  /** Number of steps of each combination. */
   steps: number
   only: Combination['name'] | undefined
 }
 
-/** Two rounds of everything for each combination. */
+/** Steps of a full run: two rounds of all actions for each combination. */
 const STEPS = 26
 
-/** One round over all combinations together. */
+/** Steps of a quick run: one round of all actions over all combinations together. */
 const QUICK_STEPS = 5
 
 const MAX_SEED = 0xffffffff
 
 /**
- * @param luck - 0 to 1: the seed, where none is given
+ * @param luck - random number from 0 to 1, which makes the seed if there is no --seed
  * @throws UsageError
  */
 export function readArguments(args: readonly string[], luck: number): Arguments {

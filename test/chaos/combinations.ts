@@ -1,11 +1,11 @@
-// Every way to steer, over every transport.
+// Every way of steering, over every transport.
 
 export interface Combination {
-  /** For the command line. */
+  /** Name on the command line. */
   name: 'handoff' | 'node-ipc' | 'kernel'
   title: string
   steering: 'handoff' | 'kernel'
-  /** What HOLDFAST_NATIVE says to the balancer. */
+  /** Value of HOLDFAST_NATIVE for the balancer. */
   native: '0' | '1'
 }
 

@@ -1,4 +1,4 @@
-// What has to be true again after every step. Each check returns complaints in words; none is what everybody wants.
+// Checks what has to be true again after every step. Each check returns its complaints as sentences.
 import type { Status } from '../../src/index.ts'
 import { pool, until } from '../support/clients.ts'
 import { describeFailure, unexcused } from './judge.ts'
@@ -6,7 +6,7 @@ import type { Action } from './plan.ts'
 import type { Stage } from './stage.ts'
 import { ask, Failed } from './visitors.ts'
 
-/** Milliseconds until everything is as it should be: above each timeout that the balancer was given. */
+/** Milliseconds until the balancer must be in order again; above each of its timeouts. */
 const SETTLE = 15_000
 
 /** Process ids by worker. */
@@ -16,7 +16,7 @@ export function pidsOf({ workers }: Status): Pids {
   return new Map(workers.map(({ id, pid }) => [id, pid]))
 }
 
-/** Waits until every worker serves its own slots, nothing is pending and no process is left over. */
+/** Waits until every worker serves its own slots, no connection is pending and no process is left over. */
 export async function settled(stage: Stage): Promise<string[]> {
   let missing: string[] = []
   const holds = async (): Promise<boolean> => {
@@ -52,19 +52,19 @@ function unsettled({ workers, connections, standby }: Status, stage: Stage): str
   ]
 }
 
-/** What the primary holds for each process: its stderr and its IPC channel, and both ends of the descriptor channel. */
+/** Descriptors of the primary per process: stderr, the IPC channel, and both ends of the descriptor channel. */
 function descriptorsEach({ steering }: Status): number {
   return steering.transport === 'descriptor-channel' ? 4 : 2
 }
 
-/** Descriptors of the primary beside those of its workers. To be asked while nobody connects. */
+/** Descriptors of the primary that belong to no worker. Call it while no client connects. */
 export async function baseDescriptors({ balancer }: Stage): Promise<number> {
   const status = await balancer.status()
   const { descriptors } = await balancer.resources()
   return descriptors - (status.workers.length + status.standby) * descriptorsEach(status)
 }
 
-/** Nothing is left of what came and went. To be asked while nobody connects. */
+/** Checks that no descriptor of ended processes and connections is left. Call it while no client connects. */
 export async function noDescriptorLeft(stage: Stage, base: number): Promise<string[]> {
   let now = base
   try {
@@ -75,8 +75,8 @@ export async function noDescriptorLeft(stage: Stage, base: number): Promise<stri
   }
 }
 
-/** Every connection that was accepted is with a worker, and none was closed but for clients that had gone. */
-export async function everybodyCounted({ balancer }: Stage): Promise<string[]> {
+/** Checks that every accepted connection is with a worker; only connections of clients that had gone may be closed. */
+export async function allConnectionsCounted({ balancer }: Stage): Promise<string[]> {
   const { accepted, handedOff, pending, closed } = (await balancer.status()).connections
   const dropped = Object.values(closed).reduce((sum, count) => sum + count, 0)
   const complaints = Object.entries(closed)
@@ -86,8 +86,8 @@ export async function everybodyCounted({ balancer }: Stage): Promise<string[]> {
   return [...complaints, `accepted ${accepted}, handed off ${handedOff}, pending ${pending}, closed ${dropped}`]
 }
 
-/** A new connection from each client lands where explain() says. */
-export async function everybodySticks(stage: Stage): Promise<string[]> {
+/** Checks that a new connection of each client reaches the worker that explain() names. */
+export async function allClientsStick(stage: Stage): Promise<string[]> {
   const explained = await stage.noteOwners()
   const complaints: string[] = []
   const visit = async (from: string): Promise<void> => {
@@ -106,18 +106,18 @@ export async function everybodySticks(stage: Stage): Promise<string[]> {
   return complaints
 }
 
-/** Only those noticed who were being served by a process that was killed, or kept a connection to one that finished. */
-export async function onlyVictimsNoticed(stage: Stage, since: number): Promise<{ fair: number; complaints: string[] }> {
+/** Checks that only clients of a killed process failed, and clients with a connection to a process that finished. */
+export async function onlyVictimsFailed(stage: Stage, since: number): Promise<{ fair: number; complaints: string[] }> {
   const failures = stage.failures()
   const serving = [...pidsOf(await stage.balancer.status()).values()]
-  // Who was unwell for a while and still serves did not finish.
+  // A process that still serves did not finish, although it was unhealthy for a while.
   const excuses = stage.excuses.filter((excuse) => excuse.why !== 'finishing' || !serving.includes(excuse.pid))
   const unfair = unexcused(failures, excuses, (from) => stage.owners(from))
   const complaints = unfair.map((failure) => describeFailure(failure, since))
   return { fair: failures.length - unfair.length, complaints }
 }
 
-/** The action had its effect, on the processes that it was meant for and on no other. */
+/** Checks that the action replaced its target processes and no other process. */
 export function asMeant(action: Action, before: Pids, after: Pids): string[] {
   const stayed = [...before].filter(([worker, pid]) => after.get(worker) === pid).map(([worker]) => worker)
   const expected = [...before.keys()].filter((worker) => after.has(worker) && !replaces(action, worker, before.size))

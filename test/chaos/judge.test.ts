@@ -15,12 +15,12 @@ const onWorker1 = () => new Set([1])
 const isExcused = (more: Partial<Failure>, excuses: Excuse[], owners = onWorker1) =>
   unexcused([{ ...failure, ...more }], excuses, owners).length === 0
 
-t.test('who was being served by a killed process may be cut off', async (t) => {
+t.test('a client that a killed process was serving may be cut off', async (t) => {
   t.ok(isExcused({ pid: 77, began: 9_999 }, [killed]))
   t.notOk(isExcused({ pid: 78 }, [killed]), 'but not by another process')
 })
 
-t.test('who had not heard of anybody yet may have been with it, if it came before the end', async (t) => {
+t.test('a client without an answer may have been at the killed process, if it connected before the end', async (t) => {
   t.ok(isExcused({}, [killed]))
   t.notOk(isExcused({ began: 1_600 }, [killed]), 'later it could not take anybody')
   t.notOk(
@@ -29,14 +29,14 @@ t.test('who had not heard of anybody yet may have been with it, if it came befor
   )
 })
 
-t.test('a worker without descriptors closes what it can not take, and keeps what it has', async (t) => {
+t.test('a worker without descriptors closes what it cannot take, and keeps what it has', async (t) => {
   t.ok(isExcused({}, [exhausted]))
   t.notOk(isExcused({ began: 1_200 }, [exhausted]))
   t.notOk(isExcused({ pid: 77 }, [exhausted]))
   t.notOk(isExcused({}, [exhausted], () => new Set([0])))
 })
 
-t.test('who keeps a connection to a process that finishes may meet its end, and nobody else', async (t) => {
+t.test('only a client with a kept connection to a process that finishes may see the connection close', async (t) => {
   const finishing: Excuse = { why: 'finishing', pid: 77, since: 900 }
   t.ok(isExcused({ client: 'kept', pid: 77 }, [finishing]))
   t.notOk(isExcused({ client: 'kept', pid: 77, began: 800 }, [finishing]), 'what came before is answered')
@@ -44,12 +44,12 @@ t.test('who keeps a connection to a process that finishes may meet its end, and 
   t.notOk(isExcused({}, [finishing]))
 })
 
-t.test('nobody may hang or be refused, whoever was killed', async (t) => {
+t.test('no client may hang or be refused, whichever process was killed', async (t) => {
   t.notOk(isExcused({ pid: 77, how: 'hung' }, [killed]))
   t.notOk(isExcused({ how: 'refused' }, [killed]))
 })
 
-t.test('without an excuse nobody may be cut off', async (t) => {
+t.test('without an excuse no client may be cut off', async (t) => {
   t.notOk(isExcused({}, []))
   t.match(
     describeFailure(failure, 400),

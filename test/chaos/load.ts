@@ -1,20 +1,21 @@
-// Steady load: a third of the clients comes anew each time, a third keeps its connection, a third has a WebSocket.
+// Steady load: one third of the clients connects for each request, one third keeps its connection, one third has a
+// WebSocket.
 import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '../support/clients.ts'
 import type { Failure } from './judge.ts'
 import { Failed, keptVisitor, LIMIT, shortVisitor, talkingVisitor, type Visitor } from './visitors.ts'
 
 /** Milliseconds between two requests of one client. */
-const PACE = 150
+const INTERVAL = 150
 
 export interface Load {
-  /** Answers so far. */
+  /** Number of answers so far. */
   readonly answers: number
   /** The worker that answered each client last. */
   readonly landed: ReadonlyMap<string, number>
-  /** What went wrong since this was called last. */
+  /** The failures since the last call. */
   failures(): Failure[]
-  /** Resolves when no request is under way; none begins until `go`. Open connections stay open. */
+  /** Resolves when no request is open; none starts until `go`. Connections stay open. */
   rest(): Promise<void>
   go(): void
   stop(): Promise<void>
@@ -42,12 +43,12 @@ export function startLoad(port: number, addresses: readonly string[]): Load {
     await pause(first)
     while (!state.stopped) {
       if (!state.resting) await visit(visitor)
-      await pause(PACE)
+      await pause(INTERVAL)
     }
     visitor.leave()
   }
-  // Not all at the same moment.
-  const lives = addresses.map((from, i) => live(KINDS[i % 3]!(port, from), (i / addresses.length) * PACE))
+  // The clients start one after the other.
+  const lives = addresses.map((from, i) => live(KINDS[i % 3]!(port, from), (i / addresses.length) * INTERVAL))
   return {
     get answers() {
       return state.answers

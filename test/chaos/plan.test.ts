@@ -13,16 +13,16 @@ t.test('the same seed makes the same plan, another seed another one', async (t) 
   t.notSame(plan(1, 20, 0), plan(2, 20, 0))
 })
 
-t.test('a longer run begins like a shorter one', async (t) => {
+t.test('a longer run begins with the steps of a shorter one', async (t) => {
   fc.assert(fc.property(seeds, (seed) => t.strictSame(plan(seed, 40, 0).slice(0, 13), plan(seed, 13, 0))))
 })
 
-t.test('thirteen steps do everything, and so do three runs of five together', async (t) => {
+t.test('thirteen steps contain all actions, and so do three runs of five steps together', async (t) => {
   fc.assert(
     fc.property(seeds, (seed) => {
-      const alone = plan(seed, 13, 0)
-      t.equal(kinds(alone).size, 11)
-      t.equal(alone.filter(({ actions }) => actions.length === 2).length, 2)
+      const oneRun = plan(seed, 13, 0)
+      t.equal(kinds(oneRun).size, 11)
+      t.equal(oneRun.filter(({ actions }) => actions.length === 2).length, 2)
       t.equal(kinds([0, 1, 2].flatMap((run) => plan(seed, 5, run))).size, 11)
     }),
   )
@@ -49,7 +49,7 @@ t.test('scaling always changes the number of workers', async (t) => {
   )
 })
 
-t.test('an action is told with all that matters', async (t) => {
+t.test('the description of an action has all its parameters', async (t) => {
   t.equal(describeAction({ kind: 'pause', worker: 3, ms: 200 }), 'pause worker=3 ms=200')
   t.equal(describeAction({ kind: 'reload' }), 'reload')
 })

@@ -1,36 +1,36 @@
-// What is done to the balancer, step by step. Pure: a seed goes in, the whole plan comes out, so that a seed that found
-// something finds it again.
+// Plans the actions on the balancer, step by step. The plan depends only on the seed, so that a seed that found a bug
+// finds it again.
 import { random, type Random } from '../support/random.ts'
 
-/** Something that is done to a running balancer. `worker` is an id modulo the number of workers; `ms` milliseconds. */
+/** An action on a running balancer. `worker` is an id modulo the number of workers; `ms` is in milliseconds. */
 export type Action =
   | { kind: 'kill'; worker: number }
-  /** SIGTERM by somebody who is not the primary. */
+  /** SIGTERM that is not from the primary. */
   | { kind: 'terminate'; worker: number }
-  /** Stopped for less than health.deadline, then continued. */
+  /** The process is stopped for less than health.deadline, then continued. */
   | { kind: 'pause'; worker: number; ms: number }
-  /** Stopped, and never continued by us. */
+  /** The process is stopped, and the chaos run never continues it. */
   | { kind: 'freeze'; worker: number }
   | { kind: 'block'; worker: number; ms: number }
   | { kind: 'leak'; worker: number }
-  /** Killed, while the program fails at each start for a while. */
+  /** The process is killed, and the program fails at each start for a while. */
   | { kind: 'break'; worker: number; starts: number }
-  /** Out of descriptors. */
+  /** The process has no descriptors left for a while. */
   | { kind: 'exhaust'; worker: number; ms: number }
-  /** So many clients connect and reset. */
+  /** Clients connect and reset. */
   | { kind: 'resets'; clients: number }
   | { kind: 'reload' }
   | { kind: 'scale'; workers: number }
 
 export type Kind = Action['kind']
 
-/** One or two actions at once, each begun so many milliseconds after the step. */
+/** One or two actions at once; each starts `after` milliseconds after the start of the step. */
 export interface Step {
   actions: readonly { action: Action; after: number }[]
 }
 
-/** What a step may be: one kind of action, or two at once. */
-const CARDS = [
+/** All kinds of steps: one kind of action, or two at once. */
+const KINDS_OF_STEPS = [
   'kill',
   'terminate',
   'pause',
@@ -49,16 +49,16 @@ const CARDS = [
 /** Workers at the start. */
 export const WORKERS = 3
 
-const KINDS = CARDS.filter((card) => card !== 'two')
+const KINDS = KINDS_OF_STEPS.filter((card) => card !== 'two')
 
 /**
  * The steps of run number `run`.
  *
- * The cards are shuffled once and dealt on and on, and each run begins where the one before it ends: short runs
- * together play them all, and a long one does so alone.
+ * The kinds are shuffled once and used in turn. Each run continues where the run before it ends, so that several short
+ * runs together, and one long run, use all kinds.
  */
 export function plan(seed: number, steps: number, run: number): Step[] {
-  const deck = shuffled(CARDS, random(seed))
+  const deck = shuffled(KINDS_OF_STEPS, random(seed))
   const next = random(seed + run * 7919)
   let workers = WORKERS
   return Array.from({ length: steps }, (_, n) => {
@@ -68,15 +68,15 @@ export function plan(seed: number, steps: number, run: number): Step[] {
   })
 }
 
-/** Whether run number `run` has a standby process: every other one. */
+/** Whether run number `run` has a standby process; every other run has one. */
 export function withStandby(seed: number, run: number): boolean {
   return (seed + run) % 2 === 1
 }
 
-function deal(card: (typeof CARDS)[number], next: Random, workers: number): Step {
+function deal(card: (typeof KINDS_OF_STEPS)[number], next: Random, workers: number): Step {
   if (card !== 'two') return { actions: [{ action: draw(card, next, workers), after: 0 }] }
   const [first, second] = shuffled(KINDS, next)
-  // The second one meets the first at any of its stages.
+  // The second action may meet the first one at any of its stages.
   const after = Math.floor(next() * 600)
   return {
     actions: [
@@ -86,7 +86,7 @@ function deal(card: (typeof CARDS)[number], next: Random, workers: number): Step
   }
 }
 
-/** @param workers - how many there are so far */
+/** @param workers - current number of workers */
 function draw(kind: Kind, next: Random, workers: number): Action {
   const from = (least: number, most: number): number => least + Math.floor(next() * (most - least + 1))
   const worker = from(0, 59)
@@ -113,7 +113,7 @@ function draw(kind: Kind, next: Random, workers: number): Action {
   }
 }
 
-/** An action in words, for the log. */
+/** Describes an action for the log. */
 export function describeAction(action: Action): string {
   return Object.values(action)
     .map((value, i) => (i === 0 ? String(value) : `${Object.keys(action)[i]}=${value}`))

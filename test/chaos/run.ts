@@ -1,4 +1,4 @@
-// npm run chaos: breaks workers under load, and says with its exit code whether only those noticed who had to.
+// npm run chaos: breaks workers under load. The exit code says whether only clients of killed processes were cut off.
 import { USAGE, UsageError } from '../support/usage.ts'
 import { readArguments, type Arguments } from './arguments.ts'
 import { COMBINATIONS } from './combinations.ts'
@@ -8,18 +8,18 @@ import { play } from './session.ts'
 const HELP = `npm run chaos -- [options]
 
 A balancer with three workers serves 60 clients while its processes are killed, stopped, blocked, broken and exhausted,
-and while it is reloaded and scaled. After each step everything has to be in order again: every client reaches the worker
-that explain() names, no descriptor or process is left over, no request hangs, and only those clients were cut off that a
-killed process was serving.
+and while it is reloaded and scaled. After each step the balancer has to be in order again: every client reaches the
+worker that explain() names, no descriptor or process is left over, no request hangs, and only clients of a killed
+process were cut off.
 
 Options:
-  --seed N           the same seed does the same again (a random one)
+  --seed N           seed of the plan; the same seed makes the same plan (random)
   --steps N          steps of each combination (26)
   --quick            one short round, for CI
   --only NAME        one combination: ${COMBINATIONS.map(({ name }) => name).join(', ')}
   --help
 
-Exit code: 0 all went well, 1 something did not, 64 a wrong command line. It needs Linux, and uses only loopback.
+Exit code: 0 success, 1 a check failed, 64 an invalid command line. The run needs Linux, and uses loopback only.
 `
 
 const say = (text: string): void => void process.stdout.write(text)
@@ -34,7 +34,7 @@ async function main(): Promise<number> {
     settings = readArguments(process.argv.slice(2), Math.random())
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`chaos: ${error.message}\nnpm run chaos -- --help shows what there is.\n`)
+    process.stderr.write(`chaos: ${error.message}\nnpm run chaos -- --help lists the options.\n`)
     return USAGE
   }
   const { help, seed, steps, only } = settings

@@ -1,4 +1,4 @@
-// One combination of steering and transport from its start to its end, under load all the time.
+// Runs one combination of steering and transport from its start to its end, always under load.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,12 +13,12 @@ import { playStep, type Outcome } from './step.ts'
 
 const CLIENTS = 60
 
-/** For the primary and for each worker; kernel steering alone needs 256 in the primary. */
+/** Limit of descriptors of the primary and of each worker; kernel steering needs 256 in the primary. */
 const DESCRIPTORS = 1024
 
 /**
- * Milliseconds, short ones, so that much happens in a minute. But what is drained has more time than a client has
- * patience: nobody may wait for a process that is stuck while it drains.
+ * Short times in milliseconds, so that much happens in a minute. But the drain deadline is longer than the clients'
+ * limit, so that a client that waits for a process stuck in its drain is noticed.
  */
 const OPTIONS = {
   workers: WORKERS,
@@ -38,14 +38,14 @@ const OPTIONS = {
 
 export interface Script {
   steps: readonly Step[]
-  /** Spare processes. */
+  /** Number of standby processes. */
   standby: number
 }
 
-/** Where progress and complaints go. */
+/** Writes progress and complaints. */
 export type Say = (text: string) => void
 
-/** @returns whether all went well */
+/** @returns whether all checks passed */
 export async function play({ steering, native }: Combination, script: Script, say: Say): Promise<boolean> {
   const ends: (() => Promise<void>)[] = []
   const scope = { teardown: (end: () => Promise<void>) => void ends.push(end) }
@@ -63,7 +63,7 @@ export async function play({ steering, native }: Combination, script: Script, sa
     const load = startLoad(balancer.port, addresses)
     scope.teardown(() => load.stop())
     const stage = new Stage({ balancer, load, addresses, broken, standby, workers: WORKERS })
-    // Whatever ends this program, a Ctrl-C or an error, ends them too, also those that were stopped.
+    // The processes end with this program, also after Ctrl-C or an error, and also processes that are stopped.
     const killAll = (): void => stage.killAll()
     process.once('exit', killAll)
     scope.teardown(async () => void process.off('exit', killAll))
@@ -105,7 +105,7 @@ async function report(stage: Stage, what: string, run: () => Promise<Outcome>, s
   return false
 }
 
-/** A tidy end: nothing had to be killed, and nothing is left. */
+/** Closes the balancer, and checks that no process was killed or is left. */
 async function end({ balancer, children }: Stage): Promise<Outcome> {
   const left = children()
   const clean = await balancer.close()

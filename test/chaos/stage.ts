@@ -1,4 +1,4 @@
-// A running balancer under load, and what is noted about it while a step is played.
+// A running balancer under load, and the records about it during a step.
 import type { Balancer } from '../support/balancer.ts'
 import { isAlive, loopback, type Reply } from '../support/clients.ts'
 import { descendants } from '../support/program.ts'
@@ -6,11 +6,13 @@ import type { Excuse, Failure } from './judge.ts'
 import type { Load } from './load.ts'
 import { ask, Failed } from './visitors.ts'
 
-/** The addresses of those who ask a worker to do something begin here: none of the load's. */
+/**
+ * First address of the clients that send commands to workers; none of the load's clients has one of these addresses.
+ */
 const CONTROL = 100_000
 
-/** Milliseconds until an event is here, on a busy machine. */
-const HEARD = 100
+/** Milliseconds until an event has arrived, on a busy machine. */
+const EVENT_DELAY = 100
 
 type Setting = Pick<Stage, 'balancer' | 'load' | 'addresses' | 'broken' | 'standby' | 'workers'>
 
@@ -21,9 +23,9 @@ export class Stage {
   /** The program fails at its start while this file exists. */
   readonly broken: string
   readonly standby: number
-  /** As many as there should be. */
+  /** Number of workers that there should be. */
   workers: number
-  /** Since the start: a client that was resting notices only when it speaks again. */
+  /** All excuses since the start, because an idle client notices a closed connection only at its next request. */
   readonly excuses: Excuse[] = []
   #failures: Failure[] = []
   #owners = new Map<string, Set<number>>()
@@ -52,7 +54,7 @@ export class Stage {
     return { worker: id, pid }
   }
 
-  /** Sends a signal if the process is still one of the balancer's. @returns whether it was */
+  /** Sends a signal if the process still belongs to the balancer. @returns whether it does */
   signal(pid: number | null, signal: NodeJS.Signals): pid is number {
     if (pid === null || !this.children().includes(pid)) return false
     process.kill(pid, signal)
@@ -64,12 +66,12 @@ export class Stage {
     this.balancer.child.kill('SIGKILL')
   }
 
-  /** The process can not have taken any connection from now on, and is about to end. */
+  /** Records that the process takes no connection from now on and is about to end. */
   isVictim(pid: number, worker: number): void {
     this.excuses.push({ why: 'killed', pid, worker, deafSince: performance.now() })
   }
 
-  /** A request to this worker, by a client of its own. Undefined: it failed, which is noted like any client's failure. */
+  /** Sends a request to the worker. @returns undefined if it failed, which counts like the failure of any client */
   async ask(worker: number, path: string): Promise<Reply | undefined> {
     const from = await this.#clientOf(worker)
     try {
@@ -81,7 +83,7 @@ export class Stage {
     }
   }
 
-  /** Notes who owns the slots of the load's clients, now and as far as the answers told. */
+  /** Records the owners of the slots of the load's clients, from explain() and from the answers. */
   async noteOwners(): Promise<Map<string, number>> {
     const explained = new Map<string, number>()
     for (const from of this.addresses) {
@@ -103,13 +105,13 @@ export class Stage {
     return [...this.load.failures(), ...this.#failures.splice(0)]
   }
 
-  /** Forgets what the step before had. */
+  /** Forgets the records of the previous step. */
   next(): void {
     this.#owners = new Map()
   }
 
   #finishing(pid: number): void {
-    this.excuses.push({ why: 'finishing', pid, since: performance.now() - HEARD })
+    this.excuses.push({ why: 'finishing', pid, since: performance.now() - EVENT_DELAY })
   }
 
   #note(from: string, worker: number): void {

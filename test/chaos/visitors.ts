@@ -1,10 +1,10 @@
-// Clients that come again and again, and note how each failure came about.
+// Clients that send requests again and again, and record the details of each failure.
 import http from 'node:http'
 import { WebSocket } from 'ws'
 import type { Reply } from '../support/clients.ts'
 import type { Failure } from './judge.ts'
 
-/** Milliseconds within which every request has an end: well above all timeouts of the balancer together. */
+/** Milliseconds within which every request must end; well above the sum of the balancer's timeouts. */
 export const LIMIT = 12_000
 
 export interface Visitor {
@@ -14,7 +14,7 @@ export interface Visitor {
   leave(): void
 }
 
-/** A request that failed, with what its client knew. */
+/** A request failed; with all that its client knew. */
 export class Failed extends Error {
   readonly failure: Failure
 
@@ -24,15 +24,17 @@ export class Failed extends Error {
   }
 }
 
-/** A new connection each time. */
+/** A client that opens a new connection for each request. */
 export function shortVisitor(port: number, from: string): Visitor {
   return { from, visit: () => ask({ port, from, client: 'short' }), leave() {} }
 }
 
-/** After so many visits a connection is given up, so that not all end up where they fled to once. */
-const LOYALTY = 20
+/**
+ * Requests per connection. Without a limit, connections would stay for ever at the workers to which they once moved.
+ */
+const REQUESTS_PER_CONNECTION = 20
 
-/** One connection for as long as the server keeps it. */
+/** A client that keeps one connection for as long as the server does. */
 export function keptVisitor(port: number, from: string): Visitor {
   const open = () => new http.Agent({ keepAlive: true, maxSockets: 1 })
   let agent = open()
@@ -40,7 +42,7 @@ export function keptVisitor(port: number, from: string): Visitor {
   return {
     from,
     visit() {
-      if (++visits % LOYALTY === 0) {
+      if (++visits % REQUESTS_PER_CONNECTION === 0) {
         agent.destroy()
         agent = open()
       }
@@ -50,20 +52,20 @@ export function keptVisitor(port: number, from: string): Visitor {
   }
 }
 
-/** A WebSocket that comes back when it is told that its process ends. */
+/** A client with a WebSocket, which connects again after the close code "service restart". */
 export function talkingVisitor(port: number, from: string): Visitor {
   let line: Line | undefined
   let visits = 0
   return {
     from,
     async visit() {
-      if (++visits % LOYALTY === 0) {
+      if (++visits % REQUESTS_PER_CONNECTION === 0) {
         line?.socket.close()
         line = undefined
       }
       for (;;) {
         const current = (line ??= await open(port, from))
-        // Kept only if it answers.
+        // The WebSocket is kept only if it answers.
         line = undefined
         const reply = await say(current)
         if (reply === undefined) continue
@@ -83,10 +85,10 @@ interface Question {
   agent?: http.Agent
 }
 
-/** Who serves a connection that is kept. */
+/** Pid of the process that serves a kept connection. */
 const servedBy = new WeakMap<object, number>()
 
-/** One request, on a connection of its own where there is no agent. @throws Failed */
+/** Sends one request, on a new connection without an agent. @throws Failed */
 export function ask({ port, from, client = 'control', path = '/', agent }: Question): Promise<Reply> {
   const began = performance.now()
   return new Promise((done, fail) => {
@@ -123,7 +125,7 @@ interface Line {
   readonly began: number
   readonly socket: WebSocket
   readonly closed: Promise<number>
-  /** Known from the first answer on. */
+  /** Pid of the process; known from the first answer on. */
   pid?: number
 }
 
@@ -140,13 +142,13 @@ function open(port: number, from: string): Promise<Line> {
   })
 }
 
-/** A service restart (RFC 6455, 7.4.1, and its registry): come back. */
+/** Close code "service restart" (RFC 6455, 7.4.1, and its registry): the client should connect again. */
 const SERVICE_RESTART = 1012
 
-/** Resolves with undefined when the server said "service restart" instead. @throws Failed */
+/** Sends a message. @returns the answer; undefined if the server closed with "service restart". @throws Failed */
 async function say(line: Line): Promise<Reply | undefined> {
   const { socket, from, pid } = line
-  // Before the first answer nobody is known, and it counts when the connection was begun.
+  // Before the first answer the process is unknown, so the time of the connection counts.
   const began = pid === undefined ? line.began : performance.now()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<'late'>((done) => (timer = setTimeout(done, LIMIT, 'late')))

@@ -10,7 +10,7 @@ import { startCluster } from '../support/cluster.ts'
 for (const serialization of ['advanced', 'json']) {
   const env = { FIXTURE_SERIALIZATION: serialization }
 
-  t.test(`round-robin gives each worker its turn, over a channel that speaks ${serialization}`, async (t) => {
+  t.test(`round-robin gives each worker its turn, over a channel with ${serialization}`, async (t) => {
     const { port, joined } = await startCluster(t, { options: { loadBalancingMethod: 'round-robin' }, env })
     const counts = new Map(joined().map((pid) => [pid, 0]))
     for (let n = 0; n < 30; n++) {
@@ -32,7 +32,7 @@ t.test('random spreads the connections', async (t) => {
   t.not([...counts.values()].join(), '100,100,100')
 })
 
-t.test('least-connection, which is the default, prefers who has the fewest open', async (t) => {
+t.test('least-connection, which is the default, prefers the worker with the fewest open connections', async (t) => {
   const { port, joined } = await startCluster(t)
   const open: { socket: net.Socket; pid: number }[] = []
   const connect = async () => open.push(await kept(port))
@@ -42,8 +42,8 @@ t.test('least-connection, which is the default, prefers who has the fewest open'
   const leaver = open[0]!.pid
   for (const { socket } of open.filter(({ pid }) => pid === leaver)) socket.destroy()
   open.splice(0, open.length, ...open.filter(({ pid }) => pid !== leaver))
-  // The primary hears of it with the next turn of that worker.
-  await until('the newcomers are as many as those who left', async () => {
+  // The worker reports the ends at the end of its turn.
+  await until('the worker has as many new connections as have ended', async () => {
     await connect()
     return open.filter(({ pid }) => pid === leaver).length === 4
   })
@@ -51,7 +51,7 @@ t.test('least-connection, which is the default, prefers who has the fewest open'
   for (const { socket } of open) socket.destroy()
 })
 
-t.test("node:cluster's own connections over the same channel confuse nobody", async (t) => {
+t.test("node:cluster's own connections over the same channel do no harm", async (t) => {
   const side = await freePort()
   const cluster = await startCluster(t, {
     options: { loadBalancingMethod: 'round-robin' },
@@ -75,7 +75,7 @@ t.test("node:cluster's own connections over the same channel confuse nobody", as
   t.notOk((await Promise.all(answers)).some(({ pid }) => pid === stopped))
 })
 
-t.test('workers that were there before the set-up join, too', async (t) => {
+t.test('workers that started before the set-up join too', async (t) => {
   const cluster = await startCluster(t, { workers: 0, env: { FIXTURE_LATE: '1', FIXTURE_WORKERS: '2' } })
   await until('both have said hello', () => cluster.output().match(/hello/g)?.length === 2)
   cluster.tell('setup')
@@ -93,19 +93,19 @@ t.test('a server that is closed and listens again is taken over again', async (t
   t.ok(cluster.joined().includes(reply.pid))
 })
 
-t.test('a worker tells the public address', async (t) => {
+t.test('a worker knows the public address', async (t) => {
   const { port } = await startCluster(t, { workers: 1 })
   t.match(await request({ port }), { bound: { port } })
 })
 
-t.test('a server that listens on a path is refused with the fix', async (t) => {
+t.test('a server that listens on a path is refused with what to write instead', async (t) => {
   const env = { FIXTURE_PATH: join(tmpdir(), `fixture-${process.pid}.socket`) }
   t.teardown(() => rmSync(env.FIXTURE_PATH, { force: true }))
   const failure = await startCluster(t, { workers: 0, env }).catch((error: unknown) => error)
   t.match((failure as Error).message, /listens on a TCP port, got '.*; write httpServer\.listen\(3000\)/)
 })
 
-/** A connection that stays, and who has it. */
+/** Opens a connection that stays open. @returns it with the pid of its worker */
 async function kept(port: number): Promise<{ socket: net.Socket; pid: number }> {
   const socket = await dial(port)
   socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')

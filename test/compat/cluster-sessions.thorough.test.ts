@@ -1,4 +1,4 @@
-// Sessions over a cluster of the application's own: requests and WebSockets find the worker that has their session.
+// Sessions in the application's own cluster: requests and WebSockets reach the worker that has their session.
 import http from 'node:http'
 import { io, type Socket } from 'socket.io-client'
 import t, { type Test } from 'tap'
@@ -9,7 +9,7 @@ import { Polling } from '../support/polling.ts'
 for (const serialization of ['advanced', 'json']) {
   const env = { FIXTURE_SERIALIZATION: serialization }
 
-  t.test(`sessions that poll on shared connections never meet a 400, over ${serialization}`, async (t) => {
+  t.test(`sessions that poll on shared connections never get a status 400, over ${serialization}`, async (t) => {
     const cluster = await startCluster(t, { options: { loadBalancingMethod: 'round-robin' }, env })
     const agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
     t.teardown(() => agent.destroy())
@@ -17,11 +17,11 @@ for (const serialization of ['advanced', 'json']) {
   })
 }
 
-t.test('sessions that poll on a connection for each request never meet a 400', async (t) => {
+t.test('sessions that poll with a new connection for each request never get a status 400', async (t) => {
   await converse(t, await startCluster(t, { options: { loadBalancingMethod: 'round-robin' } }), false, 40)
 })
 
-t.test('WebSockets find the worker of the session that they come from', async (t) => {
+t.test('WebSockets reach the worker of the session that they upgrade', async (t) => {
   const { port } = await startCluster(t, { options: { loadBalancingMethod: 'round-robin' } })
   const clients = await Promise.all(
     Array.from({ length: 30 }, (_, n) => connect(t, port, { localAddress: loopback(n) })),
@@ -44,7 +44,7 @@ t.test('with TLS, which ends in the workers, sessions work as well', async (t) =
   for (const { socket, pid } of clients) t.strictSame(await echo(socket, 'in secret'), ['in secret', pid])
 })
 
-t.test("what the cluster adapter's own set-up passes on reaches every client once", async (t) => {
+t.test("a broadcast through the cluster adapter's own set-up reaches every client once", async (t) => {
   const { port } = await startCluster(t, { options: { loadBalancingMethod: 'round-robin' } })
   const clients = await Promise.all(Array.from({ length: 6 }, () => connect(t, port)))
   const heard = clients.map(({ socket }) => {
@@ -59,7 +59,7 @@ t.test("what the cluster adapter's own set-up passes on reaches every client onc
   for (const texts of heard) t.strictSame(texts, ['first', 'second'])
 })
 
-t.test('a worker that is killed takes only its own sessions along', async (t) => {
+t.test('when a worker is killed, only its own sessions are lost', async (t) => {
   const cluster = await startCluster(t, { options: { loadBalancingMethod: 'round-robin' } })
   const agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
   t.teardown(() => agent.destroy())
@@ -83,7 +83,7 @@ t.test('a worker that is killed takes only its own sessions along', async (t) =>
       t.ok(errors.length > 0, 'its session is over')
       continue
     }
-    // What was on the dead worker's connections at that moment is lost with it; the session is not.
+    // Requests on the killed worker's connections are lost, but their sessions are not.
     const others = errors.filter((message) => !/ECONNRESET|socket hang up|EPIPE/.test(message))
     t.strictSame(others, [])
     t.notOk(client.statuses.has(400))
@@ -91,26 +91,26 @@ t.test('a worker that is killed takes only its own sessions along', async (t) =>
   }
 })
 
-t.test('a session is reached for as long as its process lives, also when that was disconnected', async (t) => {
+t.test('a session is reached for as long as its process lives, also after disconnect()', async (t) => {
   const cluster = await startCluster(t, { workers: 2, options: { loadBalancingMethod: 'round-robin' } })
   const { port } = cluster
   const clients = await Promise.all([0, 1].map(() => Polling.open({ port, agent: false })))
   const leaver = clients[0]!
   t.not(leaver.pid, clients[1]!.pid)
-  // Keeps it running.
+  // The open connections keep the process running.
   const kept = await Promise.all([0, 1].map(() => dial(port)))
   await until('both workers have one', async () => (await request({ port, path: '/connections' }))['count'] === 2)
   cluster.tell('fork')
   await cluster.untilJoined(3)
   cluster.tell('disconnect', leaver.pid)
   await until('the primary knows', () => !cluster.joined().includes(leaver.pid))
-  // The new one has never sent it anything before.
+  // The new worker has sent nothing to that process before.
   for (let n = 0; n < 5; n++) t.strictSame(await leaver.ask('echo', n), [n, leaver.pid])
   t.strictSame([...leaver.statuses.keys()], [200])
   for (const socket of kept) socket.destroy()
 })
 
-/** Each client has its own session; all of them talk at once. */
+/** Runs clients at the same time, each with its own session. */
 async function converse(t: Test, { port }: Cluster, agent: http.Agent | false, count: number): Promise<void> {
   const clients = await Promise.all(
     Array.from({ length: count }, (_, n) => Polling.open({ port, agent, ...(agent ? {} : { from: loopback(n) }) })),
@@ -132,7 +132,7 @@ async function converse(t: Test, { port }: Cluster, agent: http.Agent | false, c
 interface Client {
   socket: Socket
   pid: number
-  /** What went wrong, and how often it was disconnected. */
+  /** The failures, and how often the client was disconnected. */
   failures: string[]
 }
 

@@ -1,4 +1,4 @@
-// Programs as they are written for the packages that people come from, after one line of each was changed.
+// Programs for the packages that Holdfast replaces, after one line of each was changed.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { cpus } from 'node:os'
@@ -26,7 +26,7 @@ const socketIoSticky: Record<string, Change> = {
 }
 
 for (const [form, change] of Object.entries(stickySession)) {
-  t.test(`sticky-session's, ${form}: the primary hears 'listening', and each address has its worker`, async (t) => {
+  t.test(`sticky-session's, ${form}: the primary emits 'listening', and each address has its worker`, async (t) => {
     const { program, port } = await start(t, `sticky-session.${form}`, change)
     await program.printed(new RegExp(`listening on ${port}`))
     await until('the workers are ready', () => program.stderr().includes('balancer.ready'))
@@ -39,7 +39,7 @@ for (const [form, change] of Object.entries(stickySession)) {
   })
 }
 
-t.test("sticky-session's: what else such programs do goes on as it was", async (t) => {
+t.test("sticky-session's: the other parts of such programs work as before", async (t) => {
   const { program, port } = await start(t, 'sticky-session.mjs', stickySession['mjs']!)
   await until('the workers are ready', () => program.stderr().includes('balancer.ready'))
   await program.printed(/worker 3 of 3/)
@@ -51,40 +51,43 @@ t.test("sticky-session's: what else such programs do goes on as it was", async (
 })
 
 for (const [form, change] of Object.entries(socketIoSticky)) {
-  t.test(`@socket.io/sticky's, ${form}: clients come, talk across workers, and come back after a crash`, async (t) => {
-    const { program, port } = await start(t, `socket-io-sticky.${form}`, change)
-    await program.printed(/primary \d+ is there/)
-    const workersThere = form === 'cjs' ? cpus().length : 3
-    await until('the workers have joined', () => program.stderr().match(/cluster\.join/g)?.length === workersThere)
-    const clients = await Promise.all(Array.from({ length: 12 }, () => connect(t, port)))
-    await until('all are upgraded', () =>
-      clients.every(({ socket }) => socket.io.engine.transport.name === 'websocket'),
-    )
-    const workers = new Set(clients.map(({ pids }) => pids[0]))
-    if (workersThere > 1) t.ok(workers.size > 1, 'on several workers')
-    clients[0]!.socket.emit('say', 'hello to all')
-    await until('all have heard it', () => clients.every(({ heard }) => heard.length === 1))
+  t.test(
+    `@socket.io/sticky's, ${form}: clients connect, broadcast across workers, and reconnect after a crash`,
+    async (t) => {
+      const { program, port } = await start(t, `socket-io-sticky.${form}`, change)
+      await program.printed(/primary \d+ is there/)
+      const workersThere = form === 'cjs' ? cpus().length : 3
+      await until('the workers have joined', () => program.stderr().match(/cluster\.join/g)?.length === workersThere)
+      const clients = await Promise.all(Array.from({ length: 12 }, () => connect(t, port)))
+      await until('all are upgraded', () =>
+        clients.every(({ socket }) => socket.io.engine.transport.name === 'websocket'),
+      )
+      const workers = new Set(clients.map(({ pids }) => pids[0]))
+      if (workersThere > 1) t.ok(workers.size > 1, 'on several workers')
+      clients[0]!.socket.emit('say', 'hello to all')
+      await until('all have heard it', () => clients.every(({ heard }) => heard.length === 1))
 
-    const victim = clients[0]!.pids[0]!
-    const others = clients.filter(({ pids }) => pids[0] !== victim)
-    process.kill(victim, 'SIGKILL')
-    await program.printed(new RegExp(`worker ${victim} is gone`))
-    await until('its clients are back', () => clients.every(({ pids }) => pids.at(-1) !== victim))
-    for (const { pids } of others) t.equal(pids.length, 1, 'the others were never away')
-    t.strictSame(
-      clients.flatMap(({ errors }) => errors),
-      [],
-    )
-  })
+      const victim = clients[0]!.pids[0]!
+      const others = clients.filter(({ pids }) => pids[0] !== victim)
+      process.kill(victim, 'SIGKILL')
+      await program.printed(new RegExp(`worker ${victim} is gone`))
+      await until('its clients are back', () => clients.every(({ pids }) => pids.at(-1) !== victim))
+      for (const { pids } of others) t.equal(pids.length, 1, 'the others were never away')
+      t.strictSame(
+        clients.flatMap(({ errors }) => errors),
+        [],
+      )
+    },
+  )
 }
 
-/** The example with that line changed, which has to be the only mention of the package. */
+/** Starts the example with that line changed; no other line may mention the package. */
 async function start(t: Test, name: string, [before, after]: Change): Promise<{ program: Program; port: number }> {
   const source = readFileSync(new URL(`../../../test/fixtures/compat/${name}`, import.meta.url), 'utf8')
   const lines = source.split('\n')
   t.equal(lines.filter((line) => line === before).length, 1, 'there is that one line')
   const changed = lines.map((line) => (line === before ? after : line)).join('\n')
-  // Inside the package, so that it finds it by its name.
+  // The program is inside the package, so that it can import the package by name.
   const folder = new URL('../fixtures/compat/', import.meta.url)
   mkdirSync(folder, { recursive: true })
   writeFileSync(new URL(name, folder), changed)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { setupMaster, setupPrimary, setupWorker } from '../../src/compat.ts'
 import { startBalancer } from '../support/balancer.ts'
 
-t.test('a wrong call of setupPrimary says what to write', async (t) => {
+t.test('a wrong call of setupPrimary is refused with what to write instead', async (t) => {
   const call = setupPrimary as (...args: unknown[]) => void
   const server = http.createServer()
   const bad: [args: unknown[], message: RegExp][] = [
@@ -19,13 +19,13 @@ t.test('a wrong call of setupPrimary says what to write', async (t) => {
   for (const [args, message] of bad) t.throws(() => call(...args), { code: 'HOLDFAST_BAD_OPTION', message })
 })
 
-t.test('it is called once', async (t) => {
+t.test('a second call of setupPrimary is refused', async (t) => {
   const server = http.createServer()
   setupPrimary(server, { logger: false })
   t.throws(() => setupPrimary(server, { logger: false }), { code: 'HOLDFAST_BAD_OPTION', message: /called before/ })
 })
 
-t.test('it has its old name, too', async (t) => {
+t.test('setupMaster is the old name of setupPrimary', async (t) => {
   t.equal(setupMaster, setupPrimary)
 })
 

@@ -1,4 +1,4 @@
-// Starts a demo as `npm run demo:name` does, and asks its server as clients with addresses of their own.
+// Starts a demo as `npm run demo:name` does, and sends requests from chosen client addresses.
 import http from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
@@ -14,7 +14,7 @@ export interface Demo {
 export interface Answer {
   status: number
   headers: http.IncomingHttpHeaders
-  /** Parsed, if it is JSON. */
+  /** The body, parsed if it is JSON. */
   body: Record<string, unknown>
 }
 
@@ -22,7 +22,7 @@ export interface Question {
   from?: string
   method?: string
   headers?: http.OutgoingHttpHeaders
-  /** Sent as JSON. */
+  /** The body to send as JSON. */
   body?: unknown
 }
 
@@ -38,7 +38,7 @@ export async function startDemo(
   return { program, port: Number(port), url: url! }
 }
 
-/** Ctrl-C ends it tidily, and it has complained about nothing. */
+/** Ends the demo with Ctrl-C, and checks its exit code and that stderr is empty. */
 export async function stopDemo(t: Test, { program }: Demo): Promise<void> {
   program.child.kill('SIGINT')
   t.strictSame(await program.exited, { code: 0, signal: null })
@@ -46,12 +46,12 @@ export async function stopDemo(t: Test, { program }: Demo): Promise<void> {
   t.equal(program.stderr(), '')
 }
 
-/** On a connection of its own. */
+/** Sends a request on a new connection. */
 export function ask(port: number, path: string, question: Question = {}): Promise<Answer> {
   return begin(port, path, question).then(({ end }) => end)
 }
 
-/** The same; resolves when the headers are there. */
+/** The same, but resolves when the headers have arrived. */
 export function begin(port: number, path: string, question: Question = {}): Promise<{ end: Promise<Answer> }> {
   const { from = '127.0.0.1', method = 'GET', headers = {}, body } = question
   const sent = body === undefined ? undefined : JSON.stringify(body)
@@ -78,7 +78,7 @@ async function read(response: http.IncomingMessage): Promise<Answer> {
   return { status, headers, body: isJson ? (JSON.parse(body) as Answer['body']) : { text: body } }
 }
 
-/** An address that each of two workers serves. @param workerOf - asks who serves a client */
+/** One client address of each of two workers. @param workerOf - returns the worker of an address */
 export async function oneClientEach(workerOf: (from: string) => Promise<number>): Promise<[string, string]> {
   const found = new Map<number, string>()
   for (let n = 1; found.size < 2; n++) found.set(await workerOf(loopback(n)), loopback(n))

@@ -11,7 +11,7 @@ t.test('an Express application has its routes, bodies and files, and a memory pe
     Number((await ask(port, '/notes', { from })).headers['x-worker']),
   )
 
-  t.test('for programs', async (t) => {
+  t.test('a program uses the routes', async (t) => {
     const posted = await ask(port, '/notes', { from: one, method: 'POST', body: { text: 'buy bread' } })
     t.match(posted, { status: 201, headers: { 'x-worker': '0' }, body: { notes: ['buy bread'] } })
     const { pid } = posted.body
@@ -21,7 +21,7 @@ t.test('an Express application has its routes, bodies and files, and a memory pe
     t.match(await ask(port, '/page.css'), { status: 200, headers: { 'content-type': /text\/css/ } })
   })
 
-  t.test('also for those who send what is no note', async (t) => {
+  t.test('an invalid note is refused', async (t) => {
     const post = async (body: string) => {
       const headers = { 'content-type': 'application/json' }
       const response = await fetch(`${url}/notes`, { method: 'POST', headers, body })
@@ -32,10 +32,10 @@ t.test('an Express application has its routes, bodies and files, and a memory pe
     t.equal(program.stderr(), '', 'which is nothing for the terminal')
   })
 
-  t.test('for people', { skip: missing(CHROMIUM) }, async (t) => {
+  t.test('a browser shows the page', { skip: missing(CHROMIUM) }, async (t) => {
     const { page, complaints } = await openPage(await startBrowser(t), url)
     const [, worker] = await program.printed(/Open .* is served by worker (\d)/)
-    await page.waitForSelector(`#who .badge >> text="${worker}"`)
+    await page.waitForSelector(`#worker .badge >> text="${worker}"`)
     await page.fill('#text', 'call the plumber')
     await page.keyboard.press('Enter')
     await page.waitForSelector('#notes >> text="call the plumber"')
@@ -46,5 +46,5 @@ t.test('an Express application has its routes, bodies and files, and a memory pe
     t.strictSame(complaints, [])
   })
 
-  t.test('and it ends tidily', (t) => stopDemo(t, demo))
+  t.test('the demo ends without errors', (t) => stopDemo(t, demo))
 })

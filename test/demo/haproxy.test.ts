@@ -27,7 +27,7 @@ t.test('through HAProxy the application sees its clients, each on its worker', {
   })
 
   const past = await dial(Number(behind))
-  // Reset, or ended: either will do.
+  // The connection may be reset or ended.
   past.on('error', () => {}).end('GET / HTTP/1.0\r\n\r\n')
   await new Promise((done) => past.once('close', done))
   t.equal(past.bytesRead, 0, 'past HAProxy there is no answer')
@@ -39,7 +39,7 @@ t.test('through HAProxy the application sees its clients, each on its worker', {
   await until('HAProxy is gone too', () => !processes.some(isRunning))
 })
 
-t.test('HAProxy is gone even after the demo was killed', { skip }, async (t) => {
+t.test('HAProxy ends even after the demo was killed', { skip }, async (t) => {
   const { program } = await startDemo(t, 'haproxy')
   const processes = descendants(program.pid)
   t.teardown(() => processes.filter(isRunning).forEach((pid) => process.kill(pid, 'SIGKILL')))
@@ -47,7 +47,7 @@ t.test('HAProxy is gone even after the demo was killed', { skip }, async (t) => 
   await until('everything is gone', () => !processes.some(isRunning))
 })
 
-t.test('a port that somebody takes before HAProxy does gives way to another one', { skip }, async (t) => {
+t.test('HAProxy gets another port if a program takes the first one before it', { skip }, async (t) => {
   const taken = net.createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   t.teardown(() => taken.close())
@@ -61,14 +61,14 @@ t.test('a port that somebody takes before HAProxy does gives way to another one'
   t.strictSame(ports, [])
 })
 
-t.test('a lost HAProxy is told with the signal that ended it', { skip }, async (t) => {
+t.test('the end of HAProxy is printed with its signal', { skip }, async (t) => {
   const { program } = await startDemo(t, 'haproxy')
   const [, pid] = await program.printed(/HAProxy +\S+ \(pid (\d+)\)/)
   process.kill(Number(pid), 'SIGKILL')
   await until('it is told', () => program.stderr().includes('haproxy was ended by SIGKILL; the demo has lost it.'))
 })
 
-t.test('without HAProxy it says how to get it', async (t) => {
+t.test('without HAProxy the demo says how to install it', async (t) => {
   const program = startProgram(t, 'demo/haproxy/server.js', ['--port', '0'], { PATH: '/nonexistent' })
   t.match(await program.exited, { code: 1 })
   t.match(program.stderr(), /^DEMO_PROGRAM_MISSING: haproxy is not installed; install it \(apt-get install haproxy/)

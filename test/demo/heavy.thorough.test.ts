@@ -4,13 +4,13 @@ import { missing } from '../support/installed.ts'
 import { ask, begin, oneClientEach, startDemo, stopDemo } from './demo.ts'
 import { isReadable, openPage } from './page.ts'
 
-t.test('a long job holds up who shares its event loop, and nobody else', async (t) => {
+t.test('a long job delays the clients of its event loop, and no others', async (t) => {
   const demo = await startDemo(t, 'heavy')
   const { port, url } = demo
   const [one, other] = await oneClientEach(async (from) => Number((await ask(port, '/fast', { from })).body['worker']))
   const jobsDone = async (from: string) => (await ask(port, '/fast', { from })).body['jobs']
 
-  t.test('in the event loop, whoever comes to that worker is answered after it', async (t) => {
+  t.test('in the event loop, clients of that worker are answered after the job', async (t) => {
     const { end } = await begin(port, '/slow-blocking', { from: one })
     let ended = false
     const slow = end.then((answer) => ((ended = true), answer))
@@ -21,17 +21,17 @@ t.test('a long job holds up who shares its event loop, and nobody else', async (
     t.equal(await waits, 1, 'a client of the same worker does')
   })
 
-  t.test('in a thread of the pool, nobody waits', async (t) => {
+  t.test('in a thread of the pool, no client waits', async (t) => {
     const { end } = await begin(port, '/slow-pooled?below=2000000', { from: one })
     t.equal(await jobsDone(one), 1, 'before that job is done')
     t.match(await end, { status: 200, body: { worker: 0, primes: 148_933, jobs: 2 } })
   })
 
-  t.test('more than a request may ask for is refused', async (t) => {
+  t.test('a job above the limit is refused', async (t) => {
     for (const below of ['-1', 'many', '1e12']) t.match(await ask(port, `/slow-pooled?below=${below}`), { status: 400 })
   })
 
-  t.test('the page shows it', { skip: missing(CHROMIUM) }, async (t) => {
+  t.test('the page shows the delay', { skip: missing(CHROMIUM) }, async (t) => {
     const { page, complaints } = await openPage(await startBrowser(t), url)
     await page.click('[data-path="/slow-pooled"]')
     await page.waitForSelector('#pulse li:nth-child(3)')
@@ -40,5 +40,5 @@ t.test('a long job holds up who shares its event loop, and nobody else', async (
     t.strictSame(complaints, [])
   })
 
-  t.test('and it ends tidily', (t) => stopDemo(t, demo))
+  t.test('the demo ends without errors', (t) => stopDemo(t, demo))
 })

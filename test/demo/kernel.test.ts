@@ -5,7 +5,7 @@ import { startDemo, stopDemo } from './demo.ts'
 const { libc, reason } = loadLibc()
 const skip = libc === undefined && reason
 
-t.test('the kernel serves whom explain() says, and queues for a worker that is stopped', { skip }, async (t) => {
+t.test('the kernel steers as explain() says, and queues connections of a stopped worker', { skip }, async (t) => {
   const demo = await startDemo(t, 'kernel')
   t.match(demo.program.stdout(), /Steering +kernel: the self-test passed/)
   const [, slot, queued] = await demo.program.printed(/status\(\)\.queues\[(\d+)\]: (\d)/)
@@ -17,7 +17,7 @@ t.test('the kernel serves whom explain() says, and queues for a worker that is s
   await stopDemo(t, demo)
 })
 
-t.test('without system calls it says why, and the same workers serve', async (t) => {
+t.test('without system calls the demo says why, and the same workers serve', async (t) => {
   const demo = await startDemo(t, 'kernel', [], { HOLDFAST_NATIVE: '0' })
   t.match(demo.program.stdout(), /Steering +handoff: no kernel steering: .*HOLDFAST_NATIVE/)
   await demo.program.printed(/status\(\)\.workers\[\d\]\.pending: 3; the primary holds them/)

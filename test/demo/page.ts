@@ -1,8 +1,8 @@
-// A demo's page in a real browser: what must not happen there, and whether everything on it can be read.
+// A demo's page in a real browser: its errors, and whether all its text can be read.
 import type { Browser, Page } from 'playwright-core'
 import type { Test } from 'tap'
 
-/** @returns the page, and what must not happen there as it happens: HTTP errors, exceptions, blocked scripts */
+/** @returns the page, and a growing list of its HTTP errors, exceptions and blocked scripts */
 export async function openPage(browser: Browser, url: string): Promise<{ page: Page; complaints: string[] }> {
   const page = await (await browser.newContext()).newPage()
   const complaints: string[] = []
@@ -17,7 +17,9 @@ export async function openPage(browser: Browser, url: string): Promise<{ page: P
   return { page, complaints }
 }
 
-/** In light and in dark, and on a phone: every text stands out (WCAG 2: 4.5), and nothing sticks out. */
+/**
+ * Checks in light and dark colours, and on a phone, that all text has enough contrast (WCAG 2: 4.5) and fits the page.
+ */
 export async function isReadable(t: Test, page: Page): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
@@ -32,7 +34,7 @@ export async function isReadable(t: Test, page: Page): Promise<void> {
 
 type Colour = readonly [red: number, green: number, blue: number]
 
-/** Every text that is to be seen, with its colour and what is behind it. */
+/** Every visible text, with its colour and the colour of its background. */
 async function texts(page: Page): Promise<{ text: string; colours: [Colour, Colour] }[]> {
   const found = await page.evaluate(() => {
     const seen = [...document.querySelectorAll('body *')].filter(
@@ -55,7 +57,7 @@ function rgb(css: string): Colour {
   return [red, green, blue]
 }
 
-/** WCAG 2, 1 to 21. */
+/** Contrast as in WCAG 2, from 1 to 21. */
 function contrast(one: Colour, other: Colour): number {
   const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b)
   return (light! + 0.05) / (dark! + 0.05)
@@ -66,7 +68,7 @@ function luminance(colour: Colour): number {
   return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!
 }
 
-/** As much of the page's world as is used here. */
+/** The part of the DOM that this file uses. */
 interface Element {
   textContent: string
   parentElement: Element

@@ -1,4 +1,4 @@
-// What the demos say, in the terminal and on their pages, while Redis is away and when it is back.
+// The messages of the demos, in the terminal and on their pages, while Redis is away and after it is back.
 import { readlinkSync } from 'node:fs'
 import t from 'tap'
 import { CHROMIUM, startBrowser } from '../support/browser.ts'
@@ -11,7 +11,7 @@ import { isReadable, openPage } from './page.ts'
 
 const skip = missing('redis-server')
 
-t.test('the terminal tells that Redis is away and that it is back, once for each worker', { skip }, async (t) => {
+t.test('the terminal says once per worker that Redis is away, and that it is back', { skip }, async (t) => {
   const redis = await startRedis(t)
   const demo = await startDemo(t, 'ws', [], { REDIS_URL: redis.url })
   const { program } = demo
@@ -24,7 +24,7 @@ t.test('the terminal tells that Redis is away and that it is back, once for each
   await stopDemo(t, demo)
 })
 
-t.test('sessions in Redis are away with it, and nothing else is', { skip: skip || missing(CHROMIUM) }, async (t) => {
+t.test('without Redis only the sessions in Redis are unavailable', { skip: skip || missing(CHROMIUM) }, async (t) => {
   const redis = await startRedis(t)
   const demo = await startDemo(t, 'sessions', [], { REDIS_URL: redis.url })
   const { page } = await openPage(await startBrowser(t), demo.url)
@@ -55,33 +55,37 @@ t.test('sessions in Redis are away with it, and nothing else is', { skip: skip |
   await stopDemo(t, demo)
 })
 
-t.test('a counter in Redis is away rather than off', { skip: skip || missing(CHROMIUM) }, async (t) => {
-  const redis = await startRedis(t)
-  const demo = await startDemo(t, 'counter', [], { REDIS_URL: redis.url })
-  const { page, complaints } = await openPage(await startBrowser(t), demo.url)
-  await page.click('#redis [data-hits="1"]')
-  await page.waitForSelector('#redis [data-total] >> text="1"')
-  await redis.kill()
-  await page.waitForSelector('#redis [data-total] >> text="away"')
-  await page.waitForSelector('#redis >> text=/^Redis is away\\./')
-  await isReadable(t, page)
-  const hit = await ask(demo.port, '/hit/redis', { method: 'POST' })
-  t.match(hit, { status: 503, body: { error: /^Redis is away/ } })
-  await redis.start()
-  await page.waitForSelector('#redis >> text="It is back."')
-  await page.click('#redis [data-hits="1"]')
-  // The one that was kept, and the new one; the first was lost with the Redis that saves nothing.
-  await page.waitForSelector('#redis [data-total] >> text="2"')
-  t.strictSame(complaints, [])
-  await stopDemo(t, demo)
-})
+t.test(
+  'without Redis the counter in Redis is shown as away, not as off',
+  { skip: skip || missing(CHROMIUM) },
+  async (t) => {
+    const redis = await startRedis(t)
+    const demo = await startDemo(t, 'counter', [], { REDIS_URL: redis.url })
+    const { page, complaints } = await openPage(await startBrowser(t), demo.url)
+    await page.click('#redis [data-hits="1"]')
+    await page.waitForSelector('#redis [data-total] >> text="1"')
+    await redis.kill()
+    await page.waitForSelector('#redis [data-total] >> text="away"')
+    await page.waitForSelector('#redis >> text=/^Redis is away\\./')
+    await isReadable(t, page)
+    const hit = await ask(demo.port, '/hit/redis', { method: 'POST' })
+    t.match(hit, { status: 503, body: { error: /^Redis is away/ } })
+    await redis.start()
+    await page.waitForSelector('#redis >> text="It is back."')
+    await page.click('#redis [data-hits="1"]')
+    // The total has the kept hit and the new one; the first hit was lost, because this Redis saves nothing.
+    await page.waitForSelector('#redis [data-total] >> text="2"')
+    t.strictSame(complaints, [])
+    await stopDemo(t, demo)
+  },
+)
 
 for (const [name, words] of [
   ['ws', 'tabs of different workers do not hear each other now'],
   ['counter', 'its number stands still, the others count on'],
   ['sessions', 'the sessions in it are gone'],
 ] as const) {
-  t.test(`that a private Redis has ended is told in the words of the demo: ${name}`, { skip }, async (t) => {
+  t.test(`the end of a private Redis is printed in the words of the demo: ${name}`, { skip }, async (t) => {
     const { program } = await startDemo(t, name, ['--redis'])
     t.match(program.stdout(), /Redis +a private one for this demo/)
     process.kill(redisOf(program.pid), 'SIGKILL')
@@ -89,7 +93,7 @@ for (const [name, words] of [
   })
 }
 
-t.test('without Redis they say so', async (t) => {
+t.test('without Redis the demos say so', async (t) => {
   const { program } = await startDemo(t, 'counter')
   t.match(program.stdout(), /Redis +none \(REDIS_URL is not set\); that number is off/)
 })

@@ -1,4 +1,4 @@
-// What all demos have in common.
+// Tests of all demos.
 import { readdirSync, readFileSync } from 'node:fs'
 import net from 'node:net'
 import { once } from 'node:events'
@@ -12,7 +12,7 @@ const names = readdirSync(`${root}demo`, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !['chat', 'support'].includes(entry.name))
   .map(({ name }) => name)
 
-t.test('every demo has a script, a short README, and a command line that explains itself', async (t) => {
+t.test('every demo has a script, a short README and a --help', async (t) => {
   t.ok(names.length > 0)
   const wrong = names.map((name) => startProgram(t, `demo/${name}/server.js`, ['--workers', 'many']))
   for (const [n, name] of names.entries()) {
@@ -28,13 +28,13 @@ t.test('every demo has a script, a short README, and a command line that explain
   }
 })
 
-t.test('--help explains and ends well', async (t) => {
+t.test('--help shows the usage and ends with code 0', async (t) => {
   const program = startProgram(t, 'demo/express/server.js', ['--help'])
   t.match(await program.exited, { code: 0 })
   t.match(program.stdout(), /^Usage: npm run demo:express -- /)
 })
 
-t.test('a demo that needs workers takes no 0, wherever it comes from', async (t) => {
+t.test('a demo that needs workers refuses 0, from the flag and from the environment', async (t) => {
   const byFlag = startProgram(t, 'demo/kernel/server.js', ['--workers', '0'])
   const byEnvironment = startProgram(t, 'demo/kernel/server.js', [], { WEB_CONCURRENCY: '0' })
   for (const [name, { exited, stderr }] of [
@@ -46,13 +46,13 @@ t.test('a demo that needs workers takes no 0, wherever it comes from', async (t)
   }
 })
 
-t.test('a demo without a use for Redis does not take --redis', async (t) => {
+t.test('a demo that does not use Redis refuses --redis', async (t) => {
   const program = startProgram(t, 'demo/express/server.js', ['--redis'])
   t.match(await program.exited, { code: 64 })
   t.match(program.stderr(), /^--redis: this demo has no use for Redis/)
 })
 
-t.test('a REDIS_URL that can not be one ends a demo at once, with one line', async (t) => {
+t.test('an invalid REDIS_URL ends a demo at once, with one line', async (t) => {
   for (const demo of ['chat', 'counter', 'sessions', 'ws']) {
     const program = startProgram(t, `demo/${demo}/server.js`, ['--port', '0'], { REDIS_URL: 'redis://127.0.0.1:99999' })
     t.match(await program.exited, { code: 78 }, demo)
@@ -60,7 +60,7 @@ t.test('a REDIS_URL that can not be one ends a demo at once, with one line', asy
   }
 })
 
-t.test('a port that is taken gives way to the next free one, unless it was asked for', async (t) => {
+t.test('the next free port replaces a port in use, unless --port names it', async (t) => {
   const taken = net.createServer().listen(0)
   await once(taken, 'listening')
   t.teardown(() => taken.close())

@@ -1,4 +1,4 @@
-// The page of the rooms when something is amiss: no connection, nothing to say, more lines than fit, Redis away.
+// The page of the rooms in unusual cases: no connection, an empty message, more lines than fit, Redis away.
 import { once } from 'node:events'
 import type { Page } from 'playwright-core'
 import t from 'tap'
@@ -11,29 +11,33 @@ import { isReadable, openPage } from './page.ts'
 
 const skip = missing(CHROMIUM)
 
-t.test('what is written while the connection is lost stays, and can be sent when it is back', { skip }, async (t) => {
-  const demo = await startDemo(t, 'ws', ['--workers', '0'])
-  const { page } = await openPage(await startBrowser(t), demo.url)
-  await page.waitForSelector('#log >> text="You are in lobby."')
-  await say(page, 'before')
-  await page.waitForSelector('#log >> text="before"')
-  demo.program.child.kill('SIGKILL')
-  await page.waitForSelector('#log >> text=/The connection is lost, trying again/')
-  await say(page, 'meanwhile')
-  t.equal(await page.inputValue('#text'), 'meanwhile')
-  t.ok(await page.isDisabled('#say button'))
-  await isReadable(t, page)
+t.test(
+  'a text that is written without a connection stays, and can be sent after the reconnection',
+  { skip },
+  async (t) => {
+    const demo = await startDemo(t, 'ws', ['--workers', '0'])
+    const { page } = await openPage(await startBrowser(t), demo.url)
+    await page.waitForSelector('#log >> text="You are in lobby."')
+    await say(page, 'before')
+    await page.waitForSelector('#log >> text="before"')
+    demo.program.child.kill('SIGKILL')
+    await page.waitForSelector('#log >> text=/The connection is lost, trying again/')
+    await say(page, 'meanwhile')
+    t.equal(await page.inputValue('#text'), 'meanwhile')
+    t.ok(await page.isDisabled('#say button'))
+    await isReadable(t, page)
 
-  const again = await startDemo(t, 'ws', ['--workers', '0', '--port', String(demo.port)])
-  await page.waitForSelector('#say button:enabled')
-  t.equal(await page.inputValue('#text'), 'meanwhile')
-  await page.click('#say button')
-  await page.waitForSelector('#log >> text="meanwhile"')
-  t.equal(await page.inputValue('#text'), '')
-  await stopDemo(t, again)
-})
+    const again = await startDemo(t, 'ws', ['--workers', '0', '--port', String(demo.port)])
+    await page.waitForSelector('#say button:enabled')
+    t.equal(await page.inputValue('#text'), 'meanwhile')
+    await page.click('#say button')
+    await page.waitForSelector('#log >> text="meanwhile"')
+    t.equal(await page.inputValue('#text'), '')
+    await stopDemo(t, again)
+  },
+)
 
-t.test('of spaces alone there is no message and no room, and many lines scroll in themselves', { skip }, async (t) => {
+t.test('a message or a room of spaces only is refused, and many lines scroll in their list', { skip }, async (t) => {
   const demo = await startDemo(t, 'ws')
   const { page } = await openPage(await startBrowser(t), demo.url)
   await page.waitForSelector('#log >> text="You are in lobby."')
@@ -60,7 +64,7 @@ t.test('of spaces alone there is no message and no room, and many lines scroll i
 const noRedis = skip || missing('redis-server')
 
 t.test(
-  'while Redis is away a room is entered all the same, and the page says who hears it',
+  'while Redis is away a room can be entered, and the page says which workers get a message',
   { skip: noRedis },
   async (t) => {
     const redis = await startRedis(t)
@@ -68,16 +72,16 @@ t.test(
     const { page, complaints } = await openPage(await startBrowser(t), demo.url)
     await page.waitForSelector('#log >> text="You are in lobby."')
     await redis.kill()
-    await page.waitForSelector('#log >> text=/Other workers can not be reached for now/')
+    await page.waitForSelector('#log >> text=/Other workers cannot be reached for now/')
     await page.fill('#room', 'harbour')
     await page.click('#enter button')
     await page.waitForSelector('#log >> text="You are in harbour."')
-    // From the same address, so on the same worker.
+    // The client has the same address, so the same worker.
     const other = new WebSocket(`ws://127.0.0.1:${demo.port}`)
     t.teardown(() => other.terminate())
     await once(other, 'open')
     other.send(JSON.stringify({ type: 'enter', room: 'harbour' }))
-    await page.waitForSelector('#log >> text="Somebody has come in, served by"')
+    await page.waitForSelector('#log >> text="A client has come in, served by"')
     await redis.start()
     await page.waitForSelector('#log >> text="The other workers can be reached again."')
     t.strictSame(complaints, [])
@@ -89,7 +93,7 @@ async function say(page: Page, text: string): Promise<void> {
   await page.press('#text', 'Enter')
 }
 
-/** Within the window, and within the log where it is in there. */
+/** Whether the element is in view: within the window, and within the log if it is part of it. */
 function isInView(page: Page, selector: string): Promise<boolean> {
   return page.evaluate(`{
     const element = document.querySelector('${selector}')

@@ -13,12 +13,12 @@ interface Message {
   [more: string]: unknown
 }
 
-/** Somebody in a room, and what came there. */
+/** A client in a room, with the messages that it received. */
 interface Visitor {
   worker: number
   bus: unknown
   heard: Message[]
-  /** Resolves with the first message of that type that comes from now on. */
+  /** Resolves with the next message of the type. */
   hears(type: string): Promise<Message>
   send(message: object): void
   enter(room: string): Promise<void>
@@ -29,7 +29,7 @@ for (const [bus, args, skip] of [
   ['ipc', [], false],
   ['redis', ['--redis'], missing('redis-server')],
 ] as const) {
-  t.test(`what is said in a room is heard there on all workers, over ${bus}`, { skip }, async (t) => {
+  t.test(`a message reaches the clients of its room on all workers, over ${bus}`, { skip }, async (t) => {
     const demo = await startDemo(t, 'ws', [...args])
     const [ann, ben] = await oneVisitorEach(t, demo.port)
     t.equal(ann.bus, bus)
@@ -43,7 +43,7 @@ for (const [bus, args, skip] of [
     for (const heard of await Promise.all(both)) t.match(heard, { text: 'Low tide', worker: 1 })
     t.notOk(
       ben.heard.some(({ type, worker }) => type === 'came' && worker === 1),
-      'nobody is told of himself',
+      'a client gets no message about itself',
     )
 
     await ben.enter('market')
@@ -56,12 +56,13 @@ for (const [bus, args, skip] of [
     await ann.hears('said')
     await ann.enter('market')
     ann.send({ type: 'say', text: 'How much?' })
-    // What one worker publishes arrives in that order.
+    // The messages of one worker arrive in order.
     t.match(await ben.hears('said'), { text: 'How much?', worker: 0 })
     const texts = ben.heard.filter(({ type }) => type === 'said').map(({ text }) => text)
     t.strictSame(texts, ['Low tide', 'Fresh fish', 'How much?'], 'the harbour is not heard in the market')
 
-    if (bus === 'ipc') await t.test('and pages show it', { skip: missing(CHROMIUM) }, (t) => shows(t, demo.url, ben))
+    if (bus === 'ipc')
+      await t.test('pages show the messages', { skip: missing(CHROMIUM) }, (t) => shows(t, demo.url, ben))
     for (const visitor of [ann, ben]) visitor.leave()
     await stopDemo(t, demo)
   })
@@ -71,7 +72,7 @@ async function shows(t: Test, url: string, visitor: Visitor): Promise<void> {
   const { page, complaints } = await openPage(await startBrowser(t), url)
   await page.waitForSelector('#log >> text="You are in lobby."')
   await visitor.enter('lobby')
-  await page.waitForSelector('#log >> text="Somebody has come in, served by"')
+  await page.waitForSelector('#log >> text="A client has come in, served by"')
   const said = visitor.hears('said')
   await page.fill('#text', 'Hello')
   await page.keyboard.press('Enter')

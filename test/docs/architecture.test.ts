@@ -9,7 +9,7 @@ const TO_REFRESH = 'run npm run graph'
 const page = read(PAGE)
 const phases = Object.keys(TRANSITIONS) as Phase[]
 
-/** The cells of each row of the table with that heading in its first column. */
+/** The cells of each row of the table whose first heading is `first`. */
 function table(first: string): string[][] {
   const [, rows = ''] = new RegExp(`^\\| ${first} +\\|.*\n\\|[ |-]+\n((?:\\|.*\n)*)`, 'm').exec(page) ?? []
   return rows
@@ -19,7 +19,7 @@ function table(first: string): string[][] {
     .map((cells) => cells.map((cell) => cell.trim()))
 }
 
-/** The files of src/ that the links in a cell lead to. */
+/** The files of src/ to which the links in a cell lead. */
 function linked(cell: string): string[] {
   return [...cell.matchAll(/\]\(([^)]+)\)/g)].map(([, target = '']) => join(dirname(PAGE), target))
 }
@@ -37,7 +37,7 @@ t.test('the table of rooms has every folder of src, its process, and the rooms t
   }
 })
 
-t.test('the drawing shows the imports between the rooms of today', async (t) => {
+t.test('the drawing shows the current imports between the rooms', async (t) => {
   const picture = read('docs/architecture.svg').replaceAll('&#45;', '-').replaceAll('&gt;', '>')
   const arrows = [...picture.matchAll(/<title>src\/([^<]+)->src\/([^<]+)<\/title>/g)]
   const drawn = new Map<string, string[]>()
@@ -73,7 +73,7 @@ function arrows(phase: Phase): string[] {
   })
 }
 
-t.test('stop and dismiss lead where the page says', async (t) => {
+t.test('stop and dismiss lead to the phases that the page names', async (t) => {
   for (const phase of phases) {
     const { stop, dismiss } = TRANSITIONS[phase]
     t.equal(stop?.to, phase === 'stopped' ? undefined : 'stopped', `stop in ${phase}`)

@@ -20,12 +20,12 @@ function snippet(language: string, mark: string): string {
   return text
 }
 
-/** The number after a name in it. */
+/** The number after a name in the text. */
 function valueOf(text: string, name: string): number {
   return Number(new RegExp(`${name}[:=]\\s*(\\d+)`).exec(text)?.[1])
 }
 
-/** A folder with the program that the page calls app.js. */
+/** Makes a folder with the program that the page calls app.js. */
 function folderWithApp(t: Test): string {
   const holdfast = new URL('../../src/index.js', import.meta.url).href
   return t.testdir({
@@ -37,7 +37,7 @@ const sticky = stickyListen(() => http.createServer((_, response) => response.en
   })
 }
 
-/** As the managers give them; `node` is the one that runs the tests. */
+/** Environment as the managers set it; `node` is the Node that runs the tests. */
 const environment = {
   ...process.env,
   PORT: '0',
@@ -54,7 +54,7 @@ t.test('every grace period of the page is longer than the default shutdown.deadl
   t.ok(valueOf(snippet('js', 'ecosystem'), 'listen_timeout') > health.readyTimeout)
 })
 
-t.test('the units are what systemd expects', { skip: missing('systemd-analyze') }, async (t) => {
+t.test('systemd accepts the units', { skip: missing('systemd-analyze') }, async (t) => {
   const service = snippet('ini', 'app.service')
   t.ok(valueOf(service, 'FileDescriptorStoreMax') >= 256, 'and all slot sockets fit into the store')
   const folder = t.testdir({
@@ -69,19 +69,19 @@ t.test('the units are what systemd expects', { skip: missing('systemd-analyze') 
   }
 })
 
-t.test('a socket unit, as systemd itself passes it', { skip: missing('systemd-socket-activate') }, async (t) => {
+t.test('systemd passes the socket of a socket unit', { skip: missing('systemd-socket-activate') }, async (t) => {
   const folder = folderWithApp(t)
   const port = await freePort()
   const args = [`--listen=127.0.0.1:${port}`, '--fdname=app.socket', process.execPath, join(folder, 'app.js')]
   const program = start(t, 'systemd-socket-activate', args, folder)
   await program.printed(/Listening on/)
-  // The first client starts it, and waits until it is ready.
+  // The first client starts the program, and waits until it is ready.
   t.type((await request({ port })).pid, 'number')
   await program.printed(/activation\.inherited sockets=1/)
   await program.printed(new RegExp(`balancer\\.ready address=127\\.0\\.0\\.1 family=IPv4 port=${port} `))
 })
 
-t.test('as process 1 of a container it serves and ends as anywhere', { skip: cannotUnshare() }, async (t) => {
+t.test('as process 1 of a container the program serves and ends as usual', { skip: cannotUnshare() }, async (t) => {
   const file = snippet('dockerfile', 'FROM')
   t.match(file, /^STOPSIGNAL SIGTERM$/m)
   const [program = '', ...args] = JSON.parse(/^CMD (.*)$/m.exec(file)![1]!) as string[]
@@ -92,7 +92,7 @@ t.test('as process 1 of a container it serves and ends as anywhere', { skip: can
   const [first = 0, ...others] = descendants(container.child.pid!)
   t.match(readFileSync(`/proc/${first}/status`, 'utf8'), /^NSpid:\t\d+\t1$/m, 'it is process 1')
   t.equal(others.length, 2)
-  // A worker that dies is collected, and replaced.
+  // A worker that is killed is collected and replaced.
   process.kill(others[0]!, 'SIGKILL')
   await container.printed(/worker\.exit .*signal=SIGKILL[^]*worker\.ready/)
   t.equal(descendants(first).filter(isRunning).length, descendants(first).length, 'and no zombie stays')
@@ -100,13 +100,13 @@ t.test('as process 1 of a container it serves and ends as anywhere', { skip: can
   t.strictSame(await container.exited, [0, null])
 })
 
-t.test('PM2 gets one process, which tells it when it is ready', async (t) => {
+t.test('PM2 starts one process, which reports to PM2 when it is ready', async (t) => {
   const module = { exports: { apps: [{}] } }
   runInNewContext(snippet('js', 'ecosystem'), { module })
   t.match(module.exports.apps, [{ exec_mode: 'fork', instances: 1, wait_ready: true, script: 'app.js' }])
 })
 
-t.test('started by hand it outlives its terminal, and obeys its pid file', async (t) => {
+t.test('a program that is started by hand outlives its terminal, and obeys its pid file', async (t) => {
   const folder = folderWithApp(t)
   const log = () => readFileSync(join(folder, 'app.log'), 'utf8')
   await promisify(execFile)('/bin/sh', ['-c', snippet('sh', 'nohup')], { cwd: folder, env: environment })
@@ -120,7 +120,7 @@ t.test('started by hand it outlives its terminal, and obeys its pid file', async
   t.match(log(), 'balancer.closed clean=true')
 })
 
-/** A process, all it writes, and its end. */
+/** Starts a process. @returns its output and its end */
 function start(t: Test, program: string, args: readonly string[], cwd: string) {
   const child: ChildProcess = spawn(program, args, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = once(child, 'exit')

@@ -7,7 +7,9 @@ import { COMMON, PROCESSES, root, UPWARDS } from './rooms.ts'
 
 const PICTURE = 'docs/architecture.svg'
 
-/** Not in the drawing: what every room may import, and the public faces, which re-export only. */
+/**
+ * Folders and files that are not drawn: those that every room may import, and the public faces, which only re-export.
+ */
 const LEFT_OUT = [
   `^src/(${COMMON.join('|')})/`,
   '^src/(errors|logger|runtime|safe-emitter|sticky|world)[.]ts$',
@@ -51,7 +53,7 @@ process.chdir(root)
 process.exitCode = await main()
 
 async function main(): Promise<number> {
-  // Without imports of types: a type runs no code of the other room.
+  // Imports of types are not drawn, because a type runs no code of the other room.
   const { output } = await cruise(['src'], {
     tsPreCompilationDeps: false,
     includeOnly: '^src/',
@@ -63,7 +65,7 @@ async function main(): Promise<number> {
   const lines = (output as string).split('\n')
   const upwards = lines.filter((line) => UPWARDS.includes(line.trim().replaceAll(/"(?:src\/)?/g, '')))
   const layered = lines.filter((line) => !upwards.includes(line)).join('\n')
-  // tred leaves out each arrow that follows from others: a -> c where there are a -> b -> c.
+  // tred removes each arrow that follows from others: a -> c if there are a -> b -> c.
   const reduced = graphviz('tred', [], layered)
   if (reduced === undefined) return 1
   const red = upwards.map((arrow) => `${arrow} [color="${COLOURS.upwards}" constraint=false]\n`).join('')
@@ -78,7 +80,11 @@ function filled(names: string, fillcolor: string) {
   return { criteria: { source: `^src/(${names})$` }, attributes: { fillcolor } }
 }
 
-/** Runs a program of Graphviz. @returns its output; undefined where it is missing or fails, after the reason on stderr */
+/**
+ * Runs a program of Graphviz.
+ *
+ * @returns its output; undefined where it is missing or fails, after the reason on stderr
+ */
 function graphviz(program: 'tred' | 'dot', args: readonly string[], input: string): string | undefined {
   const { error, status, stdout, stderr } = spawnSync(program, args, { input, encoding: 'utf8' })
   if (error === undefined && status === 0) return stdout

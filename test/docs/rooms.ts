@@ -11,10 +11,10 @@ export const PROCESSES = {
   worker: ['serving', 'sessions', 'standalone', 'worker'],
 } as const
 
-/** Every room may import from these, so their arrows would say nothing. */
+/** Every room may import from these rooms, so arrows to them would say nothing. */
 export const COMMON = ['async', 'options']
 
-/** The one file at the root that puts rooms together; the others are public faces, or may be imported everywhere. */
+/** The file at the root that connects the rooms; the other files are public faces, or may be imported everywhere. */
 export const ENTRY = 'sticky-listen.ts'
 
 /** Imports against the layers, drawn in red. The list may get shorter, never longer. */
@@ -25,7 +25,7 @@ export function read(file: string): string {
   return readFileSync(join(root, file), 'utf8')
 }
 
-/** The files in a folder of the repository and below whose names end so; none where there is no such folder. */
+/** The files below a folder of the repository whose names have the ending; none without such a folder. */
 export function list(folder: string, ending: string): string[] {
   if (!existsSync(join(root, folder))) return []
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

@@ -14,7 +14,7 @@ const QUICK_INPUTS = 50_000
 const MAX_SEED = 0xffffffff
 
 /**
- * @param luck - 0 to 1: the seed, where none is given
+ * @param luck - random number from 0 to 1, which makes the seed if there is no --seed
  * @throws UsageError
  */
 export function readArguments(args: readonly string[], luck: number): Arguments {

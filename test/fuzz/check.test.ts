@@ -4,7 +4,7 @@ import { random } from '../support/random.ts'
 import { check, type Parse } from './check.ts'
 import { inputOf } from './inputs.ts'
 
-/** @returns the complaint about the first of the inputs that the parser fails with */
+/** @returns the complaint about the first input for which the parser fails */
 function complaint(parse: Parse, inputs = 5_000): string | undefined {
   const next = random(1)
   for (let index = 0; index < inputs; index++) {
@@ -17,11 +17,11 @@ function complaint(parse: Parse, inputs = 5_000): string | undefined {
   return undefined
 }
 
-t.test('the parser as it is passes', async (t) => {
+t.test('the real parser passes', async (t) => {
   t.equal(complaint(parseProxyHeader), undefined)
 })
 
-t.test('the same seed makes the same inputs, another one others', async (t) => {
+t.test('the same seed makes the same inputs, another seed makes other inputs', async (t) => {
   const some = (seed: number) => Array.from({ length: 50 }, (_, index) => inputOf(seed, index).toString('hex'))
   t.strictSame(some(7), some(7))
   t.notSame(some(7), some(8))

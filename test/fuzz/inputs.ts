@@ -1,4 +1,4 @@
-// First bytes of a connection as a fuzzer makes them: valid headers, nearly valid ones, and noise.
+// Random first bytes of a connection: valid headers, almost valid headers, and noise.
 import { crc32c } from '../../src/affinity/crc32c.ts'
 import { random, type Random } from '../support/random.ts'
 
@@ -9,7 +9,7 @@ const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 /** Length of the address block by family of version 2. */
 const BLOCKS = [0, 12, 36, 216]
 
-/** Input number `index` of a seed: the same again each time. */
+/** Input number `index` of a seed; always the same bytes. */
 export function inputOf(seed: number, index: number): Buffer {
   const dice = new Dice(random((seed ^ Math.imul(index + 1, 0x9e3779b1)) >>> 0))
   switch (dice.below(8)) {
@@ -74,7 +74,7 @@ function ipv6(dice: Dice): string {
   return dice.one(['::', '::1', `::ffff:${ipv4(dice)}`, groups.join(':'), short, short.toUpperCase()])
 }
 
-/** @param wild - lengths and types at random, else valid */
+/** @param wild - whether lengths and types are random; otherwise they are valid */
 function binary(dice: Dice, wild: boolean): Buffer {
   const family = dice.below(wild ? 5 : 4)
   const command = wild && dice.below(8) === 0 ? dice.below(256) : 0x20 + dice.below(2)
@@ -90,14 +90,14 @@ function binary(dice: Dice, wild: boolean): Buffer {
   fixed.writeUInt16BE(wild && dice.below(8) === 0 ? dice.one([0, rest.length + 1, dice.below(65_536)]) : rest.length, 2)
   const bytes = Buffer.concat([SIGNATURE, fixed, rest])
   const at = bytes.indexOf('03000400000000', 16 + size, 'hex')
-  // Another TLV may contain the same bytes: then the checksum is wrong, and the answer to that is known too.
+  // Another TLV may contain the same bytes; then the checksum is wrong, and the reference rejects it too.
   if (withChecksum && at > 0 && dice.below(8) > 0) bytes.writeUInt32BE(crc32c(bytes), at + 3)
   return bytes
 }
 
 function tlv(dice: Dice, wild: boolean): Buffer {
   const type = wild ? dice.below(256) : dice.one([1, 2, 4, 5, 0x20, 0x30, 0xea, 0xee])
-  // Long ones are rare, they take long.
+  // Long values are rare, because they take long.
   const value = dice.bytes(dice.below(dice.below(200) === 0 ? 3_000 : 30))
   const head = Buffer.from([type, 0, 0])
   head.writeUInt16BE(wild && dice.below(12) === 0 ? dice.below(65_536) : value.length, 1)
@@ -108,13 +108,13 @@ function cut(bytes: Buffer, dice: Dice): Buffer {
   return bytes.subarray(0, dice.below(bytes.length))
 }
 
-/** Nothing at all, or with a beginning that is looked at more closely. */
+/** Random bytes, some with the first bytes of a header. */
 function noise(dice: Dice): Buffer {
   const beginning = dice.one(['', 'PROXY ', 'PROXY TCP4 ', 'PROXY UNKNOWN', SIGNATURE, Buffer.of(...SIGNATURE, 0x21)])
   return Buffer.concat([Buffer.from(beginning as string), dice.bytes(dice.below(150))])
 }
 
-/** What version 1 is made of, in any order. */
+/** The words of version 1 in random order. */
 function words(dice: Dice): Buffer {
   const one = () =>
     dice.one([

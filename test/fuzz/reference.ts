@@ -1,9 +1,10 @@
-// The PROXY protocol once more, written for a complete input and not for speed: what the parsers are compared with.
+// A second parser of the PROXY protocol, for complete inputs and without regard to speed. The tests compare it with the
+// first.
 import { isIPv4, isIPv6 } from 'node:net'
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 
-/** @returns length of the header that the bytes begin with; undefined where they do not, or not with all of it */
+/** @returns the length of the header at the start of the bytes; undefined without a complete header */
 export function headerLength(bytes: Buffer, max: number): number | undefined {
   return bytes.indexOf(SIGNATURE) === 0 ? binaryLength(bytes, max) : textLength(bytes)
 }
@@ -46,7 +47,7 @@ function binaryLength(bytes: Buffer, max: number): number | undefined {
   return at === length && (sum === undefined || sum === crc(zeroed)) ? length : undefined
 }
 
-/** Bit by bit. */
+/** Computes the checksum bit by bit. */
 function crc(bytes: Buffer): number {
   let value = 0xffffffff
   for (const byte of bytes) {

@@ -1,4 +1,4 @@
-// npm run fuzz: bytes of all kinds for the parsers that strangers can reach.
+// npm run fuzz: random bytes for the parsers that read data from unknown clients.
 import { parseProxyHeader } from '../../src/affinity/proxy-header.ts'
 import { random } from '../support/random.ts'
 import { USAGE, UsageError } from '../support/usage.ts'

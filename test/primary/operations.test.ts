@@ -26,7 +26,7 @@ for (const [name, steering, native] of [
   ['hand-off over node-ipc', 'handoff', '0'],
   ['kernel steering', 'kernel', '1'],
 ] as const) {
-  t.test(`nothing fails and everybody finds home, with ${name}`, async (t) => {
+  t.test(`no request fails and every client keeps its worker, with ${name}`, async (t) => {
     const reload = { grace: 50, spread: 300 }
     const balancer = await startBalancer(t, {
       kind: 'ws',
@@ -79,7 +79,7 @@ for (const [name, steering, native] of [
   })
 }
 
-t.test('workers are recycled by age, one at a time, and nobody notices', async (t) => {
+t.test('workers are recycled by age, one at a time, and no client notices', async (t) => {
   const balancer = await startBalancer(t, {
     kind: 'ws',
     options: { workers: 2, health: { interval: 100 }, restart: { maxAge: 1_500 }, reload: { grace: 50, spread: 100 } },
@@ -151,7 +151,7 @@ t.test('closing in the middle of a reload or of scaling comes to an end', async 
   t.notMatch(balancer.output(), /(reload|scale)\.failed/)
 })
 
-t.test('closing when a reload is half done starts nobody, and leaves nobody', async (t) => {
+t.test('closing in the middle of a reload starts no process, and leaves none', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 3 } })
   const renewed = balancer.event('worker:ready')
   const reloaded = t.rejects(balancer.reload(), { code: 'HOLDFAST_RELOAD_FAILED' })
@@ -164,10 +164,10 @@ t.test('closing when a reload is half done starts nobody, and leaves nobody', as
 t.test('scaling to more workers than the machine can start says so', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 }, descriptors: 120 })
   await t.rejects(balancer.scale(60), { code: 'HOLDFAST_WORKER_NOT_READY' })
-  t.match(await request({ port: balancer.port }), { restarts: 0 }, 'who is there serves')
+  t.match(await request({ port: balancer.port }), { restarts: 0 }, 'the old process serves')
 })
 
-t.test('a number of workers that can not be is refused', async (t) => {
+t.test('a number of workers that cannot be is refused', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 } })
   for (const workers of [0, 257, 1.5, '2', undefined] as number[]) {
     await t.rejects(balancer.scale(workers), { code: 'HOLDFAST_BAD_OPTION', message: /^scale: expected an integer/ })

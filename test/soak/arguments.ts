@@ -5,7 +5,7 @@ import { WAYS, type Way } from './ways.ts'
 
 export interface Arguments {
   help: boolean
-  /** Of each combination of a way and transports. */
+  /** Duration of each combination of a way and transports. */
   seconds: number
   only: Way['name'] | undefined
 }

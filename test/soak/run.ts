@@ -1,4 +1,4 @@
-// npm run soak: a real browser with five tabs, where every connection goes to another worker, and no session may be lost.
+// npm run soak: a real browser with five tabs, each connection at another worker; no session may be lost.
 import { chromium } from 'playwright-core'
 import { startBalancer, type Scope } from '../support/balancer.ts'
 import { BROWSER_ARGUMENTS, CHROMIUM } from '../support/browser.ts'
@@ -76,7 +76,7 @@ async function play(way: Way, seconds: number): Promise<boolean> {
       }
       const findings = await talkFor(browser, `http://127.0.0.1:${port}/`, transports, seconds, progress)
       const served = (await balancer.status()).workers.map(({ beat }) => beat?.served ?? 0)
-      well = tell(findings, served) && well
+      well = printFindings(findings, served) && well
     }
     return well
   } finally {
@@ -84,8 +84,8 @@ async function play(way: Way, seconds: number): Promise<boolean> {
   }
 }
 
-/** @param served - connections by worker. @returns whether all is as it should be */
-function tell(findings: Findings, served: readonly number[]): boolean {
+/** Prints the findings. @param served - connections by worker. @returns whether there was no failure */
+function printFindings(findings: Findings, served: readonly number[]): boolean {
   const { refused, complaints, disconnects, workers, transports, sent, wrong } = findings
   say(`  ${sent} messages to five tabs each; sessions on workers ${workers.join(', ')} by ${transports.join(', ')}\n`)
   say(

@@ -1,15 +1,15 @@
-// Five tabs of one browser that talk to each other all the time, and what each of them has heard.
+// Five tabs of one browser that send messages to each other all the time, and count the messages that arrive.
 import type { Browser, Page } from 'playwright-core'
 import { until } from '../support/clients.ts'
 
-/** What the page in test/fixtures/soak-app.ts keeps. */
+/** The state of the page in test/fixtures/soak-app.ts. */
 interface Memory {
-  /** Worker of its session. */
+  /** Worker of the tab's session. */
   worker: number | undefined
   transport: string
   sent: number
   disconnects: number
-  /** By the tab that said it: how many came, and how many of these were not the next one in the row. */
+  /** By sending tab: how many messages arrived, and how many of them were not the next number. */
   heard: Record<string, { count: number; wrong: number }>
 }
 declare const memory: Memory
@@ -18,22 +18,22 @@ declare function talk(name: string): void
 declare function beQuiet(): void
 
 export interface Findings {
-  /** Answers with status 400. */
+  /** Number of answers with status 400. */
   refused: number
   /** Other failures: status 500 and above, exceptions. */
   complaints: string[]
   disconnects: number
-  /** Of each tab's session. */
+  /** Worker of each tab's session. */
   workers: number[]
   transports: string[]
   sent: number
-  /** Messages that came twice, late or never. */
+  /** Messages that arrived twice, late or never. */
   wrong: string[]
 }
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 
-/** @param transports - as Socket.IO takes them, joined by commas */
+/** @param transports - transports of Socket.IO, joined by commas */
 export async function talkFor(
   browser: Browser,
   url: string,
@@ -41,7 +41,7 @@ export async function talkFor(
   seconds: number,
   progress: (second: number) => void,
 ): Promise<Findings> {
-  // One context: the tabs of one person share the browser's connections.
+  // One context: the tabs share the browser's connections, as the tabs of one user do.
   const context = await browser.newContext()
   const findings: Findings = {
     refused: 0,

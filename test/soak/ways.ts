@@ -1,5 +1,5 @@
-// What stands between the browser and the balancer. Both proxies mix the requests of all clients on a few connections
-// of their own, and say nothing about whom they are for.
+// The proxies between the browser and the balancer. Both send the requests of all clients over a few shared
+// connections, and do not name the client.
 import type { Scope } from '../support/balancer.ts'
 import { freePort } from '../support/clients.ts'
 import { startHaproxy, startNginxHttp } from '../support/proxies.ts'

@@ -1,7 +1,7 @@
 // The messages that clients get, on any worker.
 import type { Test } from 'tap'
 import { until } from '../support/clients.ts'
-import { ids, inOrder, who, without, type Crowd } from '../support/crowd.ts'
+import { ids, inOrder, receiversOf, without, type Crowd } from '../support/crowd.ts'
 
 const binary = Buffer.from([0, 1, 127, 128, 255])
 
@@ -19,7 +19,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     for (const { heard } of all) t.same(inOrder(heard('news')), [1, 2])
     await all[1].call('socket', 'broadcast', ['emit', 'others'])
     await settled(all)
-    t.strictSame(who(all, 'others'), ids(without(all, all[1])))
+    t.strictSame(receiversOf(all, 'others'), ids(without(all, all[1])))
   })
 
   const order = disorder === undefined ? 'in their order' : `once, in any order: ${disorder}`
@@ -45,21 +45,21 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     await a.call('namespace', ['to', 'empty'], ['emit', 'none'])
     await b.call('socket', ['to', 'red'], ['emit', 'neighbours'])
     await settled(all)
-    t.strictSame(who(all, 'one'), ids([a, b]))
-    t.strictSame(who(all, 'two'), ids([a, b]))
-    t.strictSame(who(all, 'none'), [])
-    t.strictSame(who(all, 'neighbours'), ids([a]), 'and not at the sender')
+    t.strictSame(receiversOf(all, 'one'), ids([a, b]))
+    t.strictSame(receiversOf(all, 'two'), ids([a, b]))
+    t.strictSame(receiversOf(all, 'none'), [])
+    t.strictSame(receiversOf(all, 'neighbours'), ids([a]), 'and not at the sender')
     await b.call('socket', ['leave', 'red'])
     await c.call('namespace', ['to', 'red'], ['emit', 'after'])
     await settled(all)
-    t.strictSame(who(all, 'after'), ids([a]))
+    t.strictSame(receiversOf(all, 'after'), ids([a]))
   })
 
   await t.test('a message for the id of a socket arrives, on any worker', async (t) => {
     const all = await visitors(t)
     await all[0].call('namespace', ['to', all[1].id], ['emit', 'private'])
     await settled(all)
-    t.strictSame(who(all, 'private'), ids([all[1]]))
+    t.strictSame(receiversOf(all, 'private'), ids([all[1]]))
   })
 
   await t.test('except leaves out rooms and sockets', async (t) => {
@@ -70,16 +70,16 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     await b.call('namespace', ['except', c.id], ['emit', 'secret'])
     await a.call('socket', ['except', 'quiet'], ['emit', 'both'])
     await settled(all)
-    t.strictSame(who(all, 'loud'), ids(without(all, b)))
-    t.strictSame(who(all, 'secret'), ids(without(all, c)))
-    t.strictSame(who(all, 'both'), ids(without(all, a, b)))
+    t.strictSame(receiversOf(all, 'loud'), ids(without(all, b)))
+    t.strictSame(receiversOf(all, 'secret'), ids(without(all, c)))
+    t.strictSame(receiversOf(all, 'both'), ids(without(all, a, b)))
   })
 
   await t.test('a local message stays on the worker, a volatile one goes everywhere', async (t) => {
     const all = await visitors(t)
     await all[0].call('namespace', 'local', ['emit', 'local'])
     await settled(all)
-    t.strictSame(who(all, 'local'), ids([all[0], all.at(-1)!]))
+    t.strictSame(receiversOf(all, 'local'), ids([all[0], all.at(-1)!]))
     // A volatile message is dropped while its connection is writing another one.
     await until('all clients have a volatile message', async () => {
       await all[1].call('namespace', 'volatile', ['emit', 'volatile'])
@@ -99,7 +99,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
       for (const { heard } of there) t.strictSame(heard('gossip'), [namespace])
     }
     await settled(all)
-    t.strictSame(who(all, 'gossip'), [])
+    t.strictSame(receiversOf(all, 'gossip'), [])
   })
 
   await t.test('binary arrives as binary, in broadcasts and in answers', async (t) => {

@@ -1,7 +1,7 @@
 // Requests of a worker about the clients of all workers, and messages between workers.
 import type { Test } from 'tap'
 import { until } from '../support/clients.ts'
-import { ids, inOrder, who, without, type Crowd } from '../support/crowd.ts'
+import { ids, inOrder, receiversOf, without, type Crowd } from '../support/crowd.ts'
 import { visit, type Visitor } from '../support/socket-io.ts'
 
 const binary = Buffer.from([0, 1, 127, 128, 255])
@@ -54,7 +54,7 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
     }
     await until('the socket has joined', moved)
     await settled(all)
-    t.strictSame(who(all, 'whisper'), ids([b]))
+    t.strictSame(receiversOf(all, 'whisper'), ids([b]))
     await a.call('namespace', ...remote, ['disconnect'])
     await until('the client is disconnected', () => !b.socket.connected)
   })
@@ -74,8 +74,8 @@ export async function clusterContract(t: Test, crowd: Crowd, asJson?: string): P
     await until('one client has left', async () => (await count('all')) === all.length - 1)
     await c.call('namespace', ['to', 'all'], ['emit', 'later'])
     await settled(all)
-    t.strictSame(who(all, 'welcome'), ids(all))
-    t.strictSame(who(all, 'later'), ids(without(all, b)))
+    t.strictSame(receiversOf(all, 'welcome'), ids(all))
+    t.strictSame(receiversOf(all, 'later'), ids(without(all, b)))
   })
 
   await t.test('disconnectSockets disconnects the clients of its room, and no others', async (t) => {

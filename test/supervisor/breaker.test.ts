@@ -21,7 +21,7 @@ t.test('one start that succeeded makes the former ones forgotten', async () => {
   )
 })
 
-t.test('ten crashes within a minute are enough, whoever crashed', async (t) => {
+t.test('ten crashes within a minute are enough, whichever workers crashed', async (t) => {
   const all = Array.from({ length: 10 }, (_, i) => served(i * 6_000))
   t.match(tripped([], all, 54_000, policy), /10 crashes within a minute/)
   t.equal(tripped([], all, 60_000, policy), undefined, 'the first one is a minute ago')

@@ -40,7 +40,7 @@ interface Seen {
   served: number
 }
 
-t.test('a worker that is well is left alone', async (t) => {
+t.test('a healthy worker causes no action', async (t) => {
   t.strictSame(
     examine({}, 1_000, () => ({})),
     [],
@@ -75,7 +75,7 @@ t.test('one long job is no illness', async (t) => {
   )
 })
 
-t.test('who has not told anything yet is judged by its silence and age', async (t) => {
+t.test('a worker without a report is judged by its silence and age', async (t) => {
   const history = new HealthHistory({ ...policy, maxAge: 10_000 }, 0)
   const look = (second: number) =>
     history.check({ now: second * 1_000, silence: 0, age: second * 1_000, heartbeat: undefined })
@@ -113,7 +113,7 @@ t.test('age and connections served ask for one, sooner for one with less luck', 
   ])
 })
 
-t.test('who is unhealthy is not renewed on top of it', async (t) => {
+t.test('an unhealthy worker is not recycled as well', async (t) => {
   const found = examine({ maxRss: MB }, 20, () => ({ lag: 501 }))
   t.notOk(found.some(([second, { type }]) => type === 'replace' && second >= 6))
 })

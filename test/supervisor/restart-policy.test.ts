@@ -10,7 +10,7 @@ const policy = {
   retryDelay: 60_000,
 }
 
-t.test('who served well starts again at once', async (t) => {
+t.test('a worker that was stable starts again at once', async (t) => {
   const restarts = new RestartHistory(policy)
   restarts.record(0, { at: 0, served: 20_000 }, true)
   t.strictSame(restarts.next(0, 0, 0), { delay: 0, stopped: undefined })

@@ -18,11 +18,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     t.equal(which(signal), 'echo')
     t.equal(which(signal), 'echo')
     now += 1_000
-    t.equal(which(signal), 'second', 'who sends it again means it')
+    t.equal(which(signal), 'second', 'a repeated signal counts as a second one')
   })
 }
 
-t.test('another signal is nobody’s echo', async (t) => {
+t.test('a different signal is never an echo', async (t) => {
   const which = countSignals(() => 0)
   t.equal(which('SIGINT'), 'first')
   t.equal(which('SIGTERM'), 'second')

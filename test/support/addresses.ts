@@ -1,4 +1,5 @@
-// Addresses for properties: random ones with the shapes that matter, every way to write them, and texts next to them.
+// Addresses for property tests: random addresses of all shapes, every way to write them, and texts that are almost
+// addresses.
 import * as fc from 'fast-check'
 
 export const ipv4Bytes = fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Buffer.from(bytes))
@@ -19,7 +20,7 @@ const groups = fc.oneof(
 
 export const ipv6Bytes = groups.map((words) => Buffer.from(words.flatMap((word) => [word >> 8, word & 0xff])))
 
-/** Ways to write the address; `choices` decides what is left to taste. IPv4 is also written mapped into IPv6. */
+/** Ways to write the address; `choices` selects among equal spellings. IPv4 is also written mapped into IPv6. */
 export function addressTexts(bytes: Buffer, choices: Iterable<number>): string[] {
   if (bytes.length === 4) {
     const dotted = [...bytes].join('.')
@@ -40,7 +41,7 @@ export function addressTexts(bytes: Buffer, choices: Iterable<number>): string[]
   ])
 }
 
-/** With :: in place of each run of zeros. */
+/** The address with :: in place of each run of zeros. */
 function compressed(parts: string[]): string[] {
   const texts: string[] = []
   for (let from = 0; from < parts.length; from++) {
@@ -51,7 +52,7 @@ function compressed(parts: string[]): string[] {
   return texts
 }
 
-/** Valid addresses with a character or two changed, dropped, doubled or put in. */
+/** Valid addresses with one or two characters changed, dropped, doubled or inserted. */
 export const nearlyAddresses = fc
   .tuple(
     fc.oneof(ipv4Bytes, ipv6Bytes),

@@ -1,4 +1,4 @@
-// Requests of a session whose worker is not the one that their connection comes in at.
+// Requests whose session is at another worker than their connection.
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import http2 from 'node:http2'
@@ -9,15 +9,15 @@ import { WebSocket } from 'ws'
 import { startBalancer, type Balancer, type BalancerOptions } from './balancer.ts'
 import { loopback, type Reply } from './clients.ts'
 
-/** The headers of a request of that session. */
+/** Headers of a request of the session. */
 export const sessionOf = { 'x-user': 'u1' }
 
 export interface Away {
   balancer: Balancer
   port: number
-  /** A client address that comes in at the worker which does not have the session. */
+  /** A client address whose connections go to the worker without the session. */
   from: string
-  /** The process that has it. */
+  /** Pid of the worker that has the session. */
   owner: number
 }
 
@@ -25,7 +25,7 @@ export async function away(t: Test, setup: BalancerOptions = {}): Promise<Away> 
   const options = { workers: 2, session: { header: 'x-user' }, ...setup.options }
   const balancer = await startBalancer(t, { ...setup, options })
   const { port } = balancer
-  // The owner by the hash of the key is worker 0 or 1: who answers tells.
+  // The hash of the key decides between worker 0 and 1; the answer names the owner.
   const { pid: owner, worker } = await visit(balancer, loopback(1), setup.kind)
   let n = 1
   while ((await balancer.explain(loopback(n))).worker === worker) n++
@@ -70,11 +70,11 @@ export function send(
     headers: { ...sessionOf, ...(more.headers as object) },
   } as object)
   const answered = once(sending, 'response').then(([response]) => response as IncomingMessage)
-  answered.catch(() => {}) // whoever waits for it hears of it
+  answered.catch(() => {}) // the caller handles the rejection
   return { sending, answered }
 }
 
-/** An HTTP/2 session from that address; ends with the test. */
+/** Opens an HTTP/2 session from the address; it ends with the test. */
 export function openSession(t: Test, { port, from }: Pick<Away, 'port' | 'from'>): http2.ClientHttp2Session {
   const options = { rejectUnauthorized: false, localAddress: from } as object
   const session = http2.connect(`https://127.0.0.1:${port}`, options)
@@ -82,7 +82,7 @@ export function openSession(t: Test, { port, from }: Pick<Away, 'port' | 'from'>
   return session
 }
 
-/** A WebSocket of that session over TLS, open. */
+/** Opens a WebSocket of the session over TLS. */
 export async function openWebSocket({ port, from }: Away, more: Record<string, string> = {}): Promise<WebSocket> {
   const headers = { ...sessionOf, ...more }
   const socket = new WebSocket(`wss://127.0.0.1:${port}`, { localAddress: from, headers, rejectUnauthorized: false })

@@ -6,12 +6,12 @@ import type { Address, Explanation, Status, StickyOptions } from '../../src/inde
 export interface BalancerOptions {
   options?: StickyOptions
   kind?: 'http' | 'https' | 'http2' | 'net' | 'ws' | 'wss'
-  /** File name under test/fixtures, without ending. */
+  /** File name in test/fixtures, without its extension. */
   fixture?: string
   env?: Record<string, string>
-  /** Open files at most, for the primary and each worker. */
+  /** Limit of open files, for the primary and each worker. */
   descriptors?: number
-  /** Hears of every event from the start, before it is ready. */
+  /** Called for every event, also before the program is ready. */
   onEvent?: (name: string, detail: unknown) => void
 }
 
@@ -19,7 +19,7 @@ export interface Balancer {
   child: ChildProcess
   port: number
   address: Address
-  /** Everything the programs wrote to stderr and stdout so far. */
+  /** All output of the programs so far, stderr and stdout. */
   output(): string
   status(): Promise<Status>
   explain(address: string): Promise<Explanation>
@@ -27,25 +27,25 @@ export interface Balancer {
   scale(workers: number): Promise<void>
   close(options?: { deadline?: number }): Promise<boolean>
   pid(worker: number): Promise<number>
-  /** What the primary holds once the garbage is gone: bytes of heap, open descriptors. */
+  /** Resources of the primary after a garbage collection: bytes of heap, open descriptors. */
   resources(): Promise<{ heap: number; descriptors: number }>
-  /** Resolves with the next event of that name that fits. */
+  /** Resolves with the next event of the name for which `fits` is true. */
   event<T = Record<string, unknown>>(name: string, fits?: (detail: T) => boolean): Promise<T>
   exited: Promise<{ code: number | null; signal: string | null }>
 }
 
-/** Ends what was started within it: a tap test, or whatever else has an end. */
+/** The lifetime of what was started within it: a tap test, or another object with an end. */
 export interface Scope {
   teardown(end: () => Promise<void>): void
 }
 
-/** Starts it and waits until it is ready; rejects with what `ready` rejected with. Ends it with the scope. */
+/** Starts the program, waits for `ready` (and rejects as it does), and ends the program with the scope. */
 export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): Promise<Balancer> {
   const { options = {}, kind = 'http', fixture = 'app', env = {}, descriptors, onEvent = () => {} } = setup
   const child = fork(new URL(`../fixtures/${fixture}.js`, import.meta.url), [], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
-    // A process group of its own, with its workers in it.
+    // The primary and its workers have a process group of their own.
     detached: true,
     ...(descriptors === undefined ? {} : limited(descriptors)),
     env: {
@@ -70,7 +70,7 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
       events.emit(message['event'] as string, message['detail'])
     } else events.emit(Object.keys(message)[0]!, Object.values(message)[0])
   }
-  // After this turn: what the program wrote before it sent the message is in the pipe, but may be read later in the turn.
+  // Messages are handled after this turn, because output that was written before may be read later in the turn.
   child.on('message', (message: Record<string, unknown>) => setImmediate(receive, message))
   const call = <T>(method: string, ...args: unknown[]): Promise<T> =>
     new Promise((done, fail) => {
@@ -96,7 +96,7 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
   const address = await new Promise<Address>((ready, failed) => {
     events.once('ready', ready)
     events.once('failed', (error: object) => failed(Object.assign(new Error('not ready'), error, { exited })))
-    // At 'exit' what it wrote last may still be on its way.
+    // 'close' and not 'exit': at 'exit' the last output may not have arrived.
     child.once('close', (code) => failed(Object.assign(new Error(`exited with ${code}: ${output}`), { exited })))
   })
   return {
@@ -123,13 +123,13 @@ export async function startBalancer(scope: Scope, setup: BalancerOptions = {}): 
   }
 }
 
-/** At once, the primary and whatever it has left behind. */
+/** Kills the primary and all processes of its group. */
 function killGroup(leader: number | undefined): void {
   if (leader === undefined) return
   try {
     process.kill(-leader, 'SIGKILL')
   } catch {
-    // Nobody is left in it, as it should be.
+    // The group is empty, as expected.
   }
 }
 

@@ -1,8 +1,8 @@
-// A real Chromium.
+// Starts a real Chromium.
 import { chromium, type Browser } from 'playwright-core'
 import type { Test } from 'tap'
 
-/** Skip a test with `missing(CHROMIUM)`. */
+/** Path of Chromium. Skip a test with `missing(CHROMIUM)`. */
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
 export const BROWSER_ARGUMENTS = [
@@ -15,7 +15,7 @@ export const BROWSER_ARGUMENTS = [
   '--disable-sync',
 ]
 
-/** Starts it; ends it with the test. */
+/** Starts Chromium and ends it with the test. */
 export async function startBrowser(t: Test): Promise<Browser> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGUMENTS })
   t.teardown(() => browser.close())

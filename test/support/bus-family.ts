@@ -9,7 +9,7 @@ import { switchboard, type Remote } from './remote.ts'
 export interface BusFamily {
   balancer: Balancer
   members: [Remote<BusProbe>, Remote<BusProbe>, Remote<BusProbe>]
-  /** The process that serves as the worker, other than that one. */
+  /** The process that replaces the process `than` as the worker. */
   successor(worker: number, than: number): Promise<Remote<BusProbe>>
 }
 

@@ -1,34 +1,34 @@
-// A bus under test, in whatever process it is: does as it is told, and remembers what it heard.
+// A bus under test, in any process: it obeys the test, and keeps the messages that it received.
 import type { Bus, BusMessage, BusStatus } from '../../src/broadcast.ts'
 
-/** What was heard of one publisher on one channel. */
+/** The messages of one publisher on one channel that arrived. */
 export interface Heard {
   count: number
   last: number
-  /** Numbers that did not come; and whether one came that was not above the one before. */
+  /** How many numbers are missing; and whether a number came that was not above the one before. */
   missing: number
   disorder: boolean
 }
 
 export interface Flood {
   channel: string
-  /** Who says so; part of each message. */
+  /** Name of the publisher; part of each message. */
   from: string
   count: number
-  /** Bytes on top of each. @default 0 */
+  /** Additional bytes of each message. @default 0 */
   size?: number
   /** Messages published in one turn. @default 100 */
   perTurn?: number
-  /** Number of the first. @default 0 */
+  /** Number of the first message. @default 0 */
   first?: number
-  /** Bytes that may wait to leave the process. @default 100000 */
+  /** Bytes that may wait in the bus' buffer. @default 100000 */
   ahead?: number
 }
 
-/** One here or in another process. */
+/** A probe in this process or in another one. */
 export type Probe = { [K in keyof BusProbe]: BusProbe[K] }
 
-/** All methods are asynchronous, so that one in another process looks the same. */
+/** All methods are asynchronous, so that a probe in another process has the same interface. */
 export class BusProbe {
   readonly #open: () => Bus
   #bus: Bus
@@ -41,14 +41,14 @@ export class BusProbe {
     this.#bus = open()
   }
 
-  /** Another bus, as if nothing had been. */
+  /** Closes the bus, and starts again with a new one. */
   async renew(): Promise<void> {
     await this.#bus.close()
     this.#bus = this.#open()
     for (const memory of [this.#kept, this.#heard, this.#ends]) memory.clear()
   }
 
-  /** Keeps what it hears. */
+  /** Keeps the messages of the channel. */
   async listen(channel: string): Promise<void> {
     const kept: BusMessage[] = []
     this.#kept.set(channel, kept)
@@ -59,7 +59,7 @@ export class BusProbe {
     await this.#bus.ready()
   }
 
-  /** Counts what a flood brings. */
+  /** Counts the messages of a flood. */
   async count(channel: string): Promise<void> {
     const heard = new Map<string, Heard>()
     this.#heard.set(channel, heard)
@@ -78,7 +78,7 @@ export class BusProbe {
     await this.#bus.ready()
   }
 
-  /** Fails on each message, at once and later. */
+  /** Subscribes with listeners that throw and reject. */
   async fail(channel: string): Promise<void> {
     this.#bus.subscribe(channel, () => {
       throw new Error('asked to fail')
@@ -94,7 +94,7 @@ export class BusProbe {
     await this.#bus.ready()
   }
 
-  /** In one turn. */
+  /** Publishes the messages in one turn. */
   async publish(channel: string, ...messages: BusMessage[]): Promise<void> {
     for (const message of messages) this.#bus.publish(channel, message)
   }
@@ -111,7 +111,7 @@ export class BusProbe {
     for (let n = 0; n < count; n++) {
       this.#bus.publish(channel, { from, n: first + n, pad })
       if (n % perTurn !== perTurn - 1) continue
-      // As somebody does who has more to say than the bus can carry.
+      // The publisher waits while the buffer of the bus is full.
       do await new Promise(setImmediate)
       while (this.#bus.status().bufferedBytes > ahead)
     }
@@ -121,7 +121,7 @@ export class BusProbe {
     return this.#kept.get(channel) ?? []
   }
 
-  /** By publisher. */
+  /** The counts by publisher. */
   async heard(channel: string): Promise<Record<string, Heard>> {
     return Object.fromEntries(this.#heard.get(channel) ?? [])
   }
@@ -130,7 +130,7 @@ export class BusProbe {
     this.#bus.counter(counter).add(n)
   }
 
-  /** The total, or what went wrong instead. */
+  /** The total of the counter, or the error. */
   async read(counter: string): Promise<number | string> {
     return this.#bus
       .counter(counter)

@@ -72,7 +72,7 @@ function compute(code: number, a: number, operand: number): number {
   }
 }
 
-/** An IPv4 or IPv6 header with that source, 4 or 16 bytes. */
+/** Makes an IPv4 or IPv6 header with the source address, 4 or 16 bytes. */
 export function packetFrom(source: Buffer): Buffer {
   const packet = Buffer.alloc(40)
   packet[0] = source.length === 4 ? 0x45 : 0x60

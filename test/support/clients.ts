@@ -1,4 +1,4 @@
-// Clients with an address of their own: on loopback any address in 127.0.0.0/8 will do.
+// Clients with addresses of their own: on loopback a client can use any address in 127.0.0.0/8.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
@@ -28,7 +28,7 @@ export function loopback(n: number): string {
   return `127.${1 + Math.floor(n / 62500)}.${Math.floor(n / 250) % 250}.${1 + (n % 250)}`
 }
 
-/** One HTTP request on a connection of its own, the answer parsed as JSON. */
+/** Sends one HTTP request on its own connection. @returns the answer, parsed as JSON */
 export function request({ port, from, path = '/', body, ...options }: ClientOptions): Promise<Reply> {
   return new Promise((done, fail) => {
     const host = from?.includes(':') ? from : '127.0.0.1'
@@ -47,7 +47,7 @@ export function request({ port, from, path = '/', body, ...options }: ClientOpti
   })
 }
 
-/** Runs the jobs, at most so many at once. */
+/** Runs the jobs, at most `atOnce` at the same time. */
 export async function pool<T>(jobs: (() => Promise<T>)[], atOnce: number): Promise<T[]> {
   const results: T[] = []
   const queue = jobs.entries()
@@ -58,7 +58,7 @@ export async function pool<T>(jobs: (() => Promise<T>)[], atOnce: number): Promi
   return results
 }
 
-/** A connection that waits for its first line and can say more. */
+/** Opens a connection. */
 export function dial(port: number, from?: string, host = '127.0.0.1'): Promise<net.Socket> {
   return new Promise((done, fail) => {
     const socket = net.connect({ port, host, ...(from === undefined ? {} : { localAddress: from }) })
@@ -70,7 +70,7 @@ export function dial(port: number, from?: string, host = '127.0.0.1'): Promise<n
   })
 }
 
-/** Polls until the condition holds; for what tells nobody, such as a process that is gone. */
+/** Polls until the condition holds; for a condition without an event, such as the end of another process. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = 30_000): Promise<void> {
   const end = Date.now() + limit
   while (!(await holds())) {
@@ -79,17 +79,17 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
 }
 
-/** Nobody listens on the port any more. */
+/** Waits until no process listens on the port. */
 export function untilRefused(port: number): Promise<void> {
   const hangUp = (socket: net.Socket): false => {
-    // It was in the queue of the listening socket when that was closed.
+    // A connection in the queue of a listening socket is reset when the socket closes.
     socket.on('error', () => {}).destroy()
     return false
   }
   return until(`port ${port} is closed`, () => dial(port).then(hangUp, () => true))
 }
 
-/** Whether the process runs; one that ended and was not collected yet (its parent died first) does not. */
+/** Whether the process runs. A zombie, which has ended but is not collected yet, does not run. */
 export function isAlive(pid: number): boolean {
   try {
     if (process.platform === 'linux') return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
@@ -99,7 +99,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** A port that nobody has now. */
+/** A port that is free now. */
 export async function freePort(): Promise<number> {
   const server = net.createServer().listen(0)
   await once(server, 'listening')

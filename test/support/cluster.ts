@@ -1,4 +1,4 @@
-// Runs a fixture program that has a cluster of its own, as a child of the test, and speaks with it.
+// Runs a fixture program that has its own cluster, as a child of the test, and sends it commands.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Test } from 'tap'
@@ -6,11 +6,11 @@ import type { ListenOptions, SetupOptions } from '../../src/compat.ts'
 import { until } from './clients.ts'
 
 export interface ClusterOptions {
-  /** How many it forks at the start. */
+  /** Number of workers at the start. */
   workers?: number
   options?: Omit<SetupOptions, 'logger'> | ListenOptions
   env?: Record<string, string>
-  /** File name under test/fixtures, without ending. */
+  /** File name in test/fixtures, without its extension. */
   fixture?: 'cluster-app' | 'listen-app'
 }
 
@@ -18,21 +18,21 @@ export interface Cluster {
   child: ChildProcess
   port: number
   output(): string
-  /** Pids of the workers that take connections, in the order in which they joined. */
+  /** Pids of the workers that take connections, in the order of joining. */
   joined(): number[]
-  /** Resolves with the pids when so many take connections. */
+  /** Resolves with the pids when `count` workers take connections. */
   untilJoined(count: number): Promise<number[]>
-  /** Has the primary do something; see the fixture. */
+  /** Sends a command to the primary; see the fixture. */
   tell(command: string, ...args: unknown[]): void
   exited: Promise<{ code: number | null; signal: string | null }>
 }
 
-/** Starts it and waits until all that it forks at the start take connections. Ends it with the test. */
+/** Starts the program and waits until its first workers take connections. Ends the program with the test. */
 export async function startCluster(t: Test, setup: ClusterOptions = {}): Promise<Cluster> {
   const { workers = 3, options = {}, env = {}, fixture = 'cluster-app' } = setup
   const child = fork(new URL(`../fixtures/${fixture}.js`, import.meta.url), [], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // A process group of its own, with its workers in it.
+    // The primary and its workers have a process group of their own.
     detached: true,
     env: {
       ...process.env,
@@ -80,6 +80,6 @@ function killGroup(leader: number | undefined): void {
   try {
     process.kill(-leader, 'SIGKILL')
   } catch {
-    // Nobody is left in it, as it should be.
+    // The group is empty, as expected.
   }
 }

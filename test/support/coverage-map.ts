@@ -1,10 +1,10 @@
-// Which source files a test file has to cover completely: the pure one that it is named after. Elsewhere coverage is a
-// torch, not a target: COVERAGE=all shows what the whole run covers.
+// The source files that a test file has to cover completely: the pure file after which the test is named. For other
+// files coverage has no target; COVERAGE=all shows the coverage of the whole run.
 
 const PURE =
   /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|breaker|health|health-history|recycling|restart-policy|rolling|worker-phases|worker-state))\.test\.js$/
 
-/** @returns null: nothing. An empty array: whatever it loads. */
+/** @returns the files to cover; null: none; an empty array: all files that the test loads */
 export default function coverageMap(testFile: string): string[] | null {
   if (process.env['COVERAGE'] === 'all') return []
   const [, name] = PURE.exec(testFile) ?? []

@@ -1,4 +1,4 @@
-// Visitors of several workers, and how to know that what was said has been heard.
+// Visitors of several workers, and a way to wait until all of them have received all messages.
 import type { Test } from 'tap'
 import { until } from './clients.ts'
 import { visit, type Place, type Visitor, type VisitorOptions } from './socket-io.ts'
@@ -6,20 +6,22 @@ import { visit, type Place, type Visitor, type VisitorOptions } from './socket-i
 type Visitors = [Visitor, Visitor, Visitor, ...Visitor[]]
 
 export interface Crowd {
-  /** Workers, on one host or several, that know each other. */
+  /** Workers that are connected to each other, on one host or several. */
   readonly places: readonly Place[]
-  /** One at each worker, and a second one at the first. */
+  /** One visitor at each worker, and a second one at the first worker. */
   visitors(t: Test, options?: VisitorOptions): Promise<Visitors>
-  /** Everybody has heard what any of them said before. */
+  /** Resolves when all visitors have received all earlier messages. */
   settled(all: Visitor[]): Promise<void>
-  /** Some adapters subscribe to a room when somebody joins, which takes a moment: until it is heard from elsewhere. */
+  /**
+   * Resolves when messages of other workers reach the visitor in the room. Some adapters subscribe at the first join.
+   */
   settle(visitor: Visitor, room: string): Promise<void>
   join(visitor: Visitor, ...rooms: string[]): Promise<void>
 }
 
 /** @param times - see {@link fence} */
 export async function gather(t: Test, places: Place[], times: number): Promise<Crowd> {
-  // Elsewhere, so that they are not among those who are counted.
+  // The callers are in another namespace, so that they do not count as visitors.
   const callers = await Promise.all(places.slice(0, 2).map((place) => visit(t, place, { namespace: '/other' })))
   const settle = async (visitor: Visitor, room: string) => {
     const caller = callers.find(({ pid }) => pid !== visitor.pid)!
@@ -44,9 +46,9 @@ export async function gather(t: Test, places: Place[], times: number): Promise<C
 }
 
 /**
- * Once everybody has heard of it, everybody has heard what any of them said before.
+ * Sends a last message from every worker, and resolves when all visitors have received it, and so all earlier messages.
  *
- * @param times - where messages go by one of several nodes, so many that some go by each
+ * @param times - number of last messages; with several Redis nodes, so many that every node carries some
  */
 export async function fence(all: Visitor[], times = 1): Promise<void> {
   const speakers = [...new Map(all.map((one) => [one.pid, one])).values()]
@@ -56,11 +58,11 @@ export async function fence(all: Visitor[], times = 1): Promise<void> {
   )
   await Promise.all(speaking)
   const passed = () => all.every(({ heard }, n) => heard('fence').length === before[n]! + speaking.length)
-  await until('everybody heard the fence', passed)
+  await until('all visitors receive the last message', passed)
 }
 
-/** Who heard it, once: their ids. */
-export function who(all: Visitor[], event: string): string[] {
+/** The ids of the visitors that received the event exactly once. */
+export function receiversOf(all: Visitor[], event: string): string[] {
   return ids(all.filter(({ heard }) => heard(event).length === 1))
 }
 

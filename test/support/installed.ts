@@ -1,10 +1,11 @@
-// Whether a program that a test needs is there.
+// Whether a program that a test needs is installed.
 import { accessSync, constants } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 
 /**
- * For tap's `skip` option: false when the program is there, else the reason. On CI everything has to be there, so the
- * test runs and fails.
+ * Value for tap's `skip` option: false if the program is installed, else the reason. CI must have all programs, so
+ * there
+ * the test runs and fails.
  *
  * @param program - a name on the PATH, or an absolute path
  */

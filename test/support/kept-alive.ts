@@ -1,4 +1,4 @@
-// Clients that keep their connection, for one request of a session after the other.
+// Clients that send all requests of a session on one connection.
 import { once } from 'node:events'
 import http from 'node:http'
 import type net from 'node:net'
@@ -6,21 +6,21 @@ import type { Test } from 'tap'
 import { sessionOf, type Away } from './away.ts'
 import { dial, request, until, type Reply } from './clients.ts'
 
-/** Ways for a connection to get from one worker to the other. */
+/** Ways to move a connection from one worker to the other. */
 export const ways: [name: string, options: object, native: string][] = [
   ['hand-off over the best transport', { steering: 'handoff' }, '1'],
   ['hand-off over node-ipc', { steering: 'handoff' }, '0'],
   ['kernel steering', { steering: 'kernel' }, '1'],
 ]
 
-/** One request after the other on one connection. */
+/** A client that sends one request after the other on one connection. */
 export function client(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   const end = () => agent.destroy()
   t.teardown(end)
   const ports = new Set<number>()
   return {
-    /** Of the client's end, as the workers saw it. */
+    /** The client's ports, as the workers saw them. */
     ports,
     end,
     async ask(options: { path?: string; method?: string; headers?: object; body?: Buffer } = {}): Promise<Reply> {
@@ -32,7 +32,7 @@ export function client(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
   }
 }
 
-/** Connections that were handed over. */
+/** Number of connections that moved to another worker. */
 export const moved = async ({ balancer }: Away) => (await balancer.status()).connections.moved
 
 export function plainly(options: http.RequestOptions) {
@@ -45,13 +45,13 @@ export async function answerTo(sending: http.ClientRequest) {
   return { status: answer.statusCode, text: (await answer.toArray()).join(''), cookie }
 }
 
-/** The cookie of a new session, at the worker of that address. */
+/** Opens a session at the worker of the address. @returns its cookie */
 export async function newSession(port: number, from: string): Promise<string> {
   const { cookie } = await plainly({ port, host: '127.0.0.1', localAddress: from, agent: false })
   return cookie!.split(';')[0]!
 }
 
-/** A raw connection that has brought three requests of the session, and so is with its worker. */
+/** A raw connection that is with the session's worker, after three requests of the session. */
 export async function followed(t: Test, { port, from }: Pick<Away, 'port' | 'from'>) {
   const socket = await dial(port, from)
   t.teardown(() => socket.destroy())
@@ -63,7 +63,7 @@ export async function followed(t: Test, { port, from }: Pick<Away, 'port' | 'fro
   return { socket, pids }
 }
 
-/** Answers of a raw connection: the process of each, in the order of coming. */
+/** Collects the pids in the answers of a raw connection, in order. */
 export function readPids(socket: net.Socket): number[] {
   const pids: number[] = []
   let text = ''
@@ -83,7 +83,7 @@ export const upgrade = (user: string) =>
     `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n`,
   )
 
-/** A WebSocket's text frame with nothing in it, masked with zeros. */
+/** An empty text frame of a WebSocket, masked with zeros. */
 export const EMPTY_TEXT = Buffer.from([0x81, 0x80, 0, 0, 0, 0])
 
 export const get = (user: string, more = '') => `GET / HTTP/1.1\r\nHost: a\r\nx-user: ${user}\r\n${more}\r\n`

@@ -1,14 +1,14 @@
-// What this process logs.
+// Collects the log lines of this process.
 import type { Logger } from '../../src/index.ts'
 import { processRuntime } from '../../src/runtime.ts'
 
 export interface Logbook {
   events(): string[]
-  /** Of each line of that event. */
+  /** The fields of each line of the event. */
   fields(event: string): unknown[]
 }
 
-/** What is logged from now on. */
+/** Starts to collect log lines. */
 export function logbook(): Logbook {
   const lines: [string, unknown][] = []
   const write = (event: string, fields: unknown) => void lines.push([event, fields])

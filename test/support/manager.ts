@@ -7,7 +7,7 @@ import { until } from './clients.ts'
 export interface Managed extends Balancer {
   /** The notifications of the primary so far, one text per message. */
   notified: string[]
-  /** Resolves when a notification with that line has arrived. */
+  /** Resolves when a notification with the line has arrived. */
   hears(line: string | RegExp): Promise<void>
   /** Ends the primary with the signal and starts it again; resolves when it is ready again. */
   restart(how?: Partial<ManagerCommand>): Promise<void>
@@ -44,7 +44,7 @@ export async function startManaged(t: Test, setup: ManagerSetup, options: Balanc
     hears,
     async restart(how = {}) {
       // Before READY=1 the manager may not have all sockets yet.
-      if (setup.notify !== undefined) await until('the manager heard of it', () => says('READY=1') >= starts)
+      if (setup.notify !== undefined) await until('the manager gets READY=1', () => says('READY=1') >= starts)
       starts++
       const ready = balancer.event('ready')
       const command: ManagerCommand = { manager: 'restart', signal: 'SIGKILL', ...how }

@@ -1,19 +1,19 @@
-// A Socket.IO client that polls, on whatever connection it is told to: each answer with a status of its own.
+// A Socket.IO client that polls on given connections, and counts the status of each answer.
 import http from 'node:http'
 
 export interface PollingOptions {
   port: number
-  /** One for several clients mixes them on its connections; false: a connection for each request. */
+  /** Clients that share an agent share its connections; false: a new connection for each request. */
   agent: http.Agent | false
   /** Source address. */
   from?: string
 }
 
-/** Packets of Engine.IO in one payload stand apart by this. */
+/** Separates the packets of Engine.IO in one payload. */
 const SEPARATOR = '\x1e'
 
 export class Polling {
-  /** Answers by status. */
+  /** Number of answers by status. */
   readonly statuses = new Map<number, number>()
   /** Pid of the worker that has the session. */
   pid = 0
@@ -30,7 +30,7 @@ export class Polling {
     return this.#sid ?? ''
   }
 
-  /** Resolves when it is greeted. */
+  /** Opens a session; resolves when the server has greeted the client. */
   static async open(options: PollingOptions): Promise<Polling> {
     const client = new Polling(options)
     const opened = await client.#request('GET')
@@ -41,7 +41,7 @@ export class Polling {
     return client
   }
 
-  /** The next event of that name, 'close' for the end of the session; polls until it is there. */
+  /** Polls until the next event of the name arrives; 'close' is the end of the session. */
   async next(name: string): Promise<[string, ...unknown[]]> {
     for (;;) {
       const at = this.#events.findIndex(([event]) => event === name)
@@ -50,7 +50,7 @@ export class Polling {
     }
   }
 
-  /** An event with an acknowledgement. */
+  /** Sends an event and waits for its acknowledgement. */
   async ask(name: string, ...args: unknown[]): Promise<unknown[]> {
     const id = this.#acks++
     await this.#request('POST', `42${id}${JSON.stringify([name, ...args])}`)

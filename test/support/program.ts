@@ -1,4 +1,4 @@
-// Runs one of the project's programs as a user would, and looks after its processes.
+// Runs one of the project's programs as a user would, and ends its processes.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -9,18 +9,18 @@ import { until } from './clients.ts'
 export interface Program {
   child: ChildProcess
   pid: number
-  /** Everything it wrote so far. */
+  /** All output so far. */
   stdout(): string
   stderr(): string
-  /** Resolves when its stdout matches; rejects when it ends before. */
+  /** Resolves when stdout matches; rejects if the program ends first. */
   printed(pattern: RegExp): Promise<RegExpExecArray>
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
 /**
- * Starts it; ends it and whatever it left behind with the test.
+ * Starts the program. The program and all its descendants end with the test.
  *
- * @param path - of the compiled file, from build/
+ * @param path - path of the compiled file, relative to build/
  */
 export function startProgram(t: Test, path: string, args: string[] = [], env: Record<string, string> = {}): Program {
   const file = fileURLToPath(new URL(`../../${path}`, import.meta.url))
@@ -34,7 +34,7 @@ export function startProgram(t: Test, path: string, args: string[] = [], env: Re
   let stderr = ''
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  // Not 'exit': what it wrote last would still be on its way.
+  // 'close' and not 'exit': at 'exit' the last output may not have arrived.
   const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }))
   t.teardown(async () => {
     const all = [pid, ...descendants(pid)].filter(isRunning)
@@ -49,7 +49,7 @@ export function startProgram(t: Test, path: string, args: string[] = [], env: Re
     stderr: () => stderr,
     async printed(pattern) {
       const ended = () => child.exitCode !== null || child.signalCode !== null
-      // Longer than anything should take, as everything else on the machine may be starting too.
+      // The limit is long, because a busy machine starts programs slowly.
       await until(`${path} prints ${pattern}`, () => pattern.test(stdout) || ended(), 30_000)
       const match = pattern.exec(stdout)
       if (match === null) throw new Error(`${path} ended before it printed ${pattern}:\n${stdout}${stderr}`)
@@ -58,7 +58,7 @@ export function startProgram(t: Test, path: string, args: string[] = [], env: Re
   }
 }
 
-/** Pids of its children, their children and so on. */
+/** Pids of all descendants of the process. */
 export function descendants(pid: number): number[] {
   const parents = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -67,12 +67,12 @@ export function descendants(pid: number): number[] {
   return children.flatMap((child) => [child, ...descendants(child)])
 }
 
-/** The letter that Linux has for it: R running, S waiting, T stopped, Z ended; undefined when it is gone. */
+/** State letter of the process in Linux: R running, S waiting, T stopped, Z ended; undefined without such a process. */
 export function stateOf(pid: number): string | undefined {
   return statOf(pid)?.state
 }
 
-/** A process that has ended and that nobody has asked about (a zombie) does not count. */
+/** Whether the process runs. A zombie, which has ended but is not collected yet, does not run. */
 export function isRunning(pid: number): boolean {
   const state = stateOf(pid)
   return state !== undefined && state !== 'Z' && state !== 'X'
@@ -80,12 +80,12 @@ export function isRunning(pid: number): boolean {
 
 function statOf(pid: number): { state: string | undefined; parent: number } | undefined {
   try {
-    // The name in parentheses may hold anything.
+    // The name in parentheses may contain any character.
     const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ')
     return { state, parent: Number(parent) }
   } catch {
-    return undefined // it is gone
+    return undefined // there is no such process
   }
 }

@@ -1,4 +1,4 @@
-// HAProxy and nginx of a test's own, on loopback, with a configuration in a temporary folder.
+// Starts HAProxy and nginx for a test, on loopback, with a configuration in a temporary folder.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,15 +7,15 @@ import { join } from 'node:path'
 import type { Scope } from './balancer.ts'
 import { until } from './clients.ts'
 
-/** Where Debian's package puts it; elsewhere it may be built in. */
+/** Path of the module in Debian's package; other builds of nginx may include the module. */
 const STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
 
 interface Proxy {
-  /** A folder of its own, ended with the test. */
+  /** Temporary folder of the proxy; removed with the test. */
   folder: string
 }
 
-/** @param sections - of the configuration, in tcp mode where they do not say otherwise */
+/** @param sections - sections of the configuration; the default mode is tcp */
 export function startHaproxy(scope: Scope, ports: number[], sections: (folder: string) => string): Promise<Proxy> {
   const configure = (folder: string) => `global
   maxconn 1000
@@ -32,20 +32,20 @@ ${sections(folder)}
   return start(scope, 'haproxy', (file) => ['-db', '-f', file], ports, configure)
 }
 
-/** @param servers - inside `stream { }` */
+/** @param servers - text inside `stream { }` */
 export function startNginxStream(scope: Scope, ports: number[], servers: string): Promise<Proxy> {
   const load = existsSync(STREAM_MODULE) ? `load_module ${STREAM_MODULE};` : ''
   return startNginx(scope, ports, () => `stream {\n${servers}\n}`, load)
 }
 
-/** @param servers - inside `http { }` */
+/** @param servers - text inside `http { }` */
 export function startNginxHttp(scope: Scope, port: number, servers: string): Promise<Proxy> {
   const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   const temporary = (folder: string) => places.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n')
   return startNginx(scope, [port], (folder) => `http {\naccess_log off;\n${temporary(folder)}\n${servers}\n}`)
 }
 
-/** @param load - has to come first */
+/** @param load - first line of the configuration, which loads a module */
 function startNginx(scope: Scope, ports: number[], sections: (folder: string) => string, load = ''): Promise<Proxy> {
   const configure = (folder: string) => `${load}
 daemon off;
@@ -70,7 +70,7 @@ async function start(
   const child = spawn(command, args(file, folder), { stdio: ['ignore', 'ignore', 'pipe'] })
   let output = ''
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  // Not 'exit': a program that is not there has none.
+  // 'close' and not 'exit': a program that is not installed emits no 'exit'.
   const closed = once(child, 'close')
   scope.teardown(async () => {
     child.kill('SIGTERM')
@@ -84,7 +84,7 @@ async function start(
   return { folder }
 }
 
-/** Asks the kernel: a connection would go on to whatever is behind. */
+/** Asks the kernel whether a socket listens; a connection would reach the server behind the proxy. */
 function isListening(port: number): boolean {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
   const listening = new RegExp(`^ *\\d+: [0-9A-F]+:${hex} \\S+ 0A `, 'm')

@@ -1,4 +1,4 @@
-// PROXY protocol headers as a proxy would send them.
+// PROXY protocol headers as proxies send them.
 import { crc32c } from '../../src/affinity/crc32c.ts'
 import { rawAddress } from '../../src/affinity/address.ts'
 
@@ -11,11 +11,11 @@ export interface More {
   uniqueId?: string
   authority?: string
   checksum?: boolean
-  /** Further type-length-values. */
+  /** Additional type-length-value fields. */
   more?: [type: number, value: Buffer][]
 }
 
-/** Where the client had connected to. */
+/** Address to which the client connected. */
 const TO = { 4: '192.0.2.1', 6: '2001:db8::ffff' } as const
 
 export function headerV1({ address, port }: From): Buffer {

@@ -1,9 +1,9 @@
-// Dice that fall the same way again.
+// Random numbers that a seed repeats.
 
-/** 0 to 1, without 1. */
+/** Returns a number from 0 to 1, without 1. */
 export type Random = () => number
 
-/** mulberry32: small, and good enough to play dice. */
+/** mulberry32, a small generator that is random enough for tests. */
 export function random(seed: number): Random {
   let state = seed >>> 0
   return () => {

@@ -1,4 +1,4 @@
-// Real Redis servers of the test's own, that can be killed and started again: alone, as a Cluster, under a Sentinel.
+// Real Redis servers for a test, which it can kill and start again: one server, a Cluster, or a pair under a Sentinel.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,17 +11,17 @@ import type { Test } from 'tap'
 import { until } from './clients.ts'
 
 export interface PrivateRedis {
-  /** For REDIS_URL. */
+  /** Value for REDIS_URL. */
   url: string
   start(): Promise<void>
-  /** At once, as in a crash. */
+  /** Ends the server at once, as a crash does. */
   kill(): Promise<void>
-  /** Stops it without an end, as a machine that hangs; and lets it go on. */
+  /** Stops the process without ending it, as if its machine hangs; thaw() continues it. */
   freeze(): void
   thaw(): void
 }
 
-/** Starts one on a Unix socket; ends it with the test. Skip the test with `missing('redis-server')`. */
+/** Starts a server on a Unix socket; it ends with the test. Skip the test with `missing('redis-server')`. */
 export async function startRedis(t: Test, ...args: string[]): Promise<PrivateRedis> {
   const folder = newFolder(t)
   const url = join(folder, 'redis.sock')
@@ -33,10 +33,10 @@ export async function startRedis(t: Test, ...args: string[]): Promise<PrivateRed
   )
 }
 
-/** Masters that share the slots. */
+/** Starts a Cluster of masters that share the slots. */
 export async function startCluster(t: Test, size: number): Promise<(PrivateRedis & { port: number })[]> {
   const ports = await freePorts(2 * size)
-  // The port for the nodes among themselves is 10,000 higher by default, which may be none.
+  // By default the port between the nodes is 10,000 higher, which may be above 65,535.
   const places = ports.slice(0, size).map((port, n) => ({ port, bus: ports[size + n] ?? 0 }))
   const nodes = await Promise.all(
     places.map(async ({ port, bus }) => {
@@ -61,17 +61,17 @@ export async function startCluster(t: Test, size: number): Promise<(PrivateRedis
   return nodes
 }
 
-/** A master and a replica under a Sentinel that calls the master `main`. */
+/** Starts a master and a replica under a Sentinel, in which the master is named `main`. */
 export async function startSentinel(t: Test): Promise<{ port: number; master: PrivateRedis; replica: PrivateRedis }> {
   const [masterPort = 0, replicaPort = 0, port = 0] = await freePorts(3)
   const master = await startOnPort(t, masterPort)
   const replica = await startOnPort(t, replicaPort, '--replicaof', `127.0.0.1 ${masterPort}`)
-  // The Sentinel asks the master for its replicas at its start, and then only every ten seconds.
+  // The Sentinel asks the master for its replicas when the Sentinel starts, and then only every ten seconds.
   const asking = new Redis(master.url)
   await until('the master knows its replica', async () => /state=online/.test(await asking.info('replication')))
   asking.disconnect()
   const file = join(newFolder(t), 'sentinel.conf')
-  // It writes into it what it learns.
+  // The Sentinel writes its state into its configuration file.
   const lines = [
     `port ${port}`,
     'bind 127.0.0.1',
@@ -123,7 +123,7 @@ async function startServer(t: Test, url: string, args: string[], ready: RegExp):
   return redis
 }
 
-/** Different ones: all are taken before the first is let go. */
+/** Free ports. All are bound before the first is released, so that they differ. */
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map((server) => once(server, 'listening')))

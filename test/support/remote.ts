@@ -1,23 +1,23 @@
-// Calls methods of an object in another process, over a connection of its own, so that what is under test carries none of
-// it. Arguments and answers are cloned as they are, bytes included.
+// Calls methods of an object in another process. The calls have their own connection, so that they never use the code
+// under test. Arguments and answers are cloned, bytes included.
 import { once } from 'node:events'
 import net from 'node:net'
 import { deserialize, serialize } from 'node:v8'
 import type { Test } from 'tap'
 
-/** The same object, wherever it is. */
+/** The object in the other process. */
 export type Remote<T> = { [K in keyof T]: T[K] } & { name: Record<string, unknown> }
 
 export interface Switchboard {
   port: number
-  /** Resolves with whoever has introduced itself so, now or later. */
+  /** Resolves with the object whose process sent a matching name, now or later. */
   find<T>(fits: (name: Record<string, unknown>) => boolean): Promise<Remote<T>>
 }
 
 type Call = { call: number; method: string; args: unknown[] }
 type Answer = { call: number; result?: unknown; error?: string }
 
-/** Waits for the other processes to introduce themselves. */
+/** Accepts the connections of the other processes. */
 export async function switchboard(t: Test): Promise<Switchboard> {
   const callers: { name: Record<string, unknown>; remote: unknown }[] = []
   let changed = (): void => {}
@@ -44,7 +44,7 @@ export async function switchboard(t: Test): Promise<Switchboard> {
           {
             get: (target, method) => {
               if (method === 'name') return target.name
-              // Whoever awaits it asks whether it is a promise.
+              // `await` reads `then` to see whether the object is a promise.
               if (method === 'then') return undefined
               return (...args: unknown[]) =>
                 new Promise((done, fail) => {
@@ -72,7 +72,7 @@ export async function switchboard(t: Test): Promise<Switchboard> {
   }
 }
 
-/** In the other process. */
+/** Connects an object of this process to the test; call this function in the other process. */
 export function introduce(port: number, name: Record<string, unknown>, it: object): void {
   const socket = net.connect(port, '127.0.0.1').on('error', () => process.exit(1))
   socket.unref()
@@ -89,7 +89,7 @@ export function introduce(port: number, name: Record<string, unknown>, it: objec
   })
 }
 
-/** Messages with their length in front. */
+/** Writes and reads messages, each with its length in front. */
 function talk(socket: net.Socket) {
   return {
     say(message: unknown): void {

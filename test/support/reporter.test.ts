@@ -1,12 +1,12 @@
 import t, { type Test } from 'tap'
 import Reporter from './reporter.ts'
 
-/** What the reporter says about a run, and the exit code that it asks for. */
+/** The reporter's text about a run, and its exit code. */
 async function report(t: Test, tap: string, ci: string): Promise<{ text: string; exitCode: unknown }> {
   const before = [process.env['CI'], process.exitCode] as const
   process.env['CI'] = ci
   const reporter = new Reporter()
-  // In pieces, as a pipe would give it.
+  // The text comes in pieces, as from a pipe.
   for (let at = 0; at < tap.length; at += 7) reporter.write(tap.slice(at, at + 7))
   reporter.end()
   const text = (await reporter.toArray()).join('')

@@ -1,12 +1,12 @@
-// How test runs are reported: a line per file, the whole story of what failed, and a last line that counts.
+// Reports a test run: one line per file, all details of each failure, and a last line with the counts.
 //
-// Where CI is set a skipped test is a failed one: a machine that lacks what a test needs must say so.
+// If CI is set, a skipped test counts as a failed one, so that a machine without a needed program is noticed.
 import { Transform, type TransformCallback } from 'node:stream'
 
 /** `ok 3 - a sentence # SKIP why # time=12ms`, at any depth. */
 const POINT = /^( *)(not )?ok \d+(?: - (.*?))?(?: # (SKIP|TODO)\b ?(.*?))?(?: # time=([\d.]+)ms)?$/
 
-/** Reads TAP as tap 21 writes it: a subtest per file, in it one per test. */
+/** Reads TAP as tap 21 writes it: one subtest per file, and in it one subtest per test. */
 export default class Reporter extends Transform {
   readonly #strict = Boolean(process.env['CI'])
   readonly #failedFiles: string[] = []
@@ -73,7 +73,7 @@ export default class Reporter extends Transform {
   }
 
   #fileEnds(ok: boolean, name: string, milliseconds: number): void {
-    // A file can fail beside its tests: a timeout, an exit code, an exception while loading.
+    // A file can fail although its tests pass: by a timeout, an exit code, or an exception while loading.
     if (!ok && this.#failedInFile === 0) this.#stories.push(...this.#test)
     this.#failed += ok ? 0 : Math.max(1, this.#failedInFile)
     if (!ok) this.#failedFiles.push(name)
@@ -86,7 +86,7 @@ export default class Reporter extends Transform {
     this.#failedInFile = 0
   }
 
-  /** What tap says about a failed file comes after its result. */
+  /** Reads tap's text about a failed file, which follows the result. */
   #endOfTail(): void {
     if (this.#tail === undefined) return
     this.#say(this.#tail.join('\n'))

@@ -1,4 +1,4 @@
-// Child processes that do what the test says: what the supervisor needs of node:child_process, and nothing behind it.
+// Simulated child processes: the part of node:child_process that the supervisor uses, under the command of a test.
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { PROTOCOL_VERSION, type ToPrimary } from '../../src/ipc/messages.ts'
@@ -27,7 +27,7 @@ export class SimulatedChild extends EventEmitter {
     return true
   }
 
-  /** The child sends a message of Holdfast's. */
+  /** The child sends a message of Holdfast's protocol. */
   say(message: ToPrimary): void {
     this.emit('message', { holdfast: message })
   }
@@ -46,7 +46,7 @@ export class SimulatedChild extends EventEmitter {
 export type SimulatedFork = Fork & {
   readonly pids: number[]
   readonly children: Map<number, SimulatedChild>
-  /** So many of the next starts fail. */
+  /** Number of next starts that fail. */
   failures: number
 }
 

@@ -1,4 +1,4 @@
-// A world with a clock that stands still until a test moves it, so that timeouts are tested without waiting.
+// A world whose clock stands still until a test moves it, so that tests of timeouts do not wait.
 import type { World } from '../../src/world.ts'
 
 interface Entry {
@@ -30,22 +30,22 @@ export class SimulatedWorld implements World {
   readonly clearInterval = (timer: object | undefined): void => this.#remove(timer)
   readonly clearImmediate = (timer: object | undefined): void => this.#remove(timer)
 
-  /** Timers that have not run. */
+  /** Number of timers that have not run. */
   get pending(): number {
     return this.#entries.size
   }
 
-  /** Timers that are set; the same as {@link pending}, for tests that set no immediates. */
+  /** The same number as {@link pending}, for tests without immediates. */
   get timers(): number {
     return this.#entries.size
   }
 
-  /** Runs what waits for the end of the turn. */
+  /** Runs the callbacks that wait for the end of the turn. */
   endTurn(): void {
     this.advance(0)
   }
 
-  /** Runs everything that is due within so many milliseconds, in order, and leaves the clock at the end of them. */
+  /** Moves the clock forward, and runs in order all timers that become due. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {

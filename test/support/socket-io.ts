@@ -1,11 +1,11 @@
-// Clients of test/fixtures/socket-io-app.ts, each on a worker of the test's choice.
+// Clients of test/fixtures/socket-io-app.ts; the test chooses the worker of each client.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import type { StickyOptions } from '../../src/index.ts'
 import type { AttachOptions } from '../../src/socket-io.ts'
 import { startBalancer, type Balancer, type Scope } from './balancer.ts'
 import { loopback, request, until } from './clients.ts'
 
-/** A worker of a host; or the one process where there are none. */
+/** A worker of a host; without workers, the only process of the host. */
 export interface Place {
   balancer: Balancer
   worker?: number
@@ -14,16 +14,16 @@ export interface Place {
 export interface Visitor {
   socket: Socket
   id: string
-  /** Of the worker. */
+  /** Pid of the worker. */
   pid: number
-  /** First arguments of the events of that name, in order. */
+  /** First arguments of the received events of the name, in order. */
   heard(event: string): unknown[]
-  /** What an application would write: `call('namespace', 'local', ['to', 'room'], ['emit', 'news', 1])`. */
+  /** Calls methods in the worker: `call('namespace', 'local', ['to', 'room'], ['emit', 'news', 1])`. */
   call<T = unknown>(target: Target, ...chain: Step[]): Promise<T>
   close(): void
 }
 
-/** main: the namespace `/`, whatever the visitor's own. */
+/** The object to call; main: the namespace `/`, also for a visitor of another namespace. */
 type Target = 'socket' | 'namespace' | 'main' | 'adapter'
 type Step = string | [method: string, ...args: unknown[]]
 
@@ -31,14 +31,14 @@ export interface VisitorOptions extends Partial<ManagerOptions & SocketOptions> 
   namespace?: string
 }
 
-/** What hosts are started with besides. */
+/** Additional settings of the hosts. */
 export interface HostsSetup {
   options?: StickyOptions
-  /** Of each host; the last one counts for those after it, too. */
+  /** Environment of each host; the last entry is also for all further hosts. */
   env?: Record<string, string>[]
 }
 
-/** Starts hosts of some workers each, and waits until all know each other. */
+/** Starts hosts with some workers each, and waits until all workers know each other. */
 export async function startHosts(
   scope: Scope,
   hosts: number,
@@ -55,18 +55,18 @@ export async function startHosts(
       }),
     ),
   )
-  // A question that is asked too early is waited for 5 s.
+  // A query that is sent too early times out only after 5 s.
   await until('all workers know each other', () => allKnow(balancers, hosts * workers), 30_000)
   return balancers.flatMap((balancer) => Array.from({ length: workers }, (_, worker) => ({ balancer, worker })))
 }
 
-/** Whether the workers that were asked count so many. */
+/** Whether a worker of each host knows `workers` workers. */
 export async function allKnow(balancers: Balancer[], workers: number): Promise<boolean> {
   const replies = await Promise.all(balancers.map(({ port }) => request({ port })))
   return replies.every((reply) => reply['nodes'] === workers)
 }
 
-/** An address whose connections go to that worker. */
+/** A client address whose connections go to the worker. */
 export async function addressOf({ balancer, worker }: Place): Promise<string> {
   if (worker === undefined) return '127.0.0.1'
   let n = 1
@@ -74,7 +74,7 @@ export async function addressOf({ balancer, worker }: Place): Promise<string> {
   return loopback(n)
 }
 
-/** Connects; ends with the scope. */
+/** Connects a client, which ends with the scope. */
 export async function visit(scope: Scope, place: Place, options: VisitorOptions = {}): Promise<Visitor> {
   const { namespace = '/', ...more } = options
   const how = { transports: ['websocket'], localAddress: await addressOf(place), forceNew: true, ...more }

@@ -1,23 +1,23 @@
-// Steady load: clients that come again and again, on short connections, kept-alive ones and WebSockets.
+// Steady load: clients that send requests again and again, on short connections, kept-alive connections and WebSockets.
 import http from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { request, until } from './clients.ts'
 
 /** Milliseconds between two requests of one client. */
-const PACE = 150
+const INTERVAL = 150
 
 export interface Steady {
-  /** What went wrong, in words; a WebSocket that is closed with 1012 and comes back is not wrong. */
+  /** Failures as sentences. A WebSocket that is closed with code 1012 and comes back is no failure. */
   failures: string[]
-  /** Answers by kind, and how often a WebSocket came back. */
+  /** Number of answers by kind, and of WebSockets that came back. */
   answers: { short: number; kept: number; messages: number; returned: number }
-  /** The worker of each client's next answer to what it asks from now on. */
+  /** The worker of each client's next answer, counting only requests sent from now on. */
   whereNext(): Promise<Map<string, number>>
   stop(): Promise<void>
 }
 
-/** One third of the addresses for each kind of client. */
+/** Starts the load; each kind of client has one third of the addresses. */
 export function steadyLoad(port: number, addresses: readonly string[]): Steady {
   const failures: string[] = []
   const answers = { short: 0, kept: 0, messages: 0, returned: 0 }
@@ -33,7 +33,7 @@ export function steadyLoad(port: number, addresses: readonly string[]): Steady {
       } catch (error) {
         failures.push(`${from}: ${String(error)}`)
       }
-      await pause(PACE)
+      await pause(INTERVAL)
     }
   }
 
@@ -87,7 +87,7 @@ export function steadyLoad(port: number, addresses: readonly string[]): Steady {
   }
 }
 
-/** A WebSocket, and the code it was closed with. */
+/** A WebSocket, and its close code. */
 interface Line {
   socket: WebSocket
   closed: Promise<number>
@@ -101,7 +101,7 @@ function open(port: number, from: string): Promise<Line> {
   })
 }
 
-/** Resolves with undefined when the server said "service restart" instead. */
+/** Sends a message; resolves with the answer, or with undefined if the server closes with "service restart". */
 async function ask({ socket, closed }: Line): Promise<{ worker: number } | undefined> {
   const answered = new Promise<Buffer>((done) => socket.once('message', done))
   if (socket.readyState === WebSocket.OPEN) socket.send('?')

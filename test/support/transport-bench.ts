@@ -1,4 +1,4 @@
-// A transport at work: real sockets on this side, a real receiving process on the other.
+// A transport in use: real sockets in this process, and a real receiving process.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -13,16 +13,16 @@ export interface Bench {
   sender: Sender
   acknowledged: AcceptedConnection[]
   undelivered: AcceptedConnection[]
-  /** How often the sender reported room. */
+  /** How often the sender reported that it has room again. */
   rooms: number
-  /** Connects a client; the accepted side is what can be sent. */
+  /** Connects a client. @returns the client, and the accepted connection, which can be sent */
   accept(metadata?: Buffer): Promise<{ client: net.Socket; connection: AcceptedConnection }>
 }
 
 /**
  * Starts a receiving process, and a server with connections that can be sent to it.
  *
- * @param forked - sees the process before there is a sender for it
+ * @param forked - called with the process before its sender exists
  */
 export async function openBench(t: Test, transport: Transport, forked = (_child: ChildProcess) => {}): Promise<Bench> {
   const endpoint = transport.endpoint()
@@ -78,8 +78,8 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
     server.close()
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
-      // Not events.once(), which rejects at an 'error', and a failed write to the child is one. Not 'close' either: nothing
-      // reads from the channel any more, so nothing would keep this process alive until the channel ends.
+      // events.once() would reject at an 'error', which a failed write to the child emits. 'close' would not do either:
+      // no code reads the channel any more, so nothing would keep this process alive until the channel ends.
       await new Promise((done) => child.once('exit', done))
     }
   })

@@ -1,4 +1,4 @@
-// A request that is in service for as long as the test wants.
+// A request that stays open for as long as the test needs.
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import { json } from 'node:stream/consumers'
@@ -9,11 +9,11 @@ export interface Upload {
   finish(): Promise<Reply>
 }
 
-/** Resolves when it is in service; it is answered after `finish()`. */
+/** Resolves when the worker has the request; the answer comes after `finish()`. */
 export async function upload(port: number): Promise<Upload> {
   const sending = http.request({ port, path: '/hash', method: 'POST', headers: { expect: '100-continue' } })
   const answer = once(sending, 'response').then(([response]) => json(response as IncomingMessage) as Promise<Reply>)
-  answer.catch(() => {}) // whoever waits for it hears of it
+  answer.catch(() => {}) // the caller handles the rejection
   sending.write('half')
   await once(sending, 'continue')
   return {

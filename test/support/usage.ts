@@ -1,6 +1,6 @@
-// What is wrong with a command line.
+// Errors in a command line.
 
-/** A command line that makes no sense. */
+/** The command line is invalid. */
 export class UsageError extends Error {}
 
 /** EX_USAGE of sysexits.h. */

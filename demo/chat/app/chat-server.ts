@@ -1,4 +1,4 @@
-// The chat as one worker serves it: an http server like any other, with Socket.IO across workers.
+// The chat server of one worker: an ordinary http server, with Socket.IO across workers.
 import { randomBytes } from 'node:crypto'
 import { createServer, type Server as HttpServer } from 'node:http'
 import { hostname } from 'node:os'
@@ -6,14 +6,14 @@ import type { WorkerSticky } from 'holdfast'
 import { attachSocketIO } from 'holdfast/socket.io'
 import { Server } from 'socket.io'
 import { Conversation } from './conversation.ts'
-import { Crew } from './crew.ts'
+import { WorkerReports } from './crew.ts'
 import type { ChatServer, ChosenBy } from './events.ts'
 import { Presence } from './presence.ts'
 import { isSameOrigin } from '../../support/same-machine.ts'
 import { staticFiles } from './static-files.ts'
 import { serveTab } from './tab.ts'
 
-/** From the compiled file. */
+/** The page's folder; the path starts at the compiled file. */
 const page = new URL('../../../../demo/chat/public/', import.meta.url)
 
 export function chatServer({ id, restarts }: WorkerSticky, chosenBy: ChosenBy): HttpServer {
@@ -27,7 +27,7 @@ export function chatServer({ id, restarts }: WorkerSticky, chosenBy: ChosenBy): 
   const self = { uid: randomBytes(8).toString('hex'), key: `${hostname()} ${process.ppid} ${id}`, id, restarts }
   const conversation = new Conversation(io, self.uid)
   const presence = new Presence(io, self.key)
-  const crew: Crew = new Crew(io, backplane, self, {
+  const crew: WorkerReports = new WorkerReports(io, backplane, self, {
     changed: () => presence.refreshAll(),
     linked: (uid) => conversation.remind(uid),
     beat: () => presence.retry(),

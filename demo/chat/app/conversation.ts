@@ -1,10 +1,10 @@
-// What is said reaches every tab of the room and every worker's memory.
+// A message reaches every tab of its room and the history in every worker.
 //
-// There is no shared store: every worker keeps the last messages of all rooms, which it gets anyway, because a message
-// travels as one event between workers and each of them delivers it to its own tabs. A worker that was away (crashed,
-// or cut off from Redis) is given the others' memory as soon as both hear each other again, see crew.ts. Messages have
-// an id and are kept once, so it does no harm if several give, or if something comes twice. That is enough for the last
-// fifty lines of a chat; whoever must not lose a message needs a database.
+// There is no shared store. A message travels between the workers as one event, and each worker delivers it to its own
+// tabs, so every worker sees all messages and keeps the last ones of all rooms. A worker that was away (it crashed, or
+// lost Redis) gets the history of another worker as soon as the two exchange reports again, see crew.ts. Messages have
+// an id and are kept once, so a message that arrives twice does no harm. That is enough for the last fifty lines of a
+// chat; an application that must not lose a message needs a database.
 import type { ChatServer, Message, Tab } from './events.ts'
 import { History } from './history.ts'
 
@@ -12,7 +12,7 @@ export class Conversation {
   readonly #io: ChatServer
   readonly #history = new History()
 
-  /** @param uid - this process, as the others know it */
+  /** @param uid - id of this process for the other workers */
   constructor(io: ChatServer, uid: string) {
     this.#io = io
     io.on('said', (message) => this.#take(message))
@@ -21,9 +21,9 @@ export class Conversation {
     })
   }
 
-  /** @param from - knows it already */
+  /** @param from - the tab that wrote the message, and does not get it back */
   say(message: Message, from: Tab): void {
-    if (!this.#history.add(message)) return // sent again by a tab that did not get the answer
+    if (!this.#history.add(message)) return // a tab sends again when it did not get the answer
     this.#io.local.to(channelOf(message.room)).except(from.id).emit('message', message)
     this.#io.serverSideEmit('said', message)
   }
@@ -32,7 +32,7 @@ export class Conversation {
     return [...this.#history.of(room)]
   }
 
-  /** Gives all that is remembered here to another worker. */
+  /** Sends the history of this worker to another worker. */
   remind(uid: string): void {
     const messages = this.#history.all()
     if (messages.length > 0) this.#io.serverSideEmit('memory', uid, messages)
@@ -43,7 +43,9 @@ export class Conversation {
   }
 }
 
-/** The Socket.IO room of a chat room; sockets have rooms named after their own ids, which nobody shall enter. */
+/**
+ * The Socket.IO room of a chat room. The prefix keeps it apart from the rooms that Socket.IO names after socket ids.
+ */
 export function channelOf(room: string): string {
   return `room ${room}`
 }

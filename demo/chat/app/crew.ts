@@ -1,13 +1,13 @@
-// The workers tell each other every second that they live, and their tabs who serves. No worker ever waits for another
-// one's answer: the one that does not answer is the one that has just been killed.
+// Every second each worker sends a report to the other workers, and the table of workers to its tabs. No worker waits
+// for the answer of another worker, because that worker may just have been killed.
 import type { Backplane } from 'holdfast/socket.io'
-import type { ChatServer, Crew as CrewState, Report, WorkerRow } from './events.ts'
+import type { ChatServer, Crew, Report, WorkerRow } from './events.ts'
 import { Peers } from './peers.ts'
 
 /** Milliseconds between two reports. */
-const BEAT = 1_000
-/** Room names shown. */
-const ROOMS = 30
+const REPORT_INTERVAL = 1_000
+/** Largest number of rooms in the list. */
+const MAX_ROOMS = 30
 
 /** This worker. */
 export interface Self {
@@ -17,80 +17,80 @@ export interface Self {
   restarts: number
 }
 
-export interface CrewEvents {
-  /** Another worker came, came back or went silent. */
+export interface WorkerReportEvents {
+  /** Another worker came, came back or stopped sending reports. */
   changed(): void
-  /** That process hears us and we hear it, for the first time or again. */
+  /** This process and that process get each other's reports, for the first time or again. */
   linked(uid: string): void
-  /** Once per second. */
+  /** Called once per second. */
   beat(): void
-  /** Rooms with somebody here. */
+  /** Returns the rooms with tabs of this worker. */
   rooms(): string[]
 }
 
-export class Crew {
+export class WorkerReports {
   readonly #io: ChatServer
   readonly #backplane: Backplane
   readonly #self: Self
-  readonly #events: CrewEvents
+  readonly #events: WorkerReportEvents
   readonly #peers: Peers
   #lost = 0
   #present = ''
 
-  constructor(io: ChatServer, backplane: Backplane, self: Self, events: CrewEvents) {
+  constructor(io: ChatServer, backplane: Backplane, self: Self, events: WorkerReportEvents) {
     this.#io = io
     this.#backplane = backplane
     this.#self = self
     this.#events = events
     this.#peers = new Peers(self.uid)
-    io.on('report', (report) => this.#hear(report))
+    io.on('report', (report) => this.#receive(report))
   }
 
   start(): void {
     this.#report()
-    setInterval(() => this.#beat(), BEAT).unref()
+    setInterval(() => this.#beat(), REPORT_INTERVAL).unref()
   }
 
-  /** What tabs are told. */
-  state(): CrewState {
+  /** The state that tabs get. */
+  state(): Crew {
     const workers = [this.#row(), ...this.#peers.rows()].sort((a, b) => a.id - b.id || a.pid - b.pid)
-    const rooms = [...new Set([...this.#events.rooms(), ...this.#peers.rooms()])].sort().slice(0, ROOMS)
+    const rooms = [...new Set([...this.#events.rooms(), ...this.#peers.rooms()])].sort().slice(0, MAX_ROOMS)
     const { kind, connected } = this.#backplane
     return { workers, rooms, backplane: { kind, connected } }
   }
 
-  /** Tells the tabs of this worker. */
-  tell(): void {
+  /** Sends the state to the tabs of this worker. */
+  sendState(): void {
     this.#io.local.emit('crew', this.state())
   }
 
   #beat(): void {
     const { connected, lost } = this.#backplane
-    // What was said meanwhile did not get through, in one direction at least: the links have to be made anew, and each
-    // new link brings the two memories together.
+    // Messages of the last second were lost in at least one direction. New links make each two workers exchange their
+    // histories.
     if (!connected || lost > this.#lost) this.#peers.forgetLinks()
     this.#lost = lost
     this.#report()
-    this.#notice()
+    this.#noticeChanges()
     this.#events.beat()
-    this.tell()
+    this.sendState()
   }
 
-  #hear(report: Report): void {
+  #receive(report: Report): void {
     const { appeared, linked } = this.#peers.hear(report)
-    // Answered at once: a worker that has just started shall not wait for the next beat.
+    // The answer goes out at once, so that a new worker does not wait for the next second.
     if (appeared) this.#report()
     if (linked) this.#events.linked(report.uid)
-    if (appeared) this.#notice()
+    if (appeared) this.#noticeChanges()
   }
 
-  /** Whether the set of living workers is another one than before. */
-  #notice(): void {
+  /** Reports a change in the set of workers that send reports. */
+  #noticeChanges(): void {
     const present = this.#peers.hears().sort().join()
     if (present === this.#present) return
     this.#present = present
     this.#events.changed()
-    this.tell()
+    this.sendState()
   }
 
   #report(): void {

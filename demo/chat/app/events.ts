@@ -1,21 +1,21 @@
-// What travels: between a tab and its worker, and between workers.
+// The events between a tab and its worker, and between workers.
 import type { Server, Socket } from 'socket.io'
 
-/** One thing said in a room. */
+/** One message in a room. */
 export interface Message {
-  /** Chosen by the tab that wrote it, so that a second sending can be told from a second message. */
+  /** Chosen by the tab of the author. A message that is sent again keeps its id. */
   id: string
   room: string
   text: string
   person: string
   name: string
-  /** The worker that took it. */
+  /** Worker of the author's tab. */
   worker: number
   /** Unix time in milliseconds. */
   at: number
 }
 
-/** Somebody in a room: one per tab. */
+/** A member of a room; each tab is one. */
 export interface Person {
   person: string
   name: string
@@ -30,28 +30,28 @@ export interface WorkerRow {
   /** Milliseconds. */
   uptime: number
   restarts: number
-  /** The others hear nothing of it. */
+  /** The worker sends no reports. */
   away: boolean
 }
 
-/** The client's address, or simply the connection that its session begins on. */
+/** What decides on a tab's worker: the client's address, or the connection on which the session begins. */
 export type ChosenBy = 'address' | 'connection'
 
-/** The first thing that a tab is told. */
+/** First event to a new tab. */
 export interface Welcome {
   worker: { id: number; pid: number }
   /** Public name of this tab. */
   person: string
-  /** Where the tab's connection comes from. */
+  /** The client's address. */
   address: string
-  /** What decides on the worker of a tab that has no wish. */
+  /** What decides on the worker of a tab that does not ask for one. */
   chosenBy: ChosenBy
   mayKill: boolean
   /** Hosts under which this machine is another client. */
   otherHosts: string[]
 }
 
-/** What all tabs are told every second. */
+/** State of all workers; every tab gets it once per second. */
 export interface Crew {
   workers: WorkerRow[]
   rooms: string[]
@@ -60,7 +60,7 @@ export interface Crew {
 
 export type Problem = 'bad-name' | 'bad-room' | 'bad-message' | 'not-in-a-room' | 'too-fast' | 'not-allowed'
 
-/** Every request of a tab is answered: with what was asked for, or with the reason why not. */
+/** Answer to a tab's request: the result, or the reason of the refusal. */
 export type Reply<T> = ({ ok: true } & T) | { ok: false; problem: Problem; reason: string; retryAfter?: number }
 export type Ack<T> = (reply: Reply<T>) => void
 
@@ -74,41 +74,41 @@ export interface FromTab {
 export interface ToTab {
   welcome(welcome: Welcome): void
   message(message: Message): void
-  /** Everybody in the room now. */
+  /** The members of the room now. */
   people(room: string, people: Person[]): void
-  /** Left on purpose; who only lost the connection is missing from `people` for a while. */
+  /** A member left on purpose. A member whose connection is lost is only missing from `people`. */
   left(room: string, person: string): void
   typing(room: string, person: string, name: string): void
   crew(crew: Crew): void
 }
 
-/** A worker's sign of life. */
+/** Report that each worker sends to the others every second. */
 export interface Report {
-  /** This process. */
+  /** Random id of the process. */
   uid: string
-  /** This worker, whichever process serves as it; ids alone repeat on every host. */
+  /** Name of the worker across restarts, with its host: worker ids alone repeat on every host. */
   key: string
   id: number
   pid: number
   clients: number
   uptime: number
   restarts: number
-  /** Rooms with somebody in them. */
+  /** Rooms with tabs of this worker. */
   rooms: string[]
-  /** uids of the processes it has heard lately. */
+  /** The uids of the processes whose reports arrived lately. */
   hears: string[]
 }
 
 export interface BetweenWorkers {
   report(report: Report): void
   said(message: Message): void
-  /** All that one worker remembers, for another one. */
+  /** The history of one worker, for the worker with the uid `to`. */
   memory(to: string, messages: Message[]): void
-  /** Somebody came or went. */
+  /** A member of the room came or left. */
   moved(room: string): void
 }
 
-/** Kept with a socket; travels with fetchSockets(). */
+/** Data of a socket; fetchSockets() of other workers returns it too. */
 export interface TabData extends Person {
   room: string | undefined
   key: string

@@ -1,12 +1,12 @@
-// The last messages of every room, as far as this worker knows.
+// The last messages of every room that have reached this worker.
 import type { Message } from './events.ts'
 
 export interface HistoryLimits {
   /** Messages kept per room. */
   perRoom: number
-  /** Rooms kept; the one that was quiet longest is forgotten. */
+  /** Rooms kept; the room without a new message for the longest time is dropped first. */
   rooms: number
-  /** Ids remembered, to tell a message that comes twice. */
+  /** Message ids kept, to recognise a message that arrives twice. */
   ids: number
 }
 
@@ -19,12 +19,12 @@ export class History {
     this.#limits = limits
   }
 
-  /** @returns whether it was new and recent enough to be kept */
+  /** @returns whether the message is new and recent enough to be kept */
   add(message: Message): boolean {
     if (this.#ids.has(message.id)) return false
     this.#ids.add(message.id)
     trim(this.#ids, this.#limits.ids)
-    // In the order of their times, whatever order they came in: the same in every worker.
+    // Messages are sorted by time, so that their order is the same in every worker.
     const messages = [...this.of(message.room), message].sort(byTime).slice(-this.#limits.perRoom)
     this.#rooms.delete(message.room)
     this.#rooms.set(message.room, messages)

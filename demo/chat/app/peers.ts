@@ -1,17 +1,17 @@
-// The other workers, as far as this one hears of them. Pure: time comes in.
+// The other workers, as known from their reports. The class has no timers; the clock is a parameter.
 import type { Report, WorkerRow } from './events.ts'
 
 /** Milliseconds without a report after which a worker is away: three beats. */
 const SILENT = 3_000
-/** Milliseconds after which it is forgotten. */
+/** Milliseconds without a report after which a worker is removed from the table. */
 const GONE = 60_000
 
 interface Peer {
   report: Report
-  /** When it was heard last; undefined: not since we were cut off. */
+  /** Time of the last report; undefined: no report since this worker was cut off. */
   at: number | undefined
   since: number
-  /** Both hear each other. */
+  /** Both workers get each other's reports. */
   linked: boolean
 }
 
@@ -20,13 +20,13 @@ export class Peers {
   readonly #now: () => number
   readonly #peers = new Map<string, Peer>()
 
-  /** @param uid - this process */
+  /** @param uid - id of this process */
   constructor(uid: string, now: () => number = () => performance.now()) {
     this.#uid = uid
     this.#now = now
   }
 
-  /** @returns appeared: not heard before, or not lately. linked: from now on both hear each other */
+  /** @returns appeared: the worker is new or was away. linked: from now on both workers get each other's reports. */
   hear(report: Report): { appeared: boolean; linked: boolean } {
     const before = this.#peers.get(report.key)
     const known = before !== undefined && before.report.uid === report.uid && this.#isPresent(before)
@@ -36,12 +36,12 @@ export class Peers {
     return { appeared: !known, linked: linked && !(known && before.linked) }
   }
 
-  /** We were cut off: nobody is heard any more, until they are heard again. */
+  /** This worker was cut off: all others count as away until their next report. */
   forgetLinks(): void {
     for (const peer of this.#peers.values()) Object.assign(peer, { at: undefined, linked: false })
   }
 
-  /** The processes that are heard. */
+  /** The uids of the processes whose reports arrive. */
   hears(): string[] {
     return this.#present().map(({ report }) => report.uid)
   }

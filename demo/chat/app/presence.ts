@@ -1,4 +1,4 @@
-// Who is in a room, asked from all workers each time: a counter of one's own would miss what happens to the others.
+// The members of a room. Each time all workers are asked: a local count would miss a member whose worker was killed.
 import { channelOf } from './conversation.ts'
 import type { ChatServer, Person, TabData } from './events.ts'
 
@@ -8,42 +8,42 @@ const TIMEOUT = 1_000
 export class Presence {
   readonly #io: ChatServer
   readonly #key: string
-  /** What the last successful question gave. */
+  /** Result of the last successful query, by room. */
   readonly #known = new Map<string, TabData[]>()
   readonly #asking = new Map<string, 'once' | 'again'>()
-  readonly #unsure = new Set<string>()
+  readonly #failed = new Set<string>()
 
-  /** @param key - this worker, as the others know it */
+  /** @param key - name of this worker for the other workers */
   constructor(io: ChatServer, key: string) {
     this.#io = io
     this.#key = key
     io.on('moved', (room) => this.#refresh(room))
   }
 
-  /** Somebody here came or went. */
+  /** A tab of this worker entered or left the room. */
   moved(room: string): void {
     this.#io.serverSideEmit('moved', room)
     this.#refresh(room)
   }
 
-  /** Asks for every room that has somebody here: workers came or went. */
+  /** Asks again for all rooms with tabs of this worker, because workers came or went. */
   refreshAll(): void {
     for (const room of this.rooms()) this.#refresh(room)
   }
 
-  /** Asks again where the last question was not answered. */
+  /** Asks again for the rooms whose last query failed. */
   retry(): void {
-    for (const room of this.#unsure) this.#refresh(room)
+    for (const room of this.#failed) this.#refresh(room)
   }
 
-  /** The rooms that have somebody here. */
+  /** The rooms with tabs of this worker. */
   rooms(): string[] {
     const rooms = [...this.#io.sockets.sockets.values()].map((tab) => tab.data.room)
     return [...new Set(rooms)].filter((room) => room !== undefined)
   }
 
   #refresh(room: string): void {
-    // One question at a time, and one more if something happened meanwhile.
+    // One query per room at a time, and one more if the room changed meanwhile.
     if (this.#asking.has(room)) return void this.#asking.set(room, 'again')
     this.#asking.set(room, 'once')
     void this.#ask(room).finally(() => {
@@ -55,7 +55,7 @@ export class Presence {
 
   async #ask(room: string): Promise<void> {
     const channel = channelOf(room)
-    this.#unsure.delete(room)
+    this.#failed.delete(room)
     if (!this.rooms().includes(room)) return void this.#known.delete(room)
     const here = async () => (await this.#io.local.in(channel).fetchSockets()).map((tab) => tab.data)
     try {
@@ -65,10 +65,10 @@ export class Presence {
         tabs.map((tab) => tab.data),
       )
     } catch {
-      // Redis is away, or a worker does not answer: the others' last known people stay, ours are known.
+      // Redis is away, or a worker does not answer. The last known members of other workers stay.
       const others = (this.#known.get(room) ?? []).filter((tab) => tab.key !== this.#key)
       this.#known.set(room, [...(await here()), ...others])
-      this.#unsure.add(room)
+      this.#failed.add(room)
     }
     const people = (this.#known.get(room) ?? []).map(({ person, name, worker }): Person => ({ person, name, worker }))
     this.#io.local.to(channel).emit('people', room, people)

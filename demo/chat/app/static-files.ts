@@ -1,4 +1,4 @@
-// The page's files, read once: what is not among them does not exist, whatever the path in a request says.
+// Serves the page's files. They are read once, so a path in a request can never reach another file.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
@@ -17,7 +17,7 @@ const types: Record<string, string> = {
   '.svg': 'image/svg+xml',
 }
 
-/** @param folder - ends with a slash */
+/** @param folder - the folder; its URL ends with a slash */
 export function staticFiles(folder: URL): RequestListener {
   const files = new Map<string, File>()
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {

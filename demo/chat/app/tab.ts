@@ -1,7 +1,7 @@
-// One tab: what it may ask for, and what it gets. Whatever comes from a browser is unknown until it is checked.
+// The requests of one tab and their answers. Data from a browser has the type unknown until it is checked.
 import { createHash, randomBytes } from 'node:crypto'
 import { channelOf, type Conversation } from './conversation.ts'
-import type { Crew, Self } from './crew.ts'
+import type { Self, WorkerReports } from './crew.ts'
 import type { Ack, ChosenBy, Message, Problem, Reply, Tab } from './events.ts'
 import { checkName, checkRoom, checkText, isId } from './limits.ts'
 import type { Presence } from './presence.ts'
@@ -12,7 +12,7 @@ export interface Parts {
   self: Self
   conversation: Conversation
   presence: Presence
-  crew: Crew
+  crew: WorkerReports
   chosenBy: ChosenBy
 }
 
@@ -62,19 +62,19 @@ export function serveTab(tab: Tab, { self, conversation, presence, crew, chosenB
 
   tab.on('typing', () => {
     const { room, person, name } = data
-    // Not worth a queue: what does not get through now is no longer true later.
+    // The event is volatile: it is out of date when a slow connection delays it.
     if (room !== undefined && mayType() === 0) tab.to(channelOf(room)).volatile.emit('typing', room, person, name)
   })
 
   tab.on('kill-worker', (ack) => {
-    if (!mayKill) return refuse(ack, 'not-allowed', 'Only who sits at this machine may kill a worker.')
+    if (!mayKill) return refuse(ack, 'not-allowed', 'Only a browser on this machine may kill a worker.')
     process.kill(process.pid, 'SIGKILL')
   })
 
   tab.on('disconnect', (reason) => {
     const { room } = data
     if (room === undefined) return
-    // Any other reason is a lost connection, and the tab may well be back in a moment: no notice yet.
+    // Any other reason is a lost connection. The tab may come back in a moment, so it has not left yet.
     if (reason === 'client namespace disconnect') leave()
     else presence.moved(room)
   })
@@ -89,7 +89,7 @@ export function serveTab(tab: Tab, { self, conversation, presence, crew, chosenB
   }
 }
 
-/** A tab keeps its key to itself and is known by the key's hash, so that it stays the same after a reconnection. */
+/** Public name of a tab: the hash of its secret key, so that the name stays the same after a reconnection. */
 function personOf(tab: Tab): string {
   const key: unknown = tab.handshake.auth['key']
   return createHash('sha256')

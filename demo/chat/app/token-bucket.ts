@@ -1,10 +1,10 @@
-// How often somebody may do something: a burst at once, then a steady rate.
+// Limits how often a client may act: a burst at once, then a steady rate.
 
 /**
- * @param burst - how many at once
- * @param perSecond - how many per second after that
- * @param now - milliseconds
- * @returns takes one: 0 if it may be done, else the milliseconds to wait
+ * @param burst - number of actions at once
+ * @param perSecond - number of actions per second after the burst
+ * @param now - returns the time in milliseconds
+ * @returns a function that takes one token and returns 0, or the milliseconds until the next token
  */
 export function tokenBucket(burst: number, perSecond: number, now = () => performance.now()): () => number {
   let tokens = burst

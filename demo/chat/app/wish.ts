@@ -1,13 +1,13 @@
-// What a tab wishes for, in the query of Socket.IO's requests: a worker, or any, as long as it is always the same one.
+// Reads the worker or the session that a tab asks for in the query of Socket.IO's requests.
 import type { SessionRequest } from 'holdfast'
 
 /**
- * A session rule. The first request of a session decides; after that the session's own id does.
+ * A session rule. It decides for the first request of a session; the session's id decides for the later ones.
  *
  * @returns the worker of `worker=2`, the key of `session=abc`; undefined where the tab leaves it to the balancer
  */
 export function wish({ url = '' }: SessionRequest): number | string | undefined {
-  // Only Socket.IO's requests: the page is the same everywhere.
+  // The rule is for Socket.IO's requests only; all workers serve the same page.
   if (!url.includes('EIO=')) return undefined
   const query = new URLSearchParams(url.slice(url.indexOf('?') + 1))
   const worker = query.get('worker') ?? ''

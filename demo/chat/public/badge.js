@@ -1,8 +1,8 @@
-// A worker's number in its colour: in the page, and as the tab's icon.
+// A worker's id in its colour, in the page and as the tab's icon.
 
 const HUES = 8
 
-/** Makes the element a badge of that worker. */
+/** Makes the element a badge of the worker. */
 export function paintBadge(element, worker) {
   element.classList.add('badge')
   element.textContent = String(worker)

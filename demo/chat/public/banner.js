@@ -1,6 +1,6 @@
 // One line across the page about the connection.
 
-/** Milliseconds that good news stay. */
+/** Milliseconds that a good message stays. */
 const STAYS = 4_000
 
 export class Banner {
@@ -11,7 +11,7 @@ export class Banner {
     this.#element = element
   }
 
-  /** Stays until something better is shown. */
+  /** Shows a problem. It stays until another message is shown. */
   bad(text) {
     this.#show(text, 'bad')
   }
@@ -30,7 +30,7 @@ export class Banner {
     clearTimeout(this.#timer)
     this.#element.hidden = false
     this.#element.dataset.kind = kind
-    // Not again what is there: it would be read out again.
+    // A screen reader would read the same text out again.
     if (this.#element.textContent !== text) this.#element.textContent = text
   }
 }

@@ -1,4 +1,4 @@
-// Where messages are written: Enter sends, Shift+Enter makes a new line.
+// The field for messages: Enter sends, Shift+Enter makes a new line.
 
 /** @param on - `submit(text)`, `typed()` */
 export function setUpComposer(form, area, on) {
@@ -12,7 +12,7 @@ export function setUpComposer(form, area, on) {
     area.focus()
   })
   area.addEventListener('keydown', (event) => {
-    // isComposing: that Enter chooses a character.
+    // While an input method composes, Enter chooses a character.
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
     form.requestSubmit()
@@ -23,7 +23,7 @@ export function setUpComposer(form, area, on) {
   })
 }
 
-/** For browsers without `field-sizing`. */
+/** Fits the field's height to its text in browsers without `field-sizing`. */
 function fit(area) {
   if (CSS.supports('field-sizing', 'content')) return
   area.style.height = 'auto'

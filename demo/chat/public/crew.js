@@ -1,4 +1,4 @@
-// The workers' table, the rooms that have somebody in them, and the backplane.
+// The table of workers, the list of rooms with members, and the backplane.
 import { badge } from './badge.js'
 
 /** @param mine - id and pid of the worker that serves this tab */
@@ -24,7 +24,7 @@ export function drawWorkers(body, workers, mine) {
 }
 
 export function drawRooms(list, rooms, current) {
-  // Only when something changed: a link that is replaced loses the focus.
+  // The links are replaced only when they change, because a replaced link loses the focus.
   const names = [...new Set(['lobby', ...rooms, current])].filter(Boolean)
   const state = JSON.stringify([names, current])
   if (list.dataset.state === state) return
@@ -48,7 +48,7 @@ export function drawBackplane(pill, { kind, connected }) {
   pill.textContent = connected ? name : `${name} is away`
   pill.title = connected
     ? `Messages cross between workers through ${name}.`
-    : 'The workers do not hear each other; tabs of the same worker chat on.'
+    : 'The workers do not reach each other; tabs of the same worker chat on.'
 }
 
 function cell(tag, content) {

@@ -1,7 +1,7 @@
-// The first question: a name and a room. Also for another name later.
+// The dialog that asks for a name and a room; it also changes the name later.
 import { suggestName } from './visitor.js'
 
-/** @param on - `enter(name, room)` resolves with what is wrong, or undefined */
+/** @param on - `enter(name, room)` resolves with the problem, or undefined */
 export function setUpDialog(on) {
   const dialog = document.getElementById('enter')
   const form = document.getElementById('enter-form')

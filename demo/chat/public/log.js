@@ -1,17 +1,16 @@
-// The messages of the room and what happened in it, in the order of their times. Whatever people wrote is text, never
-// markup.
+// The messages and notices of the room, sorted by time. User input is inserted as text, never as markup.
 import { badge, paintHue } from './badge.js'
 
-/** Lines kept in the page. */
+/** Number of lines kept in the page. */
 const LINES = 300
 
 export class Log {
   #list
   #toEnd
   #me
-  /** Whether new lines are in view. */
+  /** Whether the list scrolls to new lines. */
   #follow = true
-  /** Message id -> its line. */
+  /** Lines by message id. */
   #lines = new Map()
 
   /** @param me - function that gives this tab's public name */
@@ -23,7 +22,7 @@ export class Log {
       this.#follow = this.#isAtEnd()
       if (this.#follow) toEnd.hidden = true
     })
-    // A keyboard that comes up on a phone takes from the height.
+    // The keyboard of a phone makes the list lower.
     new ResizeObserver(() => this.#follow && this.#scrollToEnd()).observe(list)
     toEnd.addEventListener('click', () => this.#scrollToEnd())
   }
@@ -35,7 +34,7 @@ export class Log {
     this.#toEnd.hidden = true
   }
 
-  /** A message of this tab, before anybody has it. */
+  /** Shows a message of this tab before it is sent. */
   showOwn(message) {
     const line = this.#line(message)
     line.dataset.state = 'waiting'
@@ -44,14 +43,14 @@ export class Log {
     this.#scrollToEnd()
   }
 
-  /** A message that has arrived, own or not, once or several times. @returns whether it is new here */
+  /** Shows a received message; it may arrive more than once. @returns whether it is new in this tab */
   show(message) {
     const before = this.#lines.get(message.id)
     if (before?.dataset.state === 'sent') return false
     const line = before ?? this.#line(message)
     line.dataset.state = 'sent'
     line.querySelector('.state')?.remove()
-    // As all others have it: what turns the direction is left out.
+    // The text as the server cleaned it, which all other tabs show.
     line.querySelector('.text').textContent = message.text
     line.querySelector('time').replaceWith(timeOf(message.at))
     line.firstChild.append(badge(message.worker))
@@ -81,7 +80,7 @@ export class Log {
     return line
   }
 
-  /** Stays where it is if that is right: a line that moves is read out again. */
+  /** Puts the line in its place. A line that is right already is not moved, or a screen reader would read it again. */
   #place(line, at) {
     const isNew = !line.isConnected
     line.dataset.at = String(at)
@@ -116,7 +115,7 @@ export class Log {
   }
 }
 
-/** 0 where there is no line. */
+/** Time of the line; 0 without a line. */
 function atOf(line) {
   return Number(line?.dataset.at ?? 0)
 }

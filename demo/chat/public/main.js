@@ -1,4 +1,4 @@
-// The page: connects, enters a room, and puts what comes in where it belongs.
+// The page: it connects, enters a room, and passes each event to the part that shows it.
 // oxlint-disable-next-line import/no-absolute-path -- that is where Socket.IO serves its client
 import { io } from '/socket.io/socket.io.esm.min.js'
 import { paintBadge, paintIcon } from './badge.js'
@@ -19,7 +19,7 @@ import { connectOptions } from './wish.js'
 const at = (id) => document.getElementById(id)
 const { dataset } = document.body
 
-/** What this tab is. `room` is undefined until it is in one. */
+/** State of this tab. `room` is undefined until the tab is in a room. */
 const me = { name: nickname.get(), wanted: roomInAddress.get() || 'lobby', room: undefined, person: undefined }
 let welcome
 let crew
@@ -40,7 +40,7 @@ const outbox = new Outbox((message, time) => request('say', { id: message.id, te
 })
 const dialog = setUpDialog({
   enter(name, room) {
-    // Remembered even if there is no connection just now: the next one enters.
+    // Without a connection the choice is kept, and the next connection enters the room.
     if (me.room === undefined) Object.assign(me, { name, wanted: room })
     return join({ name, room })
   },
@@ -60,7 +60,7 @@ socket.on('welcome', (news) => {
   paintIcon(news.worker.id, at('my-badge'))
   drawWays(me.wanted)
   at('kill').disabled = !news.mayKill
-  if (!news.mayKill) at('kill-hint').textContent = 'Only who sits at the machine itself may kill a worker.'
+  if (!news.mayKill) at('kill-hint').textContent = 'Only a browser on this machine may kill a worker.'
   if (before !== undefined) banner.good(`Back on worker ${news.worker.id}${newProcess(before.worker, news.worker)}.`)
   else banner.hide()
   if (me.name === undefined) dialog.open({ room: me.wanted })
@@ -80,7 +80,7 @@ socket.io.on('open', () => {
   dataset.transport = engine.transport.name
   engine.once('upgrade', ({ name }) => (dataset.transport = name))
 })
-// Leaving on purpose: the others need not wonder whether this tab comes back.
+// The tab leaves on purpose, so that the others do not wait for it to come back.
 addEventListener('pagehide', () => socket.disconnect())
 addEventListener('pageshow', ({ persisted }) => persisted && socket.connect())
 
@@ -88,7 +88,7 @@ addEventListener('pageshow', ({ persisted }) => persisted && socket.connect())
 
 async function join({ name, room }) {
   const reply = await request('join', { name, room }, 5_000)
-  if (reply === undefined) return undefined // the next welcome enters
+  if (reply === undefined) return undefined // the next 'welcome' enters the room
   if (!reply.ok) {
     if (me.room === undefined) dialog.open({ room, problem: reply.reason })
     return reply.reason
@@ -121,9 +121,9 @@ function arrived(message) {
   setTitle()
 }
 
-/** @returns undefined when there is no connection or no answer in time */
+/** @returns the answer; undefined without a connection, or without an answer in time */
 async function request(event, data, time) {
-  // Only what can go out now: the outbox keeps the rest, and Socket.IO's own buffer would send it a second time.
+  // Without a connection nothing is sent: the outbox keeps the message, and Socket.IO's own buffer would send it twice.
   if (!socket.connected || (event === 'say' && me.room === undefined)) return undefined
   try {
     return await socket.timeout(time).emitWithAck(event, data)
@@ -133,7 +133,7 @@ async function request(event, data, time) {
 }
 
 async function changeRoom(room) {
-  // What was written belongs to the room that it was written in.
+  // Unsent messages belong to the room in which they were written.
   if (!socket.connected || outbox.size > 0) return 'The room can be changed when everything is sent.'
   return join({ name: me.name, room })
 }
@@ -168,7 +168,7 @@ async function enterTyped(input) {
   else log.notice(problem)
 }
 
-// --- what this tab does
+// --- actions of this tab
 
 setUpComposer(at('composer'), at('text'), {
   typed: () => typing.typed(),
@@ -193,7 +193,7 @@ document.addEventListener('visibilitychange', () => {
 })
 sayOffline()
 
-// --- what is drawn in several places
+// --- texts in several places
 
 function sayOffline() {
   const { size } = outbox

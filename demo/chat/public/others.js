@@ -1,11 +1,11 @@
-// Links to more tabs: on a worker of choice, and as another client.
+// Links that open more tabs: on a chosen worker, and as another client.
 import { badge } from './badge.js'
 import { addressWith } from './wish.js'
 
-/** One per worker that lives. */
+/** Draws one link per living worker. */
 export function drawTabsOn(box, workers, room) {
   const ids = [...new Set(workers.filter(({ away }) => !away).map(({ id }) => id))]
-  // Only when something changed: a link that is replaced loses the focus.
+  // The links are replaced only when they change, because a replaced link loses the focus.
   const state = JSON.stringify([ids, room])
   if (box.dataset.state === state) return
   box.dataset.state = state

@@ -1,7 +1,7 @@
-// What this tab wrote and has not been confirmed yet. Sent in order, one at a time, again after a lost connection: the
-// id that a message keeps lets the server tell a second sending from a second message.
+// The messages of this tab that the server has not confirmed yet. They are sent in order, one at a time, and again
+// after a lost connection. A message keeps its id, so that the server recognises one that is sent again.
 
-/** Milliseconds for an answer, before the message is sent again. */
+/** Milliseconds without an answer after which a message is sent again. */
 const TIMEOUT = 5_000
 
 export class Outbox {
@@ -11,7 +11,7 @@ export class Outbox {
   #on
 
   /**
-   * @param send - gets a message and the time for it; resolves with the reply, undefined when there is none
+   * @param send - sends a message, with a timeout; resolves with the reply, or undefined without a reply
    * @param on - `confirmed(message)`, `refused(id, reason)`
    */
   constructor(send, on) {
@@ -28,12 +28,12 @@ export class Outbox {
     void this.flush()
   }
 
-  /** It is known to have arrived: somebody else's history had it. */
+  /** Removes a message that has arrived: the history of a worker contains it. */
   settle(id) {
     this.#waiting = this.#waiting.filter((message) => message.id !== id)
   }
 
-  /** To be called whenever there may be a connection again. */
+  /** Sends the messages. Call it whenever the connection may be back. */
   async flush() {
     if (this.#busy) return
     this.#busy = true

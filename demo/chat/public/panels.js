@@ -1,6 +1,6 @@
-// On a narrow page the two side panels come on demand, one at a time.
+// On a narrow page a button opens each of the two side panels, one at a time.
 
-/** @param buttons - by the panel's name */
+/** @param buttons - the buttons by panel name */
 export function setUpPanels(buttons) {
   const { dataset } = document.body
   const show = (name) => {

@@ -1,9 +1,9 @@
-// Who is in the room. Somebody who is missing from the list stays, dimmed, for a while: a tab whose worker was killed is
-// back in a moment, and nobody needs to hear about it.
+// The members of the room. A member that is missing from an update stays in the list, dimmed, for a while: a tab whose
+// worker was killed comes back in a moment, without a notice.
 import { badge } from './badge.js'
 
-/** Milliseconds after which somebody who is missing has left. */
-const PATIENCE = 8_000
+/** Milliseconds after which a missing member counts as left. */
+const LEAVE_DELAY = 8_000
 
 export class People {
   #list
@@ -29,7 +29,7 @@ export class People {
     this.#draw()
   }
 
-  /** Everybody who is there now. */
+  /** Takes the complete list of members. */
   update(people) {
     const present = new Set()
     for (const person of people) {
@@ -40,13 +40,13 @@ export class People {
       if (before === undefined && !this.#isFirst && person.person !== this.#me()) this.#on.came(person.name)
     }
     for (const [id, person] of this.#known) {
-      if (!present.has(id)) person.timer ??= setTimeout(() => this.remove(id), PATIENCE)
+      if (!present.has(id)) person.timer ??= setTimeout(() => this.remove(id), LEAVE_DELAY)
     }
     this.#isFirst = false
     this.#draw()
   }
 
-  /** That one has left, without doubt. */
+  /** Removes a member that has left. */
   remove(id) {
     const person = this.#known.get(id)
     if (person === undefined) return

@@ -1,7 +1,7 @@
-// How this tab is served: what decides on its worker, over which transport, and whether anything was refused.
+// Shows how this tab is served: what decides on its worker, the transport, and the number of refused requests.
 import { addressWith, TRANSPORTS, wish } from './wish.js'
 
-/** @param welcome - says what decides for a tab without a wish */
+/** @param welcome - the event 'welcome', which says what decides for a tab that does not ask for a worker */
 export function drawServed({ by, transport, hint }, { worker, chosenBy, address }, room) {
   const choices = [
     [chosenBy, { by: 'address' }],
@@ -43,7 +43,7 @@ function drawSwitch(box, choices, room) {
   box.replaceChildren(...links)
 }
 
-/** Counts what the server answered with status 400: a session that it did not know. */
+/** Counts the answers with status 400, which a worker gives for a session that it does not know. */
 export function countRefusals(socket, shown) {
   const { dataset } = document.body
   const note = (status) => {

@@ -1,4 +1,4 @@
-// Loaded before anything is painted. Three states: as the system, light, dark.
+// The colours, in three states: as the system, light, dark. The page loads this script before it paints.
 const themes = { system: ['◐', 'as the system'], light: ['☀', 'light'], dark: ['☾', 'dark'] }
 let theme = storedTheme() ?? 'system'
 
@@ -28,7 +28,7 @@ function storedTheme() {
     const name = localStorage.getItem('theme')
     return name !== null && Object.hasOwn(themes, name) ? name : undefined
   } catch {
-    return undefined // storage is off: the system's colours it is
+    return undefined // storage is off, so the page has the system's colours
   }
 }
 
@@ -36,6 +36,6 @@ function storeTheme() {
   try {
     localStorage.setItem('theme', theme)
   } catch {
-    // It holds for this page, then.
+    // Storage is off: the choice lasts until the page is closed.
   }
 }

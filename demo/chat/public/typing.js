@@ -1,32 +1,32 @@
-// Who is writing just now, and telling the others that this tab is.
+// Shows which members are writing now, and tells the others when this tab is writing.
 
-/** Milliseconds that a sign of typing lasts; between two signs. */
+/** Milliseconds that a sign of typing lasts; milliseconds between two signs. */
 const LASTS = 3_000
 const PAUSE = 1_500
 
 export class Typing {
   #line
-  #tell
+  #send
   #writers = new Map()
-  #toldAt = 0
+  #sentAt = 0
 
-  /** @param tell - tells the others */
-  constructor(line, tell) {
+  /** @param send - sends a sign of typing to the others */
+  constructor(line, send) {
     this.#line = line
-    this.#tell = tell
+    this.#send = send
   }
 
-  /** A key was pressed here. */
+  /** A key was pressed in this tab. */
   typed() {
     const now = performance.now()
-    if (this.#toldAt !== 0 && now - this.#toldAt < PAUSE) return
-    this.#toldAt = now
-    this.#tell()
+    if (this.#sentAt !== 0 && now - this.#sentAt < PAUSE) return
+    this.#sentAt = now
+    this.#send()
   }
 
-  /** What was written here is sent: the next key counts as new. */
+  /** The message is sent, so the next key is a new sign of typing. */
   sent() {
-    this.#toldAt = 0
+    this.#sentAt = 0
   }
 
   show(person, name) {

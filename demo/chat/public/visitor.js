@@ -1,12 +1,12 @@
-// Who sits at this tab: a secret key per page load (its hash is the public name) and a nickname that is remembered.
+// The identity of this tab: a secret key per page load, whose hash is the public name, and a nickname that is kept.
 
-/** 32 hex digits. crypto.randomUUID() would need https or loopback. */
+/** Makes an id of 32 hex digits. crypto.randomUUID() would need https or loopback. */
 export function makeId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** New with every load, or a duplicated tab would be the same person twice. */
+/** The key is new with every load; otherwise a duplicated tab would be the same member twice. */
 export const key = makeId()
 
 const first = ['Amber', 'Brisk', 'Calm', 'Deep', 'Early', 'Foggy', 'Glad', 'Hazy', 'Quiet', 'Silver', 'Sunny', 'Tidal']
@@ -25,26 +25,26 @@ const second = [
   'Urchin',
 ]
 
-/** A name to start with. */
+/** Suggests a nickname. */
 export function suggestName() {
   const [a, b] = crypto.getRandomValues(new Uint32Array(2))
   return `${first[a % first.length]} ${second[b % second.length]}`
 }
 
-/** This tab's nickname, through a reload. */
+/** This tab's nickname; it survives a reload. */
 export const nickname = {
   get() {
     try {
       return sessionStorage.getItem('name') ?? undefined
     } catch {
-      return undefined // storage is off: asked again after a reload
+      return undefined // storage is off, so a reload asks for the name again
     }
   },
   set(name) {
     try {
       sessionStorage.setItem('name', name)
     } catch {
-      // As above.
+      // Storage is off, so a reload asks for the name again.
     }
   },
 }
@@ -55,7 +55,7 @@ export const roomInAddress = {
     try {
       return decodeURIComponent(location.hash.slice(1))
     } catch {
-      return '' // not a room that we wrote
+      return '' // not an address that this page wrote
     }
   },
   set(room) {

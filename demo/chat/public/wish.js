@@ -1,5 +1,5 @@
-// What this tab wishes for, as its address says: `?worker=1` for that worker, `?by=session` for one of its own,
-// `?transport=polling` or `?transport=websocket`.
+// What this tab asks for in its address: `?worker=1` for that worker, `?by=session` for a worker by a session key of
+// the tab, `?transport=polling` or `?transport=websocket` for a transport.
 
 const query = new URLSearchParams(location.search)
 
@@ -11,7 +11,7 @@ export const wish = {
   transport: TRANSPORTS.find((name) => name === query.get('transport')) ?? 'default',
 }
 
-/** For `io()`. The query goes along with every request, where the server's rule looks at it. */
+/** Options for `io()`. Every request carries the query, which the server's session rule reads. */
 export function connectOptions() {
   const { by, worker, transport } = wish
   return {
@@ -21,7 +21,7 @@ export function connectOptions() {
   }
 }
 
-/** This page with another wish. @param changed - of {@link wish} */
+/** The address of this page with another wish. @param changed - the fields of {@link wish} to change */
 export function addressWith(changed, { host = location.host, room }) {
   const { by, worker, transport } = { ...wish, ...changed }
   const wanted = new URLSearchParams()
@@ -32,7 +32,7 @@ export function addressWith(changed, { host = location.host, room }) {
   return `${location.protocol}//${host}/${search}#${encodeURIComponent(room)}`
 }
 
-/** The same after a reload, another one in another tab. */
+/** A session key that survives a reload; each tab has its own. */
 function sessionKey() {
   const fresh = () => [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16)).join('')
   try {
@@ -40,6 +40,6 @@ function sessionKey() {
     sessionStorage.setItem('session', key)
     return key
   } catch {
-    return fresh() // storage is off: another one with every load
+    return fresh() // storage is off, so each load has a new key
   }
 }

@@ -1,14 +1,14 @@
-// What the primary prints: where to go, who serves, and later who came and went.
+// What the primary prints: the addresses and the workers, and later each worker that ends or comes back.
 import type { Balance, PrimarySticky, Sticky } from 'holdfast'
 import { redisPlace } from '../../support/redis-place.ts'
 
 /**
- * @param balance - who gets a new connection
- * @param redis - REDIS_URL, or 'private' for our own
+ * @param balance - how a new connection gets its worker
+ * @param redis - REDIS_URL, or 'private' for the demo's own Redis
  */
 export function announce(sticky: Sticky, balance: Balance, redis: string | undefined): void {
   const address = sticky.address()
-  // Not `localhost`: a browser may take either address for it, and so be two clients.
+  // Not `localhost`: a browser may use either address for that name, and so be two clients.
   const hosts = address?.family === 'IPv6' ? ['127.0.0.1', '::1'] : ['127.0.0.1']
   const urls = hosts.map((host) => {
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${address?.port}`

@@ -1,15 +1,15 @@
-// The command line, and what the environment says where it is silent.
+// The command line, and the environment variables that stand in for missing flags.
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Balance } from 'holdfast'
 
 export interface Flags {
   port: number
-  /** Given by --port: then another one will not do. */
+  /** The port is from --port, so no other port may be used. */
   fixedPort: boolean
   /** undefined: WEB_CONCURRENCY decides. */
   workers: number | undefined
-  /** Who gets a new connection. */
+  /** How a new connection gets its worker. */
   balance: Balance
   /** Start a private redis-server. */
   redis: boolean
@@ -21,7 +21,7 @@ const usage = `Usage: npm run demo -- [options]
 
   --port N      listen on this port only (default: PORT, else 3000, else the next free one)
   --workers N   worker processes, 0 to 256 (default: WEB_CONCURRENCY, else one per core, 2 to 8); 0: no balancer
-  --balance HOW address (default), round-robin or least-connections: who gets a new connection
+  --balance HOW address (default), round-robin or least-connections: picks the worker of a new connection
   --redis       start a private redis-server and broadcast through it
   --help        show this
 
@@ -31,7 +31,7 @@ With REDIS_URL set, broadcasts go through that Redis.
 /** EX_USAGE of sysexits.h. */
 const BAD_USAGE = 64
 
-/** Ends the process after --help, and after a command line that makes no sense. */
+/** Ends the process after --help and after an invalid command line. */
 export function readFlags(args: string[], env: NodeJS.ProcessEnv): Flags {
   let flags: Flags | 'help'
   try {
@@ -80,7 +80,7 @@ function balance(text: string): Balance {
   return found
 }
 
-/** Two at least, or there would be nothing to see; no more than there are colours. */
+/** At least two workers, to have something to see, and at most one per colour. */
 function defaultWorkers(env: NodeJS.ProcessEnv): number | undefined {
   return env['WEB_CONCURRENCY'] ? undefined : Math.min(Math.max(availableParallelism(), 2), 8)
 }

@@ -1,7 +1,7 @@
-// Holdfast's log events as sentences, for somebody who watches the chat's terminal.
+// Holdfast's log events as sentences for the terminal of the chat.
 import { narrate } from '../../support/narrator.ts'
 
-/** Workers that have lost Redis: that one is connected is news only after that. */
+/** Workers that have lost Redis. That a worker is connected is printed only for one that had lost Redis. */
 const cutOff = new Set<unknown>()
 
 export const narrator = narrate({

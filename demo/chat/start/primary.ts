@@ -1,4 +1,4 @@
-// The primary, or the one process that there is: finds a port, starts the workers, says where they are.
+// The primary, or the only process: it finds a port, starts the workers and prints the addresses.
 import type { Sticky, StickyOptions } from 'holdfast'
 import { listenFrom } from '../../support/find-port.ts'
 import { endWith } from '../../support/known-errors.ts'
@@ -6,7 +6,7 @@ import { settleRedis } from '../../support/settle-redis.ts'
 import { announce } from './announce.ts'
 import type { Flags } from './flags.ts'
 
-/** What it means for the chat that its private Redis has ended. */
+/** What is different for the chat after its private Redis has ended. */
 const ended = 'tabs of different workers are apart now'
 
 type Listen = (options: StickyOptions) => Sticky
@@ -16,7 +16,7 @@ export async function runPrimary(flags: Flags, listen: Listen): Promise<void> {
     const redis = await settleRedis(flags.redis, ended)
     const options: StickyOptions = {
       ...(flags.workers === undefined ? {} : { workers: flags.workers }),
-      // Whoever presses "kill my worker" over and over should not wait for half a minute.
+      // A user that presses "Kill my worker" again and again should not wait for half a minute.
       restart: { maxDelay: 2_000 },
       shutdown: { deadline: 1_000 },
       admin: 0,

@@ -1,5 +1,5 @@
-// Shows the totals as they change, and what a press of a button has cost.
-import { ask, drawOthers, paintWho } from './shared.js'
+// Shows the totals as they change, and the cost of each press of a button.
+import { ask, drawOthers, paintWorker } from './shared.js'
 
 const at = (id) => document.getElementById(id)
 const reasons = {
@@ -13,8 +13,8 @@ for (const card of document.querySelectorAll('.card')) {
   }
 }
 const totals = new EventSource('/totals')
-// Also when it has come back: the worker may be another process by then.
-totals.addEventListener('open', () => void showWho())
+// After a reconnection too: the worker may be another process then.
+totals.addEventListener('open', () => void showWorker())
 totals.addEventListener('message', ({ data }) => {
   for (const [way, total] of Object.entries(JSON.parse(data))) draw(at(way), total)
 })
@@ -23,7 +23,7 @@ await drawOthers(at('others'))
 async function hit(card, hits) {
   try {
     const { worker, pid, total, messages, cpu } = await ask(`/hit/${card.id}?n=${hits}`, { method: 'POST' })
-    paintWho(at('who'), { worker, pid })
+    paintWorker(at('worker'), { worker, pid })
     draw(card, total)
     const times = hits === 1 ? '1 hit' : `${hits} hits`
     say(
@@ -35,15 +35,15 @@ async function hit(card, hits) {
   }
 }
 
-async function showWho() {
+async function showWorker() {
   try {
-    paintWho(at('who'), await ask('/who'))
+    paintWorker(at('worker'), await ask('/worker'))
   } catch {
-    at('who').textContent = 'connecting …' // the next 'open' asks again
+    at('worker').textContent = 'connecting …' // the next 'open' asks again
   }
 }
 
-/** @param total - a number, or why there is none */
+/** @param total - a number, or the reason why there is no number */
 function draw(card, total) {
   const reason = reasons[total]
   if (reason === undefined && card.classList.contains('off')) say(card, 'It is back.')

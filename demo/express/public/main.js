@@ -1,5 +1,5 @@
-// Shows the notes and who keeps them.
-import { drawOthers, paintWho } from './shared.js'
+// Shows the notes and the worker that keeps them.
+import { drawOthers, paintWorker } from './shared.js'
 
 const at = (id) => document.getElementById(id)
 
@@ -20,7 +20,7 @@ async function show(options) {
     const response = await fetch('/notes', { cache: 'no-store', ...options })
     const { pid, notes, error } = await response.json()
     if (error !== undefined) throw new Error(error)
-    paintWho(at('who'), { worker: response.headers.get('X-Worker'), pid })
+    paintWorker(at('worker'), { worker: response.headers.get('X-Worker'), pid })
     at('notes').replaceChildren(...(notes.length > 0 ? notes.map(line) : [emptyLine()]))
     at('problem').hidden = true
   } catch (error) {

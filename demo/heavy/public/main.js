@@ -1,13 +1,13 @@
-// Asks for little all the time, and for much when told to.
-import { ask, drawOthers, paintWho } from './shared.js'
+// Sends short requests all the time, and a long job when a button is pressed.
+import { ask, drawOthers, paintWorker } from './shared.js'
 
 const at = (id) => document.getElementById(id)
 
-/** Milliseconds: between two questions, above which an answer is late, and that fill a bar. */
+/** Milliseconds between two requests; milliseconds after which an answer is late; milliseconds of a full bar. */
 const PACE = 200
 const LATE = 250
 const FULL = 2_000
-/** Bars that are kept. */
+/** Number of bars kept. */
 const KEPT = 150
 
 for (const button of document.querySelectorAll('button[data-path]')) {
@@ -29,7 +29,7 @@ async function work(button) {
   button.disabled = false
 }
 
-/** One question after the other; while one waits, its bar grows. */
+/** Sends one request after the other. The bar of a request grows until the answer arrives. */
 async function beat() {
   for (;;) {
     const bar = document.createElement('li')
@@ -39,7 +39,7 @@ async function beat() {
     const draw = () => show(bar, performance.now() - asked)
     const growing = setInterval(draw, 50)
     try {
-      paintWho(at('who'), await ask('/fast'))
+      paintWorker(at('worker'), await ask('/fast'))
       draw()
     } catch {
       at('last').textContent = 'no answer'

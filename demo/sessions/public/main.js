@@ -1,9 +1,9 @@
-// Shows both counts, and who answered.
-import { ask, drawOthers, paintWho } from './shared.js'
+// Shows both counts and the worker that answered.
+import { ask, drawOthers, paintWorker } from './shared.js'
 
 const at = (id) => document.getElementById(id)
 const stores = ['memory', 'redis']
-/** What the page says of each. */
+/** The hint of each store, as the page has it. */
 const hints = Object.fromEntries(stores.map((store) => [store, at(store).querySelector('[data-hint]').textContent]))
 
 at('visit').addEventListener('click', () => void show('POST'))
@@ -15,11 +15,11 @@ async function show(method) {
   for (const store of stores) await showOne(store, method)
 }
 
-/** One store may fail alone. */
+/** Shows the count of one store. One store may fail while the other works. */
 async function showOne(store, method) {
   try {
     const { worker, pid, visits } = await ask(`/${store}`, { method })
-    paintWho(at('who'), { worker, pid })
+    paintWorker(at('worker'), { worker, pid })
     if (visits === null) draw(at(store), 'off', 'Start the demo with --redis, or with REDIS_URL set.')
     else draw(at(store), visits, hints[store])
   } catch (error) {
@@ -27,7 +27,7 @@ async function showOne(store, method) {
   }
 }
 
-/** @param visits - their number, or why there is none */
+/** @param visits - the number of visits, or a text where the store gave none */
 function draw(card, visits, hint) {
   card.classList.toggle('off', typeof visits === 'string')
   card.querySelector('[data-visits]').textContent = String(visits)

@@ -1,8 +1,8 @@
-// What the pages share: a worker in its colour, asking the server, and the links that make another client.
+// Shared by all pages: a worker in its colour, requests to the server, and links that open the page as another client.
 
 const HUES = 8
 
-/** Makes the element the badge of that worker. */
+/** Makes the element the badge of the worker. */
 export function paintBadge(element, worker) {
   const number = Number(worker)
   element.classList.add('badge')
@@ -17,14 +17,14 @@ export function badge(worker) {
   return paintBadge(document.createElement('span'), worker)
 }
 
-/** Fills a `.who`: the badge, and which process that is. */
-export function paintWho(element, { worker, pid }) {
+/** Fills a `.worker` with the badge of the worker and its pid. */
+export function paintWorker(element, { worker, pid }) {
   const text = document.createElement('span')
   text.textContent = `worker ${worker}, pid ${pid}`
   element.replaceChildren(badge(worker), text)
 }
 
-/** @returns the JSON of the answer; throws what went wrong as a sentence */
+/** @returns the JSON of the answer. Throws an error whose message is a sentence. */
 export async function ask(path, { method = 'GET', body } = {}) {
   const json = body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
   const response = await fetch(path, { method, cache: 'no-store', ...json })
@@ -32,14 +32,14 @@ export async function ask(path, { method = 'GET', body } = {}) {
   return response.json()
 }
 
-/** Its own words; a page for people is none. */
+/** The error text of a JSON answer; an HTML page has none. */
 async function problemOf(response) {
   const isJson = /json/.test(response.headers.get('Content-Type'))
   const { error } = isJson ? await response.json() : {}
   return error ?? `The server answered with status ${response.status}.`
 }
 
-/** Fills an `.others` with links that open this page as another client, and says who this one is. */
+/** Fills an `.others` with this client's address and with links that open this page as another client. */
 export async function drawOthers(element) {
   const { address, otherHosts } = await ask('/client')
   const port = location.port === '' ? '' : `:${location.port}`

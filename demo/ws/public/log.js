@@ -1,9 +1,9 @@
-// The lines of the room. The newest is in view, unless somebody reads further up.
+// The lines of the room. The newest line stays in view, unless the user has scrolled up.
 
-/** Lines that are kept. */
+/** Number of lines kept. */
 const KEPT = 50
 
-/** Whether it is at its end, give or take a line. */
+/** Whether the list is scrolled to its end, within about one line. */
 function isAtEnd({ scrollHeight, scrollTop, clientHeight }) {
   return scrollHeight - scrollTop - clientHeight < 40
 }

@@ -1,22 +1,22 @@
-// Connects, enters the room, and writes down what is said there.
+// Connects, enters the room, and shows the messages of the room.
 import { write } from './log.js'
-import { badge, drawOthers, paintWho } from './shared.js'
+import { badge, drawOthers, paintWorker } from './shared.js'
 
 const at = (id) => document.getElementById(id)
 const ways = { ipc: 'through the primary', redis: 'through Redis', local: 'of this one process' }
 
-/** Milliseconds until the next attempt. */
-const AGAIN = 500
+/** Milliseconds until the next attempt to connect. */
+const RECONNECT_DELAY = 500
 
 let socket
 let isLost = false
-/** Whether the other workers can be reached. */
-let others = true
-/** To be in, also after a lost connection. */
+/** Whether this worker reaches the other workers. */
+let isReachable = true
+/** The room to be in; the page enters it again after a lost connection. */
 let wanted = at('room').value
 let self
-/** Sent from here and not heard: where the connection is lost, nobody may have heard it. */
-let unheard = []
+/** Messages that this page sent and has not received back. After a lost connection they may be lost too. */
+let unconfirmed = []
 connect()
 at('enter').addEventListener('submit', (event) => {
   event.preventDefault()
@@ -27,7 +27,7 @@ at('say').addEventListener('submit', (event) => {
   event.preventDefault()
   const text = at('text').value.trim()
   socket.send(JSON.stringify({ type: 'say', text }))
-  unheard.push(text)
+  unconfirmed.push(text)
   at('text').value = ''
 })
 await drawOthers(at('others'))
@@ -35,21 +35,21 @@ await drawOthers(at('others'))
 function connect() {
   socket = new WebSocket(`ws://${location.host}/`)
   socket.addEventListener('open', () => enter())
-  socket.addEventListener('message', ({ data }) => hear(JSON.parse(data)))
+  socket.addEventListener('message', ({ data }) => receive(JSON.parse(data)))
   socket.addEventListener('close', () => {
     mayWrite(false)
     if (!isLost) lose()
-    setTimeout(connect, AGAIN)
+    setTimeout(connect, RECONNECT_DELAY)
   })
 }
 
-/** Told once, however many attempts it takes. */
+/** Says that the connection is lost: once, however many attempts follow. */
 function lose() {
   isLost = true
-  at('who').textContent = 'connecting …'
+  at('worker').textContent = 'connecting …'
   note('The connection is lost, trying again … What you write stays in the field.')
-  at('text').value = [...unheard, at('text').value].filter((text) => text !== '').join(' ')
-  unheard = []
+  at('text').value = [...unconfirmed, at('text').value].filter((text) => text !== '').join(' ')
+  unconfirmed = []
 }
 
 function enter() {
@@ -60,31 +60,31 @@ function mayWrite(isOpen) {
   for (const button of document.querySelectorAll('form button')) button.disabled = !isOpen
 }
 
-function hear({ type, worker, pid, bus, room, text, others: areThere }) {
+function receive({ type, worker, pid, bus, room, text, others: reachesOthers }) {
   if (type === 'welcome') {
     self = worker
-    paintWho(at('who'), { worker, pid })
+    paintWorker(at('worker'), { worker, pid })
     at('bus').textContent = `over the bus ${ways[bus]}`
   }
-  if (type === 'reach' && areThere !== others) tellOfOthers(areThere)
+  if (type === 'reach' && reachesOthers !== isReachable) showReach(reachesOthers)
   if (type === 'entered') {
     isLost = false
     mayWrite(true)
     note(`You are in ${room}.`)
   }
-  if (type === 'came') note('Somebody has come in, served by', worker)
+  if (type === 'came') note('A client has come in, served by', worker)
   if (type === 'said') {
-    if (worker === self) unheard = unheard.filter((own) => own !== text)
+    if (worker === self) unconfirmed = unconfirmed.filter((own) => own !== text)
     write(at('log'), badge(worker), text)
   }
 }
 
-function tellOfOthers(areThere) {
-  others = areThere
+function showReach(reachesOthers) {
+  isReachable = reachesOthers
   note(
-    others
+    isReachable
       ? 'The other workers can be reached again.'
-      : 'Other workers can not be reached for now. Those on this worker hear you; the others later, or not at all.',
+      : 'Other workers cannot be reached for now. Those on this worker get what you write; the others get it later, or not at all.',
   )
 }
 

@@ -46,7 +46,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   })
 }
 
-t.test('a phone of 360 pixels shows all of it, and the keyboard reaches it', { skip }, async (t) => {
+t.test('a phone of 360 pixels shows all elements, and the keyboard reaches them', { skip }, async (t) => {
   const tab = await open(t, { viewport: { width: 360, height: 640 } })
   const { page } = tab
   await tab.say('a'.repeat(500))
@@ -70,7 +70,7 @@ t.test('a phone of 360 pixels shows all of it, and the keyboard reaches it', { s
   t.equal(await page.evaluate(() => document.activeElement.id), 'text', 'ready for the next one')
 })
 
-t.test('the colours can be chosen, and stay', { skip }, async (t) => {
+t.test('the colours can be chosen, and the choice is kept', { skip }, async (t) => {
   const { page } = await open(t, { colorScheme: 'light' })
   const [before] = await coloursOf(page, '#room-name')
   for (const label of [/light/, /dark/]) {
@@ -95,7 +95,7 @@ async function open(
   return tab
 }
 
-/** An element's text and what is behind it. */
+/** The colours of an element's text and of its background. */
 async function coloursOf(page: Page, selector: string): Promise<[Colour, Colour]> {
   const [text, ground] = await page.evaluate((first) => {
     let element = document.querySelector(first)
@@ -116,7 +116,7 @@ function linear(colour: Colour): Colour {
   return [red!, green!, blue!]
 }
 
-/** WCAG 2, 1 to 21. */
+/** Contrast as in WCAG 2, from 1 to 21. */
 function contrast(one: Colour, other: Colour): number {
   const luminance = (colour: Colour) => {
     const [red, green, blue] = linear(colour)
@@ -126,7 +126,7 @@ function contrast(one: Colour, other: Colour): number {
   return (light! + 0.05) / (dark! + 0.05)
 }
 
-/** Distance in Oklab (Björn Ottosson, 2020). */
+/** Distance of two colours in Oklab (Björn Ottosson, 2020). */
 function difference(one: Colour, other: Colour): number {
   const oklab = (colour: Colour) => {
     const [r, g, b] = linear(colour)
@@ -143,7 +143,7 @@ function difference(one: Colour, other: Colour): number {
   return Math.hypot(...a.map((value, i) => value - b[i]!))
 }
 
-/** As much of the page's world as is used here. */
+/** The part of the DOM that this file uses. */
 interface Element {
   id: string
   className: string

@@ -1,8 +1,8 @@
-// A browser tab with the chat in it, and what a person sees and does there.
+// A browser tab with the chat: the actions of a user, and the contents of the page.
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { until } from '../../support/clients.ts'
 
-/** As much of the page's world as is used here; the compiler must not think that Node has it. */
+/** The part of the DOM that this file uses; the compiler must not offer the DOM to code for Node. */
 interface Element {
   value: string
   textContent: string
@@ -13,7 +13,7 @@ interface Element {
   dispatchEvent(event: object): void
 }
 declare const document: {
-  /** Not there yet while a page is loading. */
+  /** null while the page is loading. */
   body: Element | null
   querySelector(selector: string): Element
   querySelectorAll(selector: string): Iterable<Element>
@@ -23,7 +23,7 @@ declare const KeyboardEvent: new (type: string, init: object) => object
 export class ChatTab {
   readonly page: Page
   readonly name: string
-  /** What must not happen: HTTP errors, exceptions, blocked scripts. */
+  /** HTTP errors, exceptions and blocked scripts. */
   readonly complaints: string[] = []
 
   private constructor(page: Page, name: string) {
@@ -55,7 +55,7 @@ export class ChatTab {
     return tab
   }
 
-  /** In the lobby, over the last transport that it will use. */
+  /** Waits until the tab is in the lobby and has upgraded to its last transport. */
   async isIn(): Promise<void> {
     const last = new URL(this.page.url()).searchParams.get('transport') === 'polling' ? 'polling' : 'websocket'
     await this.sees(`the room, over ${last}`, async () => {
@@ -64,7 +64,7 @@ export class ChatTab {
     })
   }
 
-  /** What the page keeps on its body: worker, pid, connected, disconnects, refused, room, transport. */
+  /** The data attributes of the page's body: worker, pid, connected, disconnects, refused, room, transport. */
   state(): Promise<Record<string, string>> {
     return this.page.evaluate(() => ({ ...document.body?.dataset }))
   }
@@ -82,9 +82,9 @@ export class ChatTab {
   }
 
   /**
-   * Writes and presses Enter.
+   * Writes a message and presses Enter.
    *
-   * @returns what is in the log before the server can have answered
+   * @returns the line in the log before an answer of the server
    */
   say(text: string): Promise<{ text: string; state: string }> {
     return this.page.evaluate((message) => {
@@ -96,7 +96,7 @@ export class ChatTab {
     }, text)
   }
 
-  /** The messages that have arrived, each with the number on its badge. */
+  /** The messages that have arrived, each with the worker on its badge. */
   messages(): Promise<{ name: string; text: string; worker: number }[]> {
     return this.page.evaluate(() =>
       [...document.querySelectorAll('#log [data-state=sent]')].map((line) => ({
@@ -114,7 +114,7 @@ export class ChatTab {
     return (await find())!.worker
   }
 
-  /** Names, sorted; those who are dimmed are marked. */
+  /** The sorted names of the members; dimmed names are marked. */
   people(): Promise<string[]> {
     return this.page.evaluate(() =>
       [...document.querySelectorAll('#people li')]

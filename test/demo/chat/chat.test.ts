@@ -2,12 +2,12 @@ import t from 'tap'
 import { CHROMIUM } from '../../support/browser.ts'
 import { missing } from '../../support/installed.ts'
 import { ChatTab } from './chat-tab.ts'
-import { chatWorks, names, nobodyComplains, openFourTabs } from './four-tabs.ts'
+import { chatWorks, names, noComplaints, openFourTabs } from './four-tabs.ts'
 
 const skip = missing(CHROMIUM)
 
 t.test(
-  'four tabs of two clients chat across workers, and a killed worker is missed by nobody else',
+  'four tabs of two clients chat across workers, and tabs of other workers do not notice a killed worker',
   { skip },
   async (t) => {
     const tabs = await openFourTabs(t)
@@ -28,7 +28,7 @@ t.test(
     await ann.say('Back again')
     for (const tab of all) t.equal(await tab.hears('Back again'), worker, 'in the same room, under the same name')
     for (const tab of all) {
-      await tab.sees('everybody', async () => (await tab.people()).join() === names.join())
+      await tab.sees('all members', async () => (await tab.people()).join() === names.join())
       t.strictSame(
         (await tab.notices()).filter((text) => /left/.test(text)),
         [],
@@ -47,9 +47,9 @@ t.test(
     t.strictSame(
       (await eve.messages()).map(({ text }) => text),
       ['Hello from Ann', 'Hello from Dan', 'I am done', 'Back again'],
-      'who comes later reads what was said, also from a worker that was not there then',
+      'a later tab gets the earlier messages, also from a worker that started after them',
     )
     t.strictSame(eve.complaints, [])
-    nobodyComplains(t, tabs)
+    noComplaints(t, tabs)
   },
 )

@@ -1,4 +1,4 @@
-// Four tabs from two client addresses, and what has to work between them whatever carries it.
+// Four tabs from two client addresses, and checks of what must work between them over every backplane.
 import type { Test } from 'tap'
 import { startBrowser } from '../../support/browser.ts'
 import { startProgram, type Program } from '../../support/program.ts'
@@ -30,7 +30,7 @@ export async function openFourTabs(t: Test, env: Record<string, string> = {}): P
   return { demo, url: url!, ann, bob, cleo, dan, all: [ann, bob, cleo, dan] }
 }
 
-/** Messages, presence and typing, within a worker and across. */
+/** Checks messages, presence and typing, within a worker and across workers. */
 export async function chatWorks(t: Test, { ann, bob, cleo, dan, all }: FourTabs): Promise<void> {
   const here = await ann.worker()
   const there = await cleo.worker()
@@ -39,7 +39,7 @@ export async function chatWorks(t: Test, { ann, bob, cleo, dan, all }: FourTabs)
   t.equal(await dan.worker(), there)
 
   for (const tab of all) {
-    await tab.sees('everybody', async () => (await tab.people()).join() === names.join())
+    await tab.sees('all members', async () => (await tab.people()).join() === names.join())
   }
 
   t.strictSame(await ann.say('Hello from Ann'), { text: 'Hello from Ann', state: 'waiting' }, 'shown at once')
@@ -53,10 +53,10 @@ export async function chatWorks(t: Test, { ann, bob, cleo, dan, all }: FourTabs)
   }
   await cleo.say('I am done')
   await ann.hears('I am done')
-  t.equal(await ann.text('#typing'), '', 'who has sent it does not write any more')
+  t.equal(await ann.text('#typing'), '', 'a sent message ends the sign of typing')
 }
 
-/** Nothing was refused, thrown or blocked in any tab. */
-export function nobodyComplains(t: Test, { all }: FourTabs): void {
+/** Checks that no tab had a refused request, an exception or a blocked script. */
+export function noComplaints(t: Test, { all }: FourTabs): void {
   for (const { name, complaints } of all) t.strictSame(complaints, [], `${name} has nothing to complain about`)
 }

@@ -36,12 +36,12 @@ t.test('the demo starts without Redis, serves its page and stops with one Ctrl-C
   demo.child.kill('SIGINT')
   t.strictSame(await demo.exited, { code: 0, signal: null })
   t.ok(performance.now() - asked < 2_000, 'within two seconds')
-  t.notOk(processes.some(isRunning), 'nobody is left')
+  t.notOk(processes.some(isRunning), 'no process is left')
   t.match(demo.stdout(), /Stopped\.\n$/)
   t.equal(demo.stderr(), '')
 })
 
-t.test('a port that is taken and was asked for is an error with a code', async (t) => {
+t.test('a port of --port that is in use is an error with a code', async (t) => {
   const port = await takePort(t)
   const demo = startProgram(t, server, ['--port', String(port), '--workers', '2'])
   t.match(await demo.exited, { code: 78 })
@@ -50,7 +50,7 @@ t.test('a port that is taken and was asked for is an error with a code', async (
   t.strictSame(descendants(demo.pid), [])
 })
 
-t.test('a port that is taken and was not insisted on gives way to the next free one, with a note', async (t) => {
+t.test('without --port, the next free port replaces a port in use, with a note', async (t) => {
   const port = await takePort(t)
   const demo = startProgram(t, server, ['--workers', '2'], { PORT: String(port) })
   await demo.printed(ready)
@@ -60,13 +60,13 @@ t.test('a port that is taken and was not insisted on gives way to the next free 
   t.equal((await fetch(`http://127.0.0.1:${got}/`)).status, 200)
 })
 
-t.test('an environment that can not work is an error with a code', async (t) => {
+t.test('an invalid environment variable is an error with a code', async (t) => {
   const demo = startProgram(t, server, ['--port', '0'], { WEB_CONCURRENCY: 'many' })
   t.match(await demo.exited, { code: 78 })
   t.match(demo.stderr(), /^HOLDFAST_BAD_OPTION: .*WEB_CONCURRENCY/)
 })
 
-t.test('without workers it is one process, which does all the same', async (t) => {
+t.test('without workers one process does all the work', async (t) => {
   const port = await takePort(t)
   const demo = startProgram(t, server, ['--workers', '0'], { PORT: String(port) })
   await demo.printed(ready)
@@ -82,7 +82,7 @@ t.test('without workers it is one process, which does all the same', async (t) =
   t.equal(demo.stderr(), '')
 })
 
-t.test('--help explains and ends well', async (t) => {
+t.test('--help shows the usage and ends with code 0', async (t) => {
   const demo = startProgram(t, server, ['--help'])
   t.match(await demo.exited, { code: 0 })
   t.match(demo.stdout(), /^Usage: npm run demo/)
@@ -103,8 +103,8 @@ for (const [args, complaint] of [
   })
 }
 
-t.test('--redis brings a Redis of its own', { skip: missing('redis-server') }, async (t) => {
-  t.test('that is gone after Ctrl-C', async (t) => {
+t.test('--redis starts a private Redis', { skip: missing('redis-server') }, async (t) => {
+  t.test('the private Redis ends after Ctrl-C', async (t) => {
     const demo = startProgram(t, server, ['--port', '0', '--workers', '2', '--redis'])
     await demo.printed(ready)
     t.match(demo.stdout(), /Backplane +Redis, a private one/)
@@ -115,7 +115,7 @@ t.test('--redis brings a Redis of its own', { skip: missing('redis-server') }, a
     t.equal(demo.stderr(), '')
   })
 
-  t.test('that is gone even after the demo was killed', async (t) => {
+  t.test('the private Redis ends after the demo was killed', async (t) => {
     const demo = startProgram(t, server, ['--port', '0', '--workers', '2', '--redis'])
     await demo.printed(ready)
     const processes = descendants(demo.pid)
@@ -126,7 +126,7 @@ t.test('--redis brings a Redis of its own', { skip: missing('redis-server') }, a
     await until('everything is gone', () => !processes.some(isRunning) && !folders.some((folder) => existsSync(folder)))
   })
 
-  t.test('whose folder is gone even when Redis was killed first, and then the demo', async (t) => {
+  t.test('the folder is removed even if Redis was killed first, and then the demo', async (t) => {
     const demo = startProgram(t, server, ['--port', '0', '--workers', '2', '--redis'])
     await demo.printed(ready)
     const processes = descendants(demo.pid)
@@ -137,14 +137,14 @@ t.test('--redis brings a Redis of its own', { skip: missing('redis-server') }, a
     await until('everything is gone', () => !processes.some(isRunning) && !existsSync(folder!))
   })
 
-  t.test('unless there is none on the PATH', async (t) => {
+  t.test('without redis-server on the PATH, --redis is an error', async (t) => {
     const demo = startProgram(t, server, ['--port', '0', '--redis'], { PATH: '/nonexistent' })
     t.match(await demo.exited, { code: 1 })
     t.match(demo.stderr(), /^DEMO_REDIS_MISSING: redis-server is not installed; install it/)
   })
 })
 
-/** The private folder that Redis works in. */
+/** The private folder of Redis. */
 function folderOf(pid: number): string | undefined {
   const folder = readlinkSync(`/proc/${pid}/cwd`)
   return /holdfast-demo-/.test(folder) ? folder : undefined

@@ -47,7 +47,7 @@ function ask<T = object>(tab: Socket, event: string, ...data: unknown[]): Promis
   return tab.timeout(5_000).emitWithAck(event, ...data) as Promise<Reply<T>>
 }
 
-t.test('what is said has bounds, and a refusal says which', async (t) => {
+t.test('messages have limits, and a refusal names the limit', async (t) => {
   const { port } = await start(t)
   const { tab } = await connect(t, port)
   t.match(await ask(tab, 'say', { id: id(1), text: 'hello' }), { ok: false, problem: 'not-in-a-room' })
@@ -62,13 +62,13 @@ t.test('what is said has bounds, and a refusal says which', async (t) => {
   })
   t.match(await ask(tab, 'say', { id: 'mine', text: 'hello' }), { ok: false, problem: 'bad-message' })
   t.match(await ask(tab, 'say', { id: id(1), text: 'x'.repeat(501) }), { ok: false, reason: /longer than 500/ })
-  // A tab that expects no answer, or an odd one, does no harm.
+  // A tab that sends no function for the answer does no harm.
   tab.emit('say', 'nonsense', 'no function')
   tab.emit('join')
   t.match(await ask(tab, 'say', { id: id(1), text: 'still here' }), { ok: true, message: { text: 'still here' } })
 })
 
-t.test('more than a burst is slowed down, and told for how long', async (t) => {
+t.test('messages after a burst are refused with the time to wait', async (t) => {
   const { port } = await start(t)
   const { tab } = await connect(t, port)
   await ask(tab, 'join', { name: 'Ann', room: 'lobby' })
@@ -78,7 +78,7 @@ t.test('more than a burst is slowed down, and told for how long', async (t) => {
   for (const reply of refused) t.match(reply, { problem: 'too-fast', retryAfter: Number })
 })
 
-t.test('a message that is sent twice is said once, on every worker', async (t) => {
+t.test('a message that is sent twice appears once, on every worker', async (t) => {
   const { port } = await start(t)
   const { tab, welcome } = await connect(t, port)
   const { tab: other, welcome: elsewhere } = await connect(t, port, {}, '[::1]')
@@ -97,7 +97,7 @@ t.test('a message that is sent twice is said once, on every worker', async (t) =
   )
 })
 
-t.test('a worker that starts again learns what was said from the others', async (t) => {
+t.test('a restarted worker gets the history from the other workers', async (t) => {
   const { demo, port } = await start(t)
   const { tab, welcome } = await connect(t, port)
   await ask(tab, 'join', { name: 'Ann', room: 'lobby' })
@@ -114,10 +114,10 @@ t.test('a worker that starts again learns what was said from the others', async 
   })
 })
 
-t.test('only who sits at this machine may kill a worker', async (t) => {
+t.test('only a browser on this machine may kill a worker', async (t) => {
   const { port } = await start(t)
   const refusals = [
-    // Through a proxy on this machine, and through a name that somebody made point here.
+    // Through a proxy on this machine, and through another name of this machine.
     await connect(t, port, { extraHeaders: { 'X-Forwarded-For': '192.0.2.1' } }),
     await connect(t, port, { transports: ['websocket'], extraHeaders: { Host: 'holdfast.example' } }),
   ]
@@ -142,7 +142,7 @@ t.test('a page of another origin gets no connection', async (t) => {
   }
 })
 
-t.test('loopback makes two clients, whichever of its addresses is asked', async (t) => {
+t.test('loopback makes two clients, over each of its addresses', async (t) => {
   const { port } = await start(t)
   for (const host of ['127.0.0.1', '127.0.0.2', '127.9.9.9']) {
     const { welcome } = await connect(t, port, {}, host)
@@ -154,7 +154,7 @@ t.test('loopback makes two clients, whichever of its addresses is asked', async 
   t.ok(welcome.otherHosts.includes('127.0.0.1'))
 })
 
-t.test('one Ctrl-C ends it within two seconds, also with tabs open', async (t) => {
+t.test('one Ctrl-C ends the demo within two seconds, also with open tabs', async (t) => {
   const { demo, port } = await start(t)
   const polling = await connect(t, port, { transports: ['polling'] })
   const websocket = await connect(t, port, { transports: ['websocket'] }, '[::1]')
@@ -170,7 +170,7 @@ t.test('one Ctrl-C ends it within two seconds, also with tabs open', async (t) =
   demo.child.kill('SIGINT')
   t.strictSame(await demo.exited, { code: 0, signal: null })
   t.ok(performance.now() - asked < 2_000)
-  // With any other reason they would not come back by themselves.
+  // With any other reason the tabs would not reconnect by themselves.
   for (const reason of await Promise.all(reasons)) t.match(reason, /^transport (close|error)$/)
   t.equal(demo.stderr(), '')
 })
@@ -183,7 +183,7 @@ for (const workers of [2, 3, 4, 8]) {
   })
 }
 
-/** The first news about the crew that fits. */
+/** The first state of the workers for which `fits` is true. */
 function crewOf(tab: Socket, fits: (crew: Crew) => boolean): Promise<Crew> {
   return new Promise((done) => {
     tab.on('crew', (crew: Crew) => fits(crew) && done(crew))

@@ -1,27 +1,27 @@
-// What else the chat's tabs have to do, beyond what chat.test.ts shows.
+// Further behaviour of the chat's tabs, in addition to chat.test.ts.
 import t from 'tap'
 import { CHROMIUM } from '../../support/browser.ts'
 import { until } from '../../support/clients.ts'
 import { missing } from '../../support/installed.ts'
 import { ChatTab } from './chat-tab.ts'
-import { nobodyComplains, openFourTabs } from './four-tabs.ts'
+import { noComplaints, openFourTabs } from './four-tabs.ts'
 
 const skip = missing(CHROMIUM)
 
-t.test('the own line is as all others have it', { skip }, async (t) => {
+t.test('a tab shows its own message as all others show it', { skip }, async (t) => {
   const { ann, cleo } = await openFourTabs(t)
   await ann.say('\u202eabc')
   await cleo.hears('abc')
   await ann.sees('what was kept of it', async () => (await ann.messages()).some(({ text }) => text === 'abc'))
 })
 
-t.test('what is written while the connection is lost is sent once, when it is back', { skip }, async (t) => {
+t.test('a message that is written without a connection is sent once, after the reconnection', { skip }, async (t) => {
   const tabs = await openFourTabs(t)
   const { demo, ann, cleo } = tabs
   await ann.say('before')
   await cleo.hears('before')
 
-  // A primary that stands still starts no new worker.
+  // A stopped primary starts no new worker.
   process.kill(demo.pid, 'SIGSTOP')
   process.kill(await ann.pid(), 'SIGKILL')
   await ann.sees('that it is cut off', async () => (await ann.state())['connected'] === 'false')
@@ -41,10 +41,10 @@ t.test('what is written while the connection is lost is sent once, when it is ba
     )
   }
   t.equal(await ann.page.locator('[data-state=waiting]').count(), 0)
-  nobodyComplains(t, tabs)
+  noComplaints(t, tabs)
 })
 
-t.test('what people write is text, never markup', { skip }, async (t) => {
+t.test('user input is text, never markup', { skip }, async (t) => {
   const tabs = await openFourTabs(t)
   const { ann, dan, url } = tabs
   const attack = `<img src=x onerror="document.body.dataset.hacked='1'"><b>bold</b><script>document.body.dataset.hacked='1'</script>`
@@ -56,10 +56,10 @@ t.test('what people write is text, never markup', { skip }, async (t) => {
   await ann.sees('it while typing', async () => (await ann.text('#typing')).includes('<i onclick=1>'))
   t.equal(await ann.page.locator('#log img, #log b, #log script, #people i, #typing i, .notice i').count(), 0)
   t.equal((await ann.state())['hacked'], undefined)
-  nobodyComplains(t, tabs)
+  noComplaints(t, tabs)
 })
 
-t.test('rooms are apart, and who goes leaves at once', { skip }, async (t) => {
+t.test('rooms are separate, and a tab that goes leaves at once', { skip }, async (t) => {
   const { ann, cleo, dan } = await openFourTabs(t)
   await cleo.page.fill('#room-input', 'Tide pool')
   await cleo.page.press('#room-input', 'Enter')

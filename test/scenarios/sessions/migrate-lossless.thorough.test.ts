@@ -1,4 +1,4 @@
-// What migrate-lossless.test.ts promises, with the other ways to transfer a connection.
+// The tests of migrate-lossless.test.ts, with the other ways to transfer a connection.
 import t from 'tap'
 import { ways } from '../../support/kept-alive.ts'
 import { losesNothing } from './migrate-ways.ts'

@@ -1,4 +1,4 @@
-// What connections that move promise, with each way to transfer a connection.
+// Tests that connections move without loss, with each way to transfer a connection.
 import type { Test } from 'tap'
 import { away, sessionOf } from '../../support/away.ts'
 import { dial, loopback, request, until } from '../../support/clients.ts'

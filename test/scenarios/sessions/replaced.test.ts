@@ -62,7 +62,7 @@ t.test('Socket.IO clients that poll keep their session until they are told to co
     t.equal(sending.reusedSocket, n > 1)
     await answer.resume().toArray()
   }
-  // Then they are told, the second client by the answer to its next request.
+  // Then both clients are told to come back, the second one by the answer to its next request.
   for (const client of clients) {
     await client.next('close')
     t.strictSame([...client.statuses.keys()], [200])

@@ -163,7 +163,7 @@ function* pieces(bytes: Buffer): Generator<Buffer> {
 
 interface Echo {
   socket: net.Socket
-  /** Resolves with the next so many bytes. */
+  /** Resolves with the next `size` bytes. */
   take(size: number): Promise<Buffer>
 }
 

@@ -31,7 +31,7 @@ for (const native of ['1', '0']) {
       const [closing, kept] = [open.filter(({ worker }) => worker === 1), open.filter(({ worker }) => worker !== 1)]
       for (const { socket } of closing) socket.destroy()
       // The worker reports the ends at the end of its turn.
-      await until('worker 1 has as many as before', async () => {
+      await until('worker 1 has as many connections as before', async () => {
         kept.push(await greeted(balancer, loopback(2)))
         return counted(kept)[1] === 4
       })
@@ -140,7 +140,7 @@ function counted(open: readonly Open[]): number[] {
   return Array.from({ length: highest + 1 }, (_, id) => open.filter(({ worker }) => worker === id).length)
 }
 
-/** So many client addresses with a slot of that worker. */
+/** `count` client addresses whose slots belong to the worker. */
 async function addresses(balancer: Balancer, worker: number, count: number): Promise<string[]> {
   const found: string[] = []
   for (let n = 1; found.length < count; n++) {

@@ -49,8 +49,8 @@ for (const native of ['0', '1']) {
         for (const [n, socket] of sockets.entries()) socket.write(headers[n]!.subarray(0, 15))
         await until('all wait', async () => (await balancer.status()).connections.pending === 40)
         const changing = change()
-        // Half of them send the rest during the change, the others after it. The requests that a worker serves end when
-        // it is killed, so there all wait.
+        // Half of the clients send the rest during the change, the others after it. Requests end when their worker is
+        // killed, so in that case all clients wait.
         const answers = sockets.map(async (socket, n) => {
           if (n % 4 < 2 || name === kill) await changing
           return answer(socket, headers[n]!.subarray(15))

@@ -139,7 +139,7 @@ t.test('a connection that a limit refuses after its header does not hold up clos
   await closing
 })
 
-t.test('all works the same where the primary can only accept in the public way', async (t) => {
+t.test('all works the same if the primary can accept only with the public API', async (t) => {
   for (const native of ['0', '1']) {
     const env = { HOLDFAST_NATIVE: native }
     const options = { workers: 2, proxyProtocol: trusted({ timeout: 500 }) }
@@ -162,7 +162,7 @@ t.test('all works the same where the primary can only accept in the public way',
   }
 })
 
-/** A byte at a time, for as long as it is let. */
+/** Sends one byte at a time until the connection closes. */
 function drip(socket: net.Socket, bytes: Buffer): Promise<void> {
   let at = 0
   const timer = setInterval(() => {
@@ -178,7 +178,7 @@ function drip(socket: net.Socket, bytes: Buffer): Promise<void> {
   })
 }
 
-/** Asks for one client after the other, while `goOn` resolves with true. @throws Error when one is not served */
+/** Sends requests of one client after the other while `goOn` resolves with true. @throws Error if a request fails */
 async function serveWhile(balancer: Balancer, goOn: () => Promise<boolean>): Promise<void> {
   for (let n = 0, isServing = true; isServing; n++) {
     const reply = await answer(await dial(balancer.port), headerV1(client(n % 1_000)))

@@ -6,7 +6,7 @@ import t from 'tap'
 
 const fixture = fileURLToPath(new URL('../../fixtures/no-descriptors.js', import.meta.url))
 
-t.test('a primary without descriptors survives a start that fails, and looking for descriptors', async (t) => {
+t.test('a primary without descriptors survives a failed start, and the check for free descriptors', async (t) => {
   const shell = ['-c', 'ulimit -n 60; exec "$0" "$1"', process.execPath, fixture]
   const primary = spawn('sh', shell, { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(primary, 'exit')

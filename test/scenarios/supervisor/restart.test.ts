@@ -7,7 +7,7 @@ import { request, until } from '../../support/clients.ts'
 
 const holdfast = new URL('../../../src/index.js', import.meta.url).href
 
-/** A worker program that notes each of its starts in a file. */
+/** A worker program that records each of its starts in a file. */
 function program(body: string, dir: string): string {
   const noted = pathToFileURL(join(dir, 'starts')).href
   return `import { appendFileSync } from 'node:fs'
@@ -47,7 +47,7 @@ t.test('a crash at every start is tried five times, then rarely, and a repaired 
   t.match((await balancer.status()).workers[0], { restarts: 5, state: 'ready' })
 })
 
-t.test('a worker that crashes again and again does not take the others with it', async (t) => {
+t.test('a worker that crashes again and again does not end the others', async (t) => {
   const restart = { minDelay: 1, maxCrashesPerMinute: 4, retryDelay: 600_000 }
   const balancer = await startBalancer(t, { options: { workers: 2, restart, limits: { holdTimeout: 100 } } })
   const { worker } = await balancer.explain('127.0.0.1')
@@ -63,7 +63,7 @@ t.test('a worker that crashes again and again does not take the others with it',
   t.match(balancer.output(), /restart\.stopped .*reason="4 crashes within a minute"/)
 })
 
-t.test('what a worker said last is in the status after its end', async (t) => {
+t.test("a worker's last report is in the status after its end", async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 } })
   const gone = balancer.event('worker:exit')
   await t.rejects(request({ port: balancer.port, path: '/crash' }))

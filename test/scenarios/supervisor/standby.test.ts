@@ -6,7 +6,7 @@ import { request, until } from '../../support/clients.ts'
 
 for (const steering of ['handoff', 'kernel'] as const) {
   t.test(`a standby process takes a dead worker's place at once, with ${steering}`, async (t) => {
-    // Nobody is started again during this test but standbys.
+    // The delay keeps workers from restarting during this test; only standbys start.
     const options = { workers: 2, standby: 1, steering, restart: { minDelay: 60_000, maxDelay: 60_000 } }
     const balancer = await startBalancer(t, { options })
     const { worker } = await balancer.explain('127.0.0.1')
@@ -26,7 +26,7 @@ for (const steering of ['handoff', 'kernel'] as const) {
   })
 }
 
-t.test('a stuck worker is replaced by a standby, before it is dead', async (t) => {
+t.test('a standby replaces a stuck worker before the stuck process has ended', async (t) => {
   const options = { workers: 2, standby: 1, health: { deadline: 600 }, limits: { holdTimeout: 30_000 } }
   const balancer = await startBalancer(t, { options })
   await until('there is a standby', async () => (await balancer.status()).standby === 1)
@@ -41,7 +41,7 @@ t.test('a stuck worker is replaced by a standby, before it is dead', async (t) =
   t.match(await request({ port: balancer.port }), { worker })
 })
 
-t.test('a reload renews the standbys too', async (t) => {
+t.test('a reload replaces the standbys too', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1, standby: 1 } })
   await until('there is a standby', async () => (await balancer.status()).standby === 1)
   await balancer.reload()
@@ -54,17 +54,17 @@ t.test('a reload renews the standbys too', async (t) => {
   t.match((await balancer.status()).workers[0], { state: 'ready', generation: 1 })
 })
 
-t.test('a standby that stands in during a reload does not stay with the old program', async (t) => {
+t.test('a standby that takes over during a reload does not keep the old program', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 2, standby: 1 } })
   await until('there is a standby', async () => (await balancer.status()).standby === 1)
   const reloaded = balancer.reload()
-  await until('one is done', () => /reload\.worker worker=0/.test(balancer.output()))
+  await until('one worker is reloaded', () => /reload\.worker worker=0/.test(balancer.output()))
   process.kill(await balancer.pid(0), 'SIGKILL')
   await reloaded
   t.match((await balancer.status()).workers, [{ generation: 1 }, { generation: 1 }])
 })
 
-t.test('starts that failed once are forgotten when a standby got ready', async (t) => {
+t.test('failed starts are forgotten when a standby becomes ready', async (t) => {
   const broken = join(t.testdir(), 'broken')
   const restart = { minDelay: 1, maxStartCrashes: 2, retryDelay: 200 }
   const balancer = await startBalancer(t, {
@@ -76,7 +76,7 @@ t.test('starts that failed once are forgotten when a standby got ready', async (
   await ready()
   writeFileSync(broken, '')
   process.kill(await balancer.pid(0), 'SIGKILL')
-  await until('the next spare can not start', () => stops() > 0)
+  await until('the next standby cannot start', () => stops() > 0)
   rmSync(broken)
   await ready()
   const before = stops()

@@ -14,14 +14,14 @@ const message = (id: string, at: number, room = 'lobby'): Message => ({
 })
 const ids = (history: History, room = 'lobby') => history.of(room).map(({ id }) => id)
 
-t.test('a message counts once, however often it comes', async (t) => {
+t.test('a message counts once, however often it arrives', async (t) => {
   const history = new History(limits)
   t.equal(history.add(message('a', 1)), true)
   t.equal(history.add(message('a', 2)), false)
   t.strictSame(ids(history), ['a'])
 })
 
-t.test('the order is that of the times, so it is the same in every worker', async (t) => {
+t.test('messages are sorted by time, so the order is the same in every worker', async (t) => {
   const one = new History(limits)
   const other = new History(limits)
   for (const id of ['b', 'a', 'c']) one.add(message(id, 5))

@@ -2,7 +2,7 @@ import t from 'tap'
 import { checkName, checkRoom, checkText, isId } from '../../../../demo/chat/app/limits.ts'
 import { tokenBucket } from '../../../../demo/chat/app/token-bucket.ts'
 
-t.test('names are cleaned, and bounded', async (t) => {
+t.test('names are cleaned, and have a maximum length', async (t) => {
   t.strictSame(checkName('  Ann \n  Lee '), { value: 'Ann Lee' })
   t.strictSame(checkName('\u202egro.elpmaxe\u0000'), { value: 'gro.elpmaxe' }, 'nothing that turns the direction')
   t.strictSame(checkName('n'.repeat(25)), { reason: 'The name is longer than 24 characters.' })
@@ -31,7 +31,7 @@ t.test('an id is 32 hex digits', async (t) => {
   for (const wrong of ['', 'x'.repeat(32), 'a'.repeat(33), 7, ['a'.repeat(32)]]) t.equal(isId(wrong), false)
 })
 
-t.test('a burst, then a steady rate', async (t) => {
+t.test('a token bucket allows a burst, then a steady rate', async (t) => {
   let now = 0
   const take = tokenBucket(2, 5, () => now)
   t.strictSame([take(), take(), take()], [0, 0, 200])

@@ -15,7 +15,7 @@ const report = (uid: string, hears: string[] = [], more: Partial<Report> = {}): 
   ...more,
 })
 
-t.test('two workers are linked when each hears the other, and it is told once', async (t) => {
+t.test('two workers are linked when each gets the reports of the other; this is reported once', async (t) => {
   const peers = new Peers('me', () => 0)
   t.strictSame(peers.hear(report('them')), { appeared: true, linked: false })
   t.strictSame(peers.hear(report('them', ['me'])), { appeared: false, linked: true })
@@ -23,7 +23,7 @@ t.test('two workers are linked when each hears the other, and it is told once', 
   t.strictSame(peers.hears(), ['them'])
 })
 
-t.test('a worker that fell silent is away, and linked anew when it is back', async (t) => {
+t.test('a worker without reports is away, and is linked again when it is back', async (t) => {
   let now = 0
   const peers = new Peers('me', () => now)
   peers.hear(report('them', ['me'], { rooms: ['lobby'] }))
@@ -36,7 +36,7 @@ t.test('a worker that fell silent is away, and linked anew when it is back', asy
   t.strictSame(peers.rows(), [], 'at last it is forgotten')
 })
 
-t.test('a worker that started again is another process on the same line', async (t) => {
+t.test('a restarted worker is another process in the same row', async (t) => {
   const peers = new Peers('me', () => 0)
   peers.hear(report('before', ['me']))
   t.strictSame(peers.hear(report('after', [], { pid: 200, restarts: 1 })), { appeared: true, linked: false })
@@ -44,7 +44,7 @@ t.test('a worker that started again is another process on the same line', async 
   t.equal(peers.rows().length, 1)
 })
 
-t.test('who was cut off hears nobody until it hears them again', async (t) => {
+t.test('a worker that was cut off counts the others as away until their next report', async (t) => {
   const peers = new Peers('me', () => 0)
   peers.hear(report('them', ['me']))
   peers.forgetLinks()

@@ -13,7 +13,7 @@ async function serve(t: { teardown(end: () => void): unknown }): Promise<number>
   return (server.address() as net.AddressInfo).port
 }
 
-/** As it is written: fetch() would tidy the path up. */
+/** Requests the path exactly as it is written; fetch() would normalise it. */
 async function get(port: number, target: string): Promise<string> {
   const socket = net.connect(port, '127.0.0.1')
   socket.end(`GET ${target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`)
@@ -42,7 +42,7 @@ t.test('files come with their type and a policy that lets in no foreign script',
   t.equal((await fetch(url, { method: 'POST' })).status, 405)
 })
 
-t.test('there is no way out of the folder', async (t) => {
+t.test('no path leads out of the folder', async (t) => {
   const port = await serve(t)
   for (const path of [
     '/../server.ts',

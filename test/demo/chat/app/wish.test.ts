@@ -3,13 +3,13 @@ import { wish } from '../../../../demo/chat/app/wish.ts'
 
 const ask = (url: string | undefined) => wish({ url, headers: {} })
 
-t.test('a tab gets the worker that it asks for, or one by the key of its session', async (t) => {
+t.test('a tab gets the worker that it asks for, or a worker by its session key', async (t) => {
   t.equal(ask('/socket.io/?worker=2&EIO=4&transport=polling&t=abc'), 2)
   t.equal(ask('/socket.io/?session=a1b2&EIO=4&transport=websocket'), 'a1b2')
   t.equal(ask('/socket.io/?worker=0&session=a&EIO=4'), 0)
 })
 
-t.test('whatever else there is in an address is no wish', async (t) => {
+t.test('other parameters of an address ask for nothing', async (t) => {
   for (const query of [
     '',
     'worker=',
