@@ -54,7 +54,7 @@ function talk(rooms: [RoomClient, RoomClient][], count: number, all: readonly Ro
         one.say(TEXT)
       }
       other.onsaid = (text) => {
-        if (text !== TEXT) return over(new Error(`heard ${text.slice(0, 80)}`))
+        if (text !== TEXT) return over(new Error(`received ${text.slice(0, 80)}`))
         silent.refresh()
         latencies[outcome.done++] = performance.now() - sent
         if (outcome.done === count) over()
@@ -75,7 +75,7 @@ export function storm({ port, count }: Task): Promise<Outcome> {
       response.on('data', (chunk: string) => (text += chunk))
       response.on('end', () => {
         const elapsed = performance.now() - began
-        if (text !== 'all heard') return fail(new Error(`the storm: ${text}`))
+        if (text !== 'all received') return fail(new Error(`the storm: ${text}`))
         done({ done: count, failed: 0, elapsed, p50: 0, p99: 0, busy: 0, unsticky: 0, pid: 0 })
       })
     }).on('error', fail)

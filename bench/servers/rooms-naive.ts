@@ -20,12 +20,12 @@ if (cluster.isPrimary) {
   })
 } else {
   const listeners = new Map<string, Set<(text: string) => void>>()
-  const subscribe = (channel: string, heard: (text: string) => void): void => {
-    listeners.set(channel, (listeners.get(channel) ?? new Set()).add(heard))
+  const subscribe = (channel: string, received: (text: string) => void): void => {
+    listeners.set(channel, (listeners.get(channel) ?? new Set()).add(received))
   }
   const publish = (channel: string, text: string): void => void process.send?.({ channel, text })
   process.on('message', ({ channel, text }: Message) => {
-    for (const heard of listeners.get(channel) ?? []) heard(text)
+    for (const received of listeners.get(channel) ?? []) received(text)
   })
   const server = createServer(stormOn(workers, { publish, subscribe }))
   const rooms = new Map<string, Set<WebSocket>>()

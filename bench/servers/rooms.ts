@@ -35,7 +35,7 @@ function onBus(): HttpServer {
   function busStorm(): Storm {
     return {
       publish: (channel, text) => bus.publish(channel, text),
-      subscribe: (channel, heard) => void bus.subscribe(channel, (text) => heard(text as string)),
+      subscribe: (channel, received) => void bus.subscribe(channel, (text) => received(text as string)),
     }
   }
 }
@@ -46,7 +46,7 @@ function onSocketIO(): HttpServer {
   attachSocketIO(io, bridged && redis !== undefined ? { adapter: 'bridge', redis } : { redis: redis ?? false })
   const answer = stormOn(workers(), {
     publish: (channel, text) => void io.serverSideEmit(channel, text),
-    subscribe: (channel, heard) => void io.on(channel, (text: string) => heard(text)),
+    subscribe: (channel, received) => void io.on(channel, (text: string) => received(text)),
   })
   io.on('connection', (socket) => {
     let room = ''

@@ -97,10 +97,10 @@ async function idle(settings: Settings, contender: Contender, size: number, work
       const cpu = cpuTime([primary])
       await pause(settings.quick ? 300 : WATCHED)
       const primaryCpu = (cpuTime([primary]) - cpu) / 1e6 / (settings.quick ? 300 : WATCHED)
-      const alone = workers === 1
-      const inPrimary = alone ? 0 : (grown[pids.indexOf(primary)] ?? 0)
+      const hasOneWorker = workers === 1
+      const inPrimary = hasOneWorker ? 0 : (grown[pids.indexOf(primary)] ?? 0)
       const inWorkers = grown.reduce((sum, bytes) => sum + bytes, 0) - inPrimary
-      const back = alone ? undefined : await kill(prober, port)
+      const back = hasOneWorker ? undefined : await kill(prober, port)
       return {
         opened: size,
         workerMemory: inWorkers / size,

@@ -5,7 +5,7 @@ import type { RequestListener } from 'node:http'
 export interface Storm {
   publish(channel: string, text: string): void
   /** Subscribes to the messages of other workers; messages of this worker may arrive too. */
-  subscribe(channel: string, heard: (text: string) => void): void
+  subscribe(channel: string, received: (text: string) => void): void
 }
 
 /** Messages published in one turn of the event loop. */
@@ -16,18 +16,18 @@ const TEXT = 'x'.repeat(50)
 /** @returns a listener that answers when the other workers have received all messages */
 export function stormOn(workers: number, { publish, subscribe }: Storm): RequestListener {
   const me = String(process.pid)
-  let heard = 0
+  let received = 0
   let done = (): void => {}
   let missing = 0
   subscribe('storm', (text) => {
-    heard++
+    received++
     const [from, last] = text.startsWith('last ') ? text.split(' ').slice(1) : []
     if (last === undefined || from === me) return
-    const isAll = heard === Number(last)
-    heard = 0
-    publish('storm-heard', `${from} ${isAll ? 'all' : 'some'}`)
+    const isAll = received === Number(last)
+    received = 0
+    publish('storm-received', `${from} ${isAll ? 'all' : 'some'}`)
   })
-  subscribe('storm-heard', (text) => {
+  subscribe('storm-received', (text) => {
     if (text === `${me} all` && --missing === 0) done()
   })
   return ({ url = '' }, response) => {
@@ -36,8 +36,8 @@ export function stormOn(workers: number, { publish, subscribe }: Storm): Request
     if (count === 0) return void response.end(`ok ${me.padStart(8)}`)
     missing = workers - 1
     done = () => {
-      heard = 0
-      response.end('all heard')
+      received = 0
+      response.end('all received')
     }
     let sent = 0
     const burst = (): void => {

@@ -86,12 +86,12 @@ function defaultWorkers(): number {
 }
 
 function usage({ name, shows, redis, minWorkers = 0 }: About): string {
-  const alone = minWorkers === 0 ? '; 0: no balancer' : ''
+  const zeroWorkers = minWorkers === 0 ? '; 0: no balancer' : ''
   const lines = [
     ['--port N', 'listen on this port only (default: PORT, else 3000, else the next free one)'],
     [
       '--workers N',
-      `worker processes, ${minWorkers} to 256 (default: WEB_CONCURRENCY, else one per core, 2 to 8)${alone}`,
+      `worker processes, ${minWorkers} to 256 (default: WEB_CONCURRENCY, else one per core, 2 to 8)${zeroWorkers}`,
     ],
     ...(redis ? [['--redis', 'start a private redis-server for it, instead of the one in REDIS_URL']] : []),
     ['--help', 'show this'],

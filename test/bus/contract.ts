@@ -121,11 +121,11 @@ export function busContract(t: Test, open: (t: Test) => Promise<Family>): void {
           ['other load', count / 10],
         ] as const) {
           await until('all messages have arrived', async () => {
-            const heard = Object.values(await one.heard(channel))
-            return heard.length === 3 && heard.every(({ last }) => last === expected - 1)
+            const received = Object.values(await one.received(channel))
+            return received.length === 3 && received.every(({ last }) => last === expected - 1)
           })
-          for (const heard of Object.values(await one.heard(channel))) {
-            t.strictSame(heard, { count: expected, last: expected - 1, missing: 0, disorder: false })
+          for (const received of Object.values(await one.received(channel))) {
+            t.strictSame(received, { count: expected, last: expected - 1, missing: 0, disorder: false })
           }
         }
         t.match(await one.status(), { buffered: 0, bufferedBytes: 0, lost: 0, missed: 0 })

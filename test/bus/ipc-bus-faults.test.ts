@@ -27,7 +27,7 @@ for (const [transport, env] of [
       const before = await residentBytes(balancer)
       const count = 16_000
       await floodTogether(a, [b], start, count)
-      t.match(await b.heard('load'), { a: { count, missing: 0, disorder: false } })
+      t.match(await b.received('load'), { a: { count, missing: 0, disorder: false } })
       const status = await busOf({ balancer })
       const line = status.workers.find(({ pid }) => pid === stopped)!
       t.ok(line.queuedBytes <= maxBuffered && line.queuedBytes > maxBuffered / 2, `${line.queuedBytes} bytes wait`)
@@ -38,13 +38,13 @@ for (const [transport, env] of [
       t.match(balancer.output(), /bus[.]slow worker=2/)
 
       process.kill(stopped, 'SIGCONT')
-      await until('the newest message has arrived', async () => (await c.heard('load'))['a']?.last === count - 1)
+      await until('the newest message has arrived', async () => (await c.received('load'))['a']?.last === count - 1)
       const { dropped } = await busOf({ balancer })
-      t.match(await c.heard('load'), { a: { count: count - dropped, missing: dropped, disorder: false } })
+      t.match(await c.received('load'), { a: { count: count - dropped, missing: dropped, disorder: false } })
       t.match(await c.status(), { missed: dropped, connected: true })
       await a.flood({ channel: 'load', from: 'a', count: 100, first: count })
-      await until('later messages arrive', async () => (await c.heard('load'))['a']?.last === count + 99)
-      t.match(await c.heard('load'), { a: { missing: dropped } })
+      await until('later messages arrive', async () => (await c.received('load'))['a']?.last === count + 99)
+      t.match(await c.received('load'), { a: { missing: dropped } })
       t.match(balancer.output(), /bus[.]caught-up worker=2/)
       t.equal(balancer.output().match(/bus[.]slow/g)?.length, 1)
     },
@@ -78,9 +78,9 @@ for (const [transport, env] of [
       )
       t.match(balancer.output(), /bus[.]up kind=ipc worker=2/)
       await a.flood({ channel: 'load', from: 'a', count: 100, first: count })
-      await until('later messages arrive', async () => (await c.heard('load'))['a']?.last === count + 99)
-      t.match(await b.heard('load'), { a: { missing: 0, disorder: false } })
-      t.match(await c.heard('load'), { a: { disorder: false } })
+      await until('later messages arrive', async () => (await c.received('load'))['a']?.last === count + 99)
+      t.match(await b.received('load'), { a: { missing: 0, disorder: false } })
+      t.match(await c.received('load'), { a: { disorder: false } })
     },
   )
 
@@ -94,27 +94,30 @@ for (const [transport, env] of [
     const flood = { channel: 'load', count, size: 200, perTurn: 20 }
     const floods = [a, b].map((one, i) => one.flood({ ...flood, from: `${i}` }))
     const cut = c.flood({ ...flood, from: 'c', count: 1_000_000 }).catch(() => 'cut')
-    await until('messages of the third worker arrive', async () => ((await a.heard('load'))['c']?.count ?? 0) > 100)
+    await until('messages of the third worker arrive', async () => ((await a.received('load'))['c']?.count ?? 0) > 100)
     process.kill(pid, 'SIGKILL')
     t.equal(await cut, 'cut')
     await Promise.all(floods)
     for (const one of [a, b]) {
       await until('all messages have arrived', async () => {
-        const heard = await one.heard('load')
-        return heard['0']?.last === count - 1 && heard['1']?.last === count - 1
+        const received = await one.received('load')
+        return received['0']?.last === count - 1 && received['1']?.last === count - 1
       })
-      const heard = await one.heard('load')
-      for (const from of ['0', '1']) t.match(heard[from], { count, missing: 0, disorder: false })
-      t.match(heard['c'], { missing: 0, disorder: false })
+      const received = await one.received('load')
+      for (const from of ['0', '1']) t.match(received[from], { count, missing: 0, disorder: false })
+      t.match(received['c'], { missing: 0, disorder: false })
     }
     const successor = await family.successor(2, pid)
     const { relayed } = await busOf({ balancer })
     await a.flood({ ...flood, from: 'between', count: 1 })
-    await until('the message arrives', async () => (await b.heard('load'))['between'] !== undefined)
+    await until('the message arrives', async () => (await b.received('load'))['between'] !== undefined)
     t.equal((await busOf({ balancer })).relayed, relayed + 1, 'no message is kept for a worker that has ended')
     await successor.count('load')
     await a.flood({ ...flood, from: 'again', count: 100 })
-    await until('messages arrive at the successor', async () => (await successor.heard('load'))['again']?.count === 100)
+    await until(
+      'messages arrive at the successor',
+      async () => (await successor.received('load'))['again']?.count === 100,
+    )
     t.match(await busOf({ balancer }), { dropped: 0, workers: { length: 3 } })
   })
 }
@@ -168,7 +171,7 @@ async function floodTogether(one: Probe, others: readonly Probe[], from: number,
   for (let first = from; first < to; first += 40) {
     await one.flood({ channel: 'load', from: 'a', count: 40, first, size: SIZE, perTurn: 20 })
     for (const other of others) {
-      await until('the message arrives', async () => (await other.heard('load'))['a']?.last === first + 39)
+      await until('the message arrives', async () => (await other.received('load'))['a']?.last === first + 39)
     }
   }
 }

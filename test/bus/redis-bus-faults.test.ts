@@ -27,13 +27,13 @@ t.test(
     await a.count('load')
     await b.count('load')
     const flooding = a.flood({ channel: 'load', from: 'a', count: 3_000, size: 100, perTurn: 10, ahead: 30_000 })
-    await until('messages arrive', async () => ((await b.heard('load'))['a']?.count ?? 0) > 200)
+    await until('messages arrive', async () => ((await b.received('load'))['a']?.count ?? 0) > 200)
     await redis.kill()
     await until('the loss is noticed', async () => !(await a.status()).connected && !(await b.status()).connected)
     // The flood waits for room in the buffer, and there is none before Redis is back.
     for (let n = 0; n < 50; n++)
       await a.publish('load', ...Array.from({ length: 20 }, (_, i) => message('more', n * 20 + i)))
-    await until('local listeners have all messages', async () => (await a.heard('load'))['more']?.count === 1_000)
+    await until('local listeners have all messages', async () => (await a.received('load'))['more']?.count === 1_000)
     const { buffered, bufferedBytes, lost } = await a.status()
     t.ok(buffered > 0 && bufferedBytes <= maxBuffered && bufferedBytes > maxBuffered / 2, `${bufferedBytes} bytes wait`)
     t.ok(lost > 0 && lost < 1_200, `${lost} are lost`)
@@ -44,13 +44,13 @@ t.test(
     await redis.start()
     await until('both are back', async () => (await a.status()).connected && (await b.status()).connected)
     await flooding
-    await until('the messages that waited have arrived', async () => (await b.heard('load'))['a']?.last === 2_999)
-    const heard = await b.heard('load')
+    await until('the messages that waited have arrived', async () => (await b.received('load'))['a']?.last === 2_999)
+    const received = await b.received('load')
     const lostNow = (await a.status()).lost
-    for (const from of ['a', 'more']) t.match(heard[from], { disorder: false }, `in order from ${from}`)
-    const gone = 4_000 - heard['a']!.count - heard['more']!.count
+    for (const from of ['a', 'more']) t.match(received[from], { disorder: false }, `in order from ${from}`)
+    const gone = 4_000 - received['a']!.count - received['more']!.count
     t.ok(gone > 0 && gone <= lostNow, `${gone} did not come, ${lostNow} are counted as lost`)
-    t.match(await a.heard('load'), { a: { count: 3_000, missing: 0 }, more: { count: 1_000, missing: 0 } })
+    t.match(await a.received('load'), { a: { count: 3_000, missing: 0 }, more: { count: 1_000, missing: 0 } })
     await until('the additions meanwhile are counted', async () => (await b.read('counter')) === 11)
     const { fields } = log
     t.equal(fields('bus.down').length, 2, 'one line per bus')
@@ -78,12 +78,12 @@ t.test('a Redis that hangs gets messages up to a limit', { skip }, async (t) => 
   redis.thaw()
   await until(
     'the messages that were sent and those that waited have arrived',
-    async () => (await b.heard('load'))['a']?.count === 4_000 - lost,
+    async () => (await b.received('load'))['a']?.count === 4_000 - lost,
   )
-  t.match(await b.heard('load'), { a: { disorder: false } })
+  t.match(await b.received('load'), { a: { disorder: false } })
   await a.publish('load', message('a', 4_000))
-  await until('a later message arrives', async () => (await b.heard('load'))['a']?.last === 4_000)
-  t.match(await b.heard('load'), { a: { missing: lost } })
+  await until('a later message arrives', async () => (await b.received('load'))['a']?.last === 4_000)
+  t.match(await b.received('load'), { a: { missing: lost } })
 })
 
 t.test('a Redis that cannot be reached does not delay local delivery or the close', async (t) => {

@@ -22,10 +22,10 @@ t.test('a client that a killed process was serving may be cut off', async (t) =>
 
 t.test('a client without an answer may have been at the killed process, if it connected before the end', async (t) => {
   t.ok(isExcused({}, [killed]))
-  t.notOk(isExcused({ began: 1_600 }, [killed]), 'later it could not take anybody')
+  t.notOk(isExcused({ began: 1_600 }, [killed]), 'after its end it could take no connection')
   t.notOk(
     isExcused({}, [killed], () => new Set([0, 2])),
-    'and the clients of others were never there',
+    'clients of other workers were never at that process',
   )
 })
 
@@ -39,8 +39,8 @@ t.test('a worker without descriptors closes what it cannot take, and keeps what 
 t.test('only a client with a kept connection to a process that finishes may see the connection close', async (t) => {
   const finishing: Excuse = { why: 'finishing', pid: 77, since: 900 }
   t.ok(isExcused({ client: 'kept', pid: 77 }, [finishing]))
-  t.notOk(isExcused({ client: 'kept', pid: 77, began: 800 }, [finishing]), 'what came before is answered')
-  t.notOk(isExcused({ client: 'websocket', pid: 77 }, [finishing]), 'who can be told is told')
+  t.notOk(isExcused({ client: 'kept', pid: 77, began: 800 }, [finishing]), 'requests that came before are answered')
+  t.notOk(isExcused({ client: 'websocket', pid: 77 }, [finishing]), 'a WebSocket gets a close code')
   t.notOk(isExcused({}, [finishing]))
 })
 
@@ -53,6 +53,6 @@ t.test('without an excuse no client may be cut off', async (t) => {
   t.notOk(isExcused({}, []))
   t.match(
     describeFailure(failure, 400),
-    'broken: short client 127.1.0.1, begun 600 ms into the step, with nobody yet: read ECONNRESET',
+    'broken: short client 127.1.0.1, begun 600 ms into the step, with no process yet: read ECONNRESET',
   )
 })

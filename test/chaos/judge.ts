@@ -48,6 +48,6 @@ export function unexcused(
 
 /** Describes the failure in one line. */
 export function describeFailure({ from, client, how, began, pid, message }: Failure, since: number): string {
-  const whom = pid === undefined ? 'nobody yet' : `process ${pid}`
-  return `${how}: ${client} client ${from}, begun ${Math.round(began - since)} ms into the step, with ${whom}: ${message}`
+  const server = pid === undefined ? 'no process yet' : `process ${pid}`
+  return `${how}: ${client} client ${from}, begun ${Math.round(began - since)} ms into the step, with ${server}: ${message}`
 }

@@ -77,7 +77,7 @@ t.test(
     const cluster = await startCluster(t, { options: { loadBalancingMethod: 'round-robin' } })
     const { port } = cluster
     const { pid } = await request({ port, path: '/close' })
-    await until('the primary has heard of it', () => !cluster.joined().includes(pid))
+    await until('the primary has received of it', () => !cluster.joined().includes(pid))
     for (let n = 0; n < 10; n++) t.not((await request({ port })).pid, pid)
     t.ok(isAlive(pid), 'when the process ends is its own business')
   },

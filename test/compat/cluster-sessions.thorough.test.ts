@@ -47,16 +47,16 @@ t.test('with TLS, which ends in the workers, sessions work as well', async (t) =
 t.test("a broadcast through the cluster adapter's own set-up reaches every client once", async (t) => {
   const { port } = await startCluster(t, { options: { loadBalancingMethod: 'round-robin' } })
   const clients = await Promise.all(Array.from({ length: 6 }, () => connect(t, port)))
-  const heard = clients.map(({ socket }) => {
+  const received = clients.map(({ socket }) => {
     const texts: string[] = []
     socket.on('said', (text: string) => texts.push(text))
     return texts
   })
   clients[0]!.socket.emit('say', 'first')
-  await until('all have heard it', () => heard.every((texts) => texts.includes('first')))
+  await until('all have received it', () => received.every((texts) => texts.includes('first')))
   clients[1]!.socket.emit('say', 'second')
-  await until('all have heard it', () => heard.every((texts) => texts.includes('second')))
-  for (const texts of heard) t.strictSame(texts, ['first', 'second'])
+  await until('all have received it', () => received.every((texts) => texts.includes('second')))
+  for (const texts of received) t.strictSame(texts, ['first', 'second'])
 })
 
 t.test('when a worker is killed, only its own sessions are lost', async (t) => {

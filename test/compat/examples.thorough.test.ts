@@ -65,7 +65,7 @@ for (const [form, change] of Object.entries(socketIoSticky)) {
       const workers = new Set(clients.map(({ pids }) => pids[0]))
       if (workersThere > 1) t.ok(workers.size > 1, 'on several workers')
       clients[0]!.socket.emit('say', 'hello to all')
-      await until('all have heard it', () => clients.every(({ heard }) => heard.length === 1))
+      await until('all have received it', () => clients.every(({ received }) => received.length === 1))
 
       const victim = clients[0]!.pids[0]!
       const others = clients.filter(({ pids }) => pids[0] !== victim)
@@ -111,9 +111,9 @@ function text(port: number, from: string, path = '/'): Promise<string> {
 async function connect(t: Test, port: number) {
   const socket: Socket = io(`http://127.0.0.1:${port}`, { forceNew: true, reconnectionDelay: 10 })
   t.teardown(() => socket.close())
-  const client = { socket, pids: [] as number[], heard: [] as string[], errors: [] as string[] }
+  const client = { socket, pids: [] as number[], received: [] as string[], errors: [] as string[] }
   socket.on('hello', (pid: number) => client.pids.push(pid))
-  socket.on('said', (said: string) => client.heard.push(said))
+  socket.on('said', (said: string) => client.received.push(said))
   socket.on('connect_error', ({ message }) => client.errors.push(message))
   await until('it is greeted', () => client.pids.length > 0)
   return client

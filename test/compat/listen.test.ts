@@ -75,9 +75,9 @@ for (const adapter of ['own', 'attachSocketIO']) {
     t.equal(new Set(clients.map(({ pid }) => pid)).size, 3, 'the clients are on all workers')
     for (const [i, text] of ['first', 'second'].entries()) {
       clients[i]!.socket.emit('say', text)
-      await until('all clients have received it', () => clients.every(({ heard }) => heard.includes(text)))
+      await until('all clients have received it', () => clients.every(({ received }) => received.includes(text)))
     }
-    for (const { heard } of clients) t.strictSame(heard, ['first', 'second'])
+    for (const { received } of clients) t.strictSame(received, ['first', 'second'])
   })
 }
 
@@ -138,8 +138,8 @@ async function connect(t: Test, port: number, localAddress: string) {
     localAddress,
   } as object)
   t.teardown(() => socket.close())
-  const heard: string[] = []
-  socket.on('said', (text: string) => heard.push(text))
+  const received: string[] = []
+  socket.on('said', (text: string) => received.push(text))
   const pid = await new Promise<number>((done) => socket.once('hello', done))
-  return { socket, heard, pid }
+  return { socket, received, pid }
 }

@@ -65,7 +65,9 @@ t.test('the end of HAProxy is printed with its signal', { skip }, async (t) => {
   const { program } = await startDemo(t, 'haproxy')
   const [, pid] = await program.printed(/HAProxy +\S+ \(pid (\d+)\)/)
   process.kill(Number(pid), 'SIGKILL')
-  await until('it is told', () => program.stderr().includes('haproxy was ended by SIGKILL; the demo has lost it.'))
+  await until('the end of HAProxy is printed', () =>
+    program.stderr().includes('haproxy was ended by SIGKILL; the demo has lost it.'),
+  )
 })
 
 t.test('without HAProxy the demo says how to install it', async (t) => {

@@ -89,7 +89,9 @@ for (const [name, words] of [
     const { program } = await startDemo(t, name, ['--redis'])
     t.match(program.stdout(), /Redis +a private one for this demo/)
     process.kill(redisOf(program.pid), 'SIGKILL')
-    await until('it is told', () => program.stderr().includes(`The private redis-server has ended; ${words}.`))
+    await until('the end of Redis is printed', () =>
+      program.stderr().includes(`The private redis-server has ended; ${words}.`),
+    )
   })
 }
 

@@ -17,9 +17,9 @@ interface Message {
 interface Visitor {
   worker: number
   bus: unknown
-  heard: Message[]
+  received: Message[]
   /** Resolves with the next message of the type. */
-  hears(type: string): Promise<Message>
+  receives(type: string): Promise<Message>
   send(message: object): void
   enter(room: string): Promise<void>
   leave(): void
@@ -34,15 +34,15 @@ for (const [bus, args, skip] of [
     const [ann, ben] = await oneVisitorEach(t, demo.port)
     t.equal(ann.bus, bus)
     await ann.enter('harbour')
-    const came = ann.hears('came')
+    const came = ann.receives('came')
     await ben.enter('harbour')
     t.match(await came, { type: 'came', worker: 1 })
 
-    const both = [ann.hears('said'), ben.hears('said')]
+    const both = [ann.receives('said'), ben.receives('said')]
     ben.send({ type: 'say', text: ' Low tide ' })
-    for (const heard of await Promise.all(both)) t.match(heard, { text: 'Low tide', worker: 1 })
+    for (const received of await Promise.all(both)) t.match(received, { text: 'Low tide', worker: 1 })
     t.notOk(
-      ben.heard.some(({ type, worker }) => type === 'came' && worker === 1),
+      ben.received.some(({ type, worker }) => type === 'came' && worker === 1),
       'a client gets no message about itself',
     )
 
@@ -51,15 +51,15 @@ for (const [bus, args, skip] of [
       ben.send(wrong)
     }
     ben.send({ type: 'say', text: 'Fresh fish' })
-    await ben.hears('said')
+    await ben.receives('said')
     ann.send({ type: 'say', text: 'High tide' })
-    await ann.hears('said')
+    await ann.receives('said')
     await ann.enter('market')
     ann.send({ type: 'say', text: 'How much?' })
     // The messages of one worker arrive in order.
-    t.match(await ben.hears('said'), { text: 'How much?', worker: 0 })
-    const texts = ben.heard.filter(({ type }) => type === 'said').map(({ text }) => text)
-    t.strictSame(texts, ['Low tide', 'Fresh fish', 'How much?'], 'the harbour is not heard in the market')
+    t.match(await ben.receives('said'), { text: 'How much?', worker: 0 })
+    const texts = ben.received.filter(({ type }) => type === 'said').map(({ text }) => text)
+    t.strictSame(texts, ['Low tide', 'Fresh fish', 'How much?'], 'the harbour is not received in the market')
 
     if (bus === 'ipc')
       await t.test('pages show the messages', { skip: missing(CHROMIUM) }, (t) => shows(t, demo.url, ben))
@@ -73,7 +73,7 @@ async function shows(t: Test, url: string, visitor: Visitor): Promise<void> {
   await page.waitForSelector('#log >> text="You are in lobby."')
   await visitor.enter('lobby')
   await page.waitForSelector('#log >> text="A client has come in, served by"')
-  const said = visitor.hears('said')
+  const said = visitor.receives('said')
   await page.fill('#text', 'Hello')
   await page.keyboard.press('Enter')
   t.match(await said, { text: 'Hello' })
@@ -96,9 +96,9 @@ async function oneVisitorEach(t: Test, port: number): Promise<[Visitor, Visitor]
 async function visit(t: Test, port: number, localAddress: string): Promise<Visitor> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { localAddress })
   t.teardown(() => socket.terminate())
-  const heard: Message[] = []
-  socket.on('message', (data: Buffer) => heard.push(JSON.parse(data.toString()) as Message))
-  const hears = (type: string): Promise<Message> =>
+  const received: Message[] = []
+  socket.on('message', (data: Buffer) => received.push(JSON.parse(data.toString()) as Message))
+  const receives = (type: string): Promise<Message> =>
     new Promise((done) => {
       const listen = (data: Buffer) => {
         const message = JSON.parse(data.toString()) as Message
@@ -108,18 +108,18 @@ async function visit(t: Test, port: number, localAddress: string): Promise<Visit
       }
       socket.on('message', listen)
     })
-  const welcome = hears('welcome')
+  const welcome = receives('welcome')
   await once(socket, 'open')
   const { worker, bus } = await welcome
   const send = (message: object) => socket.send(JSON.stringify(message))
   return {
     worker,
     bus,
-    heard,
-    hears,
+    received,
+    receives,
     send,
     async enter(room) {
-      const entered = hears('entered')
+      const entered = receives('entered')
       send({ type: 'enter', room })
       await entered
     },

@@ -133,7 +133,7 @@ t.test('ready is decoded with any version, so that an error can name a wrong one
   }
 })
 
-t.test('a worker with another protocol version is told from one with the same', async (t) => {
+t.test('a worker with another protocol version is recognised', async (t) => {
   t.equal(protocolMismatch(PROTOCOL_VERSION), undefined)
   for (const version of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, String(PROTOCOL_VERSION), undefined]) {
     t.match(protocolMismatch(version), /restart the primary too/, inspect(version))

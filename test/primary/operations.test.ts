@@ -167,7 +167,7 @@ t.test('scaling to more workers than the machine can start says so', async (t) =
   t.match(await request({ port: balancer.port }), { restarts: 0 }, 'the old process serves')
 })
 
-t.test('a number of workers that cannot be is refused', async (t) => {
+t.test('an invalid number of workers is refused', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 1 } })
   for (const workers of [0, 257, 1.5, '2', undefined] as number[]) {
     await t.rejects(balancer.scale(workers), { code: 'HOLDFAST_BAD_OPTION', message: /^scale: expected an integer/ })

@@ -7,7 +7,7 @@ import { realWorld } from '../../src/world.ts'
 import type { ToWorker } from '../../src/ipc/messages.ts'
 
 t.test('a process that closed its peer socket is not listed any more, and still gets the list', async (t) => {
-  const told: (readonly [id: number, instances: number[]])[] = []
+  const lists: (readonly [id: number, instances: number[]])[] = []
   const processes = [0, 1].map((id) => {
     const child = new EventEmitter() as ChildProcess
     return { child, channel: new WorkerChannel(child), id }
@@ -20,26 +20,26 @@ t.test('a process that closed its peer socket is not listed any more, and still 
         enabled: true,
         attached: true,
         send(message: ToWorker) {
-          if (message.type === 'peers') told.push([id, message.peers.map(({ instance }) => instance)])
+          if (message.type === 'peers') lists.push([id, message.peers.map(({ instance }) => instance)])
         },
       })),
     owners: () => [],
     transfer: () => {},
   })
   for (const { channel, id } of processes) directory.started(channel, 10 + id)
-  const heard = async (type: string, child: ChildProcess) => {
-    told.length = 0
+  const received = async (type: string, child: ChildProcess) => {
+    lists.length = 0
     child.emit('message', { holdfast: { type } })
     await new Promise((done) => setImmediate(done))
-    return [...told]
+    return [...lists]
   }
   const [first, second] = processes.map(({ child }) => child) as [ChildProcess, ChildProcess]
-  await heard('peer-socket-open', first)
-  t.strictSame(await heard('peer-socket-open', second), [
+  await received('peer-socket-open', first)
+  t.strictSame(await received('peer-socket-open', second), [
     [0, [10, 11]],
     [1, [10, 11]],
   ])
-  t.strictSame(await heard('peer-socket-closed', first), [
+  t.strictSame(await received('peer-socket-closed', first), [
     [0, [11]],
     [1, [11]],
   ])

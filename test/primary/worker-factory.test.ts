@@ -15,7 +15,7 @@ function environment(env: Record<string, string> = {}): NodeJS.ProcessEnv {
   return workerProgram(readSettings({ env }), transport, post, () => {}).env
 }
 
-t.test("a worker has the primary's environment, but does not fight it for its debugger's port", async (t) => {
+t.test("a worker has the primary's environment, but not its debugger's port", async (t) => {
   const before = process.env['NODE_OPTIONS']
   t.teardown(() => {
     if (before === undefined) delete process.env['NODE_OPTIONS']
@@ -23,7 +23,11 @@ t.test("a worker has the primary's environment, but does not fight it for its de
   })
   process.env['NODE_OPTIONS'] = '--no-warnings --inspect=9229'
   t.equal(environment()['NODE_OPTIONS'], '--no-warnings')
-  t.equal(environment({ NODE_OPTIONS: '--inspect=0' })['NODE_OPTIONS'], '--inspect=0', 'unless it is told to')
+  t.equal(
+    environment({ NODE_OPTIONS: '--inspect=0' })['NODE_OPTIONS'],
+    '--inspect=0',
+    'unless NODE_OPTIONS asks for it',
+  )
   delete process.env['NODE_OPTIONS']
   t.notOk('NODE_OPTIONS' in environment())
   t.equal(environment()['PATH'], process.env['PATH'])

@@ -15,24 +15,24 @@ if (libc === undefined) t.test('the notify protocol', { skip: reason }, () => {}
 else onLinux(t)
 
 function onLinux(t: Test): void {
-  t.test('the manager is told of readiness, of workers that end and start, and of the shutdown', async (t) => {
+  t.test('the manager is notified of readiness, of workers that end and start, and of the shutdown', async (t) => {
     const primary = await startManaged(t, { notify: notifyName() }, { options: { workers: 2 } })
-    await primary.hears('READY=1')
+    await primary.untilNotified('READY=1')
     const texts = primary.notified.filter((text) => !text.includes('FDSTORE'))
     t.strictSame(texts.at(-1), 'READY=1\nSTATUS=2 of 2 workers ready')
     t.match(texts[0], /^STATUS=[01] of 2 workers ready$/)
     primary.notified.length = 0
     process.kill(await primary.pid(0), 'SIGKILL')
-    await primary.hears('STATUS=1 of 2 workers ready')
-    await primary.hears('STATUS=2 of 2 workers ready')
+    await primary.untilNotified('STATUS=1 of 2 workers ready')
+    await primary.untilNotified('STATUS=2 of 2 workers ready')
     await primary.scale(3)
-    await primary.hears('STATUS=3 of 3 workers ready')
+    await primary.untilNotified('STATUS=3 of 3 workers ready')
     t.notOk(
       primary.notified.some((text) => text.includes('READY=1')),
       'READY=1 is sent once',
     )
     await primary.close()
-    await primary.hears('STOPPING=1')
+    await primary.untilNotified('STOPPING=1')
     t.equal(primary.notified.at(-1), 'STOPPING=1\nSTATUS=closing', 'the last message')
   })
 
@@ -45,7 +45,7 @@ function onLinux(t: Test): void {
     const primary = await startManaged(t, { notify: join(folder, 'notify') }, { options: { workers: 1, exec } })
     const words = () =>
       primary.notified.map((text) => text.split('\n')[0]).filter((line) => /^(RELOAD|READY)/.test(line!))
-    await primary.hears('READY=1')
+    await primary.untilNotified('READY=1')
     const before = process.hrtime.bigint() / 1000n
     await primary.reload()
     await until('both were sent', () => words().length === 3)
@@ -63,16 +63,16 @@ function onLinux(t: Test): void {
   t.test('the watchdog gets its messages, unless it watches another process', async (t) => {
     const watched = { WATCHDOG_USEC: '40000', WATCHDOG_PID: '$$' }
     const primary = await startManaged(t, { notify: notifyName(), env: watched }, { options: { workers: 1 } })
-    await primary.hears('WATCHDOG=1')
+    await primary.untilNotified('WATCHDOG=1')
     primary.notified.length = 0
-    await primary.hears('WATCHDOG=1')
+    await primary.untilNotified('WATCHDOG=1')
     const other = await startManaged(
       t,
       { notify: notifyName(), env: { WATCHDOG_USEC: '40000', WATCHDOG_PID: '1' } },
       { options: { workers: 1 } },
     )
-    await primary.hears('WATCHDOG=1')
-    await other.hears('READY=1')
+    await primary.untilNotified('WATCHDOG=1')
+    await other.untilNotified('READY=1')
     t.notOk(other.notified.includes('WATCHDOG=1'))
   })
 
@@ -114,7 +114,7 @@ function onLinux(t: Test): void {
     async (t) => {
       const env = { HOLDFAST_NATIVE: '0' }
       const primary = await startManaged(t, { notify: notifyName(), env }, { options: { workers: 1 } })
-      await primary.hears('READY=1')
+      await primary.untilNotified('READY=1')
       t.match(primary.output(), /notify\.fallback program=systemd-notify .*NotifyAccess=all/)
       await primary.reload()
       await until(
@@ -125,11 +125,11 @@ function onLinux(t: Test): void {
         .flatMap((text) => text.split('\n'))
         .filter((line) => /^(READY|RELOADING)/.test(line))
       t.strictSame(words, ['READY=1', 'RELOADING=1', 'READY=1'])
-      await primary.hears(/^MONOTONIC_USEC=\d+$/)
+      await primary.untilNotified(/^MONOTONIC_USEC=\d+$/)
     },
   )
 
-  t.test('without systemd-notify too, one log line says so', async (t) => {
+  t.test('a missing systemd-notify as well is logged once', async (t) => {
     const balancer = await startBalancer(t, {
       options: { workers: 1 },
       env: { HOLDFAST_NATIVE: '0', NOTIFY_SOCKET: notifyName(), PATH: '/nowhere' },

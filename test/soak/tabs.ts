@@ -10,7 +10,7 @@ interface Memory {
   sent: number
   disconnects: number
   /** By sending tab: how many messages arrived, and how many of them were not the next number. */
-  heard: Record<string, { count: number; wrong: number }>
+  received: Record<string, { count: number; wrong: number }>
 }
 declare const memory: Memory
 declare function comeIn(transports: string): void
@@ -62,7 +62,7 @@ export async function talkFor(
       progress(second)
     }
     for (const page of pages) await page.evaluate(() => beQuiet())
-    await until('all is heard', async () => isComplete(await memories(pages)), 20_000).catch(() => {})
+    await until('all is received', async () => isComplete(await memories(pages)), 20_000).catch(() => {})
     sumUp(await memories(pages), findings)
     return findings
   } finally {
@@ -86,19 +86,19 @@ function memories(pages: readonly Page[]): Promise<Memory[]> {
 }
 
 function isComplete(all: readonly Memory[]): boolean {
-  return all.every(({ heard }) => all.every(({ sent }, i) => (heard[NAMES[i]!]?.count ?? 0) >= sent))
+  return all.every(({ received }) => all.every(({ sent }, i) => (received[NAMES[i]!]?.count ?? 0) >= sent))
 }
 
 function sumUp(all: readonly Memory[], findings: Findings): void {
-  for (const [i, { worker, transport, sent, disconnects, heard }] of all.entries()) {
+  for (const [i, { worker, transport, sent, disconnects, received }] of all.entries()) {
     findings.workers.push(worker ?? -1)
     findings.transports.push(transport)
     findings.sent += sent
     findings.disconnects += disconnects
     for (const [j, other] of all.entries()) {
-      const { count, wrong } = heard[NAMES[j]!] ?? { count: 0, wrong: 0 }
+      const { count, wrong } = received[NAMES[j]!] ?? { count: 0, wrong: 0 }
       if (count === other.sent && wrong === 0) continue
-      findings.wrong.push(`${NAMES[i]} heard ${count} of ${other.sent} of ${NAMES[j]}, ${wrong} out of order`)
+      findings.wrong.push(`${NAMES[i]} received ${count} of ${other.sent} of ${NAMES[j]}, ${wrong} out of order`)
     }
   }
 }

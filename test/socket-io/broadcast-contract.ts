@@ -16,7 +16,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     await all[0].call('namespace', ['emit', 'news', 1])
     await all[1].call('namespace', ['emit', 'news', 2])
     await settled(all)
-    for (const { heard } of all) t.same(inOrder(heard('news')), [1, 2])
+    for (const { received } of all) t.same(inOrder(received('news')), [1, 2])
     await all[1].call('socket', 'broadcast', ['emit', 'others'])
     await settled(all)
     t.strictSame(receiversOf(all, 'others'), ids(without(all, all[1])))
@@ -28,9 +28,10 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     const numbers = Array.from({ length: 300 }, (_, n) => n)
     await Promise.all(numbers.map((n) => all[0].call('namespace', ['emit', 'number', n])))
     if (disorder === undefined) await settled(all)
-    else await until('all messages arrive', () => all.every(({ heard }) => heard('number').length >= numbers.length))
-    for (const { heard } of all) {
-      t.strictSame(disorder === undefined ? heard('number') : inOrder(heard('number') as number[]), numbers)
+    else
+      await until('all messages arrive', () => all.every(({ received }) => received('number').length >= numbers.length))
+    for (const { received } of all) {
+      t.strictSame(disorder === undefined ? received('number') : inOrder(received('number') as number[]), numbers)
     }
   })
 
@@ -84,7 +85,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     await until('all clients have a volatile message', async () => {
       await all[1].call('namespace', 'volatile', ['emit', 'volatile'])
       await settled(all)
-      return all.every(({ heard }) => heard('volatile').length > 0)
+      return all.every(({ received }) => received('volatile').length > 0)
     })
   })
 
@@ -96,7 +97,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
       await until(`${namespace} knows all workers`, known)
       await there[0].call('namespace', ['emit', 'gossip', namespace])
       await settled(there)
-      for (const { heard } of there) t.strictSame(heard('gossip'), [namespace])
+      for (const { received } of there) t.strictSame(received('gossip'), [namespace])
     }
     await settled(all)
     t.strictSame(receiversOf(all, 'gossip'), [])
@@ -111,7 +112,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     }
     await a.call('namespace', ['emit', 'picture', given])
     await settled(all)
-    for (const { heard } of all) t.strictSame(heard('picture'), [given])
+    for (const { received } of all) t.strictSame(received('picture'), [given])
     const answers = await b.call('namespace', ['timeout', 5_000], ['emitWithAck', 'question', given])
     t.strictSame(
       answers,
@@ -132,7 +133,7 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
       bytes: Buffer.from([0, 1, 255]),
       buffer: Buffer.from([7]),
     }
-    for (const { heard } of all) t.strictSame(heard('description'), [expected, expected])
+    for (const { received } of all) t.strictSame(received('description'), [expected, expected])
   })
 
   await t.test(

@@ -1,4 +1,4 @@
-// What each way to steer promises over each transport, with real processes and real clients. Each combination runs this
+// The contract of each way of steering over each transport, with real processes and real clients. Each combination runs this
 // suite.
 import { once } from 'node:events'
 import net from 'node:net'
@@ -162,14 +162,14 @@ export function steeringContract(t: Test, { steering, native }: Combination): vo
     'connections wait for a worker that is down until holdTimeout, and then go to another worker if there is one',
     async (t) => {
       // The only worker is not restarted in time: the connection is closed and counted.
-      const alone = await start(t, {
+      const single = await start(t, {
         options: { workers: 1, limits: { holdTimeout: 200 }, restart: { minDelay: 60_000, maxDelay: 60_000 } },
       })
-      const exited = alone.event('worker:exit')
-      process.kill(await alone.pid(0), 'SIGKILL')
+      const exited = single.event('worker:exit')
+      process.kill(await single.pid(0), 'SIGKILL')
       await exited
-      await t.rejects(request({ port: alone.port }), { code: 'ECONNRESET' })
-      t.match((await alone.status()).connections, { pending: 0, closed: { 'hold-timeout': 1 } })
+      await t.rejects(request({ port: single.port }), { code: 'ECONNRESET' })
+      t.match((await single.status()).connections, { pending: 0, closed: { 'hold-timeout': 1 } })
 
       // There are two workers: the slots of the first fail over to the second until the first is back.
       const pair = await start(t, {

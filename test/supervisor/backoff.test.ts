@@ -35,7 +35,7 @@ t.test('each further crash in a row doubles the delay, up to maxDelay', async ()
   )
 })
 
-t.test('no history, however long, gives a delay that a timer could not take', async () => {
+t.test('no history, however long, gives a delay that is too long for a timer', async () => {
   fc.assert(
     fc.property(policies, fc.integer({ min: 0, max: 5_000 }), (policy, count) => {
       const delay = restartDelay(crashes(policy, count), policy)
@@ -44,7 +44,7 @@ t.test('no history, however long, gives a delay that a timer could not take', as
   )
 })
 
-t.test('only what came after the last stable service counts', async (t) => {
+t.test('only crashes after the last stable service count', async (t) => {
   fc.assert(
     fc.property(histories, policies, fc.nat({ max: 20 }), (past, policy, count) => {
       return crashesInRow([...past, stable(policy), ...crashes(policy, count)], policy) === count

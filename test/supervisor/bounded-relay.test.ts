@@ -3,7 +3,7 @@ import { BoundedRelay } from '../../src/supervisor/bounded-relay.ts'
 
 const MB = 1024 * 1024
 
-/** A channel that takes everything, and says that it is through when it is told to. */
+/** A channel that takes all messages, and reports them as written when the test says so. */
 function channel() {
   const through: (() => void)[] = []
   const sent: unknown[] = []
@@ -18,7 +18,7 @@ function channel() {
   return { child, sent, through }
 }
 
-t.test('so much may wait for a worker; what comes on top is dropped and counted', async (t) => {
+t.test('messages up to a limit may wait for a worker; further ones are dropped and counted', async (t) => {
   const { child, sent, through } = channel()
   const relay = new BoundedRelay(child)
   for (let n = 0; n < 5; n++) relay.relay(n, 8 * MB)
@@ -30,7 +30,7 @@ t.test('so much may wait for a worker; what comes on top is dropped and counted'
   t.equal(relay.dropped, 1)
 })
 
-t.test('nothing is said to a worker that has gone, nor counted', async (t) => {
+t.test('a message to a worker that has gone is neither sent nor counted', async (t) => {
   const { child, sent } = channel()
   child.connected = false
   const relay = new BoundedRelay(child)

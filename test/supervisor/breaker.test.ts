@@ -12,7 +12,7 @@ t.test('five starts in a row that end before the worker is ready are enough, fou
   t.match(tripped(failedStarts(5), [], 0, policy), /5 starts in a row/)
 })
 
-t.test('one start that succeeded makes the former ones forgotten', async () => {
+t.test('a successful start resets the count of failed starts', async () => {
   fc.assert(
     fc.property(fc.nat({ max: 20 }), fc.nat({ max: 4 }), (before, after) => {
       const own = [...failedStarts(before), served(0), ...failedStarts(after)]
@@ -27,7 +27,7 @@ t.test('ten crashes within a minute are enough, whichever workers crashed', asyn
   t.equal(tripped([], all, 60_000, policy), undefined, 'the first one is a minute ago')
 })
 
-t.test('it closes by itself when the crashes are old enough', async () => {
+t.test('the breaker closes by itself when the crashes are old enough', async () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 100_000 })), (times) => {
       const all = times.map(served)

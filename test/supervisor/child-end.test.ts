@@ -5,26 +5,26 @@ import t from 'tap'
 import { watchChildEnd } from '../../src/supervisor/child-end.ts'
 import { realWorld } from '../../src/world.ts'
 
-/** Records what is reported of a child. */
+/** Records the reported events of a child. */
 function listen(child: ChildProcess): unknown[] {
-  const heard: unknown[] = []
+  const received: unknown[] = []
   watchChildEnd(child, realWorld, {
-    failed: (message) => heard.push(message),
-    ended: (code, signal) => heard.push([code, signal]),
+    failed: (message) => received.push(message),
+    ended: (code, signal) => received.push([code, signal]),
   })
-  return heard
+  return received
 }
 
 t.test('a child ends when its channel has ended too, not before', async (t) => {
   const child = new EventEmitter() as ChildProcess
-  const heard = listen(child)
+  const received = listen(child)
   child.emit('exit', 7, null)
-  t.strictSame(heard, [], 'its messages may still be unread')
+  t.strictSame(received, [], 'its messages may still be unread')
   child.emit('close', 7, null)
-  t.strictSame(heard, [[7, null]])
+  t.strictSame(received, [[7, null]])
 })
 
-t.test('a child that could not be started has ended, and one that gets no signal has not', async (t) => {
+t.test('a child that could not start has ended; a child that a signal does not reach has not', async (t) => {
   const never = Object.assign(new EventEmitter(), { pid: undefined }) as unknown as ChildProcess
   const failed = listen(never)
   never.emit('error', new Error('spawn EAGAIN'))
@@ -32,14 +32,14 @@ t.test('a child that could not be started has ended, and one that gets no signal
   t.strictSame(failed, ['spawn EAGAIN', [null, null]], 'once')
 
   const living = Object.assign(new EventEmitter(), { pid: 1 }) as unknown as ChildProcess
-  const heard = listen(living)
+  const received = listen(living)
   living.emit('error', new Error('kill EPERM'))
-  t.strictSame(heard, ['kill EPERM'])
+  t.strictSame(received, ['kill EPERM'])
 })
 
 t.test('the end of a real child is reported once, with its code', async (t) => {
   const child = fork(fileURLToPath(new URL('../fixtures/role.js', import.meta.url)), ['nobody'], { stdio: 'ignore' })
-  const heard = listen(child)
+  const received = listen(child)
   await once(child, 'close')
-  t.strictSame(heard, [[0, null]])
+  t.strictSame(received, [[0, null]])
 })

@@ -15,7 +15,7 @@ const policy: HealthCheckPolicy = {
   maxServed: Infinity,
 }
 
-/** Looks once per second and writes down what was found at which second. */
+/** Checks once per second, and records each finding with its second. */
 function examine(more: Partial<HealthCheckPolicy>, seconds: number, what: (second: number) => Partial<Seen>, luck = 0) {
   const history = new HealthHistory({ ...policy, ...more }, luck)
   const found: [number, Finding][] = []
@@ -47,7 +47,7 @@ t.test('a healthy worker causes no action', async (t) => {
   )
 })
 
-t.test('silence is warned about first, then makes unhealthy, then lost', async (t) => {
+t.test('silence first causes a warning, then makes a worker unhealthy, then lost', async (t) => {
   const found = examine({}, 40, (second) => ({ silence: second * 1_000 }))
   t.strictSame(found, [
     [4, { type: 'slow' }],
@@ -68,7 +68,7 @@ t.test(
   },
 )
 
-t.test('one long job is no illness', async (t) => {
+t.test('one long job does not make a worker unhealthy', async (t) => {
   t.strictSame(
     examine({}, 100, (second) => ({ lag: second % 10 === 0 ? 5_000 : 0 })),
     [],
@@ -89,12 +89,12 @@ t.test('one heartbeat is not counted twice', async (t) => {
   for (let now = 0; now < 100; now++) t.equal(history.check({ now, silence: 0, age: now, heartbeat }), undefined)
 })
 
-t.test('too much memory three times in a row asks for a fresh one', async (t) => {
+t.test('too much memory three times in a row recycles the worker', async (t) => {
   const found = examine({ maxRss: 100 * MB }, 6, (second) => ({ rss: second === 3 ? 90 * MB : 101 * MB }))
   t.strictSame(found, [[6, { type: 'replace', reason: 'rss is 101 MB, the limit 100 MB' }]])
 })
 
-t.test('a heap that only grows asks for one, once the window is full', async (t) => {
+t.test('a heap that only grows recycles the worker, once the window is full', async (t) => {
   const leaking = examine({ growthWindow: 600_000 }, 700, (second) => ({
     heapUsed: 50 * MB + second * 0.2 * MB + (second % 7) * 5 * MB,
   }))
@@ -104,7 +104,7 @@ t.test('a heap that only grows asks for one, once the window is full', async (t)
   t.strictSame(sawtooth, [])
 })
 
-t.test('age and connections served ask for one, sooner for one with less luck', async (t) => {
+t.test('age and connections served recycle a worker, at a bound that varies by worker', async (t) => {
   t.equal(examine({ maxAge: 100_000 }, 100, () => ({}), 0)[0]?.[0], 80)
   t.equal(examine({ maxAge: 100_000 }, 100, () => ({}), 1)[0]?.[0], 100)
   t.match(examine({ maxServed: 1_000 }, 100, (second) => ({ served: second * 10 }), 1)[0], [

@@ -9,7 +9,7 @@ const slow: Observation = { silence: 500, lag: 501 }
 const after = (observations: Observation[], from: Health = initialHealth) =>
   observations.reduce((health, seen) => observe(health, seen, policy), from)
 
-t.test('it takes three bad observations in a row to be unhealthy', async (t) => {
+t.test('a worker is unhealthy after three bad observations in a row', async (t) => {
   for (const bad of [silent, slow]) {
     t.equal(after([bad, bad]).verdict, 'healthy')
     t.equal(after([bad, bad, bad]).verdict, 'unhealthy')
@@ -17,14 +17,14 @@ t.test('it takes three bad observations in a row to be unhealthy', async (t) => 
   }
 })
 
-t.test('and three good ones to be healthy again', async (t) => {
+t.test('a worker is healthy again after three good observations in a row', async (t) => {
   const unhealthy = after([silent, slow, silent])
   t.equal(after([good, good], unhealthy).verdict, 'unhealthy')
   t.equal(after([good, good, slow, good, good], unhealthy).verdict, 'unhealthy')
   t.equal(after([good, good, good], unhealthy).verdict, 'healthy')
 })
 
-t.test('silence for longer than the deadline is final', async (t) => {
+t.test('a worker that is silent for longer than the deadline is lost', async (t) => {
   const lost = after([{ silence: 30_001, lag: 0 }])
   t.equal(lost.verdict, 'lost')
   t.equal(after([good, good, good, good], lost).verdict, 'lost')

@@ -1,4 +1,4 @@
-// Managed workers on a simulated clock, with processes that do what the test says.
+// Managed workers on a simulated clock, with simulated processes under the command of the test.
 import t from 'tap'
 import { readSettings } from '../../src/options/settings.ts'
 import type { StickyOptions } from '../../src/index.ts'
@@ -70,7 +70,7 @@ t.test('a worker that crashes starts again after a delay that grows', async (t) 
   t.strictSame(restarts(), [3])
 })
 
-t.test('starts that keep failing stop for a while, and it is said whether any worker is left', async (t) => {
+t.test('starts that keep failing stop for a while, and the report says whether any worker is left', async (t) => {
   const { world, fork, take } = supervise({ workers: 1, restart: { maxStartCrashes: 2, retryDelay: 5_000 } })
   childOf(fork, 1).exit(1)
   world.advance(1_000)
@@ -131,7 +131,7 @@ t.test('a successor that does not get ready leaves the old process in service, a
   t.strictSame([take(), phases()], [['ended 0 2'], ['serving']])
 })
 
-t.test('a process that crashes while its successor starts makes way for it', async (t) => {
+t.test('when a process crashes while its successor starts, the successor takes its place', async (t) => {
   const { supervisor, fork, take, phases } = supervise({ workers: 1 })
   childOf(fork, 1).ready()
   const reloaded = supervisor.reload()
@@ -155,7 +155,7 @@ t.test('a worker that leaves by itself gets no more connections, and another pro
   t.equal(fork.pids.length, 2, 'it had served long enough to start without delay')
 })
 
-t.test('a dismissed worker finishes, and its id starts nothing any more', async (t) => {
+t.test('a dismissed worker finishes, and no process starts for its id any more', async (t) => {
   const { world, supervisor, fork, take, phases } = supervise({ workers: 2 })
   for (const pid of [1, 2]) childOf(fork, pid).ready()
   take()
@@ -175,21 +175,24 @@ t.test('a process that is not ready in time is killed, and that counts as a fail
   t.strictSame([take(), phases()], [['ended 0 1'], ['waiting']])
 })
 
-t.test('silence makes a worker unhealthy, then it is given up: SIGTERM, later SIGKILL, and a successor', async (t) => {
-  const health = { interval: 1_000, unhealthyAfter: 2, deadline: 10_000 }
-  const { world, fork, take } = supervise({ workers: 1, health })
-  childOf(fork, 1).ready()
-  take()
-  world.advance(5_000)
-  t.strictSame(take(), ['healthy 0 false'])
-  world.advance(6_000)
-  t.strictSame(childOf(fork, 1).signals, ['SIGTERM'])
-  t.equal(fork.pids.length, 2, 'a successor starts')
-  world.advance(2_000)
-  t.strictSame(childOf(fork, 1).signals, ['SIGTERM', 'SIGKILL'])
-})
+t.test(
+  'a silent worker becomes unhealthy, then its process gets SIGTERM, later SIGKILL, and a successor starts',
+  async (t) => {
+    const health = { interval: 1_000, unhealthyAfter: 2, deadline: 10_000 }
+    const { world, fork, take } = supervise({ workers: 1, health })
+    childOf(fork, 1).ready()
+    take()
+    world.advance(5_000)
+    t.strictSame(take(), ['healthy 0 false'])
+    world.advance(6_000)
+    t.strictSame(childOf(fork, 1).signals, ['SIGTERM'])
+    t.equal(fork.pids.length, 2, 'a successor starts')
+    world.advance(2_000)
+    t.strictSame(childOf(fork, 1).signals, ['SIGTERM', 'SIGKILL'])
+  },
+)
 
-t.test('a stop ends all, and starts nothing more', async (t) => {
+t.test('a stop ends all processes, and starts no more', async (t) => {
   const { world, supervisor, fork, phases } = supervise({ workers: 2 })
   childOf(fork, 1).ready()
   const stopped = supervisor.stop({ deadline: 1_000, grace: 0, spread: 0, code: 1001 })

@@ -34,7 +34,7 @@ t.test('a floor that rises all the time is a leak', async (t) => {
   )
 })
 
-t.test('a saw-tooth on a level floor is none, however high', async () => {
+t.test('a saw-tooth on a level floor is no leak, however high', async () => {
   fc.assert(
     fc.property(fc.integer({ min: 10, max: 2_000 }), fc.integer({ min: 60, max: 200 }), (floor, seconds) => {
       return (
@@ -47,7 +47,7 @@ t.test('a saw-tooth on a level floor is none, however high', async () => {
   )
 })
 
-t.test('growth that levels off, and a warm-up shorter than the window, are none', async (t) => {
+t.test('growth that levels off, and a warm-up shorter than the window, are no leak', async (t) => {
   t.equal(
     memoryComplaint(
       course(120, (second) => Math.min(150, 60 + second * 3)),
@@ -64,7 +64,7 @@ t.test('growth that levels off, and a warm-up shorter than the window, are none'
   )
 })
 
-t.test('without a policy nothing is ever wrong', async () => {
+t.test('without a policy no memory use is too much', async () => {
   fc.assert(
     fc.property(
       fc.nat({ max: 50 }),

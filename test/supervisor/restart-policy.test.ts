@@ -16,7 +16,7 @@ t.test('a worker that was stable starts again at once', async (t) => {
   t.strictSame(restarts.next(0, 0, 0), { delay: 0, stopped: undefined })
 })
 
-t.test('crashes in a row wait longer and longer, each worker for itself', async (t) => {
+t.test('crashes in a row make the delay longer, for each worker separately', async (t) => {
   const restarts = new RestartHistory(policy)
   for (const delay of [100, 200, 400]) {
     restarts.record(0, { at: 0, served: 1 }, true)
@@ -25,7 +25,7 @@ t.test('crashes in a row wait longer and longer, each worker for itself', async 
   t.equal(restarts.next(1, 0, 0).delay, 0)
 })
 
-t.test('failed starts stop it for one worker, crashes within a minute for all, and time lets it go on', async (t) => {
+t.test('failed starts stop restarts of one worker, crashes within a minute stop all, and time ends both', async (t) => {
   const failing = new RestartHistory(policy)
   for (let i = 0; i < 5; i++) failing.record(0, { at: i, served: 0 }, true)
   t.match(failing.next(0, 5, 0), { delay: 60_000, stopped: /^5 starts in a row/ })
@@ -37,13 +37,13 @@ t.test('failed starts stop it for one worker, crashes within a minute for all, a
   t.equal(crashing.next(99, 60_010, 0).stopped, undefined)
 })
 
-t.test('ends that were wanted are no crashes', async (t) => {
+t.test('an intended end is no crash', async (t) => {
   const restarts = new RestartHistory(policy)
   for (let i = 0; i < 50; i++) restarts.record(i, { at: i, served: 1 }, false)
   t.equal(restarts.next(99, 50, 0).stopped, undefined)
 })
 
-t.test('a worker that was scaled away is forgotten', async (t) => {
+t.test('the history of a worker that scaling removed is forgotten', async (t) => {
   const restarts = new RestartHistory(policy)
   restarts.record(3, { at: 0, served: 1 }, false)
   restarts.forget(3)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { rolling } from '../../src/supervisor/rolling.ts'
 
-/** Replacements that end when the test says so. */
+/** Simulated replacements that end when the test ends them. */
 function stage() {
   const running: { id: number; done(): void; fail(error: Error): void }[] = []
   const begun: number[] = []
@@ -16,7 +16,7 @@ function stage() {
 const workers = (n: number) => Array.from({ length: n }, (_, id) => ({ id }))
 const turn = () => new Promise((done) => setImmediate(done))
 
-t.test('one after the other', async (t) => {
+t.test('replacements run one after the other', async (t) => {
   const { running, begun, replace } = stage()
   const all = rolling(workers(3), 1, replace)
   for (let n = 1; n <= 3; n++) {
@@ -28,7 +28,7 @@ t.test('one after the other', async (t) => {
   t.strictSame(begun, [0, 1, 2])
 })
 
-t.test('or some at a time, the next one as soon as one is done', async (t) => {
+t.test('several replacements run at a time; the next one starts as soon as one is done', async (t) => {
   const { running, begun, replace } = stage()
   const all = rolling(workers(4), 2, replace)
   await turn()
@@ -42,7 +42,7 @@ t.test('or some at a time, the next one as soon as one is done', async (t) => {
   await all
 })
 
-t.test('the first failure stops it, what runs is waited for, and the error says why', async (t) => {
+t.test('the first failure stops further replacements, running ones finish, and the error says why', async (t) => {
   const { running, begun, replace } = stage()
   const all = rolling(workers(4), 2, replace)
   let settled = false

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { countSignals } from '../../src/supervisor/signals.ts'
 
-t.test('a second signal means: now', async (t) => {
+t.test('the same signal again, 250 ms later, is a second one', async (t) => {
   let now = 1_000
   const which = countSignals(() => now)
   t.equal(which('SIGTERM'), 'first')
@@ -10,7 +10,7 @@ t.test('a second signal means: now', async (t) => {
 })
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  t.test(`${signal} that comes to the group and is passed on besides counts once`, async (t) => {
+  t.test(`${signal} that the group receives and a program passes on counts once`, async (t) => {
     let now = 1_000
     const which = countSignals(() => now)
     t.equal(which(signal), 'first')

@@ -8,7 +8,7 @@ interface ModelProcess {
   isRetired: boolean
 }
 
-/** What a managed worker holds, as far as the phases are about it. */
+/** The part of a managed worker that the phases describe. */
 class Model {
   phase: Phase = 'idle'
   process: ModelProcess | undefined
@@ -67,7 +67,7 @@ class Model {
   }
 }
 
-/** Events that can come to the model now: a process that is not there cannot end. */
+/** Events that are possible in the model now: a process that does not exist cannot end. */
 function possible(model: Model): PhaseEvent[] {
   const events: PhaseEvent[] = ['stop', 'dismiss', 'replace']
   if (model.phase === 'idle') events.push('start')
@@ -127,7 +127,7 @@ t.test('in every phase exactly the processes exist that the phase names, and non
   )
 })
 
-t.test('nothing is started after the stop', async () => {
+t.test('no process is started after the stop', async () => {
   fc.assert(
     fc.property(walk, fc.nat(60), (steps, stopAt) => {
       const model = new Model()

@@ -9,16 +9,16 @@ t.test('a worker is ready when its application is attached, and it is healthy an
   t.equal(state({}), 'ready')
 })
 
-t.test('one that is not healthy or not enabled serves what it has', async (t) => {
+t.test('a worker that is not healthy or not enabled serves only its open connections', async (t) => {
   t.equal(state({ healthy: false }), 'draining')
   t.equal(state({ enabled: false }), 'draining')
 })
 
-t.test('one that is to finish before its application is attached has nothing to serve', async (t) => {
+t.test('a worker that finishes before its application is attached has nothing to serve', async (t) => {
   t.equal(state({ attached: false, enabled: false }), 'stopping')
 })
 
-t.test('the end comes before everything else', async (t) => {
+t.test('the end takes precedence over all other states', async (t) => {
   for (const enabled of [true, false]) {
     t.equal(state({ enabled, stopping: true }), 'stopping')
     t.equal(state({ enabled, stopping: true, gone: true }), 'gone')

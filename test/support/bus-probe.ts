@@ -2,7 +2,7 @@
 import type { Bus, BusMessage, BusStatus } from '../../src/broadcast.ts'
 
 /** The messages of one publisher on one channel that arrived. */
-export interface Heard {
+export interface Received {
   count: number
   last: number
   /** How many numbers are missing; and whether a number came that was not above the one before. */
@@ -33,7 +33,7 @@ export class BusProbe {
   readonly #open: () => Bus
   #bus: Bus
   readonly #kept = new Map<string, BusMessage[]>()
-  readonly #heard = new Map<string, Map<string, Heard>>()
+  readonly #received = new Map<string, Map<string, Received>>()
   readonly #ends = new Map<string, () => void>()
 
   constructor(open: () => Bus) {
@@ -45,7 +45,7 @@ export class BusProbe {
   async renew(): Promise<void> {
     await this.#bus.close()
     this.#bus = this.#open()
-    for (const memory of [this.#kept, this.#heard, this.#ends]) memory.clear()
+    for (const memory of [this.#kept, this.#received, this.#ends]) memory.clear()
   }
 
   /** Keeps the messages of the channel. */
@@ -61,11 +61,11 @@ export class BusProbe {
 
   /** Counts the messages of a flood. */
   async count(channel: string): Promise<void> {
-    const heard = new Map<string, Heard>()
-    this.#heard.set(channel, heard)
+    const received = new Map<string, Received>()
+    this.#received.set(channel, received)
     this.#ends.set(
       channel,
-      this.#bus.subscribe(channel, (message) => note(heard, message)),
+      this.#bus.subscribe(channel, (message) => note(received, message)),
     )
     await this.#bus.ready()
   }
@@ -122,8 +122,8 @@ export class BusProbe {
   }
 
   /** The counts by publisher. */
-  async heard(channel: string): Promise<Record<string, Heard>> {
-    return Object.fromEntries(this.#heard.get(channel) ?? [])
+  async received(channel: string): Promise<Record<string, Received>> {
+    return Object.fromEntries(this.#received.get(channel) ?? [])
   }
 
   async add(counter: string, n?: number): Promise<void> {
@@ -155,10 +155,10 @@ export class BusProbe {
   }
 }
 
-function note(heard: Map<string, Heard>, message: BusMessage): void {
+function note(received: Map<string, Received>, message: BusMessage): void {
   const { from, n } = message as { from: string; n: number }
-  const last = heard.get(from)
-  if (last === undefined) return void heard.set(from, { count: 1, last: n, missing: n, disorder: false })
+  const last = received.get(from)
+  if (last === undefined) return void received.set(from, { count: 1, last: n, missing: n, disorder: false })
   last.count++
   if (n <= last.last) last.disorder = true
   last.missing += n - last.last - 1

@@ -25,9 +25,9 @@ export async function gather(t: Test, places: Place[], times: number): Promise<C
   const callers = await Promise.all(places.slice(0, 2).map((place) => visit(t, place, { namespace: '/other' })))
   const settle = async (visitor: Visitor, room: string) => {
     const caller = callers.find(({ pid }) => pid !== visitor.pid)!
-    await until(`${room} is heard from elsewhere`, async () => {
+    await until(`${room} is received from elsewhere`, async () => {
       await caller.call('main', ['to', room], ['emit', `calling ${room}`])
-      return visitor.heard(`calling ${room}`).length > 0
+      return visitor.received(`calling ${room}`).length > 0
     })
   }
   return {
@@ -52,18 +52,18 @@ export async function gather(t: Test, places: Place[], times: number): Promise<C
  */
 export async function fence(all: Visitor[], times = 1): Promise<void> {
   const speakers = [...new Map(all.map((one) => [one.pid, one])).values()]
-  const before = all.map(({ heard }) => heard('fence').length)
+  const before = all.map(({ received }) => received('fence').length)
   const speaking = speakers.flatMap((one) =>
     Array.from({ length: times }, () => one.call('namespace', ['emit', 'fence'])),
   )
   await Promise.all(speaking)
-  const passed = () => all.every(({ heard }, n) => heard('fence').length === before[n]! + speaking.length)
+  const passed = () => all.every(({ received }, n) => received('fence').length === before[n]! + speaking.length)
   await until('all visitors receive the last message', passed)
 }
 
 /** The ids of the visitors that received the event exactly once. */
 export function receiversOf(all: Visitor[], event: string): string[] {
-  return ids(all.filter(({ heard }) => heard(event).length === 1))
+  return ids(all.filter(({ received }) => received(event).length === 1))
 }
 
 export function ids(visitors: Visitor[]): string[] {

@@ -8,7 +8,7 @@ export interface Managed extends Balancer {
   /** The notifications of the primary so far, one text per message. */
   notified: string[]
   /** Resolves when a notification with the line has arrived. */
-  hears(line: string | RegExp): Promise<void>
+  untilNotified(line: string | RegExp): Promise<void>
   /** Ends the primary with the signal and starts it again; resolves when it is ready again. */
   restart(how?: Partial<ManagerCommand>): Promise<void>
 }
@@ -33,15 +33,15 @@ export async function startManaged(t: Test, setup: ManagerSetup, options: Balanc
   })
   const says = (line: string) => notified.filter((text) => text.split('\n').includes(line)).length
   let starts = 1
-  const hears = (line: string | RegExp) => {
+  const untilNotified = (line: string | RegExp) => {
     const fits = (text: string) =>
       text.split('\n').some((one) => (typeof line === 'string' ? one === line : line.test(one)))
-    return until(`the manager hears ${line}`, () => notified.some(fits))
+    return until(`the manager gets ${line}`, () => notified.some(fits))
   }
   return {
     ...balancer,
     notified,
-    hears,
+    untilNotified,
     async restart(how = {}) {
       // Before READY=1 the manager may not have all sockets yet.
       if (setup.notify !== undefined) await until('the manager gets READY=1', () => says('READY=1') >= starts)

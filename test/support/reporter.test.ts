@@ -28,7 +28,7 @@ t.test('a file is a line, and the last line counts', async (t) => {
   t.equal(exitCode, undefined)
 })
 
-t.test('a failed test is told in full, what passed in it is not', async (t) => {
+t.test('a failed test is reported in full, without the parts that passed', async (t) => {
   const bad =
     '    # Subtest: it\n        ok 1 - inner\n        not ok 2 - broken\n          ---\n          diff: here\n          ...\n    not ok 1 - it\n'
   const { text } = await report(

@@ -17,7 +17,7 @@ export interface Visitor {
   /** Pid of the worker. */
   pid: number
   /** First arguments of the received events of the name, in order. */
-  heard(event: string): unknown[]
+  received(event: string): unknown[]
   /** Calls methods in the worker: `call('namespace', 'local', ['to', 'room'], ['emit', 'news', 1])`. */
   call<T = unknown>(target: Target, ...chain: Step[]): Promise<T>
   close(): void
@@ -88,7 +88,7 @@ export async function visit(scope: Scope, place: Place, options: VisitorOptions 
     socket,
     id: socket.id!,
     pid: events[0]![1] as number,
-    heard: (event) => events.filter(([name]) => name === event).map(([, first]) => first),
+    received: (event) => events.filter(([name]) => name === event).map(([, first]) => first),
     async call<T>(target: string, ...chain: Step[]) {
       const reply = (await socket.timeout(20_000).emitWithAck('call', target, chain)) as Record<string, unknown>
       if (reply['error'] === undefined) return reply['result'] as T

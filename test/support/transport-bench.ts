@@ -32,7 +32,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
   })
   endpoint.afterFork()
   forked(child)
-  await told(child, 'ready')
+  await messageFrom(child, 'ready')
   const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
@@ -101,7 +101,7 @@ export async function line(client: net.Socket): Promise<Record<string, unknown>>
   return JSON.parse(chunk.toString().split('\n')[0]!) as Record<string, unknown>
 }
 
-export function told(child: ChildProcess, name: string): Promise<Record<string, unknown>> {
+export function messageFrom(child: ChildProcess, name: string): Promise<Record<string, unknown>> {
   return new Promise((done) => {
     const listen = (message: Record<string, unknown>) => {
       if (typeof message !== 'object' || !(name in message)) return

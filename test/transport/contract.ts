@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { MAX_METADATA } from '../../src/transport/metadata.ts'
 import type { Transport } from '../../src/transport/transport.ts'
 import { until } from '../support/clients.ts'
-import { line, many, openBench, sendWhenRoom, told } from '../support/transport-bench.ts'
+import { line, many, openBench, sendWhenRoom, messageFrom } from '../support/transport-bench.ts'
 
 export function transportContract(t: Test, transport: Transport): void {
   t.test('each connection arrives once, in order, and is reported as acknowledged', async (t) => {
@@ -136,7 +136,7 @@ export function transportContract(t: Test, transport: Transport): void {
   t.test('a connection that the worker has no descriptor for is reported, and can be sent again', async (t) => {
     const bench = await openBench(t, transport)
     bench.child.send('descriptors')
-    await told(bench.child, 'taken')
+    await messageFrom(bench.child, 'taken')
     const pairs = await many(bench, 3)
     const queue = pairs.map(({ connection }) => connection)
     await until('they are reported as undelivered', () => {
@@ -146,16 +146,16 @@ export function transportContract(t: Test, transport: Transport): void {
     })
     t.strictSame(bench.acknowledged, [])
     bench.child.send('free')
-    await told(bench.child, 'freed')
+    await messageFrom(bench.child, 'freed')
     for (const connection of bench.undelivered) await sendWhenRoom(bench, connection)
     for (const { client } of pairs) t.match(await line(client), { pid: bench.child.pid })
   })
 
-  t.test('the worker is told the end after the last connection', async (t) => {
+  t.test('the worker learns of the end after the last connection', async (t) => {
     const bench = await openBench(t, transport)
     const pairs = await many(bench, 5)
     for (const { connection } of pairs) await sendWhenRoom(bench, connection)
-    const ended = told(bench.child, 'ended')
+    const ended = messageFrom(bench.child, 'ended')
     bench.sender.end()
     t.match(await ended, { ended: 5 })
   })

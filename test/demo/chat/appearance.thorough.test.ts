@@ -50,7 +50,7 @@ t.test('a phone of 360 pixels shows all elements, and the keyboard reaches them'
   const tab = await open(t, { viewport: { width: 360, height: 640 } })
   const { page } = tab
   await tab.say('a'.repeat(500))
-  await tab.hears('a'.repeat(500))
+  await tab.receives('a'.repeat(500))
   t.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'nothing sticks out')
   t.equal(await page.locator('#workers').isVisible(), false)
   await page.focus('#show-crew')
@@ -66,7 +66,7 @@ t.test('a phone of 360 pixels shows all elements, and the keyboard reaches them'
   await page.keyboard.press('Shift+Enter')
   await page.keyboard.type('two')
   await page.keyboard.press('Enter')
-  await tab.hears('one\ntwo')
+  await tab.receives('one\ntwo')
   t.equal(await page.evaluate(() => document.activeElement.id), 'text', 'ready for the next one')
 })
 
@@ -91,7 +91,7 @@ async function open(
   const [, url] = await demo.printed(/Open +(http:\S+)/)
   const tab = await ChatTab.open(await startBrowser(t), url!, 'Ann', options)
   await tab.say('Hello')
-  await tab.hears('Hello')
+  await tab.receives('Hello')
   return tab
 }
 

@@ -20,20 +20,20 @@ t.test('the chat works through Redis, and again after Redis was away', { skip },
     await tab.sees('that Redis is away', async () => (await tab.text('#backplane')) === 'Redis is away')
   }
   await ann.say('Do you hear me?')
-  await bob.hears('Do you hear me?')
+  await bob.receives('Do you hear me?')
   await cleo.say('Is it quiet in here?')
-  await dan.hears('Is it quiet in here?')
-  const heard = (await cleo.messages()).map(({ text }) => text)
-  t.notOk(heard.includes('Do you hear me?'), 'there is no way to the other worker')
+  await dan.receives('Is it quiet in here?')
+  const received = (await cleo.messages()).map(({ text }) => text)
+  t.notOk(received.includes('Do you hear me?'), 'there is no way to the other worker')
   t.strictSame(await ann.people(), names, 'the others are still believed to be there')
 
   await redis.start()
   for (const tab of all) await tab.sees('that Redis is back', async () => (await tab.text('#backplane')) === 'Redis')
   await dan.say('Hello again')
-  for (const tab of all) await tab.hears('Hello again')
+  for (const tab of all) await tab.receives('Hello again')
   for (const tab of all) {
-    await tab.hears('Do you hear me?')
-    await tab.hears('Is it quiet in here?')
+    await tab.receives('Do you hear me?')
+    await tab.receives('Is it quiet in here?')
     await tab.sees('all members', async () => (await tab.people()).join() === names.join())
     t.strictSame(
       (await tab.notices()).filter((text) => /left/.test(text)),

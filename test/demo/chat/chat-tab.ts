@@ -108,7 +108,7 @@ export class ChatTab {
   }
 
   /** Waits for the message. @returns the worker on its badge */
-  async hears(text: string): Promise<number> {
+  async receives(text: string): Promise<number> {
     const find = async () => (await this.messages()).find((message) => message.text === text)
     await this.sees(`'${text}'`, async () => (await find()) !== undefined)
     return (await find())!.worker

@@ -26,7 +26,7 @@ t.test(
       t.equal((await tab.state())['disconnects'], '1')
     }
     await ann.say('Back again')
-    for (const tab of all) t.equal(await tab.hears('Back again'), worker, 'in the same room, under the same name')
+    for (const tab of all) t.equal(await tab.receives('Back again'), worker, 'in the same room, under the same name')
     for (const tab of all) {
       await tab.sees('all members', async () => (await tab.people()).join() === names.join())
       t.strictSame(
@@ -43,7 +43,7 @@ t.test(
 
     const eve = await ChatTab.open(ann.page.context().browser()!, url, 'Eve')
     t.equal(await eve.worker(), worker)
-    await eve.hears('Hello from Dan')
+    await eve.receives('Hello from Dan')
     t.strictSame(
       (await eve.messages()).map(({ text }) => text),
       ['Hello from Ann', 'Hello from Dan', 'I am done', 'Back again'],

@@ -43,16 +43,16 @@ export async function chatWorks(t: Test, { ann, bob, cleo, dan, all }: FourTabs)
   }
 
   t.strictSame(await ann.say('Hello from Ann'), { text: 'Hello from Ann', state: 'waiting' }, 'shown at once')
-  for (const tab of all) t.equal(await tab.hears('Hello from Ann'), here, 'with the worker that took it')
+  for (const tab of all) t.equal(await tab.receives('Hello from Ann'), here, 'with the worker that took it')
   await dan.say('Hello from Dan')
-  for (const tab of all) t.equal(await tab.hears('Hello from Dan'), there)
+  for (const tab of all) t.equal(await tab.receives('Hello from Dan'), there)
 
   await cleo.page.locator('#text').pressSequentially('I am')
   for (const tab of [ann, bob, dan]) {
     await tab.sees('that Cleo writes', async () => /Cleo is writing/.test(await tab.text('#typing')))
   }
   await cleo.say('I am done')
-  await ann.hears('I am done')
+  await ann.receives('I am done')
   t.equal(await ann.text('#typing'), '', 'a sent message ends the sign of typing')
 }
 

@@ -83,16 +83,16 @@ t.test('a message that is sent twice appears once, on every worker', async (t) =
   const { tab, welcome } = await connect(t, port)
   const { tab: other, welcome: elsewhere } = await connect(t, port, {}, '[::1]')
   t.not(welcome.worker.id, elsewhere.worker.id)
-  const heard: Message[] = []
-  other.on('message', (message: Message) => heard.push(message))
+  const received: Message[] = []
+  other.on('message', (message: Message) => received.push(message))
   await ask(other, 'join', { name: 'Bob', room: 'lobby' })
   await ask(tab, 'join', { name: 'Ann', room: 'lobby' })
   t.match(await ask(tab, 'say', { id: id(1), text: 'once' }), { ok: true })
   t.match(await ask(tab, 'say', { id: id(1), text: 'once' }), { ok: true })
   t.match(await ask(tab, 'say', { id: id(2), text: 'last' }), { ok: true })
-  await until('the last message is heard', () => heard.some(({ text }) => text === 'last'))
+  await until('the last message is received', () => received.some(({ text }) => text === 'last'))
   t.strictSame(
-    heard.map(({ text }) => text),
+    received.map(({ text }) => text),
     ['once', 'last'],
   )
 })

@@ -11,7 +11,7 @@ const skip = missing(CHROMIUM)
 t.test('a tab shows its own message as all others show it', { skip }, async (t) => {
   const { ann, cleo } = await openFourTabs(t)
   await ann.say('\u202eabc')
-  await cleo.hears('abc')
+  await cleo.receives('abc')
   await ann.sees('what was kept of it', async () => (await ann.messages()).some(({ text }) => text === 'abc'))
 })
 
@@ -19,7 +19,7 @@ t.test('a message that is written without a connection is sent once, after the r
   const tabs = await openFourTabs(t)
   const { demo, ann, cleo } = tabs
   await ann.say('before')
-  await cleo.hears('before')
+  await cleo.receives('before')
 
   // A stopped primary starts no new worker.
   process.kill(demo.pid, 'SIGSTOP')
@@ -30,11 +30,11 @@ t.test('a message that is written without a connection is sent once, after the r
   t.match(await ann.text('#banner'), /lost.*2 messages wait/s)
   process.kill(demo.pid, 'SIGCONT')
 
-  await ann.hears('second')
-  await cleo.hears('second')
+  await ann.receives('second')
+  await cleo.receives('second')
   await cleo.say('after')
   for (const tab of [ann, cleo]) {
-    await tab.hears('after')
+    await tab.receives('after')
     t.strictSame(
       (await tab.messages()).map(({ text }) => text),
       ['before', 'first', 'second', 'after'],
@@ -49,7 +49,7 @@ t.test('user input is text, never markup', { skip }, async (t) => {
   const { ann, dan, url } = tabs
   const attack = `<img src=x onerror="document.body.dataset.hacked='1'"><b>bold</b><script>document.body.dataset.hacked='1'</script>`
   await dan.say(attack)
-  t.equal(await ann.hears(attack), await dan.worker())
+  t.equal(await ann.receives(attack), await dan.worker())
   const mallory = await ChatTab.open(ann.page.context().browser()!, url, '<i onclick=1>Mallory</i>')
   await ann.sees('the name as it is', async () => (await ann.people()).includes('<i onclick=1>Mallory</i>'))
   await mallory.page.locator('#text').pressSequentially('x')
@@ -67,9 +67,9 @@ t.test('rooms are separate, and a tab that goes leaves at once', { skip }, async
   t.equal(new URL(cleo.page.url()).hash, '#Tide%20pool', 'the address leads there too')
   await ann.sees('that Cleo left', async () => (await ann.notices()).includes('Cleo has left'))
   await cleo.say('alone here')
-  await cleo.hears('alone here')
+  await cleo.receives('alone here')
   await dan.say('in the lobby')
-  await ann.hears('in the lobby')
+  await ann.receives('in the lobby')
   t.notOk((await ann.messages()).some(({ text }) => text === 'alone here'))
   await ann.sees('the room in the list', async () => /# Tide pool/.test(await ann.text('#rooms')))
 

@@ -43,7 +43,7 @@ t.test('a tab gets the worker, the session or the transport that its address ask
   t.equal(await own.worker(), kept)
 
   await tabs[8]!.say('Hello all')
-  for (const tab of tabs) t.equal(await tab.hears('Hello all'), 2)
+  for (const tab of tabs) t.equal(await tab.receives('Hello all'), 2)
 
   // Pinned tabs wait for their own worker, wherever their new connections are.
   const pid = await first.pid()

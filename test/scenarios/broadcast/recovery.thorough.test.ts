@@ -30,24 +30,24 @@ for (const [how, lose] of Object.entries(losses)) {
     const { balancer } = here!
     await client.call('socket', ['join', 'red'])
     await send(sender, 'red', 0, 20)
-    await until('the first messages arrive', () => client.heard('word').length === 20)
+    await until('the first messages arrive', () => client.received('word').length === 20)
 
     const disconnected = once(client.socket as never, 'disconnect')
     const lost = lose(balancer, client.pid)
     await disconnected
     // Messages while the client is not connected.
     const sent = how === 'is replaced by a reload' ? Promise.resolve() : send(sender, 'red', 20, 40)
-    await until('the client is back', () => client.heard('hello').length === 2)
+    await until('the client is back', () => client.received('hello').length === 2)
     await lost
     await sent
     t.ok(client.socket.recovered, 'the client knows of the recovery')
     t.equal(client.socket.id, client.id, 'under the same id')
-    t.not(client.heard('hello')[1], client.pid, 'on another process')
+    t.not(client.received('hello')[1], client.pid, 'on another process')
     const senderNow = how === 'is replaced by a reload' ? await visit(t, there!) : sender
     await send(senderNow, 'red', 40, 60)
-    await until('the last messages arrive', () => client.heard('word').includes(59))
+    await until('the last messages arrive', () => client.received('word').includes(59))
     const expected = how === 'is replaced by a reload' ? [range(0, 20), range(40, 60)].flat() : range(0, 60)
-    t.strictSame(client.heard('word'), expected, 'no message is missing, and none came twice')
+    t.strictSame(client.received('word'), expected, 'no message is missing, and none came twice')
     t.match(await client.call('namespace', ['in', 'red'], ['fetchSockets']), [
       { id: client.id, rooms: ['red'], data: { name: 'Ada' } },
     ])
@@ -59,7 +59,7 @@ t.test('a session that is still in use is not recovered by another client', { sk
   const [here, there] = await startHosts(t, 1, 2, { adapter: 'redis-streams', redis: redis.url }, recovery)
   const client = await visit(t, here!, { auth: { name: 'Ada' } })
   await client.call('namespace', ['emit', 'word', 0])
-  await until('the message arrives', () => client.heard('word').length === 1)
+  await until('the message arrives', () => client.received('word').length === 1)
   // As a client that reconnects before its worker has noticed the end of the former connection.
   const { _pid: pid, _lastOffset: offset } = client.socket as unknown as Record<string, unknown>
   t.type(pid, 'string')
@@ -75,7 +75,7 @@ t.test('a session that was ended is not recovered', { skip }, async (t) => {
   const [here, there] = await startHosts(t, 1, 2, { adapter: 'redis-streams', redis: redis.url }, recovery)
   const client = await visit(t, here!)
   await client.call('namespace', ['emit', 'word', 0])
-  await until('the message arrives', () => client.heard('word').length === 1)
+  await until('the message arrives', () => client.received('word').length === 1)
   const { _pid: pid, _lastOffset: offset } = client.socket as unknown as Record<string, unknown>
   const server = new Redis(redis.url)
   t.teardown(() => server.disconnect())
@@ -92,12 +92,12 @@ t.test('data that cannot travel is left out, and the other data is recovered', {
   const [here] = await startHosts(t, 1, 1, { adapter: 'redis-streams', redis: redis.url }, recovery)
   const client = await visit(t, here!, { auth: { name: 'Ada' }, reconnectionDelay: 10 })
   await client.call('namespace', ['emit', 'word', 0])
-  await until('the message arrives', () => client.heard('word').length === 1)
+  await until('the message arrives', () => client.received('word').length === 1)
   await client.socket.emitWithAck('hoard')
   client.socket.io.engine.close()
-  await until('the client is back', () => client.heard('hello').length === 2)
+  await until('the client is back', () => client.received('hello').length === 2)
   t.ok(client.socket.recovered)
-  t.equal(client.heard('hello')[1], client.pid, 'on the same worker')
+  t.equal(client.received('hello')[1], client.pid, 'on the same worker')
   t.match(await client.call('namespace', ['fetchSockets']), [{ id: client.id, data: { name: 'Ada' } }])
 })
 
@@ -106,7 +106,7 @@ t.test('a snapshot follows a change in the data', { skip }, async (t) => {
   const [here] = await startHosts(t, 1, 1, { adapter: 'redis-streams', redis: redis.url }, recovery)
   const client = await visit(t, here!, { reconnectionDelay: 10 })
   await client.call('namespace', ['emit', 'word', 0])
-  await until('the message arrives', () => client.heard('word').length === 1)
+  await until('the message arrives', () => client.received('word').length === 1)
   const server = new Redis(redis.url)
   t.teardown(() => server.disconnect())
   const kept = async () => (await server.mget(await server.keys('socket.io:kept:*')))[0]
@@ -115,7 +115,7 @@ t.test('a snapshot follows a change in the data', { skip }, async (t) => {
   await client.socket.emitWithAck('learn', { language: 'Catalan' })
   await until('the change is noticed', async () => (await kept()) !== before)
   process.kill(client.pid, 'SIGKILL')
-  await until('the client is back', () => client.heard('hello').length === 2)
+  await until('the client is back', () => client.received('hello').length === 2)
   t.match(await client.call('namespace', ['fetchSockets']), [{ id: client.id, data: { language: 'Catalan' } }])
 })
 

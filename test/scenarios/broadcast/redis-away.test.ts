@@ -16,18 +16,18 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams', 'bridge'] as c
     const [a, b] = all as [Visitor, Visitor]
     const early = await visit(t, places[1]!, { namespace: '/early' })
     const load = all.map((one, n) => broadcaster(one, `from ${n}`))
-    const heard = (event: string) => all.map((one) => one.heard(event).length)
+    const received = (event: string) => all.map((one) => one.received(event).length)
     await until('all clients get the broadcasts of all', () =>
-      load.every(({ event }) => heard(event).every((count) => count > 20)),
+      load.every(({ event }) => received(event).every((count) => count > 20)),
     )
 
     await redis.kill()
     const states = async () => Promise.all(all.map(stateOf))
     await until('the loss is noticed', async () => (await states()).every(({ connected }) => !connected))
-    const before = heard('from 0')
-    await until('a worker reaches its own clients', () => heard('from 0')[0]! > before[0]! + 20)
+    const before = received('from 0')
+    await until('a worker reaches its own clients', () => received('from 0')[0]! > before[0]! + 20)
     if (adapter === 'bridge') {
-      await until('a worker reaches the clients of its host', () => heard('from 0')[1]! > before[1]! + 20)
+      await until('a worker reaches the clients of its host', () => received('from 0')[1]! > before[1]! + 20)
       t.equal(
         (await a.call<object[]>('namespace', ['fetchSockets'])).length,
         2,
@@ -49,20 +49,20 @@ for (const adapter of ['redis', 'redis-sharded', 'redis-streams', 'bridge'] as c
       const answer = one.call('namespace', ['timeout', 300], ['emitWithAck', 'no answer'])
       await t.rejects(answer, /timed out/, 'the clients of this worker get the request')
     }
-    t.strictSame(heard('from 0')[2], before[2], 'no message arrives at the other host')
+    t.strictSame(received('from 0')[2], before[2], 'no message arrives at the other host')
     await until('the lost messages are counted', async () => (await states()).every(({ lost }) => lost > 20))
 
     await redis.start()
     await until('all connections are back', async () => (await states()).every(({ connected }) => connected))
-    const back = heard('from 0')
+    const back = received('from 0')
     await until('all clients get the broadcasts of all again', () =>
-      load.every(({ event }) => heard(event).every((count, n) => count > back[n]! + 20)),
+      load.every(({ event }) => received(event).every((count, n) => count > back[n]! + 20)),
     )
     await Promise.all(load.map(({ stop }) => stop()))
     await fence(all)
     for (const { event } of load) {
       for (const one of all) {
-        const numbers = one.heard(event) as number[]
+        const numbers = one.received(event) as number[]
         const disorder = numbers.flatMap((n, i) => (i > 0 && n <= numbers[i - 1]! ? [numbers.slice(i - 2, i + 2)] : []))
         t.strictSame(disorder, [], `${event}: in order, and none twice`)
       }

@@ -39,7 +39,7 @@ t.test('after a failover by Sentinel the bus goes on with the new master', { ski
   const [a, b] = [open(), open()]
   await b.count('load')
   await a.flood({ channel: 'load', from: 'a', count: 100 })
-  await until('messages arrive', async () => (await b.heard('load'))['a']?.count === 100)
+  await until('messages arrive', async () => (await b.received('load'))['a']?.count === 100)
   await master.kill()
   await until('the loss is noticed', async () => !(await a.status()).connected)
   await a.flood({ channel: 'load', from: 'a', count: 100, first: 100 })
@@ -48,6 +48,6 @@ t.test('after a failover by Sentinel the bus goes on with the new master', { ski
     async () => (await a.status()).connected && (await b.status()).connected,
     30_000,
   )
-  await until('the messages that waited have arrived', async () => (await b.heard('load'))['a']?.last === 199)
-  t.match(await b.heard('load'), { a: { count: 200, missing: 0, disorder: false } })
+  await until('the messages that waited have arrived', async () => (await b.received('load'))['a']?.last === 199)
+  t.match(await b.received('load'), { a: { count: 200, missing: 0, disorder: false } })
 })

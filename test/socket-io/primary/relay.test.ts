@@ -90,9 +90,9 @@ t.test('messages for a worker that hangs do not fill the memory of the primary',
   const dropped = async () => (await balancer.status()).workers[1]!.dropped
   await until('the dropped messages are counted', async () => (await dropped()) >= 40)
   process.kill(listener!.pid, 'SIGCONT')
-  await until('the messages that waited arrive', () => listener!.heard('flood').length >= 60)
+  await until('the messages that waited arrive', () => listener!.received('flood').length >= 60)
   await sender!.call('namespace', ['emit', 'flood', 'later'])
-  await until('a later message arrives', () => listener!.heard('flood').includes('later'))
-  t.equal(listener!.heard('flood').length - 1 + (await dropped()), 120, 'every lost message is counted')
-  t.equal(sender!.heard('flood').length, 121)
+  await until('a later message arrives', () => listener!.received('flood').includes('later'))
+  t.equal(listener!.received('flood').length - 1 + (await dropped()), 120, 'every lost message is counted')
+  t.equal(sender!.received('flood').length, 121)
 })
