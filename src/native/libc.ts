@@ -33,9 +33,11 @@ export interface Libc {
 /** The system calls, or the reason why they are not available. */
 export type LibcResult = { libc: Libc; reason?: never } | { libc?: never; reason: string }
 
+type NativeFunction = (...args: unknown[]) => number
+
 /** The functions of koffi that are used here. */
 interface Koffi {
-  load(path: null): { func(declaration: string): (...args: unknown[]) => number }
+  load(path: null): { func(declaration: string): NativeFunction }
   errno(): number
   address(value: Buffer): bigint
 }
@@ -56,7 +58,7 @@ function load(): LibcResult {
   }
   if (process.env['HOLDFAST_NATIVE'] === '0') return { reason: 'switched off by HOLDFAST_NATIVE=0' }
   try {
-    const libc = declare(createRequire(import.meta.url)('koffi') as Koffi)
+    const libc = declare(loadKoffi())
     const bad = libc.close(-1)
     return bad === -constants.errno.EBADF ? { libc } : { reason: `koffi answers ${bad} where EBADF is expected` }
   } catch (error) {
@@ -64,11 +66,27 @@ function load(): LibcResult {
   }
 }
 
+/**
+ * Loads the package that has koffi's addon for this platform. The package koffi loads the same one, after a search that
+ * takes longer than all else here.
+ */
+function loadKoffi(): Koffi {
+  const require = createRequire(import.meta.url)
+  const main = require.resolve('koffi')
+  try {
+    return createRequire(main)(`@koromix/koffi-${process.platform}-${process.arch}`) as Koffi
+  } catch {
+    return require(main) as Koffi // built from source, or laid out in another way
+  }
+}
+
+/** Each function is declared on its first call, because a process calls only some of them. */
 function declare(koffi: Koffi): Libc {
   const self = koffi.load(null)
   const call = (declaration: string) => {
-    const native = self.func(declaration)
+    let native: NativeFunction | undefined
     return (...args: (number | Buffer)[]): number => {
+      native ??= self.func(declaration)
       const returned = native(...args)
       return returned < 0 ? -koffi.errno() : returned
     }
