@@ -11,6 +11,8 @@ import { readSources } from './sources.mjs'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const DIST = `${ROOT}dist/`
+/** Chunks by name, each of what the file imports at once: what every process needs, then what session rules need. */
+const CHUNKS = { holdfast: 'src/index.ts', sessions: 'src/sessions/router.ts' }
 const DOCUMENTS = ['README.md', 'LICENSE', 'CHANGELOG.md', 'docs']
 
 const manifest = publishedManifest(JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')))
@@ -24,7 +26,6 @@ writeFileSync(`${DIST}package.json`, `${JSON.stringify(manifest, undefined, 2)}\
 /** All entry points at once, with chunks in common: whatever a program imports, each module exists once. */
 async function code(names) {
   const { programs, copies, plugin } = readSources(ROOT)
-  const main = `${ROOT}src/index.ts`
   const bundle = await rollup({
     input: Object.fromEntries([
       ...names.map((name) => [name, `${ROOT}src/${name}.ts`]),
@@ -40,8 +41,9 @@ async function code(names) {
     dir: DIST,
     sourcemap: true,
     chunkFileNames: '[name]-[hash].js',
-    // Every process needs this, and a file costs a millisecond, and a tenth of a megabyte, however small it is.
-    manualChunks: (id, { getModuleInfo }) => (reached(main, getModuleInfo).has(id) ? 'holdfast' : undefined),
+    // A file costs a millisecond, and a tenth of a megabyte, however small it is.
+    manualChunks: (id, { getModuleInfo }) =>
+      Object.keys(CHUNKS).find((name) => reached(ROOT + CHUNKS[name], getModuleInfo).has(id)),
   })
   for (const from of copies) cpSync(from, DIST + basename(from), { recursive: true })
 }

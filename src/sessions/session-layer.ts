@@ -13,8 +13,6 @@ import { isHttp1, isHttp2 } from '../serving/target.ts'
 import type { World } from '../world.ts'
 import { affinityCookieSetter } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
-import { openPeerSocket } from './peer/peer-socket.ts'
-import { routeRequests } from './router.ts'
 
 /** Milliseconds between two looks at the number of open sessions while this worker drains. */
 const SESSION_CHECK = 50
@@ -85,6 +83,11 @@ export function sessionLayer(
     }
     const { folder, instance } = registration
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
+    // Loaded here, because many workers have no session rule.
+    const [{ openPeerSocket }, { routeRequests }] = await Promise.all([
+      import('./peer/peer-socket.ts'),
+      import('./router.ts'),
+    ])
     const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
     const peerSocket = await openPeerSocket(folder, instance, { server, emit, setAffinityCookie, world })
     close = async () => {
