@@ -49,11 +49,22 @@ export function seeded(key: Buffer, seed: number): Buffer {
  * unless a session rule gives it a key, and the primary starts its workers first.
  */
 function load(): (key: Buffer) => number {
+  const require = createRequire(import.meta.url)
+  try {
+    // The prebuilt addon itself. The package looks for the C library first, which takes ten milliseconds.
+    return (require(`farmhash/build/farmhash-${process.platform}-${process.arch}.node`) as Addon).Fingerprint32Buffer
+  } catch {
+    // It lies somewhere else, or is not for this C library: the package finds out.
+  }
   try {
     // An import of the package would fail the start of the whole program on a platform without a prebuilt addon.
-    return (createRequire(import.meta.url)('farmhash') as typeof FarmHash).fingerprint32
+    return (require('farmhash') as typeof FarmHash).fingerprint32
   } catch (error) {
     reason = String(error)
     return portable
   }
+}
+
+interface Addon {
+  Fingerprint32Buffer(key: Buffer): number
 }
