@@ -6,18 +6,18 @@ import { fingerprint32 as portable } from './fingerprint32.ts'
 /** The number of slots. It never changes: several hosts, and a host before and after a restart, must agree on it. */
 export const SLOTS = 256
 
-let hash: ((key: Buffer) => number) | undefined
+let loaded: ((key: Buffer) => number) | undefined
 let reason: string | undefined
 
 /** FarmHash `fingerprint32` of a key as uint32: the same in all versions, on all platforms and byte orders. */
 export function fingerprint32(key: Buffer): number {
-  hash ??= load()
-  return hash(key)
+  loaded ??= load()
+  return loaded(key)
 }
 
 /** Why the native FarmHash is not in use; undefined where it is. */
 export function fallbackReason(): string | undefined {
-  hash ??= load()
+  loaded ??= load()
   return reason
 }
 
@@ -66,5 +66,5 @@ function load(): (key: Buffer) => number {
 }
 
 interface Addon {
-  Fingerprint32Buffer(key: Buffer): number
+  Fingerprint32Buffer: (key: Buffer) => number
 }
