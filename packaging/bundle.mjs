@@ -9,6 +9,9 @@ import { readSources } from './sources.mjs'
 
 const { faces, commands } = entryPoints()
 
+/** Chunks by name, each with what the file imports statically: the code of every process, then that of session rules. */
+const CHUNKS = { holdfast: 'src/index.ts', sessions: 'src/sessions/router.ts' }
+
 rmSync(DIST, { recursive: true, force: true })
 await bundleCode([...faces, ...commands])
 await bundleDeclarations(faces)
@@ -16,7 +19,6 @@ await bundleDeclarations(faces)
 /** Bundles all entry points at once, with chunks in common: a program that imports several of them has each module once. */
 async function bundleCode(names) {
   const { programs, copies, plugin } = readSources(ROOT)
-  const main = `${ROOT}src/index.ts`
   const bundle = await rollup({
     input: Object.fromEntries([
       ...names.map((name) => [name, `${ROOT}src/${name}.ts`]),
@@ -32,8 +34,9 @@ async function bundleCode(names) {
     dir: DIST,
     sourcemap: true,
     chunkFileNames: '[name]-[hash].js',
-    // Every process loads this code. Each further file would cost a millisecond and a tenth of a megabyte, however small.
-    manualChunks: (id, { getModuleInfo }) => (reached(main, getModuleInfo).has(id) ? 'holdfast' : undefined),
+    // Each file costs a millisecond and a tenth of a megabyte, however small.
+    manualChunks: (id, { getModuleInfo }) =>
+      Object.keys(CHUNKS).find((name) => reached(ROOT + CHUNKS[name], getModuleInfo).has(id)),
   })
   for (const from of copies) cpSync(from, DIST + basename(from), { recursive: true })
 }

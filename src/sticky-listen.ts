@@ -1,5 +1,5 @@
 // stickyListen: the one call of an application. It decides which role this process has.
-import cluster from 'node:cluster'
+import type { Cluster } from 'node:cluster'
 import { Server } from 'node:net'
 import { Standalone } from './standalone/standalone.ts'
 import { Balancer } from './primary/balancer.ts'
@@ -56,7 +56,7 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
     throw new StickyError('HOLDFAST_SECOND_LISTENER', 'close the first one before, or start another program')
   }
   const setup = workerSetup()
-  if (setup === undefined && cluster.isWorker) {
+  if (setup === undefined && isClusterWorker()) {
     const pm2 = process.env['pm_id'] !== undefined
     const instead = pm2 ? "under PM2 set exec_mode: 'fork' and instances: 1" : 'take cluster.fork() out'
     throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', `${instead}; stickyListen starts the workers itself`)
@@ -66,6 +66,12 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
     return (current = new Standalone(target, settings, processRuntime, () => (current = undefined)))
   }
   return (current = new Balancer(settings, realWorld, () => (current = undefined), forking))
+}
+
+/** Without an import, which would load node:cluster into every worker. */
+function isClusterWorker(): boolean {
+  // The types say that this is a module with a default export, and it is the default export itself.
+  return (process.getBuiltinModule('node:cluster') as unknown as Cluster).isWorker
 }
 
 /** An Express application and a plain request handler are functions too, but do not return a server. */

@@ -1,6 +1,5 @@
 // What the state machines take from outside: the clock, chance and timers. Steering, supervision, the primary and the
 // session layer use nothing else of the kind, so a simulator runs them unchanged on a clock of its own.
-import { randomBytes } from 'node:crypto'
 
 /** Timers have the meaning and the types of Node's own. Times are milliseconds. */
 export interface World {
@@ -23,7 +22,8 @@ export interface World {
 export const realWorld: World = Object.freeze({
   now: () => performance.now(),
   random: () => Math.random(),
-  randomBytes: (size: number) => randomBytes(size),
+  // An import would load node:crypto, almost a megabyte, into every worker.
+  randomBytes: (size: number) => process.getBuiltinModule('node:crypto').randomBytes(size),
   setTimeout: (callback: () => void, milliseconds: number) => setTimeout(callback, milliseconds),
   clearTimeout,
   setInterval: (callback: () => void, milliseconds: number) => setInterval(callback, milliseconds),

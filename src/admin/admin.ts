@@ -2,7 +2,7 @@
 import { StickyError } from '../errors.ts'
 import type { Settings } from '../options/settings.ts'
 import type { Status } from '../sticky.ts'
-import { openAdmin, type AdminServer, type AdminTarget } from './admin-server.ts'
+import type { AdminServer, AdminTarget } from './admin-server.ts'
 import { RequestTotals, snapshot, type CountingProcess, type Parts } from './status.ts'
 
 export class Admin {
@@ -17,6 +17,8 @@ export class Admin {
    */
   async open({ admin, logger }: Settings, balancer: AdminTarget): Promise<void> {
     if (admin === undefined) return
+    // Loaded here, because most primaries have no admin interface.
+    const { openAdmin } = await import('./admin-server.ts')
     const opened = await openAdmin(admin, balancer, () => this.#isClosing, logger)
     if (this.#isClosing) {
       opened.close()

@@ -36,7 +36,7 @@ export function snapshot(parts: Parts, now = performance.now()): Status {
     address,
     admin,
     uptime: now - startedAt,
-    steering: { name: steering.name, reason, transport, hash: fallbackReason === undefined ? 'native' : 'portable' },
+    steering: { name: steering.name, reason, transport, hash: fallbackReason() === undefined ? 'native' : 'portable' },
     workers: supervisor.workers.map((worker) => workerStatus(worker, parts, now)),
     standby: supervisor.standbyCount,
     entered: { ...supervisor.entered },

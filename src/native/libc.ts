@@ -33,9 +33,11 @@ export interface Libc {
 /** The system calls, or the reason why they are not available. */
 export type LibcResult = { libc: Libc; reason?: never } | { libc?: never; reason: string }
 
+type NativeFunction = (...args: unknown[]) => number
+
 /** The functions of koffi that are used here. */
 interface Koffi {
-  load(path: null): { func(declaration: string): (...args: unknown[]) => number }
+  load(path: null): { func(declaration: string): NativeFunction }
   errno(): number
   address(value: Buffer): bigint
 }
@@ -55,20 +57,65 @@ function load(): LibcResult {
     return { reason: `not made for ${process.arch}` }
   }
   if (process.env['HOLDFAST_NATIVE'] === '0') return { reason: 'switched off by HOLDFAST_NATIVE=0' }
-  try {
-    const libc = declare(createRequire(import.meta.url)('koffi') as Koffi)
-    const bad = libc.close(-1)
-    return bad === -constants.errno.EBADF ? { libc } : { reason: `koffi answers ${bad} where EBADF is expected` }
-  } catch (error) {
-    return { reason: `koffi is not usable: ${describe(error).split('\n')[0]}` }
+  let reason = ''
+  for (const loadAddon of [addonOfPrimary, platformPackage, wholePackage]) {
+    try {
+      const libc = declare(loadAddon())
+      const bad = libc.close(-1)
+      if (bad === -constants.errno.EBADF) return { libc }
+      reason = `koffi answers ${bad} where EBADF is expected`
+    } catch (error) {
+      reason = `koffi is not usable: ${describe(error).split('\n')[0]}`
+    }
   }
+  return { reason }
 }
 
+const require = createRequire(import.meta.url)
+
+/** Names the file of the addon to the workers. */
+const ADDON = 'HOLDFAST_ADDON'
+
+let addonFile: string | undefined
+
+/**
+ * The environment with which the workers load the addon that this process has loaded: without a search they are ready
+ * sooner, and smaller by half a megabyte.
+ */
+export function addonEnvironment(): Record<string, string> {
+  return addonFile === undefined ? {} : { [ADDON]: addonFile }
+}
+
+/** In a worker, the addon that its primary found. */
+function addonOfPrimary(): Koffi {
+  addonFile = process.env[ADDON]
+  if (!addonFile) throw new Error(`no ${ADDON}`)
+  return require(addonFile) as Koffi
+}
+
+/** The package with koffi's addon for this platform. The package koffi loads the same one, after a longer search. */
+function platformPackage(): Koffi {
+  addonFile = undefined
+  const fromKoffi = createRequire(require.resolve('koffi'))
+  const main = fromKoffi.resolve(`@koromix/koffi-${process.platform}-${process.arch}`)
+  const koffi = fromKoffi(main) as Koffi
+  addonFile = require.cache[main]?.children.find(({ filename }) => filename.endsWith('.node'))?.filename
+  return koffi
+}
+
+/** Where koffi was built from source, or is laid out in another way. */
+function wholePackage(): Koffi {
+  addonFile = undefined
+  return require('koffi') as Koffi
+}
+
+/** Each function is declared on its first call, because a process calls only some of them. */
 function declare(koffi: Koffi): Libc {
   const self = koffi.load(null)
   const call = (declaration: string) => {
-    const native = self.func(declaration)
+    let native: NativeFunction | undefined
     return (...args: (number | Buffer)[]): number => {
+      native ??= self.func(declaration)
       const returned = native(...args)
       return returned < 0 ? -koffi.errno() : returned
     }

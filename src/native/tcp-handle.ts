@@ -37,12 +37,14 @@ export function handleOf(socket: Socket | Server): TcpHandle | undefined {
 }
 
 /**
- * @returns a function that makes a handle over a TCP descriptor; the handle owns the descriptor then
- * @throws Error when this version of Node has other handles than this file expects
+ * @returns a function that makes a handle over a TCP descriptor; the handle owns the descriptor then. The function throws
+ *   an Error when this version of Node has other handles than this file expects.
  */
 export function tcpHandles(libc: Libc): (fd: number, kind?: keyof typeof KIND) => TcpHandle {
-  const Tcp = constructorOf(libc)
+  // Found on the first descriptor: the first socket of a process takes a millisecond, and the start need not wait for it.
+  let Tcp: TcpConstructor | undefined
   return (fd, kind = 'socket') => {
+    Tcp ??= constructorOf(libc)
     const handle = new Tcp(KIND[kind])
     handle.open(fd)
     return handle

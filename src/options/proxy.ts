@@ -1,5 +1,5 @@
 // Reads the option `proxyProtocol`.
-import { BlockList, isIP } from 'node:net'
+import net, { isIP, type BlockList } from 'node:net'
 import { MAX_METADATA } from '../transport/metadata.ts'
 import { MAX_TIMER, type Reader } from './reader.ts'
 
@@ -36,7 +36,7 @@ function readTrust(group: Reader): BlockList {
   if (networks.length === 0) {
     throw group.wrong('trust', TypeError, 'the addresses of your proxies', write, group.raw('trust'))
   }
-  const list = new BlockList()
+  const list = new net.BlockList()
   for (const network of networks) {
     if (!add(list, network)) throw group.wrong('trust', RangeError, 'addresses and CIDR networks', write, network)
   }

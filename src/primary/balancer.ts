@@ -168,7 +168,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const settings = this.#settings
     const { logger, workers } = settings
     checkEntry(settings)
-    logDegraded(settings, this.#native)
     const { steering, reason } = await chooseSteering(
       settings,
       this.#native,
@@ -188,6 +187,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.tell('listening', this.#address)
     const allReady = this.#firstReady.all(workers)
     this.#supervisor.start(workers)
+    // Loads the native hash, which the primary has the time for while its workers start.
+    logDegraded(settings, this.#native)
     await allReady
     const how = { steering: steering.name, why: reason, transport: this.#native.transport.name }
     logger.info('balancer.ready', { ...this.#address, workers, ...how })

@@ -35,7 +35,8 @@ export class FirstReady {
 /** Logs one line for each part that runs in a lesser way on this machine, and for each setting that is unwise. */
 export function logDegraded({ logger, workers, balance, session }: Settings, { transport, reason }: Native): void {
   if (transport.name === 'node-ipc') logger.info('transport.fallback', { transport: transport.name, reason })
-  if (fallbackReason !== undefined) logger.warn('hash.portable', { reason: fallbackReason })
+  const noNativeHash = fallbackReason()
+  if (noNativeHash !== undefined) logger.warn('hash.portable', { reason: noNativeHash })
   if (balance !== 'address' && session.length === 0) {
     const hint = 'only sessions keep clients: attachSocketIO, or the session option'
     logger.info('balance.without-address', { balance, hint })

@@ -3,6 +3,7 @@
 import type { WorkerChannel } from '../ipc/channel.ts'
 import { PROTOCOL_VERSION, type Address } from '../ipc/messages.ts'
 import { workerEnvironment } from '../ipc/role.ts'
+import { addonEnvironment } from '../native/libc.ts'
 import { withoutDebuggerText } from '../options/debugger-flags.ts'
 import type { Settings } from '../options/settings.ts'
 import { withoutManagerVariables } from '../service-manager/activation.ts'
@@ -88,7 +89,7 @@ export function workerProgram(
     args,
     execArgv,
     serialization,
-    env: { ...ownEnvironment(), ...env, ...workerEnvironment(setup) },
+    env: { ...ownEnvironment(), ...env, ...addonEnvironment(), ...workerEnvironment(setup) },
     inherit: endpoint.inherit,
     fork,
     forked(isStarted) {

@@ -1,6 +1,5 @@
 // Listening sockets that a service manager passes to the primary, and sockets that the primary gives to the manager to
 // keep for the next primary. Between two primaries connections wait in the kernel.
-import { createHash } from 'node:crypto'
 import { closeSync } from 'node:fs'
 import { StickyError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
@@ -56,6 +55,7 @@ export class PassedSockets {
    * @throws StickyError HOLDFAST_BAD_ACTIVATION
    */
   async listener(options: ListenOptions): Promise<number | undefined> {
+    if (this.#kept.length === 0 && this.#activated.length === 0) return undefined
     const [socket] = (await this.#take([listenerName(options)])) ?? []
     return socket
   }
@@ -73,12 +73,12 @@ export class PassedSockets {
 
   /** Gives the listening socket to the manager, for the next primary. */
   keepListener(fd: number, options: ListenOptions): void {
-    this.#keep([listenerName(options)], [fd])
+    if (this.#keeper.keepsSockets) this.#keep([listenerName(options)], [fd])
   }
 
   /** Gives the sockets of the slots to the manager, for the next primary. */
   keepGroup(sockets: readonly number[], options: ListenOptions, program: Buffer): void {
-    this.#keep(slotNames(options, program), sockets)
+    if (this.#keeper.keepsSockets) this.#keep(slotNames(options, program), sockets)
   }
 
   /** @param names - the names of the sockets that are needed, one per socket */
@@ -135,7 +135,6 @@ export class PassedSockets {
   }
 
   #keep(names: readonly string[], sockets: readonly number[]): void {
-    if (!this.#keeper.keepsSockets) return
     for (const [i, fd] of sockets.entries()) this.#keeper.keep(names[i] ?? '', fd)
     this.#log.debug('activation.stored', { sockets: sockets.length })
   }
@@ -161,7 +160,10 @@ function slotNames(options: ListenOptions, program: Buffer): string[] {
 }
 
 function fingerprint({ port, host }: ListenOptions, program: Uint8Array = Buffer.alloc(0)): string {
-  return createHash('sha256')
+  // An import would load node:crypto, almost a megabyte, also where no manager passes or keeps a socket.
+  return process
+    .getBuiltinModule('node:crypto')
+    .createHash('sha256')
     .update(JSON.stringify([port, host ?? null]))
     .update(program)
     .digest('hex')

@@ -1,11 +1,12 @@
 // Drains a server: the requests in service are answered, then their connections are closed.
-import { Server as HttpServer, type ServerResponse } from 'node:http'
+import type { Server as HttpServer, ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
-import { Server as HttpsServer } from 'node:https'
+import type { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import type { Drain } from '../ipc/messages.ts'
 import { movedOf } from './attach.ts'
 import { DenseSet } from './dense-set.ts'
+import { isHttp1, isHttps } from './target.ts'
 import { prepareWebSockets } from './websockets.ts'
 
 /**
@@ -39,10 +40,6 @@ export type DrainServer = (plan: Drain, sessionsEnded?: Promise<void>) => Promis
 /** @param server - has had no connection yet */
 export function prepareDrain(server: Server): DrainServer {
   return isHttp1(server) ? prepareHttp1(server) : prepareHttp2(server)
-}
-
-function isHttp1(server: Server): server is HttpServer | HttpsServer {
-  return server instanceof HttpServer || server instanceof HttpsServer
 }
 
 /** While the server drains, answers say `Connection: close`, and connections without a request are closed. */
@@ -94,7 +91,7 @@ export function openSockets(server: Server): DenseSet<Socket> {
     socket.on('close', remove)
   }
   server.on('connection', add)
-  if (server instanceof HttpsServer) server.on('secureConnection', add)
+  if (isHttps(server)) server.on('secureConnection', add)
   return sockets
 }
 

@@ -1,5 +1,6 @@
 // What the application gives to stickyListen: a server, or a function that makes one.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
 import { Server } from 'node:net'
 import { StickyError } from '../errors.ts'
 
@@ -12,6 +13,24 @@ export async function resolveTarget(target: Target): Promise<Server> {
   const server = await target()
   if (server instanceof Server) return server
   throw new StickyError('HOLDFAST_BAD_TARGET', 'return the http, https, http2, tls or net server from it')
+}
+
+// Only the methods of a server say whether it speaks TLS or HTTP/2. The classes would say it too, but they are in node:https
+// and node:http2, and a worker that serves plain HTTP would load two megabytes to ask.
+
+/** Whether the server speaks HTTP/1.1: without TLS, or with it. */
+export function isHttp1(server: Server): server is HttpServer | HttpsServer {
+  return server instanceof HttpServer || isHttps(server)
+}
+
+/** Whether the server is one of node:https. A server of node:http2 over TLS is not. */
+export function isHttps(server: Server): server is HttpsServer {
+  return 'setSecureContext' in server && 'closeIdleConnections' in server && !isHttp2(server)
+}
+
+/** Whether the server is one of node:http2, without TLS or with it. */
+export function isHttp2(server: Server): boolean {
+  return 'updateSettings' in server
 }
 
 /** A server's own `emit`, which calls the application's listeners for requests and upgrades. */

@@ -1,6 +1,4 @@
 // The session layer of a worker: requests of sessions go to the process that has the session.
-import { Server as HttpServer } from 'node:http'
-import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
 import { deferred } from '../async/deferred.ts'
 import { sleep } from '../async/waiting.ts'
@@ -11,11 +9,10 @@ import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import type { Runtime } from '../runtime.ts'
+import { isHttp1, isHttp2 } from '../serving/target.ts'
 import type { World } from '../world.ts'
 import { affinityCookieSetter } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
-import { openPeerSocket } from './peer/peer-socket.ts'
-import { routeRequests } from './router.ts'
 
 /** Milliseconds between two looks at the number of open sessions while this worker drains. */
 const SESSION_CHECK = 50
@@ -81,11 +78,16 @@ export function sessionLayer(
   })
 
   async function start(server: Server): Promise<void> {
-    if (!isHttp(server)) {
+    if (!isHttp1(server) && !isHttp2(server)) {
       throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
     }
     const { folder, instance } = registration
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
+    // Loaded here, because many workers have no session rule.
+    const [{ openPeerSocket }, { routeRequests }] = await Promise.all([
+      import('./peer/peer-socket.ts'),
+      import('./router.ts'),
+    ])
     const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
     const peerSocket = await openPeerSocket(folder, instance, { server, emit, setAffinityCookie, world })
     close = async () => {
@@ -151,13 +153,4 @@ function guarded(rule: SessionRule, runtime: Pick<Runtime, 'logger'>): SessionRu
 
 function isWorkerId(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0
-}
-
-function isHttp(server: Server): boolean {
-  return server instanceof HttpServer || server instanceof HttpsServer || isHttp2(server)
-}
-
-/** An HTTP/2 server is known by its method, so that node:http2 need not be loaded here. */
-function isHttp2(server: Server): boolean {
-  return 'updateSettings' in server
 }

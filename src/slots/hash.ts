@@ -6,13 +6,20 @@ import { fingerprint32 as portable } from './fingerprint32.ts'
 /** The number of slots. It never changes: several hosts, and a host before and after a restart, must agree on it. */
 export const SLOTS = 256
 
-/** Why the native FarmHash is not in use, for the log line at the start; undefined while it is in use. */
-export let fallbackReason: string | undefined
-
-const native = load()
+let loaded: ((key: Buffer) => number) | undefined
+let reason: string | undefined
 
 /** FarmHash `fingerprint32` of a key as uint32: the same in all versions, on all platforms and byte orders. */
-export const fingerprint32: (key: Buffer) => number = native ?? portable
+export function fingerprint32(key: Buffer): number {
+  loaded ??= load()
+  return loaded(key)
+}
+
+/** Why the native FarmHash is not in use; undefined where it is. */
+export function fallbackReason(): string | undefined {
+  loaded ??= load()
+  return reason
+}
 
 /** The slot of a hash, 0..255. */
 export function slotOf(hash: number): number {
@@ -37,12 +44,27 @@ export function seeded(key: Buffer, seed: number): Buffer {
   return out
 }
 
-function load(): ((key: Buffer) => number) | undefined {
+/**
+ * Loads the native FarmHash, or takes the portable one. That happens on the first use, because a worker hashes nothing
+ * unless a session rule gives it a key, and the primary starts its workers first.
+ */
+function load(): (key: Buffer) => number {
+  const require = createRequire(import.meta.url)
+  try {
+    // The prebuilt addon itself. The package looks for the C library first, which takes ten milliseconds.
+    return (require(`farmhash/build/farmhash-${process.platform}-${process.arch}.node`) as Addon).Fingerprint32Buffer
+  } catch {
+    // It lies somewhere else, or is not for this C library: the package finds out.
+  }
   try {
     // An import of the package would fail the start of the whole program on a platform without a prebuilt addon.
-    return (createRequire(import.meta.url)('farmhash') as typeof FarmHash).fingerprint32
+    return (require('farmhash') as typeof FarmHash).fingerprint32
   } catch (error) {
-    fallbackReason = String(error)
-    return undefined
+    reason = String(error)
+    return portable
   }
+}
+
+interface Addon {
+  Fingerprint32Buffer: (key: Buffer) => number
 }

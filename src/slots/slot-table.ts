@@ -102,11 +102,13 @@ function grow(from: SlotTable, newcomer: number, full?: SlotTable): Uint8Array {
   const owners = from.owners.slice()
   const shares = sharesOf(from)
   const isItsOwn = (slot: number) => full?.owners[slot] === newcomer
-  const rank = ({ slots }: Share) => 2 * slots.length + Number(slots.some(isItsOwn))
+  // Without that table no slot is the newcomer's own. To look for one would take most of the time of a start.
+  const rank = ({ slots }: Share) => 2 * slots.length + Number(full !== undefined && slots.some(isItsOwn))
   for (let i = Math.floor(SLOTS / (shares.length + 1)); i > 0; i--) {
     const { slots } = shares.reduce((a, b) => (rank(b) > rank(a) ? b : a))
-    // Without a slot of its own findLastIndex() gives -1, which splice() takes as the last one.
-    for (const slot of slots.splice(slots.findLastIndex(isItsOwn), 1)) owners[slot] = newcomer
+    // Without a slot of its own this is -1, which splice() takes as the last one.
+    const at = full === undefined ? -1 : slots.findLastIndex(isItsOwn)
+    for (const slot of slots.splice(at, 1)) owners[slot] = newcomer
   }
   return owners
 }

@@ -1,16 +1,13 @@
 // Which steering: kernel steering where it was asked for and works, else hand-off.
-import { networkInterfaces } from 'node:os'
 import { StickyError } from '../errors.ts'
-import { steeringProgram } from '../native/cbpf.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import { countingOption } from './handoff/connection-limits.ts'
 import { Handoff } from './handoff/handoff.ts'
-import { KernelSteering } from './kernel/kernel-steering.ts'
+import type { KernelSteering } from './kernel/kernel-steering.ts'
 import { listening } from './listener.ts'
 import { PassedSockets, type SocketKeeper } from '../service-manager/kept-sockets.ts'
-import { selfTest } from './kernel/self-test.ts'
 import { newCounters, type Steering, type SteeringEvents } from './steering.ts'
 import type { World } from '../world.ts'
 
@@ -90,14 +87,7 @@ async function tryKernel(
   const option = optionForHandoff(settings)
   if (option !== undefined) return `${option} needs the primary to see each connection`
   if (libc === undefined) return reason
-  const program = steeringProgram(settings.affinity)
-  if (typeof program === 'string') return program
-  const failure = await selfTest(libc, program, settings.affinity, hasIPv6())
-  return failure === undefined
-    ? new KernelSteering(settings, libc, program, table, events, passed, world)
-    : `self-test: ${failure}`
-}
-
-function hasIPv6(): boolean {
-  return Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
+  // Loaded here, because hand-off is the default and needs none of it.
+  const { openKernelSteering } = await import('./kernel/open-kernel-steering.ts')
+  return openKernelSteering(settings, libc, table, events, passed, world)
 }

@@ -1,5 +1,4 @@
 // Signals to the primary: the first one closes tidily, the second one ends everything at once; others reload and scale.
-import { isatty } from 'node:tty'
 import type { Logger } from '../logger.ts'
 import type { Settings } from '../options/settings.ts'
 import type { World } from '../world.ts'
@@ -59,7 +58,7 @@ export function handleSignals(
     done.catch(() => {}) // logged already
   }
   // A terminal that is closed ends the programs in it by SIGHUP. A daemon has no terminal: there SIGHUP asks for a reload.
-  const terminal = isatty(0)
+  const terminal = process.getBuiltinModule('node:tty').isatty(0)
   const ends = terminal && reload.signals.includes('SIGHUP') ? [...shutdown.signals, 'SIGHUP'] : shutdown.signals
   const changes = [...reload.signals, ...Object.keys(SCALE)].filter((signal) => !ends.includes(signal as 'SIGHUP'))
   for (const signal of ends) process.on(signal, end)

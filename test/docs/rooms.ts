@@ -47,7 +47,10 @@ export function roomImports(): Map<string, string[]> {
   const found = new Map([ENTRY, ...rooms()].map((room) => [room, new Set<string>()]))
   for (const file of list('src', '.ts')) {
     const from = roomOf(file)
-    for (const [, path = ''] of read(file).matchAll(/^(?:import|export) (?!type\b)[^'"]*?from '(\.[^']+)'/gm)) {
+    const text = read(file)
+    const atStart = text.matchAll(/^(?:import|export) (?!type\b)[^'"]*?from '(\.[^']+)'/gm)
+    const later = text.matchAll(/\bimport\('(\.[^']+)'\)/g)
+    for (const [, path = ''] of [...atStart, ...later]) {
       const to = roomOf(join(dirname(file), path))
       if (to !== from && found.has(to) && !COMMON.includes(to)) found.get(from)?.add(to)
     }

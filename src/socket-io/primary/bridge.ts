@@ -5,11 +5,11 @@
 // still connected. What comes in goes to the workers of this host and never out again, so there are no loops. What goes
 // out keeps its order: it is written to one connection and read from one, and on a Cluster both channels are in one
 // slot.
-import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { EndOfTurn } from '../../async/end-of-turn.ts'
 import { RedisConnections } from '../../redis/connections.ts'
 import { sourceOf, type RedisTarget } from '../../redis/target.ts'
+import { realWorld } from '../../world.ts'
 import { REDIS_LIMITS } from '../adapter-clients.ts'
 import { sizeOf, type AdapterMessage } from '../adapter-message.ts'
 import { decodeFrame, encodeFrame, type Content } from './bridge-frame.ts'
@@ -53,7 +53,7 @@ const FULL_BATCH = 256 * 1024
 const MAX_IN_FLIGHT = 32 * 1024 * 1024
 
 export class Bridge {
-  readonly #id = randomBytes(9).toString('base64url')
+  readonly #id = realWorld.randomBytes(9).toString('base64url')
   readonly #name = `${hostname()}:${process.pid}`
   readonly #events: BridgeEvents
   readonly #maxInFlight: number
