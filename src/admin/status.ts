@@ -12,6 +12,8 @@ import type { TransportName } from '../transport/transport.ts'
 
 /** The parts of a balancer that the snapshot shows. */
 export interface Parts {
+  /** The monotonic clock: now, and when the balancer was made. Milliseconds. */
+  now: number
   startedAt: number
   address: Address | null
   admin: Address | null
@@ -27,8 +29,8 @@ export interface Parts {
   bus: Status['bus']
 }
 
-export function snapshot(parts: Parts, now = performance.now()): Status {
-  const { startedAt, address, admin, steering, reason, transport, supervisor, bridge, bus } = parts
+export function snapshot(parts: Parts): Status {
+  const { now, startedAt, address, admin, steering, reason, transport, supervisor, bridge, bus } = parts
   const { counters, pending } = steering
   const queues = steering.queues?.()
   return {

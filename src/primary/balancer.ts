@@ -1,4 +1,4 @@
-// The primary: puts slots, steering and supervision together. The only file that knows them all.
+// The primary: puts slots, steering and supervision together. No other file of the primary imports all of them.
 import { Admin } from '../admin/admin.ts'
 import { StickyError } from '../errors.ts'
 import { explain } from './explain.ts'
@@ -27,7 +27,6 @@ import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { WorkerProcess } from '../supervisor/worker-process.ts'
 import { chooseTransport, type Native } from '../transport/choose.ts'
 import { changedBy, checkWorkerCount } from '../options/worker-count.ts'
-import { realWorld } from '../world.ts'
 
 export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -46,8 +45,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #native: Native
   readonly #steeringEvents: SteeringEvents = { onOverdue: (worker) => this.#ownership.failOver(worker) }
   readonly #operations: Operations
-  readonly #manager: ServiceManager
-  readonly #directory: PeerDirectory
+  readonly #serviceManager: ServiceManager
+  readonly #peerDirectory: PeerDirectory
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
@@ -67,13 +66,13 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       serves: (id) => this.#supervisor.serves(id),
       moved: (table, moved, reason) => this.#moved(table, moved, reason),
     })
-    this.#directory = new PeerDirectory(world, {
+    this.#peerDirectory = new PeerDirectory(world, {
       processes: () => this.#supervisor.processes,
       owners: () => [...this.#ownership.table.owners],
       transfer: (channel, handle, metadata) => this.#steering.transfer(channel, handle, metadata),
     })
     this.#native = chooseTransport(forking.isShared, world)
-    this.#manager = new ServiceManager(settings.logger, () => this.#supervisor.workers)
+    this.#serviceManager = new ServiceManager(settings.logger, () => this.#supervisor.workers)
     const { transport } = this.#native
     const { serialization } = transport
     this.#broker = new BusBroker(serialization, settings.logger, () => this.#supervisor.processes)
@@ -81,7 +80,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#workerFactory = new WorkerFactory(settings, {
       transport,
       fork: forking.fork,
-      directory: this.#directory,
+      directory: this.#peerDirectory,
       opened: (channel) => {
         this.#broker.started(channel)
         this.#exchange.started(channel)
@@ -98,7 +97,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       foreignMessage: (process, message) => forking.relays(process.child) || this.#exchange.pass(process, message),
     })
     this.#operations = new Operations(settings.logger, world, {
-      reload: () => this.#manager.reloading(() => this.#supervisor.reload()),
+      reload: () => this.#serviceManager.reloading(() => this.#supervisor.reload()),
       scale: async (workers) => {
         this.#ownership.resize(workers)
         await this.#supervisor.scale(workers)
@@ -127,6 +126,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   status(): Status {
     return this.#admin.status({
+      now: this.#world.now(),
       startedAt: this.#startedAt,
       address: this.#address,
       settings: this.#settings,
@@ -173,8 +173,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       this.#native,
       this.#ownership.table,
       this.#steeringEvents,
-      this.#manager,
-      realWorld,
+      this.#serviceManager,
+      this.#world,
     )
     this.#steering = steering
     this.#steeringReason = reason
@@ -192,7 +192,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     await allReady
     const how = { steering: steering.name, why: reason, transport: this.#native.transport.name }
     logger.info('balancer.ready', { ...this.#address, workers, ...how })
-    this.#manager.ready()
+    this.#serviceManager.ready()
   }
 
   #program(id: number, restarts: number): Program {
@@ -212,7 +212,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const { channel } = worker
     this.#steering.detach(channel)
     this.#workerFactory.endpointOf(channel)?.close()
-    this.#directory.ended(channel)
+    this.#peerDirectory.ended(channel)
     this.#broker.gone(channel)
     this.#exchange.gone(worker)
     this.#admin.gone(worker)
@@ -233,8 +233,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   protected override tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
-    this.#manager.changed()
-    this.#directory.changed()
+    this.#serviceManager.changed()
+    this.#peerDirectory.changed()
     super.tell(event, ...args)
   }
 
@@ -244,10 +244,10 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const end = this.#world.now() + deadline
     this.#admin.closing()
     this.#operations.close()
-    this.#manager.stopping()
+    this.#serviceManager.stopping()
     await this.#steering.closeListener()
     await this.#steering.drained(deadline / 2)
-    await this.#directory.closing()
+    await this.#peerDirectory.closing()
     for (const { channel } of this.#supervisor.processes) this.#steering.retire(channel)
     const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - this.#world.now())))
     this.#steering.close()
@@ -261,8 +261,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#stopSignals()
     this.#stopCrash()
     this.#admin.close()
-    this.#manager.close()
-    this.#directory.close()
+    this.#serviceManager.close()
+    this.#peerDirectory.close()
     void this.#exchange.close()
     this.#onclosed()
   }

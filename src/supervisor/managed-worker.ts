@@ -1,11 +1,12 @@
 // One worker id and the processes that serve as it, one after the other. worker-phases.ts says what follows what; this
 // class does it. A standby is a managed worker too, with a negative id.
+import { StickyError } from '../errors.ts'
 import type { Settings } from '../options/settings.ts'
 import type { World } from '../world.ts'
 import { leaving, replaced } from './drain-plans.ts'
 import type { Restarter } from './restarter.ts'
 import type { WorkerExit } from './worker-exit.ts'
-import { transition, type Action, type Phase, type PhaseEvent } from './worker-phases.ts'
+import { accepts, transition, type Action, type Phase, type PhaseEvent } from './worker-phases.ts'
 import type { WorkerProcess, WorkerProcessOwner } from './worker-process.ts'
 import type { WorkerState } from './worker-state.ts'
 
@@ -33,8 +34,8 @@ export interface Supervision {
   readonly workerCount: number
   /** @throws Error of the system when no process can be started */
   startProcess(worker: ManagedWorker): WorkerProcess
-  /** Takes a ready process out of its standby place; undefined where none is ready, or where no takeover is wanted. */
-  takeStandby(): WorkerProcess | undefined
+  /** Takes the process of a ready standby; undefined if none is ready, or the primary stops. */
+  takeStandbyProcess(): WorkerProcess | undefined
   /** A standby process is ready: a worker without a process may take it. */
   standbyReady(): void
   /** A process has entered a state. */
@@ -43,8 +44,8 @@ export interface Supervision {
   processEnded(process: WorkerProcess, exit: WorkerExit): void
 }
 
-/** What actions need to know of the event. */
-interface Context {
+/** Facts of an event that its actions need. */
+interface EventDetails {
   /** The standby process that takes over. */
   standby?: WorkerProcess
   /** How the process, or its successor, ended. */
@@ -117,7 +118,8 @@ export class ManagedWorker implements WorkerProcessOwner {
     const former = this.#process
     const successor = this.#successor ?? this.#startSuccessor()
     await successor.started
-    await former?.ended
+    // The process of a standby that a worker has taken meanwhile does not end now.
+    if (former?.id === this.id) await former.ended
   }
 
   /** Gets a successor for a process that is being ended: a standby at once, else a new process. */
@@ -138,7 +140,8 @@ export class ManagedWorker implements WorkerProcessOwner {
   /** A standby process takes the place. @returns whether there was one */
   takeStandby(): boolean {
     const { settings, workerCount } = this.#supervision
-    const standby = this.id < 0 ? undefined : this.#supervision.takeStandby()
+    if (this.id < 0 || !accepts(this.#phase, 'takeover')) return false
+    const standby = this.#supervision.takeStandbyProcess()
     if (standby === undefined) return false
     standby.become(this, workerCount)
     settings.logger.info('worker.standby', { worker: this.id, pid: standby.pid })
@@ -146,8 +149,14 @@ export class ManagedWorker implements WorkerProcessOwner {
     return true
   }
 
-  /** The process of this standby becomes that of a worker. */
+  /** Whether this is a standby with a process that a worker may take. */
+  get canGiveProcess(): boolean {
+    return this.id < 0 && this.isServing && accepts(this.#phase, 'taken')
+  }
+
+  /** Gives up the process of this standby: it becomes the process of a worker. */
   giveProcess(): WorkerProcess | undefined {
+    if (!this.canGiveProcess) return undefined
     const process = this.#process
     this.#dispatch('taken')
     return process
@@ -201,32 +210,37 @@ export class ManagedWorker implements WorkerProcessOwner {
   }
 
   #startSuccessor(): WorkerProcess {
+    if (!accepts(this.#phase, 'replace')) {
+      throw new StickyError('HOLDFAST_WORKER_NOT_READY', `worker ${this.id} has no process to replace (${this.#phase})`)
+    }
     const successor = this.#supervision.startProcess(this)
     this.#successor = successor
     this.#dispatch('replace')
     return successor
   }
 
-  #dispatch(event: PhaseEvent, context: Context = {}): void {
+  #dispatch(event: PhaseEvent, context: EventDetails = {}): void {
     const { to, actions } = transition(this.#phase, event)
     this.#phase = to
     for (const action of actions) this.#perform(action, context)
+    this.#former = undefined
   }
 
-  #perform(action: Action, { standby, end = { served: 0, crashed: false } }: Context): void {
+  #perform(action: Action, { standby, end = { served: 0, crashed: false } }: EventDetails): void {
     const { settings, world, events, restarter } = this.#supervision
     switch (action) {
       case 'fork':
         return this.#fork()
-      case 'cancel':
+      case 'cancelStart':
         return world.clearTimeout(this.#startTimer)
       case 'recordEnd':
       case 'recordSuccessorEnd':
         return restarter.record(this.id, end.served, end.crashed)
-      case 'forget':
+      case 'forgetEnds':
         return restarter.forget(this.id)
-      case 'clear':
+      case 'clearProcess':
         this.#process = undefined
+        this.#restarts++
         return
       case 'clearSuccessor':
         this.#successor = undefined
@@ -242,13 +256,14 @@ export class ManagedWorker implements WorkerProcessOwner {
       case 'retire':
         return this.#retire(this.#process)
       case 'retireFormer':
-        return this.#retire(this.#former)
+        // A process that is being ended by signals gets no other orders.
+        return this.#retire(this.#former, this.#former?.state !== 'stopping')
       case 'drainSuccessor':
         return this.#successor?.drain(replaced(settings))
       case 'fill':
         return this.#fill()
       case 'fillLater':
-        // In a turn of its own: the slots come first, and the crash is recorded before the standby is replaced.
+        // In the next turn: the slots of the worker come first, then the fork, which takes milliseconds.
         world.setImmediate(() => this.#fill())
     }
   }
@@ -265,27 +280,26 @@ export class ManagedWorker implements WorkerProcessOwner {
   }
 
   #putInPlace(process: WorkerProcess | undefined): void {
+    if (this.#process !== undefined) this.#restarts++
     this.#former = this.#process
     this.#process = process
     this.#successor = undefined
-    this.#restarts++
   }
 
-  #retire(process: WorkerProcess | undefined): void {
+  #retire(process: WorkerProcess | undefined, mayDrain = true): void {
     if (process === undefined) return
     const { settings, events } = this.#supervision
     events.retired(process)
-    // A process that is being ended by signals gets no other orders.
-    if (process.state !== 'stopping') process.drain(replaced(settings))
+    if (mayDrain) process.drain(replaced(settings))
   }
 
   #fill(): void {
     if (this.#phase !== 'vacant' || this.takeStandby()) return
-    const { world, restarter } = this.#supervision
-    this.#restarts++
+    const { settings, world, restarter } = this.#supervision
     const delay = restarter.nextDelay(this.id, this.#lastExit)
-    // The restarter may have ended everything, because no worker is left.
+    // onTripped may have stopped everything meanwhile, because no worker is left.
     if (this.#phase !== 'vacant') return
+    settings.logger.debug('worker.restart', { worker: this.id, delay })
     this.#dispatch('scheduled')
     this.#startTimer = world.setTimeout(() => this.#dispatch('due'), delay)
   }

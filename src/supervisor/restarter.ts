@@ -53,7 +53,6 @@ export class Restarter {
       this.#log.error('restart.stopped', { worker, reason: stopped, code, signal, stderr: last, retryIn: delay })
       this.#onTripped(stopped, lastExit)
     }
-    this.#log.debug('worker.restart', { worker, delay })
     return delay
   }
 }

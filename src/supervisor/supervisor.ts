@@ -54,7 +54,10 @@ export class Supervisor implements Supervision {
       events.tripped(reason, last, !this.#pool.isServing),
     )
     const act = healthActions(settings, world, {
-      healthChanged: (process) => events.healthChanged(process),
+      // A standby owns no slots.
+      healthChanged: (process) => {
+        if (process.id >= 0) events.healthChanged(process)
+      },
       replace: async (process) => this.#workerOf(process)?.replace(),
       replaceStuck: (process) => this.#workerOf(process)?.replaceStuck(),
     })
@@ -97,7 +100,10 @@ export class Supervisor implements Supervision {
   async reload(): Promise<void> {
     const generation = ++this.#generation
     await this.#replaceAll([...this.#pool.workers], generation)
-    for (const { process } of this.#pool.standbys) process?.drain(replaced(this.settings))
+    for (const { process, successor } of this.#pool.standbys) {
+      successor?.drain(replaced(this.settings))
+      process?.drain(replaced(this.settings))
+    }
     // A standby with the old program may have taken the place of a new process that crashed.
     const old = this.#pool.workers.filter(({ process }) => process !== undefined && process.generation < generation)
     if (old.length > 0) await this.#replaceAll(old, generation)
@@ -150,12 +156,12 @@ export class Supervisor implements Supervision {
     return process
   }
 
-  takeStandby(): WorkerProcess | undefined {
+  takeStandbyProcess(): WorkerProcess | undefined {
     return this.#isStopping ? undefined : this.#pool.readyStandby?.giveProcess()
   }
 
   standbyReady(): void {
-    this.#pool.vacantWorker?.takeStandby()
+    this.#pool.waitingWorker?.takeStandby()
   }
 
   stateEntered({ state }: WorkerProcess): void {
@@ -190,10 +196,12 @@ export class Supervisor implements Supervision {
     const { logger, reload } = this.settings
     let done = 0
     await rolling(workers, reload.parallel, async (worker) => {
-      const { successor } = worker
+      const { process, successor } = worker
       // A successor that was started before the reload has the old program.
       if (successor !== undefined && successor.generation < generation) await successor.started.catch(() => {})
-      await worker.replace()
+      // A process that was started since the reload began has the new program already.
+      const isNew = successor === undefined && process?.state === 'starting' && process.generation >= generation
+      await (isNew ? process.started : worker.replace())
       logger.info('reload.worker', { worker: worker.id, done: ++done, of: workers.length })
     })
   }

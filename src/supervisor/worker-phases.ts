@@ -2,8 +2,8 @@
 // Processes come and go; the id stays. docs/architecture.md has the same table as a drawing.
 
 /**
- * idle: not started yet. vacant: the worker has just lost its process, and the next event fills the vacancy. waiting: a start
- * is planned. starting: its process is not ready yet. serving: its process is ready. replacing: its process serves, and a
+ * idle: not started yet. vacant: the worker has no process, and a standby or a planned start comes next; for a standby that
+ * gave its process away, this lasts a turn of the event loop. waiting: a start is planned. starting: its process is not ready yet. serving: its process is ready. replacing: its process serves, and a
  * successor starts. overtaking: its process is not ready yet, and a successor starts already. dismissed: scaled away.
  * stopped: the primary closes.
  */
@@ -34,20 +34,20 @@ export type PhaseEvent =
   | 'stop'
 
 /**
- * fork: starts a process. cancel: drops the planned start. recordEnd, recordSuccessorEnd: the end of the process, or of its
- * successor, counts for the delay of the next start. forget: earlier ends do not count any more. clear: the worker has no
+ * fork: starts a process. cancelStart: drops the planned start. recordEnd, recordSuccessorEnd: the end of the process, or of its
+ * successor, counts for the delay of the next start. forgetEnds: earlier ends do not count any more. clearProcess: the worker has no
  * process. clearSuccessor: it has no successor. promote: the successor becomes the process. adopt: the standby process
- * becomes the process. announce: connections go to the process from now on. retire: the process gets no more connections
+ * becomes the process. announce: connections go to the process from now on; the process of a standby may be taken from now on. retire: the process gets no more connections
  * and finishes. retireFormer: the same for the process before it. drainSuccessor: the successor finishes. fill: a standby
  * takes over, or a start is planned. fillLater: the same in the next turn of the event loop.
  */
 export type Action =
   | 'fork'
-  | 'cancel'
+  | 'cancelStart'
   | 'recordEnd'
   | 'recordSuccessorEnd'
-  | 'forget'
-  | 'clear'
+  | 'forgetEnds'
+  | 'clearProcess'
   | 'clearSuccessor'
   | 'promote'
   | 'adopt'
@@ -65,7 +65,7 @@ export interface Transition {
 
 const to = (phase: Phase, ...actions: Action[]): Transition => ({ to: phase, actions })
 
-const STOP = to('stopped', 'cancel')
+const STOP = to('stopped', 'cancelStart')
 
 /** Events that a phase does not list change nothing there. */
 export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<PhaseEvent, Transition>>>>> = {
@@ -76,32 +76,32 @@ export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<PhaseEv
   vacant: {
     scheduled: to('waiting'),
     takeover: to('serving', 'adopt', 'announce'),
-    dismiss: to('dismissed', 'forget'),
+    dismiss: to('dismissed', 'forgetEnds'),
     stop: STOP,
   },
   waiting: {
     due: to('starting', 'fork'),
-    replace: to('starting', 'cancel', 'promote'),
-    takeover: to('serving', 'cancel', 'adopt', 'announce'),
-    dismiss: to('dismissed', 'cancel', 'forget'),
+    replace: to('starting', 'cancelStart', 'promote'),
+    takeover: to('serving', 'cancelStart', 'adopt', 'announce'),
+    dismiss: to('dismissed', 'cancelStart', 'forgetEnds'),
     stop: STOP,
   },
   starting: {
     ready: to('serving', 'announce'),
-    left: to('vacant', 'recordEnd', 'clear', 'fill'),
-    ended: to('vacant', 'recordEnd', 'clear', 'fill'),
+    left: to('vacant', 'recordEnd', 'clearProcess', 'fill'),
+    ended: to('vacant', 'recordEnd', 'clearProcess', 'fill'),
     forkFailed: to('vacant', 'recordEnd', 'fill'),
     replace: to('overtaking'),
-    dismiss: to('dismissed', 'forget', 'retire'),
+    dismiss: to('dismissed', 'forgetEnds', 'retire'),
     stop: STOP,
   },
   serving: {
-    left: to('vacant', 'recordEnd', 'clear', 'fill'),
-    ended: to('vacant', 'recordEnd', 'clear', 'fill'),
+    left: to('vacant', 'recordEnd', 'clearProcess', 'fill'),
+    ended: to('vacant', 'recordEnd', 'clearProcess', 'fill'),
     replace: to('replacing'),
     takeover: to('serving', 'adopt', 'announce', 'retireFormer'),
-    taken: to('vacant', 'forget', 'clear', 'fillLater'),
-    dismiss: to('dismissed', 'forget', 'retire'),
+    taken: to('vacant', 'forgetEnds', 'clearProcess', 'fillLater'),
+    dismiss: to('dismissed', 'forgetEnds', 'retire'),
     stop: STOP,
   },
   replacing: {
@@ -109,7 +109,8 @@ export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<PhaseEv
     ended: to('starting', 'recordEnd', 'promote'),
     successorReady: to('serving', 'promote', 'announce', 'retireFormer'),
     successorEnded: to('serving', 'recordSuccessorEnd', 'clearSuccessor'),
-    dismiss: to('dismissed', 'forget', 'drainSuccessor', 'retire'),
+    taken: to('starting', 'forgetEnds', 'promote'),
+    dismiss: to('dismissed', 'forgetEnds', 'drainSuccessor', 'retire'),
     stop: STOP,
   },
   overtaking: {
@@ -118,11 +119,16 @@ export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<PhaseEv
     ended: to('starting', 'recordEnd', 'promote'),
     successorReady: to('serving', 'promote', 'announce', 'retireFormer'),
     successorEnded: to('starting', 'recordSuccessorEnd', 'clearSuccessor'),
-    dismiss: to('dismissed', 'forget', 'drainSuccessor', 'retire'),
+    dismiss: to('dismissed', 'forgetEnds', 'drainSuccessor', 'retire'),
     stop: STOP,
   },
   dismissed: { stop: STOP },
   stopped: {},
+}
+
+/** Whether the phase lists the event, so that it has an effect there. */
+export function accepts(phase: Phase, event: PhaseEvent): boolean {
+  return TRANSITIONS[phase][event] !== undefined
 }
 
 /** The transition at an event; to the same phase without actions where the phase does not list the event. */

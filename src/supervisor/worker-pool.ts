@@ -13,16 +13,16 @@ export class WorkerPool {
 
   /** Standby processes that could take over now. */
   get standbyCount(): number {
-    return this.standbys.filter(({ isServing }) => isServing).length
+    return this.standbys.filter(({ canGiveProcess }) => canGiveProcess).length
   }
 
   /** A standby with a process that could take over now. */
   get readyStandby(): ManagedWorker | undefined {
-    return this.standbys.find(({ isServing }) => isServing)
+    return this.standbys.find(({ canGiveProcess }) => canGiveProcess)
   }
 
   /** A worker that has no process, not even one that is starting. */
-  get vacantWorker(): ManagedWorker | undefined {
+  get waitingWorker(): ManagedWorker | undefined {
     return this.workers.find(({ phase }) => phase === 'waiting')
   }
 

@@ -196,7 +196,10 @@ export class WorkerProcess {
     this.#killAfter(how.deadline + LAST_WORDS)
   }
 
-  /** Ends the process: by SIGTERM, and by SIGKILL when no message comes from it for `patience` milliseconds then. */
+  /**
+   * Ends the process: by SIGTERM, and by SIGKILL after `patience` milliseconds. A later {@link drain} extends this time if a
+   * message has come from the process since.
+   */
   terminate(patience: number): void {
     this.#givenUpAt = this.#world.now()
     this.stop('SIGTERM')

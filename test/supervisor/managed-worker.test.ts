@@ -215,6 +215,85 @@ t.test('a process that cannot be started is tried again with growing delays', as
   t.strictSame([fork.pids.length, phases()], [2, ['starting']])
 })
 
+t.test('a standby that was unhealthy and recovers moves no slots', async (t) => {
+  const { world, fork, take } = supervise({ workers: 1, standby: 1, health: { interval: 1_000, unhealthyAfter: 2 } })
+  for (const pid of [1, 2]) childOf(fork, pid).ready()
+  take()
+  const beat = (pid: number) => childOf(fork, pid).say(heartbeat)
+  for (let second = 0; second < 20; second++) {
+    beat(1)
+    if (second > 8) beat(2)
+    world.advance(1_000)
+  }
+  t.strictSame(take(), [])
+})
+
+t.test('a standby that is being replaced gives its process away, and its successor becomes the standby', async (t) => {
+  const { world, supervisor, fork, take, phases } = supervise({
+    workers: 1,
+    standby: 1,
+    restart: { maxServed: 10 },
+    health: { interval: 1_000 },
+  })
+  childOf(fork, 1).ready()
+  childOf(fork, 2).ready()
+  for (const pid of [1, 2]) childOf(fork, pid).say({ ...heartbeat, served: pid === 2 ? 100 : 0 })
+  world.advance(1_000)
+  t.equal(fork.pids.length, 3, 'the standby has a successor')
+  take()
+  childOf(fork, 1).exit(1)
+  t.strictSame([take(), phases()], [['ended 0 1', 'ready 0 2'], ['serving']])
+  childOf(fork, 3).ready()
+  t.strictSame(take(), [], 'the process that serves is not retired')
+  t.equal(supervisor.standbyCount, 1)
+  t.notMatch(JSON.stringify(childOf(fork, 2).sent), /drain/)
+})
+
+t.test('a reload waits for a process that starts already with the new program', async (t) => {
+  const { supervisor, fork, phases } = supervise({ workers: 2, reload: { parallel: 1 }, restart: { stableAfter: 0 } })
+  for (const pid of [1, 2]) childOf(fork, pid).ready()
+  const reloaded = supervisor.reload()
+  await turn()
+  supervisor.workers[1]!.replaceStuck()
+  childOf(fork, 2).exit(1)
+  t.strictSame(fork.pids, [1, 2, 3, 4])
+  childOf(fork, 3).ready()
+  childOf(fork, 1).exit(0)
+  await turn()
+  await turn()
+  t.strictSame([fork.pids.length, phases()], [4, ['serving', 'starting']], 'no second process for worker 1')
+  childOf(fork, 4).ready()
+  await reloaded
+})
+
+t.test('the end of a worker that was scaled away while it was being ended is expected', async (t) => {
+  const { world, supervisor, fork } = supervise({ workers: 2, health: { interval: 1_000, deadline: 3_000 } })
+  for (const pid of [1, 2]) childOf(fork, pid).ready()
+  for (let second = 0; second < 5; second++) {
+    childOf(fork, 1).say(heartbeat)
+    world.advance(1_000)
+  }
+  t.strictSame(childOf(fork, 2).signals[0], 'SIGTERM')
+  const stuck = supervisor.workers[1]!.process!
+  const scaled = supervisor.scale(1)
+  t.equal(stuck.isExpectedToEnd, true)
+  childOf(fork, 2).exit(null, 'SIGKILL')
+  await scaled
+})
+
+t.test('each process that served before counts as one restart, whatever replaced it', async (t) => {
+  const { world, fork, restarts } = supervise({ workers: 1, standby: 1, restart: { minDelay: 100 } })
+  childOf(fork, 1).exit(1)
+  childOf(fork, 2).ready()
+  t.strictSame(restarts(), [1], 'a standby took the place of a worker that waited')
+  fork.failures = 1
+  childOf(fork, 2).exit(1)
+  world.advance(60_000)
+  t.strictSame(restarts(), [2], 'a start that failed had no process')
+})
+
+const heartbeat = { type: 'heartbeat', lag: 0, rss: 1, heapUsed: 1, connections: 0, served: 0 } as const
+
 /** Lets promises settle. */
 function turn(): Promise<void> {
   return new Promise((done) => setImmediate(done))

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import t from 'tap'
-import { transition, TRANSITIONS, type Phase, type PhaseEvent } from '../../src/supervisor/worker-phases.ts'
+import { accepts, transition, TRANSITIONS, type Phase, type PhaseEvent } from '../../src/supervisor/worker-phases.ts'
 
 /** A process in the model: whether it is ready, and whether it was asked to finish. */
 interface ModelProcess {
@@ -27,8 +27,8 @@ class Model {
     this.phase = to
     for (const action of actions) {
       if (action === 'fork') this.process = this.#start()
-      if (action === 'cancel') this.isStartPlanned = false
-      if (action === 'clear') this.process = undefined
+      if (action === 'cancelStart') this.isStartPlanned = false
+      if (action === 'clearProcess') this.process = undefined
       if (action === 'clearSuccessor') this.successor = undefined
       if (action === 'promote') this.#putInPlace(this.successor)
       if (action === 'adopt') this.#putInPlace(Object.assign(this.#start(), { isReady: true }))
@@ -74,6 +74,7 @@ function possible(model: Model): PhaseEvent[] {
   if (model.isStartPlanned) events.push('due')
   if (model.process?.isReady === false && !model.process.isRetired) events.push('ready')
   if (model.process !== undefined && model.alive.has(model.process)) events.push('left', 'ended', 'takeover')
+  if (model.process?.isReady === true && accepts(model.phase, 'taken')) events.push('taken')
   if (model.successor !== undefined) events.push('successorReady', 'successorEnded')
   return events
 }
@@ -83,7 +84,8 @@ function step(model: Model, event: PhaseEvent, hasStandby: boolean): void {
   if (event === 'ready' && process !== undefined) process.isReady = true
   if (event === 'successorReady' && successor !== undefined) successor.isReady = true
   if (event === 'left' && process !== undefined) process.isRetired = true
-  if (event === 'ended' && process !== undefined) model.end(process)
+  // A process that was taken is the worker's from then on.
+  if ((event === 'ended' || event === 'taken') && process !== undefined) model.end(process)
   if (event === 'successorEnded' && successor !== undefined) model.end(successor)
   // A standby takes the place of a stuck process only while no successor starts.
   if (event === 'takeover' && (successor !== undefined || process?.isReady !== true)) return
