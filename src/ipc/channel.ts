@@ -1,4 +1,4 @@
-// Node's IPC channel between primary and worker, as a receiver sees it: each message is decoded once and goes to the
+// Node's IPC channel between primary and worker: each message is decoded once and goes to the
 // one handler of its type. docs/architecture.md lists which part handles which type.
 import type { ChildProcess } from 'node:child_process'
 import {
@@ -16,8 +16,7 @@ import { sendToWorker } from './send.ts'
  *
  * @param message - decoded and checked
  * @param envelope - as it was sent, with the metadata of a connection
- * @param handle - Node's handle that travelled with the message; undefined or null where there was none, and where this
- *   process had no descriptor left for it
+ * @param handle - the handle sent along; undefined or null if there was none, or if this process had no free descriptor
  */
 export type Handler<M> = (message: M, envelope: Envelope<unknown>, handle: unknown) => void
 

@@ -1,5 +1,5 @@
-// Connections to Redis that are up or down as one thing: for the bus, Socket.IO's adapters and the bridge. Up means
-// that all of them are connected, and that every subscription is in effect that Redis does not refuse.
+// Connections to Redis that count as one: up when all are connected and Redis has answered every subscribe() of this
+// class, with a confirmation or a refusal. For the bus, Socket.IO's adapters and the bridge.
 import { deferred } from '../async/deferred.ts'
 import { codeOf, describe } from '../errors.ts'
 import {
@@ -50,7 +50,7 @@ export class RedisConnections {
   readonly #channels = new Set<string>()
   /** Subscriptions, and ends of them, that Redis has not confirmed. */
   readonly #unconfirmed = new Set<Promise<unknown>>()
-  /** Clients that are closing a connection because another client had no answer for too long. */
+  /** Clients that reconnect because another client got no answer. */
   readonly #reconnecting = new Set<RedisClient>()
   #state: 'connecting' | 'up' | 'down' | 'closed' = 'connecting'
   #reason = 'not connected yet'
@@ -68,8 +68,8 @@ export class RedisConnections {
     const { direct = false, sharded } = settings
     this.publisher = this.#open(direct ? 'fail' : 'gated')
     // A Cluster keeps its subscriptions apart from its commands.
-    const isBoth = this.publisher.isCluster && !direct
-    this.subscriber = isBoth ? this.publisher : this.#open(direct ? 'wait' : 'gated')
+    const isShared = this.publisher.isCluster && !direct
+    this.subscriber = isShared ? this.publisher : this.#open(direct ? 'wait' : 'gated')
     if (events.message === undefined) return
     const event = sharded ? 'smessageBuffer' : 'messageBuffer'
     this.subscriber.on(event, (_: Buffer, payload: Buffer) => events.message?.(payload))
@@ -135,7 +135,7 @@ export class RedisConnections {
   }
 
   /** Opens one more client that waits for Redis, as the subscriber of direct connections does. */
-  another(): RedisClient {
+  openSubscriber(): RedisClient {
     return this.#open('wait')
   }
 

@@ -88,7 +88,7 @@ export class ConnectionMigrator {
     if (owner === undefined) return false
     const { server, self } = this.#options
     server.off('upgrade', ignore)
-    const moved = { settled: false, from: self.worker }
+    const moved = { isFinal: false, from: self.worker }
     if (!transferSocket(request, socket, head, owner, moved)) this.#keep(request, socket, head)
     return true
   }

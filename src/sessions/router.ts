@@ -19,7 +19,7 @@ export interface RouterOptions {
   peers: Peers
   /** This process; its worker id changes when a standby becomes a worker. */
   self: { readonly worker: number }
-  /** Whether the client's address decides which worker serves the requests of no session. */
+  /** Whether requests without a session go to the worker of the client's address. */
   byAddress: boolean
   /** The folder of the peer sockets. */
   folder: string
@@ -34,7 +34,7 @@ export function routeRequests(options: RouterOptions): void {
   const forwarder = new Forwarder(options)
   const migrator = new ConnectionMigrator(options)
 
-  /** Where another worker transferred the connection: the id of the worker that the client's address leads to. */
+  /** The worker of the client's address, if another worker transferred the connection here; else undefined. */
   const addressWorkerOf = (socket: Socket): number | undefined => (byAddress ? movedOf(socket)?.from : undefined)
   const ownerOf = (request: IncomingMessage): Owner => peers.ownerOf(request, addressWorkerOf(request.socket))
 
@@ -46,8 +46,8 @@ export function routeRequests(options: RouterOptions): void {
       return emit(event, request, response)
     }
     migrator.migrateWithNext(request, owner)
-    const hasNoSession = addressWorkerOf(request.socket) !== undefined && peers.ownerOf(request) === 'none'
-    forwarder.request(request, response, event, owner, hasNoSession, () => {
+    const maySetCookie = addressWorkerOf(request.socket) !== undefined && peers.ownerOf(request) === 'none'
+    forwarder.request(request, response, event, owner, maySetCookie, () => {
       peers.remove(owner)
       routeRequest(event, request, response, ownerOf(request))
     })
@@ -58,7 +58,7 @@ export function routeRequests(options: RouterOptions): void {
     if (owner === 'unavailable') return hold(request, (found) => routeUpgrade(request, socket, head, found))
     if (owner === 'self' || owner === 'none') return emit('upgrade', request, socket, head)
     const canMove = !owner.draining && !runtime.isDraining
-    const moved = { settled: true, from: addressWorkerOf(socket) ?? self.worker }
+    const moved = { isFinal: true, from: addressWorkerOf(socket) ?? self.worker }
     if (canMove && transferSocket(request, socket, head, owner, moved)) return true
     forwarder.upgrade(request, socket, head, owner, () => {
       peers.remove(owner)
@@ -82,7 +82,7 @@ export function routeRequests(options: RouterOptions): void {
 
   server.emit = ((event: string, ...args: unknown[]): boolean => {
     if (isRequest(event)) {
-      // By index, because this runs for every request.
+      // Indexes, not destructuring: this runs for every request.
       const request = args[0] as IncomingMessage
       return routeRequest(event, request, args[1] as ServerResponse, ownerOf(request))
     }
@@ -90,7 +90,7 @@ export function routeRequests(options: RouterOptions): void {
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer]
     if (migrator.migrate(request, socket, head)) return true
     // The worker that transferred this socket has routed its first request already.
-    if (movedOf(socket)?.settled === true) return emit('upgrade', request, socket, head)
+    if (movedOf(socket)?.isFinal === true) return emit('upgrade', request, socket, head)
     return routeUpgrade(request, socket, head, ownerOf(request))
   }) as Server['emit']
 }

@@ -50,8 +50,8 @@ export class AdapterClients {
   }
 
   /** One more client that waits for Redis as the subscriber does; `isUp` depends on it, too. */
-  another(): RedisClient {
-    return this.#safeSubscriber(this.#connections.another())
+  openSubscriber(): RedisClient {
+    return this.#safeSubscriber(this.#connections.openSubscriber())
   }
 
   /** @returns the number of subscribers to the channel @throws Error when Redis is away or refuses */

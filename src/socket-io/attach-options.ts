@@ -38,8 +38,15 @@ export interface AttachOptions {
 /** The adapter that was chosen, and the reason. */
 export type AdapterPlan = { reason: string } & (
   | { adapter: 'ipc' }
-  | { adapter: Exclude<AdapterChoice, 'auto' | 'ipc'>; redis: RedisTarget; channelPrefix: string; history: number }
+  | ({ adapter: 'bridge' } & RedisPlan)
+  | ({ adapter: Exclude<AdapterChoice, 'auto' | 'ipc' | 'bridge'> } & RedisPlan)
 )
+
+interface RedisPlan {
+  redis: RedisTarget
+  channelPrefix: string
+  history: number
+}
 
 const CHOICES = ['auto', 'ipc', 'bridge', 'redis', 'redis-sharded', 'redis-streams'] as const
 

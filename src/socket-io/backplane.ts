@@ -44,6 +44,9 @@ export interface AdapterSetup {
 
 type RedisAdapterPlan = Exclude<AdapterPlan, { adapter: 'ipc' }>
 
+/** Without the bridge, whose connections to Redis are the primary's. */
+type WorkerRedisPlan = Exclude<RedisAdapterPlan, { adapter: 'bridge' }>
+
 /** Through the primary, over Node's channel. */
 export function throughPrimary(reason: string, runtime: Runtime): AdapterSetup {
   return { adapter: clusterAdapter(lineToPrimary(runtime)), backplane: fixed('ipc', reason) }
@@ -86,8 +89,8 @@ export function bridgeStandalone(plan: RedisAdapterPlan, runtime: Runtime): Adap
 }
 
 /** Through Redis, over connections of this worker's own. */
-export function throughRedis(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
-  const { adapter: choice, redis, reason, channelPrefix, history } = plan
+export function throughRedis(plan: WorkerRedisPlan, runtime: Runtime): AdapterSetup {
+  const { adapter: choice, redis, reason } = plan
   requireRedis('a Redis backplane')
   const { id } = workerSetup() ?? {}
   const isSharded = choice === 'redis-sharded'
@@ -97,10 +100,7 @@ export function throughRedis(plan: RedisAdapterPlan, runtime: Runtime): AdapterS
     refused: (command, why) => runtime.logger.error('redis.refused', { worker: id, command, reason: why }),
   })
   runtime.once('leave', () => clients.close())
-  const adapter =
-    choice === 'redis-streams'
-      ? streamsAdapter(clients, channelPrefix, history)
-      : redisAdapter(clients, channelPrefix, isSharded)
+  const adapter = adapterOf(plan, clients)
   const backplane: Backplane = {
     kind: 'redis',
     adapter: choice,
@@ -114,6 +114,19 @@ export function throughRedis(plan: RedisAdapterPlan, runtime: Runtime): AdapterS
     close: async () => clients.close(),
   }
   return { adapter, backplane }
+}
+
+function adapterOf({ adapter, channelPrefix, history }: WorkerRedisPlan, clients: AdapterClients): AdapterFactory {
+  switch (adapter) {
+    case 'redis':
+      return redisAdapter(clients, channelPrefix, false)
+    case 'redis-sharded':
+      return redisAdapter(clients, channelPrefix, true)
+    case 'redis-streams':
+      return streamsAdapter(clients, channelPrefix, history)
+    default:
+      return adapter satisfies never
+  }
 }
 
 export function fixed(kind: 'ipc' | 'none', reason: string): Backplane {

@@ -23,7 +23,7 @@ export function streamsAdapter(clients: AdapterClients, channelPrefix: string, h
   const { publisher } = clients
   // The adapter duplicates its client: once to read, once to subscribe. The copies must wait for Redis: otherwise each
   // read would fail at once and be repeated in the same turn, and nothing else would run in this process any more.
-  const duplicates = [clients.another(), clients.subscriber]
+  const duplicates = [clients.openSubscriber(), clients.subscriber]
   for (const client of duplicates) {
     wrapped(client, ['xread'], (sent) =>
       sent.catch(async (error: unknown) => {
@@ -32,7 +32,7 @@ export function streamsAdapter(clients: AdapterClients, channelPrefix: string, h
       }),
     )
   }
-  Object.assign(publisher, { duplicate: () => duplicates.shift() ?? clients.another() })
+  Object.assign(publisher, { duplicate: () => duplicates.shift() ?? clients.openSubscriber() })
   const inOrder = oneAfterTheOther()
   wrapped(publisher, ['xadd'], (sent) =>
     inOrder(sent).catch((error: unknown) => {

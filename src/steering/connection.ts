@@ -6,7 +6,7 @@ import type { WorkerChannel } from '../ipc/channel.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { AffinitySettings } from '../options/settings.ts'
 import { slotOfKey } from '../slots/hash.ts'
-import { decodeMetadata, unsettle } from '../transport/metadata.ts'
+import { decodeMetadata, clearFinal } from '../transport/metadata.ts'
 import type { AcceptedConnection } from '../transport/transport.ts'
 
 /** A connection that was just accepted. Nothing was read from it. */
@@ -113,16 +113,16 @@ export function transferredConnection(
     connection.key = key.toString('hex')
     connection.slot = slotOfKey(key, affinity.seed)
   }
-  if (recipient === undefined) unsettleConnection(connection)
+  if (recipient === undefined) freeFromRecipient(connection)
   return connection
 }
 
 /**
  * Frees the connection from its recipient, which takes no more: any other worker gets it and routes its requests again.
  */
-export function unsettleConnection(connection: AcceptedConnection): void {
+export function freeFromRecipient(connection: AcceptedConnection): void {
   connection.recipient = undefined
-  if (connection.metadata !== undefined) connection.metadata = unsettle(connection.metadata)
+  if (connection.metadata !== undefined) connection.metadata = clearFinal(connection.metadata)
 }
 
 /** The address at the other end, 4 or 16 bytes; undefined when the client has reset the connection. */

@@ -30,7 +30,7 @@ export const CLOSE_REASONS = {
 
 export type CloseReason = keyof typeof CLOSE_REASONS
 
-/** Counters since start. accepted + moved = handedOff + pending + the sum of closed. */
+/** Counters since start. With hand-off: accepted + moved = handedOff + pending + the sum of closed. */
 export interface SteeringCounters {
   /** Connections that the primary accepted. */
   accepted: number
@@ -107,7 +107,7 @@ export interface Steering {
   closeListener(): Promise<void>
   /** Resolves when no connection is pending, at the latest after `deadline` milliseconds. */
   drained(deadline: number): Promise<void>
-  /** Closes the connections that are still pending, and counts them as 'shutdown'. */
+  /** Closes the connections that are still pending. With hand-off, counts them as 'shutdown'. */
   close(): void
   readonly counters: Readonly<SteeringCounters>
   /** Number of connections that were accepted and that no worker has yet. */

@@ -18,7 +18,7 @@ export interface Moved {
    * Whether the first request belongs to a session of the receiving worker, whatever the request looks like. Otherwise
    * the receiving worker routes each request as usual.
    */
-  settled: boolean
+  isFinal: boolean
 }
 
 /** Bytes of one connection's metadata, at most, encoded. */
@@ -28,26 +28,26 @@ export const MAX_METADATA = 60_000
 const LENGTH = 2
 
 /**
- * [moved u8: 0 no, 1 settled, 2 not settled][from u8][length of the header u16, little-endian], then header, then head.
+ * [moved u8: 0 no, 1 final, 2 not final][from u8][length of the header u16, little-endian], then header, then head.
  */
 const FIXED = 2 + LENGTH
 
-const SETTLED = 1
-const UNSETTLED = 2
+const FINAL = 1
+const NOT_FINAL = 2
 
 const EMPTY = Buffer.alloc(0)
 
 export function encodeMetadata({ header = EMPTY, head = EMPTY, moved }: ConnectionMetadata): Buffer {
   const fixed = Buffer.alloc(FIXED)
-  if (moved !== undefined) fixed[0] = moved.settled ? SETTLED : UNSETTLED
+  if (moved !== undefined) fixed[0] = moved.isFinal ? FINAL : NOT_FINAL
   fixed[1] = moved?.from ?? 0
   fixed.writeUInt16LE(header.length, 2)
   return Buffer.concat([fixed, header, head])
 }
 
-/** Clears the "settled" flag in encoded metadata, so that another worker routes the connection's requests again. */
-export function unsettle(encoded: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([UNSETTLED]), encoded.subarray(1)])
+/** Clears the "final" flag in encoded metadata, so that another worker routes the connection's requests again. */
+export function clearFinal(encoded: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([NOT_FINAL]), encoded.subarray(1)])
 }
 
 /** Decodes what {@link encodeMetadata} encoded. Header and head share its memory. */
@@ -55,7 +55,7 @@ export function decodeMetadata(encoded: Buffer): ConnectionMetadata {
   const [moved, from = 0] = encoded
   const end = FIXED + encoded.readUInt16LE(2)
   return {
-    moved: moved === SETTLED || moved === UNSETTLED ? { settled: moved === SETTLED, from } : undefined,
+    moved: moved === FINAL || moved === NOT_FINAL ? { isFinal: moved === FINAL, from } : undefined,
     header: end > FIXED ? encoded.subarray(FIXED, end) : undefined,
     head: encoded.length > end ? encoded.subarray(end) : undefined,
   }

@@ -175,7 +175,7 @@ t.test('the metadata of a connection is not given to the next one, also where a 
   const [first, second] = [await accept(), await accept()]
   const head = Buffer.from('GET /first HTTP/1.1\r\nHost: a\r\n\r\n')
   t.throws(
-    () => serve(first.handle, encodeMetadata({ head, moved: { settled: false, from: 0 } })),
+    () => serve(first.handle, encodeMetadata({ head, moved: { isFinal: false, from: 0 } })),
     /of the application/,
   )
   serve(second.handle)

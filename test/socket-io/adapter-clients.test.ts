@@ -182,7 +182,7 @@ t.test('the limit for answers does not cut off a read that blocks', { skip: miss
   const redis = await startRedis(t)
   const events = diary()
   const clients = open(t, { path: redis.url, socketTimeout: 100 }, events)
-  const reader = clients.another()
+  const reader = clients.openSubscriber()
   await until('all are up', () => clients.isUp)
   const closed = once(reader, 'close').then(() => 'closed')
   t.equal(await Promise.race([reader.xread('BLOCK', 500, 'STREAMS', 'stream', '$'), closed]), null)

@@ -36,7 +36,7 @@ export class Forwarder {
    * gets 502 with HOLDFAST_OWNER_GONE.
    *
    * @param event - the event of the application's server: 'request', 'checkContinue' or 'checkExpectation'
-   * @param hasNoSession - the answer may set the affinity cookie
+   * @param maySetCookie - whether the answer may set the affinity cookie
    * @param retry - called where the owner has not read the request, which may be routed again
    */
   request(
@@ -44,14 +44,14 @@ export class Forwarder {
     response: ServerResponse,
     event: string,
     owner: Peer,
-    hasNoSession: boolean,
+    maySetCookie: boolean,
     retry: () => void,
   ): void {
     if (this.#options.runtime.isDraining) response.shouldKeepAlive = false
     const failures = new RequestFailures(this, request, response, owner, retry)
     // The answer to an HTTP/2 request is not made of bytes that can be passed on.
     if (request.httpVersionMajor === 2) forwardHttp2Request(request, response, event, this.#pathOf(owner), failures)
-    else this.#muxTo(owner).open(request, response, event, hasNoSession, failures)
+    else this.#muxTo(owner).open(request, response, event, maySetCookie, failures)
   }
 
   /**

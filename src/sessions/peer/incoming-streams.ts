@@ -86,7 +86,7 @@ export class IncomingStreams {
     const response = new ServerResponse(request)
     response.shouldKeepAlive &&= head.keepAlive
     response.assignSocket(socket as never)
-    if (head.hasNoSession) setAffinityCookie(request, response)
+    if (head.maySetCookie) setAffinityCookie(request, response)
     const decidesContinue = head.event === 'checkContinue' && server.listenerCount('checkContinue') > 0
     // Node's server sets these for its connections. `_expect_continue`: an answer other than 100 ends the connection,
     // because the client may send the body or not.

@@ -24,7 +24,7 @@ export interface StreamHead {
   /** See client-info.ts. */
   client: string
   /** Whether the answer may set the affinity cookie. */
-  hasNoSession: boolean
+  maySetCookie: boolean
 }
 
 /** Why a forwarded request got no answer. */
@@ -96,13 +96,13 @@ export class OutgoingStreams {
    * Sends a request, and its answer to the client.
    *
    * @param event - the event of the application's server: 'request', 'checkContinue' or 'checkExpectation'
-   * @param hasNoSession - the answer may set the affinity cookie
+   * @param maySetCookie - whether the answer may set the affinity cookie
    */
   open(
     request: IncomingMessage,
     response: ServerResponse,
     event: string,
-    hasNoSession: boolean,
+    maySetCookie: boolean,
     failures: ForwardFailures,
   ): void {
     if (this.#isClosed) return failures.unreachable()
@@ -129,7 +129,7 @@ export class OutgoingStreams {
       // Node closes a connection after `server.maxRequestsPerSocket` requests.
       keepAlive: response.shouldKeepAlive && Reflect.get(response, 'maxRequestsOnConnectionReached') !== true,
       client: encodeClientInfo(request.socket),
-      hasNoSession,
+      maySetCookie,
     }
     stream.headFrame = this.#mux.send(FRAME.open, id, Buffer.from(JSON.stringify(head)))
     // Until the other worker is reached, the body stays unread for another server of the request.

@@ -5,7 +5,7 @@ import type { Settings } from '../../options/settings.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
 import type { AcceptedConnection, Endpoint, Sender } from '../../transport/transport.ts'
 import type { World } from '../../world.ts'
-import { unsettleConnection } from '../connection.ts'
+import { freeFromRecipient } from '../connection.ts'
 import type { CloseReason, SteeringEvents } from '../steering.ts'
 import type { Candidate, Picker } from './picking.ts'
 
@@ -13,9 +13,7 @@ import type { Candidate, Picker } from './picking.ts'
 interface WorkerQueue {
   readonly worker: number
   /** The process that serves as the worker and takes connections; undefined while there is none. */
-  channel: WorkerChannel | undefined
-  /** The sender to that process. */
-  sender: Sender | undefined
+  link: Link | undefined
   /** The connections that wait, oldest first. */
   waiting: AcceptedConnection[]
   /** Since when the worker has had no such process, on the monotonic clock. */
@@ -24,9 +22,10 @@ interface WorkerQueue {
   retryTimer: NodeJS.Timeout | undefined
 }
 
-/** One process, also while it only finishes and its queue has another sender or none. */
+/** One process. When it only finishes, its queue has another link or none. */
 interface Link {
   readonly queue: WorkerQueue
+  readonly channel: WorkerChannel
   readonly sender: Sender
 }
 
@@ -35,7 +34,7 @@ export interface WorkerQueueEvents extends SteeringEvents {
   openConnections(channel: WorkerChannel): number
   /** The process has these connections. */
   onAcknowledged(channel: WorkerChannel, connections: readonly AcceptedConnection[]): void
-  /** No worker could take the connection, which is the receiver's to close. */
+  /** No worker could take the connection. The listener closes it. */
   onDropped(connection: AcceptedConnection, reason: CloseReason): void
   /** So many connections did not reach their worker, and are sent again. */
   onRedispatched(count: number): void
@@ -65,18 +64,18 @@ export class WorkerQueues {
   /** Number of connections that wait for the worker or that it has not acknowledged. */
   pendingOf(worker: number): number {
     const queue = this.#queues.get(worker)
-    return queue === undefined ? 0 : queue.waiting.length + (queue.sender?.unacknowledged ?? 0)
+    return queue === undefined ? 0 : queue.waiting.length + (queue.link?.sender.unacknowledged ?? 0)
   }
 
   /** Sends the connection to its worker, or lets it wait. */
   dispatch(connection: AcceptedConnection): void {
     let queue = connection.recipient === undefined ? undefined : this.#queueOfProcess(connection.recipient)
     if (queue === undefined) {
-      if (connection.recipient !== undefined) unsettleConnection(connection)
+      if (connection.recipient !== undefined) freeFromRecipient(connection)
       queue = this.#pickQueue(connection)
     }
     // Keep arrival order: never overtake connections that wait.
-    if (queue.waiting.length > 0 || !queue.sender?.send(connection)) queue.waiting.push(connection)
+    if (queue.waiting.length > 0 || !queue.link?.sender.send(connection)) queue.waiting.push(connection)
   }
 
   /**
@@ -98,9 +97,8 @@ export class WorkerQueues {
       onRoom: () => this.#flush(queue),
       onClosed: () => this.detach(channel),
     })
-    this.#links.set(channel, { queue, sender })
-    queue.sender = sender
-    queue.channel = channel
+    queue.link = { queue, channel, sender }
+    this.#links.set(channel, queue.link)
     this.#dispatchForeign(queue)
     this.#flush(queue)
     // Where any worker may serve, connections that wait for an absent worker go to this one.
@@ -132,7 +130,7 @@ export class WorkerQueues {
   /** To be called regularly: asks silent processes for an answer, and applies `holdTimeout`. */
   checkTimeouts(now: number): void {
     for (const channel of this.#links.keys()) this.silence(channel, now)
-    for (const queue of this.#queues.values()) if (queue.sender === undefined) this.#expire(queue, now)
+    for (const queue of this.#queues.values()) if (queue.link === undefined) this.#expire(queue, now)
   }
 
   /** Drops all connections that no worker has acknowledged. */
@@ -142,21 +140,24 @@ export class WorkerQueues {
     for (const queue of this.#queues.values()) {
       this.#world.clearTimeout(queue.retryTimer)
       left.push(...queue.waiting.splice(0))
-      queue.sender = undefined
+      queue.link = undefined
     }
     for (const connection of left) this.#events.onDropped(connection, 'shutdown')
   }
 
   /** Takes the process away from its queue, unless a successor has the queue already. */
-  #vacate({ queue, sender }: Link): void {
-    if (queue.sender !== sender) return
-    queue.sender = undefined
+  #vacate(link: Link): void {
+    const { queue } = link
+    if (queue.link !== link) return
+    queue.link = undefined
     queue.downSince = this.#world.now()
     this.#dispatchForeign(queue)
     if (this.#pick !== undefined) this.assign(this.#table)
   }
 
-  /** Dispatches again what waits here for one process alone, when that process no longer serves as this worker. */
+  /**
+   * Dispatches again the connections that wait for one particular process, if that process has left this queue.
+   */
   #dispatchForeign(queue: WorkerQueue): void {
     this.#dispatchAgain(queue, ({ recipient }) => recipient !== undefined && this.#queueOfProcess(recipient) !== queue)
   }
@@ -173,15 +174,15 @@ export class WorkerQueues {
     if (queue.retryTimer !== undefined) return
     let sent = 0
     for (const connection of queue.waiting) {
-      if (!queue.sender?.send(connection)) break
+      if (!queue.link?.sender.send(connection)) break
       sent++
     }
     queue.waiting.splice(0, sent)
   }
 
   /**
-   * Dispatches connections that an ended process did not acknowledge, before those that wait. The owner may be another
-   * now.
+   * Dispatches connections that an ended process did not acknowledge, before those that wait; the slot may have another
+   * owner by now.
    */
   #redispatch(queue: WorkerQueue, connections: readonly AcceptedConnection[]): void {
     if (connections.length === 0) return
@@ -209,7 +210,10 @@ export class WorkerQueues {
       .unref()
   }
 
-  /** First the slots may fail over, which empties the queue. What is left then has no worker to go to. */
+  /**
+   * Asks for a failover, which moves the connections to other queues. If none is possible, drops those older than
+   * `holdTimeout`.
+   */
   #expire(queue: WorkerQueue, now: number): void {
     const { holdTimeout } = this.#settings.limits
     if (now - queue.downSince < holdTimeout) return
@@ -235,28 +239,28 @@ export class WorkerQueues {
   #candidates(): Candidate[] {
     const serving = [...this.#queues.values()].filter((queue) => this.#isServing(queue))
     return serving
-      .map(({ worker, channel, sender, waiting }) => {
-        const open = channel === undefined ? 0 : this.#events.openConnections(channel)
-        return { worker, load: open + waiting.length + (sender?.unacknowledged ?? 0) }
+      .map(({ worker, link, waiting }) => {
+        const open = link === undefined ? 0 : this.#events.openConnections(link.channel)
+        return { worker, load: open + waiting.length + (link?.sender.unacknowledged ?? 0) }
       })
       .sort((a, b) => a.worker - b.worker)
   }
 
-  #isServing({ worker, sender }: WorkerQueue): boolean {
-    return sender !== undefined && this.#table.workers.includes(worker)
+  #isServing({ worker, link }: WorkerQueue): boolean {
+    return link !== undefined && this.#table.workers.includes(worker)
   }
 
   /** The queue of the worker that the process serves as; undefined when the process takes no more connections. */
   #queueOfProcess(channel: WorkerChannel): WorkerQueue | undefined {
     const link = this.#links.get(channel)
-    return link?.queue.sender === link?.sender ? link?.queue : undefined
+    return link?.queue.link === link ? link?.queue : undefined
   }
 
   #queueOfWorker(worker: number): WorkerQueue {
     let queue = this.#queues.get(worker)
     if (queue === undefined) {
       const downSince = this.#world.now()
-      queue = { worker, channel: undefined, sender: undefined, waiting: [], downSince, retryTimer: undefined }
+      queue = { worker, link: undefined, waiting: [], downSince, retryTimer: undefined }
       this.#queues.set(worker, queue)
     }
     return queue

@@ -14,7 +14,7 @@ import { SLOTS } from '../../slots/hash.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
 import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
 import type { World } from '../../world.ts'
-import { transferredConnection, unsettleConnection } from '../connection.ts'
+import { transferredConnection, freeFromRecipient } from '../connection.ts'
 import { checkPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
 import { QueueTimeouts } from './queue-timeouts.ts'
 import { slotGroup } from './slot-group.ts'
@@ -168,7 +168,7 @@ export class KernelSteering implements Steering {
 
   /** Sends a transferred connection. @param recipient - undefined: the owner of its slot, or any process that serves */
   #send(connection: AcceptedConnection, recipient?: SlotLink): void {
-    if (recipient === undefined) unsettleConnection(connection)
+    if (recipient === undefined) freeFromRecipient(connection)
     const owner = this.#table.owners[connection.slot] ?? 0
     const link = recipient ?? this.#serving.get(owner) ?? [...this.#serving.values()][0]
     if (link === undefined) return this.#close(connection, 'owner-gone')

@@ -85,7 +85,7 @@ function setUpSuccession() {
   /** A connection that a worker passed on to the old process, because its session is there. */
   const transferred = (): AcceptedConnection => {
     const head = Buffer.from('GET / HTTP/1.1\r\n\r\n')
-    const metadata = encodeMetadata({ head, moved: { settled: true, from: 0 } })
+    const metadata = encodeMetadata({ head, moved: { isFinal: true, from: 0 } })
     return { ...connectionFor(0), metadata, recipient: old.channel }
   }
   return { ...rest, queues, other, old, successor, transferred, succeed: () => attach(1, successor) }
@@ -190,7 +190,7 @@ t.test('a transferred connection goes to the process that it was transferred to'
   const { queues, other, old, transferred } = setUpSuccession()
   queues.dispatch(transferred())
   t.equal(other.received.length, 0)
-  t.match(movedOf(old.received[0]!), { settled: true })
+  t.match(movedOf(old.received[0]!), { isFinal: true })
 })
 
 t.test('when that process retires before it was sent, another process routes its requests again', async (t) => {
@@ -200,7 +200,7 @@ t.test('when that process retires before it was sent, another process routes its
   succeed()
   queues.retire(old.channel)
   const [connection] = [...other.received, ...successor.received]
-  t.match(movedOf(connection!), { settled: false, from: 0 })
+  t.match(movedOf(connection!), { isFinal: false, from: 0 })
   t.strictSame(dropped, [])
 })
 
@@ -210,5 +210,5 @@ t.test('when that process had no descriptors and has a successor, another proces
   succeed()
   old.refuse(old.received)
   const [connection] = [...other.received, ...successor.received]
-  t.match(movedOf(connection!), { settled: false, from: 0 })
+  t.match(movedOf(connection!), { isFinal: false, from: 0 })
 })
