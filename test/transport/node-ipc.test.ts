@@ -49,6 +49,7 @@ t.test('a worker that does not answer is probed once its silence exceeds the pat
   for (const expected of [50, 51, 52]) {
     world.advance(expected - sender.silence(world.now(), Infinity))
     t.equal(sender.silence(world.now(), 50), expected)
+    t.equal(sent.length, expected > 50 ? 2 : 1)
   }
   t.strictSame(sent, [0, { type: 'probe', seq: 0 }], 'one probe is enough')
   receive({ type: 'ack', seq: 0 })

@@ -151,6 +151,7 @@ t.test('a worker without descriptors gets its connections again a little later, 
   for (const connection of process.received.splice(0)) process.refuse([connection])
   t.equal(redispatched(), 4)
   world.advance(40)
+  process.events!.onRoom()
   t.strictSame(process.received, [], 'nothing is sent before')
   world.advance(60)
   t.strictSame(process.received, connections)
