@@ -63,13 +63,6 @@ export default {
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?module$' },
     },
     {
-      name: 'pure-has-its-own-policies',
-      comment: 'A pure room owns the types of its settings; options/ imports them, not the other way round.',
-      severity: 'error',
-      from: { path: pure },
-      to: { path: '^src/options/' },
-    },
-    {
       name: 'worker-rooms-know-no-primary',
       comment: 'What runs in a worker meets the primary in ipc/ and transport/ only.',
       severity: 'error',
@@ -114,14 +107,6 @@ export default {
         pathNot: '^src/((async|affinity|slots|native)/|(errors|logger|world)[.]ts$)',
         dependencyTypesNot: ['type-only'],
       },
-    },
-    {
-      name: 'broadcasts-know-no-balancer',
-      comment:
-        'The bus, Socket.IO and Redis get what they need of the process as parameters, and meet the primary in ipc/.',
-      severity: 'error',
-      from: { path: '^src/(bus|socket-io|redis)/' },
-      to: { path: '^src/(worker|sessions|serving|primary|steering|supervisor)/' },
     },
     {
       name: 'redis-knows-no-user-of-it',
