@@ -3,6 +3,7 @@ import { identityText } from '../../src/affinity/session.ts'
 import type { Peer } from '../../src/ipc/messages.ts'
 import type { SessionRequest } from '../../src/options/options.ts'
 import { Peers } from '../../src/sessions/peers.ts'
+import { SimulatedWorld } from '../support/simulated-world.ts'
 
 const self: Peer = { worker: 0, instance: 7, draining: false }
 const other: Peer = { worker: 1, instance: 8, draining: false }
@@ -11,23 +12,9 @@ const successor: Peer = { worker: 1, instance: 9, draining: false }
 /** All 256 slots with one owner. */
 const allSlots = (worker: number): number[] => Array.from({ length: 256 }, () => worker)
 
-/** A world in which the test decides when timers fire. */
-function controlledWorld() {
-  const timers = new Map<NodeJS.Timeout, { callback: () => void; milliseconds: number }>()
-  return {
-    timers,
-    setTimeout(callback: () => void, milliseconds: number) {
-      const timer = {} as NodeJS.Timeout
-      timers.set(timer, { callback, milliseconds })
-      return timer
-    },
-    clearTimeout: (timer: NodeJS.Timeout | undefined) => void (timer && timers.delete(timer)),
-    randomBytes: (size: number) => Buffer.alloc(size, 0xff),
-  }
-}
-
 function setUp(rule: object = { header: 'x-user' }) {
-  const world = controlledWorld()
+  const randomBytes = (size: number) => Buffer.alloc(size, 0xff)
+  const world = Object.assign(new SimulatedWorld(), { randomBytes })
   const peers = new Peers([rule as { header: string }], self, 1_000, world)
   peers.update([self, other], allSlots(1))
   return { peers, world }
@@ -69,15 +56,12 @@ t.test('a held request goes to the process that comes back as its worker, and le
   peers.update([self], allSlots(1))
   const owners: unknown[] = []
   peers.waitForOwner(request(), undefined, (owner) => owners.push(owner))
-  t.strictSame(
-    [...world.timers.values()].map(({ milliseconds }) => milliseconds),
-    [1_000],
-  )
+  t.equal(world.pending, 1)
   peers.update([self], allSlots(1))
   t.strictSame(owners, [], 'the worker is still unavailable')
   peers.update([self, successor], allSlots(1))
   t.strictSame(owners, [successor])
-  t.equal(world.timers.size, 0)
+  t.equal(world.pending, 0)
 })
 
 t.test('a held request has no owner after the hold timeout', async (t) => {
@@ -85,7 +69,9 @@ t.test('a held request has no owner after the hold timeout', async (t) => {
   peers.update([self], allSlots(1))
   const owners: unknown[] = []
   peers.waitForOwner(request(), undefined, (owner) => owners.push(owner))
-  for (const { callback } of world.timers.values()) callback()
+  world.advance(999)
+  t.strictSame(owners, [])
+  world.advance(1)
   t.strictSame(owners, ['none'])
   peers.update([self, successor], allSlots(1))
   t.strictSame(owners, ['none'], 'once only')

@@ -35,11 +35,6 @@ export class SimulatedWorld implements World {
     return this.#entries.size
   }
 
-  /** The same number as {@link pending}, for tests without immediates. */
-  get timers(): number {
-    return this.#entries.size
-  }
-
   /** Runs the callbacks that wait for the end of the turn. */
   endTurn(): void {
     this.advance(0)

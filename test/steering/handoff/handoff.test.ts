@@ -90,5 +90,5 @@ t.test('close() counts what is pending as closed by the shutdown, and leaves no 
   handoff.close()
   t.strictSame(calls, ['close'])
   t.match(handoff.counters, { accepted: 1, closed: { shutdown: 1 } })
-  t.equal(world.timers, 0)
+  t.equal(world.pending, 0)
 })

@@ -184,7 +184,7 @@ t.test('close() drops what waits and leaves no timer', async (t) => {
     dropped.map(([, reason]) => reason),
     ['shutdown', 'shutdown'],
   )
-  t.equal(world.timers, 0)
+  t.equal(world.pending, 0)
 })
 
 t.test('a transferred connection goes to the process that it was transferred to', async (t) => {
