@@ -14,7 +14,7 @@ export const ERROR_CODES = {
   HOLDFAST_BAD_ACTIVATION: 'the descriptors passed to this process cannot be used',
   HOLDFAST_KERNEL_STEERING: 'kernel steering was requested but is not available',
   HOLDFAST_IN_NODE_CLUSTER: 'stickyListen was called in a worker of node:cluster',
-  HOLDFAST_SECOND_LISTENER: 'stickyListen was called twice in one process',
+  HOLDFAST_SECOND_LISTENER: 'stickyListen was called twice for the same port',
   HOLDFAST_NO_ENTRY: 'there is no program file to start as a worker',
   HOLDFAST_WORKER_NOT_READY: 'a worker did not get ready',
   HOLDFAST_RELOAD_FAILED: 'the new program did not get ready',

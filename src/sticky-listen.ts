@@ -2,20 +2,28 @@
 import type { Cluster } from 'node:cluster'
 import { Server } from 'node:net'
 import { Standalone } from './standalone/standalone.ts'
-import { Balancer } from './primary/balancer.ts'
+import { Balancer, type BalancerOptions } from './primary/balancer.ts'
 import { StickyError } from './errors.ts'
 import { misuse, show } from './options/reader.ts'
 import type { StickyOptions } from './options/options.ts'
+import type { TcpTarget } from './ipc/listen-target.ts'
 import { workerSetup } from './ipc/role.ts'
+import { checkSameBalancer, type CheckedOptions } from './options/same-balancer.ts'
 import { readSettings, type Settings } from './options/settings.ts'
 import { processRuntime } from './runtime.ts'
 import type { Sticky } from './sticky.ts'
-import type { Forking } from './supervisor/fork.ts'
 import type { Target } from './serving/target.ts'
 import { Worker } from './worker/worker.ts'
 import { realWorld } from './world.ts'
 
-let current: Sticky | undefined
+/** The balancer of this process, or this process's part in it, and the options of the first call. */
+interface Current extends CheckedOptions {
+  sticky: Balancer | Worker | Standalone
+  /** Where the servers of all calls listen. */
+  places: TcpTarget[]
+}
+
+let current: Current | undefined
 
 /**
  * Puts a server behind the sticky balancer.
@@ -28,8 +36,10 @@ let current: Sticky | undefined
  *   function is called in workers only, so the primary never builds the application.
  * @param options - options, or just the port
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION where the target or an option is wrong
- * @throws StickyError HOLDFAST_SECOND_LISTENER where this process has called it already; HOLDFAST_IN_NODE_CLUSTER in a
- *   worker of node:cluster
+ * @returns the balancer, or this worker. A second call, for another server on another port, joins the same balancer and
+ *   returns the same object.
+ * @throws StickyError HOLDFAST_SECOND_LISTENER where this process has called it already for the same port;
+ *   HOLDFAST_IN_NODE_CLUSTER in a worker of node:cluster
  * @example
  * stickyListen(http.createServer(app), 3000)
  */
@@ -42,30 +52,69 @@ export function stickyListen(target: Target, options?: StickyOptions | number): 
     const write = 'stickyListen(http.createServer(app), 3000)'
     throw misuse(TypeError, `stickyListen: expected a server, got a function that handles requests; write ${write}`)
   }
-  return startSticky(target, readSettings(options))
+  const given = typeof options === 'object' ? options : {}
+  return startSticky(target, readSettings(options), { given })
+}
+
+export interface StartOptions extends BalancerOptions {
+  /** The options as the caller gave them. */
+  given?: StickyOptions
 }
 
 /**
  * stickyListen with settings that are checked already.
  *
- * @param forking - how the primary starts workers; by default this same program
  * @throws StickyError HOLDFAST_SECOND_LISTENER, HOLDFAST_IN_NODE_CLUSTER
+ * @throws RangeError with code HOLDFAST_BAD_OPTION where an option about the balancer is not that of the first call
  */
-export function startSticky(target: Target, settings: Settings, forking?: Forking): Sticky {
-  if (current !== undefined) {
-    throw new StickyError('HOLDFAST_SECOND_LISTENER', 'close the first one before, or start another program')
-  }
+export function startSticky(target: Target, settings: Settings, { given = {}, ...more }: StartOptions = {}): Sticky {
+  const places = placesOf(settings, current?.places ?? [])
+  if (current !== undefined) return addTo(current, target, places, { given, settings })
   const setup = workerSetup()
   if (setup === undefined && isClusterWorker()) {
     const pm2 = process.env['pm_id'] !== undefined
     const instead = pm2 ? "under PM2 set exec_mode: 'fork' and instances: 1" : 'take cluster.fork() out'
     throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', `${instead}; stickyListen starts the workers itself`)
   }
-  if (setup !== undefined) return (current = new Worker(target, setup, settings, processRuntime, realWorld))
-  if (settings.workers === 0) {
-    return (current = new Standalone(target, settings, processRuntime, () => (current = undefined)))
+  const onClosed = (): void => void (current = undefined)
+  const sticky =
+    setup !== undefined
+      ? new Worker(target, places, setup, settings, processRuntime, realWorld)
+      : settings.workers === 0
+        ? new Standalone(target, settings, processRuntime, onClosed)
+        : new Balancer(settings, places, realWorld, onClosed, more)
+  current = { sticky, given, settings, places }
+  return sticky
+}
+
+function addTo(to: Current, target: Target, places: readonly TcpTarget[], options: CheckedOptions): Sticky {
+  const { sticky } = to
+  const twice = places.find((place) => to.places.some((other) => isSamePort(place, other)))
+  if (twice !== undefined) {
+    const hint = `port ${twice.port}; choose another port, or close the first one before`
+    throw new StickyError('HOLDFAST_SECOND_LISTENER', hint)
   }
-  return (current = new Balancer(settings, realWorld, () => (current = undefined), forking))
+  checkSameBalancer(to, options)
+  to.places.push(...places)
+  if (sticky instanceof Balancer) sticky.add(places)
+  else if (sticky instanceof Worker) void sticky.add(target, places)
+  else void sticky.add(target, options.settings)
+  return sticky
+}
+
+/** @param others - those of earlier calls: a further port 0 is another port */
+function placesOf({ ports, host }: Settings, others: readonly TcpTarget[]): TcpTarget[] {
+  const places: TcpTarget[] = []
+  for (const port of ports) {
+    const index = [...others, ...places].filter((place) => place.port === 0 && place.host === host).length
+    places.push({ port, host, index: port === 0 ? index : 0 })
+  }
+  return places
+}
+
+function isSamePort(one: TcpTarget, other: TcpTarget): boolean {
+  if (one.port === 0 || one.port !== other.port) return false
+  return one.host === other.host || [one.host, other.host].some((host) => host === undefined || host === '::')
 }
 
 /** Without an import, which would load node:cluster into every worker. */

@@ -123,6 +123,8 @@ export interface Status {
   pid: number
   /** The address and port that clients connect to; null before the port is bound. */
   address: Address | null
+  /** All addresses that clients connect to, the one above first; a path for a Unix socket. */
+  addresses: readonly (Address | string)[]
   /** The address of the admin interface; null if it is off. */
   admin: Address | null
   /** Milliseconds since stickyListen was called. */

@@ -172,7 +172,7 @@ t.test('a target function that returns no server is refused', async (t) => {
   t.match((failure as Error).message, /HOLDFAST_WORKER_NOT_READY/)
 })
 
-t.test('a second stickyListen in one process is refused', async (t) => {
+t.test('a second stickyListen for the same port is refused', async (t) => {
   const failure = await startBalancer(t, { fixture: 'careless-app', env: { FIXTURE_TARGET: 'twice' } }).catch(
     (error: unknown) => error,
   )

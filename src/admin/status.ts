@@ -16,6 +16,7 @@ export interface Parts {
   now: number
   startedAt: number
   address: Address | null
+  addresses: readonly (Address | string)[]
   admin: Address | null
   settings: Settings
   table: SlotTable
@@ -30,12 +31,13 @@ export interface Parts {
 }
 
 export function snapshot(parts: Parts): Status {
-  const { now, startedAt, address, admin, steering, reason, transport, supervisor, bridge, bus } = parts
+  const { now, startedAt, address, addresses, admin, steering, reason, transport, supervisor, bridge, bus } = parts
   const { counters, pending } = steering
   const queues = steering.queues?.()
   return {
     pid: process.pid,
     address,
+    addresses,
     admin,
     uptime: now - startedAt,
     steering: { name: steering.name, reason, transport, hash: fallbackReason() === undefined ? 'native' : 'portable' },

@@ -31,7 +31,7 @@ export async function run(commandLine: Run): Promise<void> {
   })
   if (settings.workers === 0)
     throw new UsageError('0 workers: there is nothing to balance; write node instead of holdfast')
-  await startSticky(target, settings).ready
+  await startSticky(target, settings, { isCommand: true }).ready
 }
 
 /** An invalid option is an error of the command line. */

@@ -11,7 +11,7 @@ import { MAX_WORKERS } from '../slots/slot-table.ts'
 import type { AcceptFunction } from '../steering/accept.ts'
 import { countingOption } from '../steering/handoff/connection-limits.ts'
 import { Handoff } from '../steering/handoff/handoff.ts'
-import { takeOver, type Listener } from '../steering/listener.ts'
+import { takeOver, type TcpListener } from '../steering/listener.ts'
 import { nodeIpc } from '../transport/node-ipc.ts'
 import { watchChildEnd } from '../supervisor/child-end.ts'
 import { realWorld } from '../world.ts'
@@ -44,7 +44,7 @@ export class ClusterPrimary {
       settings,
       this.#ownership.table,
       events,
-      async (accept) => this.#listen(accept),
+      async (_target, accept) => this.#listen(accept),
       realWorld,
     )
     this.#directory = new PeerDirectory(realWorld, {
@@ -58,8 +58,10 @@ export class ClusterPrimary {
   open(): void {
     cluster.on('fork', (worker) => this.#watch(worker))
     for (const worker of Object.values(cluster.workers ?? {})) if (worker !== undefined) this.#watch(worker)
-    if (this.#server.listening) void this.#handoff.open()
-    else this.#server.once('listening', () => void this.#handoff.open())
+    // The one server of the application listens wherever the application says.
+    const listener = { id: 0, target: { port: 0, host: undefined }, isBehindProxy: false }
+    if (this.#server.listening) void this.#handoff.open(listener)
+    else this.#server.once('listening', () => void this.#handoff.open(listener))
     setInterval(() => this.#checkForStuckWorkers(performance.now()), CHECK_INTERVAL).unref()
     process.once('exit', () => this.#directory.close())
     void removeLeftBehind()
@@ -69,11 +71,11 @@ export class ClusterPrimary {
     return [...this.#guests.values()]
   }
 
-  #listen(accept: AcceptFunction): Listener {
-    const take = (): Listener => {
+  #listen(accept: AcceptFunction): TcpListener {
+    const take = (): TcpListener => {
       const listener = takeOver(this.#server, accept)
       this.#address = listener.address
-      this.#settings.logger.info('cluster.listening', { ...listener.address, balance: this.#settings.balance })
+      this.#settings.logger.info('cluster.listening', { ...this.#address, balance: this.#settings.balance })
       for (const guest of this.#all) this.#register(guest)
       return listener
     }
@@ -136,6 +138,7 @@ export class ClusterPrimary {
     if (guest.attached || guest.registration === undefined) return
     const { channel, name, id, pid } = guest
     guest.attached = true
+    this.#handoff.serve(channel, 0)
     this.#handoff.attach(id, channel, transport.endpoint())
     this.#ownership.restore(id)
     this.#directory.changed()

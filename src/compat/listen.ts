@@ -33,7 +33,7 @@ export function listen(server: Server, port: number | string, options: ListenOpt
   if (!(server instanceof Server)) {
     throw misuse(TypeError, `listen: expected a server, got ${show(server)}; write http.createServer(app)`)
   }
-  const sticky = startSticky(server, read(port, options), clusterForking)
+  const sticky = startSticky(server, read(port, options), { forking: clusterForking })
   if (sticky.role === 'primary') {
     sticky.once('listening', () => server.emit('listening'))
     return false

@@ -54,11 +54,11 @@ async function serve(server: Server): Promise<void> {
   // No request waits for its worker: a Socket.IO session ends with its process.
   const settings = { session: [], balance: 'random', limits: { holdTimeout: 0 } } as const
   await sessionLayer(settings, registration, channel, processRuntime, realWorld).open(server)
-  incoming.attach(server, () => {
+  incoming.attach(server, [0], registration.address, () => {
     processRuntime.isDraining = true
     sendToPrimary({ type: 'leaving', reason: 'server.close()' })
   })
-  sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
+  sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION, listeners: [0] })
 }
 
 /** Milliseconds between two 'register' messages. They get no answer until the primary is set up. */

@@ -1,8 +1,11 @@
 // The messages between primary and worker on Node's IPC channel: two unions, the guards that check what arrives, and
 // the protocol version. A message of Socket.IO's adapter or of the application fits neither union and is left alone.
+import { isListenTarget, type Address, type ListenTarget, type OpenListener } from './listen-target.ts'
+
+export type { Address } from './listen-target.ts'
 
 /** Changes whenever a message changes its name, its fields or its meaning. Primary and worker must have the same. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** Why a worker with that protocol version cannot serve under this primary; undefined: it can. */
 export function protocolMismatch(version: unknown): string | undefined {
@@ -10,18 +13,11 @@ export function protocolMismatch(version: unknown): string | undefined {
   return `it speaks protocol ${String(version)}, this primary ${PROTOCOL_VERSION}: restart the primary too`
 }
 
-/** The public address of the balancer, as `server.address()` gives it. */
-export interface Address {
-  address: string
-  family: 'IPv4' | 'IPv6'
-  port: number
-}
-
 /** What a worker has to know to take connections and to keep sessions. */
 export interface Registration {
   /** Worker id, 0..workers-1; negative while the process is on standby. */
   id: number
-  /** Where the balancer listens. */
+  /** Where the first listener of the balancer listens. */
   address: Address
   /** Transport over which connections come. */
   transport: 'node-ipc' | 'descriptor-channel'
@@ -39,6 +35,15 @@ export interface WorkerSetup extends Registration {
   version: number
   /** Number of workers. */
   workers: number
+  /** The listeners that are open when the process starts. */
+  listeners: readonly OpenListener[]
+  /**
+   * The listeners that the process before this one serves: this one is not ready before it serves them too. Empty where
+   * there is none.
+   */
+  expected: readonly number[]
+  /** Milliseconds from its first listener on after which it is ready without the others of `expected`. */
+  expectedTimeout: number
   /** How Node's IPC channel to the primary encodes messages. */
   serialization: 'json' | 'advanced'
   /** Length of the queue of each listening socket, in connections. */
@@ -131,12 +136,19 @@ export type ToWorker =
    */
   | { type: 'no-more-connections' }
   /**
-   * The worker stops listening on the sockets of these slots (0..255), in kernel steering. `acceptQueued`: it accepts
-   * the connections in their queues first, because no other worker will. It answers with `slots-released`.
+   * The worker stops listening on the sockets with these numbers (listen-target.ts), in kernel steering. `acceptQueued`:
+   * it accepts the connections in their queues first, because no other worker will. It answers with `slots-released`.
    *
    * steering/kernel/slot-link.ts to worker/join.ts
    */
   | { type: 'release-slots'; slots: number[]; acceptQueued: boolean }
+  /**
+   * Answer to the `listen` with the same number. The worker serves that listener from now on; with an `error`, none was
+   * opened. `listener`: its number; `address`: what `server.address()` returns.
+   *
+   * primary/listeners.ts to worker/claims.ts
+   */
+  | { type: 'listening'; request: number; listener: number; address: Address | string; error?: ListenFailure }
   /**
    * The worker finishes what it serves, then exits.
    *
@@ -180,15 +192,36 @@ export type ToWorker =
    */
   | { type: 'registered'; registration: Registration }
 
+/** Why a listener could not be opened, for the error that Node's own `listen()` would have given. */
+export interface ListenFailure {
+  /** Such as EADDRINUSE. */
+  code: string | undefined
+  message: string
+}
+
 /** From a worker to the primary. Each message names the file that sends it and the file that handles it. */
 export type ToPrimary =
   /**
-   * The application's server is attached. `version`: {@link PROTOCOL_VERSION} of the worker.
+   * The application's server is attached. `version`: {@link PROTOCOL_VERSION} of the worker. `listeners`: the numbers of
+   * the listeners that it serves.
    *
    * worker/join.ts to supervisor/worker-process.ts;
    * compat/setup-worker.ts to compat/cluster-primary.ts
    */
-  | { type: 'ready'; version: number }
+  | { type: 'ready'; version: number; listeners: readonly number[] }
+  /**
+   * A server of the worker wants to listen there. The primary opens the listener, unless it is open, and answers with
+   * `listening`.
+   *
+   * worker/claims.ts to primary/listeners.ts
+   */
+  | { type: 'listen'; request: number; target: ListenTarget }
+  /**
+   * The worker's server was closed: no more connections of this listener come to this worker.
+   *
+   * worker/claims.ts to primary/listeners.ts
+   */
+  | { type: 'unlisten'; listener: number }
   /**
    * The application failed before its server was attached, and the process exits next. `message` and `code` are those of
    * the error.
@@ -209,7 +242,7 @@ export type ToPrimary =
    */
   | { type: 'probe-answer'; seq: number }
   /**
-   * The worker no longer listens on the sockets of these slots (0..255). Answer to `release-slots`.
+   * The worker no longer listens on the sockets with these numbers. Answer to `release-slots`.
    *
    * worker/join.ts to steering/kernel/slot-link.ts
    */
@@ -279,7 +312,8 @@ const toWorkerChecks: Record<ToWorker['type'], FieldChecks> = {
   'stop-acks': {},
   probe: { seq: Number.isSafeInteger },
   'no-more-connections': {},
-  'release-slots': { slots: isSlots },
+  'release-slots': { slots: isSockets },
+  listening: { request: Number.isSafeInteger, listener: isListener },
   drain: { deadline: Number.isFinite, grace: Number.isFinite, spread: Number.isFinite, code: Number.isInteger },
   promote: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
   'worker-count': { workers: Number.isSafeInteger },
@@ -291,11 +325,13 @@ const toWorkerChecks: Record<ToWorker['type'], FieldChecks> = {
 
 const toPrimaryChecks: Record<ToPrimary['type'], FieldChecks> = {
   // The version is not checked here: an error message names a wrong one.
-  ready: {},
+  ready: { listeners: (value) => value === undefined || isNumbers(value) },
+  listen: { request: Number.isSafeInteger, target: isListenTarget },
+  unlisten: { listener: isListener },
   'start-failed': {},
   ack: { seq: Number.isSafeInteger },
   'probe-answer': { seq: Number.isSafeInteger },
-  'slots-released': { slots: isSlots },
+  'slots-released': { slots: isSockets },
   'connections-ended': { seqs: isNumbers },
   leaving: {},
   heartbeat: {
@@ -347,8 +383,12 @@ function decode(raw: unknown, checksByType: Readonly<Record<string, FieldChecks>
   return isValid ? message : undefined
 }
 
-function isSlots(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < 256)
+function isSockets(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((number) => Number.isInteger(number) && number >= 0 && number < 2 ** 16)
+}
+
+function isListener(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) < 256
 }
 
 function isFrame(value: unknown): value is Frame {

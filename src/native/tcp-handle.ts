@@ -2,7 +2,7 @@
 // processes too. Sending a handle instead of a net.Socket avoids Node's own bookkeeping, which leaks listeners and
 // counts when a worker dies, and the worker's server creates the socket itself.
 import { Socket, type Server } from 'node:net'
-import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from './constants.ts'
+import { AF_INET, AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from './constants.ts'
 import type { Libc } from './libc.ts'
 
 /** One end of a connection, as a handle reports it. */
@@ -26,7 +26,7 @@ export interface TcpHandle {
   onconnection?: (this: TcpHandle, status: number, handle: TcpHandle | undefined) => void
 }
 
-type TcpConstructor = new (kind: number) => TcpHandle
+type HandleConstructor = new (kind: number) => TcpHandle
 
 /** Node's constants: `socket` for a connection, `server` for a listening handle. */
 const KIND = { socket: 0, server: 1 } as const
@@ -42,22 +42,33 @@ export function handleOf(socket: Socket | Server): TcpHandle | undefined {
  */
 export function tcpHandles(libc: Libc): (fd: number, kind?: keyof typeof KIND) => TcpHandle {
   // Found on the first descriptor: the first socket of a process takes a millisecond, and the start need not wait for it.
-  let Tcp: TcpConstructor | undefined
+  let Tcp: HandleConstructor | undefined
   return (fd, kind = 'socket') => {
-    Tcp ??= constructorOf(libc)
+    Tcp ??= constructorOf(libc, AF_INET, 'TCP')
     const handle = new Tcp(KIND[kind])
     handle.open(fd)
     return handle
   }
 }
 
-/** Node does not export the class of its handles, so this takes it from a socket that is never connected. */
-function constructorOf(libc: Libc): TcpConstructor {
-  const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)
+/** The same for connections over a Unix socket. Their handles have the same methods but `getpeername()`. */
+export function localHandles(libc: Libc): (fd: number) => TcpHandle {
+  let Pipe: HandleConstructor | undefined
+  return (fd) => {
+    Pipe ??= constructorOf(libc, AF_UNIX, 'Pipe')
+    const handle = new Pipe(KIND.socket)
+    handle.open(fd)
+    return handle
+  }
+}
+
+/** Node does not export the classes of its handles, so this takes one from a socket that is never connected. */
+function constructorOf(libc: Libc, family: number, name: string): HandleConstructor {
+  const fd = libc.socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)
   if (fd < 0) throw new Error(`socket failed with errno ${-fd}`)
   const socket = new Socket({ fd, readable: false, writable: false })
-  const Tcp = handleOf(socket)?.constructor as TcpConstructor | undefined
+  const Handle = handleOf(socket)?.constructor as HandleConstructor | undefined
   socket.destroy()
-  if (Tcp?.name !== 'TCP') throw new Error(`expected Node's TCP handle, got ${Tcp?.name}`)
-  return Tcp
+  if (Handle?.name !== name) throw new Error(`expected Node's ${name} handle, got ${Handle?.name}`)
+  return Handle
 }

@@ -213,11 +213,12 @@ export interface ShutdownOptions {
  */
 export interface StickyOptions {
   /**
-   * TCP port, 0 to 65535. 0 picks a free port; `address()` returns it. A listening socket from a service manager
-   * replaces this option.
+   * TCP port, 0 to 65535, or a list of ports: one server behind all of them. 0 picks a free port; `address()` returns it.
+   * Listening sockets from a service manager replace this option.
    * @default the environment variable PORT, else 3000
+   * @example [3000, 3001]
    */
-  port?: number
+  port?: number | readonly number[]
   /**
    * Address or host name to listen on.
    * @default '::' for every IPv6 and IPv4 address; '0.0.0.0' on a machine without IPv6

@@ -13,6 +13,7 @@ import { withoutDebugger } from './debugger-flags.ts'
 import { readHealth, type HealthSettings } from './health.ts'
 import { readLimits, type LimitsSettings } from './limits.ts'
 import type { Balance, SteeringChoice, StickyOptions } from './options.ts'
+import { readPorts, type PortSettings } from './ports.ts'
 import { readProxyProtocol, type ProxySettings } from './proxy.ts'
 import { Reader } from './reader.ts'
 import { readReload, type ReloadSettings } from './reload.ts'
@@ -23,8 +24,7 @@ import { readShutdown, type ShutdownSettings } from './shutdown.ts'
 export type { AffinitySettings } from '../affinity/address.ts'
 
 /** The options after the check, with their defaults filled in. Times are in milliseconds. */
-export interface Settings {
-  readonly port: number
+export interface Settings extends PortSettings {
   /** undefined: '::', or '0.0.0.0' on a machine without IPv6. */
   readonly host: string | undefined
   readonly backlog: number
@@ -65,7 +65,7 @@ export interface Settings {
 export function readSettings(options: StickyOptions | number | undefined, name = 'stickyListen options'): Settings {
   const read = new Reader(name, typeof options === 'number' ? { port: options } : options)
   const settings: Settings = {
-    port: read.integer('port', { min: 0, max: 65535, env: 'PORT', fallback: 3000 }),
+    ...readPorts(read),
     host: read.host('host'),
     backlog: read.integer('backlog', { min: 1, max: 65535, fallback: 4096 }),
     workers: read.integer('workers', {
@@ -113,9 +113,10 @@ export function closeDeadline(options: unknown, { shutdown }: Pick<Settings, 'sh
 }
 
 /** Options that are right one by one and wrong together. */
-function checkTogether(read: Reader, { admin, balance, limits, port }: Settings): void {
-  if (admin !== undefined && admin.port === port && port !== 0) {
-    const free = port === ADMIN_PORT ? port + 1 : ADMIN_PORT
+function checkTogether(read: Reader, { admin, balance, limits, ports }: Settings): void {
+  const { port = 0 } = admin ?? {}
+  if (port !== 0 && ports.includes(port)) {
+    const free = [ADMIN_PORT, ADMIN_PORT + 1, ...ports.map((taken) => taken + 1)].find((each) => !ports.includes(each))
     throw read.wrong('admin', RangeError, 'another port than the clients have', String(free), port)
   }
   if (limits.loadFactor !== undefined && balance !== 'address') {

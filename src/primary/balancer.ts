@@ -3,11 +3,12 @@ import { Admin } from '../admin/admin.ts'
 import { StickyError } from '../errors.ts'
 import { explain } from './explain.ts'
 import { Operations } from './operations.ts'
+import { Listeners } from './listeners.ts'
 import { FirstReady, giveUp, logDegraded, neverReady } from './startup.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { WorkerFactory } from './worker-factory.ts'
 import { PeerDirectory } from './peer-directory.ts'
-import type { Address } from '../ipc/messages.ts'
+import type { Address, ListenTarget } from '../ipc/listen-target.ts'
 import { Ownership } from '../slots/ownership.ts'
 import { BusBroker } from '../bus/primary/broker.ts'
 import { Exchange } from '../socket-io/primary/exchange.ts'
@@ -22,11 +23,19 @@ import { closing } from '../supervisor/drain-plans.ts'
 import { ServiceManager } from '../service-manager/service-manager.ts'
 import { handleCrash, handleSignals } from '../supervisor/signals.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
-import { plainForking, type Program } from '../supervisor/fork.ts'
+import { plainForking, type Forking, type Program } from '../supervisor/fork.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
 import type { WorkerProcess } from '../supervisor/worker-process.ts'
 import { chooseTransport, type Native } from '../transport/choose.ts'
 import { changedBy, checkWorkerCount } from '../options/worker-count.ts'
+
+/** What the caller of a balancer decides besides the options of the application. */
+export interface BalancerOptions {
+  /** How workers are started; by default this same program. */
+  forking?: Forking | undefined
+  /** Whether the workers run a program that knows nothing of Holdfast: it decides where it listens. */
+  isCommand?: boolean
+}
 
 export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
@@ -52,12 +61,33 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #stopCrash: () => void
   readonly #ownership: Ownership
   readonly #admin = new Admin()
+  readonly #listeners: Listeners
+  readonly #isCommand: boolean
+  /** Where the balancer listens, as its options say. */
+  readonly #places: ListenTarget[]
+  #isStarted = false
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
 
-  /** @param onclosed - called once, when the last worker has ended */
-  constructor(settings: Settings, world: World, onclosed: () => void, forking = plainForking) {
+  /**
+   * @param places - where the balancer listens
+   * @param onclosed - called once, when the last worker has ended
+   */
+  constructor(
+    settings: Settings,
+    places: readonly ListenTarget[],
+    world: World,
+    onclosed: () => void,
+    { forking = plainForking, isCommand = false }: BalancerOptions = {},
+  ) {
     super(settings.logger)
+    this.#places = [...places]
+    this.#isCommand = isCommand
+    this.#listeners = new Listeners({
+      logger: settings.logger,
+      steering: () => this.#steering,
+      areAllBehindProxy: !isCommand,
+    })
     this.#world = world
     this.#startedAt = world.now()
     this.#onclosed = onclosed
@@ -82,6 +112,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       fork: forking.fork,
       directory: this.#peerDirectory,
       opened: (channel) => {
+        this.#listeners.started(channel)
         this.#broker.started(channel)
         this.#exchange.started(channel)
       },
@@ -97,7 +128,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       foreignMessage: (process, message) => forking.relays(process.child) || this.#exchange.pass(process, message),
     })
     this.#operations = new Operations(settings.logger, world, {
-      reload: () => this.#serviceManager.reloading(() => this.#supervisor.reload()),
+      reload: async () => {
+        await this.#serviceManager.reloading(() => this.#supervisor.reload())
+        // The new program may not listen everywhere that the old one did.
+        await this.#listeners.closeUnused()
+      },
       scale: async (workers) => {
         this.#ownership.resize(workers)
         await this.#supervisor.scale(workers)
@@ -124,11 +159,22 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     return this.#address
   }
 
+  /** Listens there too, for another server of the application. A failure rejects `ready`, or is an 'error' later. */
+  add(places: readonly ListenTarget[]): void {
+    if (!this.#isStarted) return void this.#places.push(...places)
+    for (const place of places) {
+      this.#listeners.add(place, true).catch((error: unknown) => {
+        if (error instanceof StickyError) this.tell('error', error)
+      })
+    }
+  }
+
   status(): Status {
     return this.#admin.status({
       now: this.#world.now(),
       startedAt: this.#startedAt,
       address: this.#address,
+      addresses: this.#listeners.open.map(({ address }) => address),
       settings: this.#settings,
       table: this.#ownership.table,
       steering: this.#steering,
@@ -179,9 +225,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#steering = steering
     this.#steeringReason = reason
     await this.#admin.open(settings, this)
-    this.#address = await steering.open()
+    const address = await this.#openAll()
+    // An option `port` is always one of TCP.
+    this.#address = address as Address
     if (this.#closing !== undefined) {
-      await this.#steering.closeListener()
+      await this.#steering.closeListeners()
       throw new StickyError('HOLDFAST_CLOSED')
     }
     this.tell('listening', this.#address)
@@ -191,16 +239,37 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     logDegraded(settings, this.#native)
     await allReady
     const how = { steering: steering.name, why: reason, transport: this.#native.transport.name }
-    logger.info('balancer.ready', { ...this.#address, workers, ...how })
+    const ports = this.#listeners.open.map(({ address: at }) => (typeof at === 'string' ? at : at.port))
+    const others = ports.length > 1 ? { ports: ports.join() } : {}
+    logger.info('balancer.ready', { ...this.#address, ...others, workers, ...how })
     this.#serviceManager.ready()
+    // A program may listen on another port than the command has opened for it.
+    const closeUnused = (): void => void this.#listeners.closeUnused()
+    if (this.#isCommand) this.#world.setTimeout(closeUnused, settings.limits.holdTimeout).unref()
+  }
+
+  /** @returns the address of the first listener */
+  async #openAll(): Promise<Address | string | undefined> {
+    let first: Address | string | undefined
+    // Calls of stickyListen may add places meanwhile.
+    for (let place; (place = this.#places.shift()) !== undefined;) {
+      const address = await this.#listeners.add(place, !this.#isCommand)
+      first ??= address
+    }
+    this.#isStarted = true
+    return first
   }
 
   #program(id: number, restarts: number): Program {
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
-    return this.#workerFactory.program({ id, restarts, address, workers: this.#ownership.workers })
+    const { workers } = this.#ownership
+    const former = this.#supervisor.workers.find((worker) => worker.id === id)?.process
+    const expected = this.#listeners.servedBy(former?.channel)
+    return this.#workerFactory.program({ id, restarts, address, workers, listeners: this.#listeners.open, expected })
   }
 
   #workerReady(worker: WorkerProcess): void {
+    this.#listeners.ready(worker.channel, worker.listeners)
     const endpoint = this.#workerFactory.endpointOf(worker.channel)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.channel, endpoint)
     this.#ownership.restore(worker.id)
@@ -211,6 +280,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #workerEnded(worker: WorkerProcess, { code, signal }: WorkerExit): void {
     const { channel } = worker
     this.#steering.detach(channel)
+    this.#listeners.ended(channel)
     this.#workerFactory.endpointOf(channel)?.close()
     this.#peerDirectory.ended(channel)
     this.#broker.gone(channel)
@@ -245,7 +315,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#admin.closing()
     this.#operations.close()
     this.#serviceManager.stopping()
-    await this.#steering.closeListener()
+    await this.#steering.closeListeners()
     await this.#steering.drained(deadline / 2)
     await this.#peerDirectory.closing()
     for (const { channel } of this.#supervisor.processes) this.#steering.retire(channel)

@@ -1,6 +1,7 @@
 // What each new worker process is given: its program and environment, an endpoint of the transport, and an identity among
 // its peers.
 import type { WorkerChannel } from '../ipc/channel.ts'
+import type { OpenListener } from '../ipc/listen-target.ts'
 import { PROTOCOL_VERSION, type Address } from '../ipc/messages.ts'
 import { workerEnvironment } from '../ipc/role.ts'
 import { addonEnvironment } from '../native/libc.ts'
@@ -57,6 +58,9 @@ export interface Assignment {
   workers: number
   restarts: number
   address: Address
+  /** The listeners that are open, and those that the process before this one serves; see WorkerSetup. */
+  listeners: readonly OpenListener[]
+  expected: readonly number[]
   /** Identity of the process among its peers; see {@link Registration}. */
   instance: number
   folder: string
@@ -75,6 +79,8 @@ export function workerProgram(
   const setup = {
     ...assignment,
     version: PROTOCOL_VERSION,
+    // A new release may listen on fewer ports than the one before.
+    expectedTimeout: health.readyTimeout / 2,
     drainPlan: leaving(settings),
     interval: health.interval,
     backlog,

@@ -9,7 +9,7 @@ import { applyProxyHeader } from './proxy-info.ts'
 /** Takes the place of a server's listening socket: returns the public address, and is told of `close()`. */
 interface ListeningHandle {
   listen(): number
-  getsockname(out: object): number
+  getsockname?(out: object): number
   close(done?: () => void): void
   ref(): void
   unref(): void
@@ -38,18 +38,15 @@ export type ServeConnection = (handle: TcpHandle, metadata?: Buffer) => void
  * `listening`, `address()`, `close()`, `getConnections()`, `maxConnections` with its 'drop' event, `noDelay`, `keepAlive`
  * and half-open connections are the server's own, in every kind of server.
  *
- * @param address - what `server.address()` returns
+ * @param address - what `server.address()` returns; undefined for a path, which Node itself knows
  * @param onClose - called when the application calls `server.close()`
  * @throws StickyError HOLDFAST_TARGET_LISTENS
  */
-export function attach(server: Server, address: Address, onClose: () => void): ServeConnection {
+export function attach(server: Server, address: Address | undefined, onClose: () => void): ServeConnection {
   if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
   const listening: ListeningHandle = {
     listen: () => 0,
-    getsockname: (out) => {
-      Object.assign(out, address)
-      return 0
-    },
+    ...(address === undefined ? {} : { getsockname: (out: object) => Object.assign(out, address) && 0 }),
     close: (done) => {
       onClose()
       if (done !== undefined) process.nextTick(() => done.call(listening))

@@ -1,13 +1,14 @@
-// Connections that the primary sends become connections of the application's server. Those that arrive before the server
-// is attached wait for it.
+// Connections that the primary sends become connections of the application's servers, by the listener that accepted them.
+// Those that arrive before the server is attached wait for it.
 import type { Server } from 'node:net'
 import { deferred } from '../async/deferred.ts'
 import { EndOfTurn } from '../async/end-of-turn.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
-import type { Registration } from '../ipc/messages.ts'
+import type { Address, Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { receive } from '../transport/choose.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
+import { listenerIn } from '../transport/metadata.ts'
 import type { ReceiverEvents } from '../transport/transport.ts'
 import { attach, type ServeConnection } from './attach.ts'
 
@@ -16,38 +17,47 @@ export interface Intake {
   readonly served: number
   /** Resolves when the primary sends no more connections, or {@link stopWaiting} was called. */
   readonly complete: Promise<void>
-  /** Serves a connection that did not come from the primary. */
-  accept(handle: TcpHandle, metadata?: Buffer): void
+  /** Serves a connection that this worker has accepted itself. */
+  accept(handle: TcpHandle, listener: number): void
   /**
-   * Attaches the server, which gets the connections that arrived and those that will.
+   * Attaches the server, which gets the connections of these listeners that arrived and those that will. A server that is
+   * attached already gets them in addition to its others.
    *
+   * @param address - what `server.address()` returns; undefined for a path
    * @param onClose - called when the application calls `server.close()`
    * @throws StickyError HOLDFAST_TARGET_LISTENS
    */
-  attach(server: Server, onClose: () => void): void
+  attach(server: Server, listeners: readonly number[], address: Address | undefined, onClose: () => void): void
   /** Resolves {@link complete}, because the primary is gone or time is up. */
   stopWaiting(): void
 }
 
-/** @param listeners - called with listening sockets of slots, in kernel steering */
+/** @param onSlotSockets - called with listening sockets of slots, in kernel steering */
 export function intake(
-  { transport, countEnds, address }: Registration,
+  { transport, countEnds }: Registration,
   channel: PrimaryChannel,
-  listeners: NonNullable<ReceiverEvents['onSlotSockets']> = () => {},
+  onSlotSockets: NonNullable<ReceiverEvents['onSlotSockets']> = () => {},
 ): Intake {
-  const early: Parameters<ServeConnection>[] = []
-  let serveConnection: ServeConnection = (...connection) => void early.push(connection)
+  /** By the number of the listener. */
+  const early = new Map<number, Parameters<ServeConnection>[]>()
+  const serveOn = new Map<number, ServeConnection>()
+  const attached = new Map<Server, ServeConnection>()
   let served = 0
   const complete = deferred()
   const reportEnd = endReporter()
 
-  function accept(handle: TcpHandle, metadata?: Buffer): void {
+  function accept(listener: number, ...connection: Parameters<ServeConnection>): void {
     served++
-    serve(handle, metadata)
+    serve(listener, connection)
   }
 
   /** An error of the application's listener must not lose the connections that arrived together with this one. */
-  function serve(...connection: Parameters<ServeConnection>): void {
+  function serve(listener: number, connection: Parameters<ServeConnection>): void {
+    const serveConnection = serveOn.get(listener)
+    if (serveConnection === undefined) {
+      early.set(listener, [...(early.get(listener) ?? []), connection])
+      return
+    }
     try {
       serveConnection(...connection)
     } catch (error) {
@@ -60,9 +70,9 @@ export function intake(
   receive(transport, channel, {
     onConnection(handle, seq, metadata) {
       if (countEnds) callWhenClosed(handle, () => reportEnd(seq))
-      accept(handle, metadata)
+      accept(listenerIn(metadata), handle, metadata)
     },
-    onSlotSockets: listeners,
+    onSlotSockets,
     onEnd: () => complete.resolve(),
   })
 
@@ -71,10 +81,16 @@ export function intake(
       return served
     },
     complete: complete.promise,
-    accept,
-    attach(server, onClose) {
-      serveConnection = attach(server, address, onClose)
-      for (const connection of early.splice(0)) serve(...connection)
+    accept: (handle, listener) => accept(listener, handle),
+    attach(server, listeners, address, onClose) {
+      const serveConnection = attached.get(server) ?? attach(server, address, onClose)
+      attached.set(server, serveConnection)
+      for (const listener of listeners) serveOn.set(listener, serveConnection)
+      for (const listener of listeners) {
+        const waiting = early.get(listener) ?? []
+        early.delete(listener)
+        for (const connection of waiting) serve(listener, connection)
+      }
     },
     stopWaiting: () => complete.resolve(),
   }

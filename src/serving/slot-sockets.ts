@@ -1,36 +1,41 @@
-// The listening sockets of this worker's slots, in kernel steering.
+// The listening sockets of this worker's slots, in kernel steering. A socket is known by its number
+// (ipc/listen-target.ts), which has the listener and the slot.
+import { listenerOfSocket } from '../ipc/listen-target.ts'
 import { acceptor } from '../native/accept.ts'
 import type { Libc } from '../native/libc.ts'
 import { tcpHandles, type TcpHandle } from '../native/tcp-handle.ts'
 
 export interface SlotSockets {
-  /** @param fd - descriptor of the slot's listening socket, which belongs to the slot sockets from now on */
-  add(slot: number, fd: number): void
+  /** @param fd - descriptor of the listening socket, which belongs to the slot sockets from now on */
+  add(number: number, fd: number): void
   /**
-   * Stops listening on the sockets of these slots.
+   * Stops listening on the sockets with these numbers.
    *
    * @param final - accept the connections in the queues first, because no other worker will
    */
-  drop(slots: readonly number[], final: boolean): void
+  drop(numbers: readonly number[], final: boolean): void
   /** Stops listening on all sockets. @param final - as for {@link drop} */
   close(final: boolean): void
 }
+
+/** Serves a connection that was accepted on the listener. */
+type AcceptOn = (handle: TcpHandle, listener: number) => void
 
 /**
  * @param backlog - queued connections per socket
  * @param accept - called with each accepted connection
  */
-export function slotSockets(libc: Libc, backlog: number, accept: (handle: TcpHandle) => void): SlotSockets {
+export function slotSockets(libc: Libc, backlog: number, accept: AcceptOn): SlotSockets {
   const createHandle = tcpHandles(libc)
   const sockets = new Map<number, TcpHandle>()
   const { next } = acceptor(libc)
 
-  const drop = (slots: readonly number[], final: boolean): void => {
-    for (const slot of slots) {
-      const socket = sockets.get(slot)
+  const drop = (numbers: readonly number[], final: boolean): void => {
+    for (const number of numbers) {
+      const socket = sockets.get(number)
       if (socket === undefined) continue
-      sockets.delete(slot)
-      if (final) for (const fd of queuedConnections(socket.fd)) accept(createHandle(fd))
+      sockets.delete(number)
+      if (final) for (const fd of queuedConnections(socket.fd)) accept(createHandle(fd), listenerOfSocket(number))
       socket.close()
     }
   }
@@ -44,14 +49,15 @@ export function slotSockets(libc: Libc, backlog: number, accept: (handle: TcpHan
   }
 
   return {
-    add(slot, fd) {
+    add(number, fd) {
+      const listener = listenerOfSocket(number)
       const socket = createHandle(fd, 'server')
       socket.onconnection = (status, handle) => {
-        if (status === 0 && handle !== undefined) accept(handle)
+        if (status === 0 && handle !== undefined) accept(handle, listener)
       }
       // The socket listens already. The call makes libuv wait for connections, and sets the same backlog again.
       socket.listen(backlog)
-      sockets.set(slot, socket)
+      sockets.set(number, socket)
     },
     drop,
     close: (final) => drop([...sockets.keys()], final),

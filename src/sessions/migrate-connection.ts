@@ -30,6 +30,8 @@ const speakHttp: unknown = Reflect.get(http, '_connectionListener')
 export interface MigratorOptions {
   /** The application's server. */
   server: Server
+  /** Number of its listener. */
+  listener: number
   peers: Pick<Peers, 'ownerOf'>
   /** This process; its worker id changes when a standby becomes a worker. */
   self: { readonly worker: number }
@@ -86,10 +88,10 @@ export class ConnectionMigrator {
   migrate(request: IncomingMessage, socket: Socket, head: Buffer): boolean {
     const owner = this.#migrating.get(request)
     if (owner === undefined) return false
-    const { server, self } = this.#options
+    const { server, listener, self } = this.#options
     server.off('upgrade', ignore)
     const moved = { isFinal: false, from: self.worker }
-    if (!transferSocket(request, socket, head, owner, moved)) this.#keep(request, socket, head)
+    if (!transferSocket(request, socket, head, owner, moved, listener)) this.#keep(request, socket, head)
     return true
   }
 

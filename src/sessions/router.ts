@@ -14,6 +14,8 @@ import { transferSocket } from './transfer-socket.ts'
 export interface RouterOptions {
   /** The application's server. */
   server: Server
+  /** Number of its listener, the first one where it has several. */
+  listener: number
   /** The server's own `emit`, to which {@link routeRequests} gives the requests of this process. */
   emit: Emit
   peers: Peers
@@ -30,7 +32,7 @@ export interface RouterOptions {
 
 /** Replaces the server's `emit`, so that requests are routed before any listener of the application is called. */
 export function routeRequests(options: RouterOptions): void {
-  const { server, emit, peers, self, byAddress, setAffinityCookie, runtime } = options
+  const { server, listener, emit, peers, self, byAddress, setAffinityCookie, runtime } = options
   const forwarder = new Forwarder(options)
   const migrator = new ConnectionMigrator(options)
 
@@ -59,7 +61,7 @@ export function routeRequests(options: RouterOptions): void {
     if (owner === 'self' || owner === 'none') return emit('upgrade', request, socket, head)
     const canMove = !owner.draining && !runtime.isDraining
     const moved = { isFinal: true, from: addressWorkerOf(socket) ?? self.worker }
-    if (canMove && transferSocket(request, socket, head, owner, moved)) return true
+    if (canMove && transferSocket(request, socket, head, owner, moved, listener)) return true
     forwarder.upgrade(request, socket, head, owner, () => {
       peers.remove(owner)
       routeUpgrade(request, socket, head, ownerOf(request))

@@ -32,17 +32,30 @@ export interface SessionSettings {
 export interface SessionLayer {
   /**
    * Routes the server's requests from now on, where there is a session rule; otherwise from when a part of the application
-   * adds one. Resolves when the primary has reported the other processes.
+   * adds one. Resolves when the primary has reported the other processes. Each server is opened by itself; requests go from
+   * one worker to the server of the same listener in another one.
    *
-   * @throws StickyError HOLDFAST_SESSION_TARGET where there is a session rule and the server does not speak HTTP
+   * @param listener - number of the listener, the first one where the server has several
+   * @throws StickyError HOLDFAST_SESSION_TARGET where there is a session rule, and the server of the first listener does
+   *   not speak HTTP; a server of another listener is left alone then
    */
-  open(server: Server): Promise<void>
+  open(server: Server, listener?: number): Promise<void>
   /**
    * Resolves when the sessions of this process have ended, at the latest when the clients had the time to learn of the end.
    * Only sessions of parts of the application that count theirs are known to be open.
    */
   sessionsEnded(plan: Drain): Promise<void>
   /** Takes no more requests from other workers. Resolves when those that came are answered. */
+  close(): Promise<void>
+}
+
+/** The layer of one server. */
+interface ServerLayer {
+  readonly server: Server
+  readonly listener: number
+  readonly peers: Peers
+  /** Undefined while there is no session rule. */
+  started: Promise<void> | undefined
   close(): Promise<void>
 }
 
@@ -60,45 +73,46 @@ export function sessionLayer(
   const { session, balance, limits } = settings
   const rules = [...runtime.sessionRules, ...session.map((rule) => guarded(rule, runtime))]
   const self = { worker: registration.id, instance: registration.instance }
-  const peers = new Peers(rules, self, limits.holdTimeout, world)
+  /** By the number of the listener. */
+  const layers = new Map<number, ServerLayer>()
   const peersKnown = deferred()
-  let close = (): Promise<void> => Promise.resolve()
-  let started: Promise<void> | undefined
-  let applicationServer: Server | undefined
+  let lastPeers: Parameters<Peers['update']> | undefined
 
   runtime.on('become', ({ id }) => (self.worker = id))
   runtime.on('session-rule', (rule) => {
     if (!rules.includes(rule)) rules.unshift(rule)
-    // The layer was opened without a rule, and has one now.
-    if (applicationServer !== undefined) started ??= start(applicationServer)
+    // The layers were opened without a rule, and have one now.
+    for (const layer of layers.values()) layer.started ??= start(layer)
   })
   channel.on('peers', (message) => {
-    peers.update(message.peers, message.owners)
+    lastPeers = [message.peers, message.owners]
+    for (const { peers } of layers.values()) peers.update(...lastPeers)
     peersKnown.resolve()
   })
 
-  async function start(server: Server): Promise<void> {
+  async function start(layer: ServerLayer): Promise<void> {
+    const { server, listener, peers } = layer
     if (!isHttp1(server) && !isHttp2(server)) {
+      if (listener > 0) return
       throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
     }
     const { folder, instance } = registration
     const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
     // Loaded here, because many workers have no session rule.
-    const [{ openPeerSocket }, { routeRequests }] = await Promise.all([
+    const [{ openPeerSocket, peerSocketPath }, { routeRequests }] = await Promise.all([
       import('./peer/peer-socket.ts'),
       import('./router.ts'),
     ])
     const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
-    const peerSocket = await openPeerSocket(folder, instance, { server, emit, setAffinityCookie, world })
-    close = async () => {
-      sendToPrimary({ type: 'peer-socket-closed' })
-      await peerSocket.close()
-    }
+    const path = peerSocketPath(folder, instance, listener)
+    const peerSocket = await openPeerSocket(folder, path, { server, emit, setAffinityCookie, world })
+    layer.close = () => peerSocket.close()
     runtime.createSessionId = () => peers.createSessionId()
     // Connections of HTTP/2 are never transferred.
     const byAddress = balance === 'address' && !isHttp2(server)
     routeRequests({
       server,
+      listener,
       emit,
       peers,
       self,
@@ -114,16 +128,23 @@ export function sessionLayer(
   }
 
   return {
-    async open(server) {
-      applicationServer = server
-      if (rules.length > 0) started ??= start(server)
-      await started
+    async open(server, listener = 0) {
+      const peers = new Peers(rules, self, limits.holdTimeout, world)
+      if (lastPeers !== undefined) peers.update(...lastPeers)
+      const layer: ServerLayer = { server, listener, peers, started: undefined, close: () => Promise.resolve() }
+      layers.set(listener, layer)
+      if (rules.length > 0) layer.started = start(layer)
+      await layer.started
     },
     async sessionsEnded({ grace, spread, deadline }) {
       const end = world.now() + grace + spread + Math.min(LAST_REQUESTS, deadline / 4)
       while (world.now() < end && runtime.openSessions > 0) await sleep(SESSION_CHECK, world)
     },
-    close: () => close(),
+    async close() {
+      const opened = [...layers.values()].filter(({ started }) => started !== undefined)
+      if (opened.length > 0) sendToPrimary({ type: 'peer-socket-closed' })
+      await Promise.all(opened.map((layer) => layer.close()))
+    },
   }
 }
 

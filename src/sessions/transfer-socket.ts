@@ -20,6 +20,7 @@ export function isMovable(socket: Socket): boolean {
  * @param head - the bytes that were read behind the request's head
  * @param peer - the process that gets the socket
  * @param moved - what that process is told about the transfer
+ * @param listener - number of the listener of the server here: the one of the same listener gets the socket there
  * @returns false where the socket cannot be sent: TLS ends in this process, more bytes were read than can travel with the
  *   socket, or the primary is gone. The socket is unchanged then.
  */
@@ -29,13 +30,14 @@ export function transferSocket(
   head: Buffer,
   { instance }: Peer,
   moved: Moved,
+  listener: number,
 ): boolean {
   const handle = isMovable(socket) && process.connected ? handleOf(socket) : undefined
   if (handle === undefined) return false
   // What arrived while the request was held is in the socket's buffer.
   const buffered = Buffer.concat([...readAll(socket)])
   const bytes = Buffer.concat([requestHead(request), head, buffered])
-  const metadata = encodeMetadata({ header: proxyHeaderOf(socket), head: bytes, moved })
+  const metadata = encodeMetadata({ listener, header: proxyHeaderOf(socket), head: bytes, moved })
   if (metadata.length > MAX_METADATA) {
     if (buffered.length > 0) socket.unshift(buffered)
     return false

@@ -47,13 +47,16 @@ export async function listenBehindProxy(
   )
   const untilEmpty = new UntilEmpty(() => gate.waiting)
   // Without libc each connection is accepted with a Node handle, which the server needs.
-  const listener = await openListener(settings, undefined, (incoming, address) => {
-    if (address === undefined) incoming.close()
-    else gate.enter(incoming, address)
-  })
-  let closing: Promise<void> | undefined
-  const stop = (): void => void (closing ??= listener.close())
-  const serve = attach(server, listener.address, stop)
+  const open = (port: number) =>
+    openListener({ ...settings, port }, undefined, (incoming, address) => {
+      if (address === undefined) incoming.close()
+      else gate.enter(incoming, address)
+    })
+  const first = await open(settings.port)
+  const listeners = [first, ...(await Promise.all(settings.ports.slice(1).map(open)))]
+  let closing: Promise<unknown> | undefined
+  const stop = (): void => void (closing ??= Promise.all(listeners.map((listener) => listener.close())))
+  const serve = attach(server, first.address, stop)
 
   return {
     async close(deadline) {

@@ -15,10 +15,20 @@ import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
 import { handleSignals } from '../supervisor/signals.ts'
 import { realWorld } from '../world.ts'
+import { listenAlso, type FurtherListener } from './further.ts'
 import { listenBehindProxy, type ProxiedListener } from './proxied.ts'
 
 /** Milliseconds in which the application can end the process after 'leave', as in a worker. */
 const EXIT_TIMEOUT = 1_000
+
+/** A server of the application that listens. */
+interface StartedServer {
+  server: Server
+  drain: DrainServer
+  sockets: Iterable<Socket>
+  /** Accepts no more on the listeners that are not the server's own. */
+  close(deadline: number): Promise<void>
+}
 
 export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
@@ -30,10 +40,7 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   readonly #runtime: Runtime
   readonly #onClosed: () => void
   readonly #stopSignals: () => void
-  #server: Server | undefined
-  #proxied: ProxiedListener | undefined
-  #sockets: Iterable<Socket> = []
-  #drainServer: DrainServer = () => Promise.resolve()
+  readonly #started: StartedServer[] = []
   #closing: Promise<boolean> | undefined
 
   /**
@@ -61,7 +68,7 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
       reload: warnNoWorkers,
       scale: warnNoWorkers,
     })
-    this.ready = this.#start(target).catch((error: unknown) => {
+    this.ready = this.#start(target, settings).catch((error: unknown) => {
       this.#release()
       throw error
     })
@@ -70,7 +77,12 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   }
 
   address(): Address | null {
-    return (this.#server?.address() as Address | null | undefined) ?? null
+    return (this.#started[0]?.server.address() as Address | null | undefined) ?? null
+  }
+
+  /** Another server of the application listens there. @param settings - of the second call of stickyListen */
+  async add(target: Target, settings: Settings): Promise<void> {
+    await this.#start(target, settings)
   }
 
   async close(options?: CloseOptions): Promise<void> {
@@ -82,20 +94,32 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     await this.close()
   }
 
-  async #start(target: Target): Promise<void> {
+  async #start(target: Target, settings: Settings): Promise<void> {
     // In its own turn, so that the target function can use what stickyListen returns.
     await Promise.resolve()
     const server = await resolveTarget(target)
     if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
     this.#throwIfClosing()
-    this.#drainServer = prepareDrain(server)
-    this.#sockets = openSockets(server)
+    const drain = prepareDrain(server)
+    const sockets = openSockets(server)
+    // The first call has this option for all of them.
     const { proxyProtocol } = this.#settings
-    if (proxyProtocol === undefined) await listen(server, this.#settings)
-    else this.#proxied = await listenBehindProxy(server, this.#settings, proxyProtocol)
+    const further: FurtherListener[] = []
+    let proxied: ProxiedListener | undefined
+    if (proxyProtocol === undefined) {
+      await listen(server, settings)
+      for (const port of settings.ports.slice(1)) further.push(await listenAlso(server, { ...settings, port }))
+    } else {
+      proxied = await listenBehindProxy(server, settings, proxyProtocol)
+    }
+    const close = async (deadline: number): Promise<void> => {
+      await Promise.all([proxied?.close(deadline), ...further.map((listener) => listener.close())])
+    }
+    if (this.#closing !== undefined) await close(0)
     this.#throwIfClosing(server)
-    this.#server = server
-    this.#settings.logger.info('standalone.ready', { ...this.address() })
+    this.#started.push({ server, drain, sockets, close })
+    const more = further.length > 0 ? { ports: [...settings.ports].join() } : {}
+    this.#settings.logger.info('standalone.ready', { ...(server.address() as Address), ...more })
   }
 
   /** @param server - to be closed then */
@@ -115,7 +139,7 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     const plan = closing(this.#settings, deadline)
     this.#announce('drain', plan)
     const isClean = await new Deadline(deadline).wait(this.#serveRest(plan))
-    for (const socket of this.#sockets) socket.destroy()
+    for (const { sockets } of this.#started) for (const socket of sockets) socket.destroy()
     this.#announce('leave')
     this.#settings.logger.info('standalone.closed', { clean: isClean })
     return isClean
@@ -123,8 +147,8 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
 
   async #serveRest(plan: Drain): Promise<void> {
     // As in a balancer, connections that wait for their header have half of the time.
-    await this.#proxied?.close(plan.deadline / 2)
-    if (this.#server !== undefined) await this.#drainServer(plan)
+    await Promise.all(this.#started.map(({ close }) => close(plan.deadline / 2)))
+    await Promise.all(this.#started.map(({ drain }) => drain(plan)))
   }
 
   #announce<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {

@@ -29,9 +29,10 @@ export async function chooseSteering(
   world: World,
 ): Promise<{ steering: Steering; reason: string }> {
   const passed = new PassedSockets(settings.logger, native.libc, keeper)
+  const { libc } = native
   const handoff = (reason: string) => {
-    const { libc } = native
-    const listen = listening(settings, libc === undefined ? undefined : { libc, clock: world }, passed)
+    const accepting = libc === undefined ? undefined : { libc, clock: world }
+    const listen = listening(settings.backlog, accepting, passed)
     return { steering: new Handoff(settings, table, events, listen, world), reason }
   }
   if (settings.steering === 'handoff') return handoff('it is configured')
@@ -58,12 +59,16 @@ export function unchosenSteering(): Steering {
     pendingOf: () => 0,
     silence: () => 0,
     open: async () => tooEarly(),
+    restore: () => Promise.resolve(),
+    serve() {},
+    unserve() {},
     attach: tooEarly,
     transfer: (_channel, handle) => handle.close(),
     assign() {},
     retire() {},
     detach() {},
     closeListener: () => Promise.resolve(),
+    closeListeners: () => Promise.resolve(),
     drained: () => Promise.resolve(),
     close() {},
   }

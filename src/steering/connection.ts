@@ -6,7 +6,7 @@ import type { WorkerChannel } from '../ipc/channel.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { AffinitySettings } from '../options/settings.ts'
 import { slotOfKey } from '../slots/hash.ts'
-import { decodeMetadata, clearFinal } from '../transport/metadata.ts'
+import { decodeMetadata, clearFinal, listenerIn } from '../transport/metadata.ts'
 import type { AcceptedConnection } from '../transport/transport.ts'
 
 /** A connection that was just accepted. Nothing was read from it. */
@@ -19,6 +19,7 @@ export interface IncomingConnection extends AcceptedConnection {
 export class HandleConnection implements IncomingConnection {
   readonly fd: number
   readonly handle: TcpHandle
+  listener = 0
   slot = 0
   seq = 0
   key = ''
@@ -65,6 +66,7 @@ export interface DescriptorCalls {
 export class DescriptorConnection implements IncomingConnection {
   readonly fd: number
   handle: TcpHandle | undefined
+  listener = 0
   slot = 0
   seq = 0
   key = ''
@@ -105,6 +107,7 @@ export function transferredConnection(
 ): HandleConnection {
   const connection = new HandleConnection(handle)
   connection.metadata = metadata
+  connection.listener = listenerIn(metadata)
   connection.recipient = recipient
   connection.acceptedAt = now
   const address = clientInProxyHeader(metadata) ?? peerAddress(handle)

@@ -9,6 +9,8 @@ export interface ListenOptions {
   host: string | undefined
   /** Length of the listening socket's queue, in connections. */
   backlog: number
+  /** Whether an address of IPv6 takes no clients of IPv4. */
+  ipv6Only?: boolean | undefined
 }
 
 /** The codes with which a system without IPv6 refuses to listen on `::`. */
@@ -31,10 +33,10 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
  * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
  */
 export async function listen(server: Server, options: ListenOptions, inherited?: number): Promise<void> {
-  const { port, host, backlog } = options
+  const { port, host, backlog, ipv6Only = false } = options
   if (inherited !== undefined) return listenOnDescriptor(server, inherited, backlog)
   try {
-    if (host !== undefined) return await tryListen(server, { port, host }, backlog)
+    if (host !== undefined) return await tryListen(server, { port, host, ipv6Only }, backlog)
     try {
       await tryListen(server, { port, host: '::' }, backlog)
     } catch (error) {
@@ -59,9 +61,13 @@ async function listenOnDescriptor(server: Server, fd: number, backlog: number): 
   if (address === null || typeof address === 'string') throw badDescriptor('it has no port')
 }
 
-type Where = { port: number; host: string } | { fd: number }
+type Where =
+  | { port: number; host: string; ipv6Only?: boolean }
+  | { fd: number }
+  | { path: string; readableAll: boolean; writableAll: boolean }
 
-function tryListen(server: Server, where: Where, backlog: number): Promise<void> {
+/** Makes the server listen there, and nowhere else. @throws Error of Node */
+export function tryListen(server: Server, where: Where, backlog: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     // exclusive: without it, a node:cluster worker would get a socket of its primary.

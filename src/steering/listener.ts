@@ -1,30 +1,44 @@
-// The primary's listening socket. It accepts, and reads nothing.
+// A listening socket of the primary. It accepts, and reads nothing.
 import { createServer, type Server } from 'node:net'
 import { F_DUPFD_CLOEXEC } from '../native/constants.ts'
-import type { Address } from '../ipc/messages.ts'
+import { isPath, type Address, type ListenTarget } from '../ipc/listen-target.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import { misuse, show } from '../options/reader.ts'
 import type { PassedSockets } from '../service-manager/kept-sockets.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction, type NativeAccept } from './accept.ts'
 import { listen, type ListenOptions } from './listen.ts'
+import { openPathListener } from './path-listener.ts'
 
 /** An open listening socket. */
 export interface Listener {
-  readonly address: Address
+  /** What `server.address()` returns. */
+  readonly address: Address | string
   /** Leaves new connections in the kernel's queue. @returns false where that is not possible */
   pause(): boolean
   /** Accepts again. */
   resume(): void
+  /**
+   * Listens again where the file of a Unix socket was removed, as programs do that look for a left-over file before they
+   * listen. Only a listener on a path has this method.
+   */
+  restore?(): Promise<void>
   /** Accepts what is queued, then stops. Resolves when the socket is closed. */
   close(): Promise<void>
 }
 
-/** Opens a listener that gives its connections to the function. */
-export type Listen = (accept: AcceptFunction) => Promise<Listener>
+export interface TcpListener extends Listener {
+  readonly address: Address
+}
 
-/** Opens a listener later: see {@link openListener}, which has the same parameters. */
-export function listening(options: ListenOptions, native: NativeAccept | undefined, passed?: PassedSockets): Listen {
-  return (accept) => openListener(options, native, accept, passed)
+/** Opens a listener that gives its connections to the function. */
+export type Listen = (target: ListenTarget, accept: AcceptFunction) => Promise<Listener>
+
+/** Opens listeners later: see {@link openListener} and {@link openPathListener}. */
+export function listening(backlog: number, native: NativeAccept | undefined, passed?: PassedSockets): Listen {
+  return (target, accept) =>
+    isPath(target)
+      ? openPathListener(target, backlog, accept)
+      : openListener({ ...target, backlog }, native, accept, passed)
 }
 
 /**
@@ -39,7 +53,7 @@ export async function openListener(
   native: NativeAccept | undefined,
   accept: AcceptFunction,
   passed?: PassedSockets,
-): Promise<Listener> {
+): Promise<TcpListener> {
   let server = newServer()
   /** While the listener is paused: another descriptor of the same socket. */
   let pausedDescriptor: number | undefined
@@ -80,7 +94,7 @@ export async function openListener(
  *
  * @throws TypeError with code HOLDFAST_BAD_OPTION where the server does not listen on a TCP port
  */
-export function takeOver(server: Server, accept: AcceptFunction): Listener {
+export function takeOver(server: Server, accept: AcceptFunction): TcpListener {
   const address = server.address()
   if (address === null || typeof address === 'string') {
     const write = 'httpServer.listen(3000)'

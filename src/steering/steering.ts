@@ -1,7 +1,7 @@
 // How a connection gets to its worker: the interface of both ways, hand-off and kernel steering, as the balancer uses
 // it.
 import type { WorkerChannel } from '../ipc/channel.ts'
-import type { Address } from '../ipc/messages.ts'
+import type { Address, ListenTarget } from '../ipc/listen-target.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { Endpoint } from '../transport/transport.ts'
 import type { Settings } from '../options/settings.ts'
@@ -73,17 +73,33 @@ export interface SteeringEvents {
   onOverdue(worker: number): void
 }
 
+/** Where the balancer listens. */
+export interface ListenerPlan {
+  /** Its number, 0..255. */
+  readonly id: number
+  readonly target: ListenTarget
+  /** Whether connections begin with a header of the PROXY protocol, where the option `proxyProtocol` is on. */
+  readonly isBehindProxy: boolean
+}
+
 /** A way to get connections to workers. A worker without an attached process is down, and its connections wait. */
 export interface Steering {
   readonly name: SteeringName
   /**
-   * Opens the port, or takes over the sockets that were passed in.
+   * Opens a listener, or takes over the sockets that were passed in for it.
    *
+   * @returns what `server.address()` returns
    * @throws StickyError HOLDFAST_PORT_IN_USE, HOLDFAST_PORT_DENIED, HOLDFAST_LISTEN_FAILED or HOLDFAST_BAD_ACTIVATION
    */
-  open(): Promise<Address>
+  open(plan: ListenerPlan): Promise<Address | string>
+  /** Listens again where the file of a Unix socket was removed. @throws Error of Node */
+  restore(listener: number): Promise<void>
   /** Sets the owners of the slots, from the next connection on. */
   assign(table: SlotTable): void
+  /** The process serves the listener: it gets that listener's connections, as soon as it is attached. */
+  serve(channel: WorkerChannel, listener: number): void
+  /** The process serves the listener no longer. Another worker gets its connections, unless it was the last one. */
+  unserve(channel: WorkerChannel, listener: number): void
   /** The process at the other end of the channel is ready: it gets the worker's connections from now on. */
   attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void
   /** The process gets no more connections, but keeps those that were sent to it. */
@@ -103,8 +119,10 @@ export interface Steering {
    * @param now - milliseconds on the monotonic clock
    */
   silence(channel: WorkerChannel, now: number): number
+  /** Closes one listener, which no worker serves any more. */
+  closeListener(listener: number): Promise<void>
   /** Stops accepting. Connections that are accepted already still go to their workers. */
-  closeListener(): Promise<void>
+  closeListeners(): Promise<void>
   /** Resolves when no connection is pending, at the latest after `deadline` milliseconds. */
   drained(deadline: number): Promise<void>
   /** Closes the connections that are still pending. With hand-off, counts them as 'shutdown'. */

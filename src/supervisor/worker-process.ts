@@ -61,6 +61,7 @@ export class WorkerProcess {
   #lastSign: number
   #givenUpAt = -Infinity
   #heartbeat: Heartbeat | undefined
+  #listeners: readonly number[] = []
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
   #isExpectedToEnd = false
@@ -137,6 +138,11 @@ export class WorkerProcess {
   /** Whether the supervisor asked the process to end. */
   get isExpectedToEnd(): boolean {
     return this.#isExpectedToEnd
+  }
+
+  /** The numbers of the listeners that the process served when it was ready. */
+  get listeners(): readonly number[] {
+    return this.#listeners
   }
 
   /** When the last message came from the process, on the monotonic clock. */
@@ -226,7 +232,10 @@ export class WorkerProcess {
       onUnknown: () => this.#owner.processSentUnknown(this),
       onForeign: (message) => this.#owner.processSentForeign(this, message),
     })
-    channel.on('ready', ({ version }) => this.#ready(version))
+    channel.on('ready', ({ version, listeners }) => {
+      this.#listeners = listeners
+      this.#ready(version)
+    })
     channel.on('start-failed', ({ message }) => (this.#failure = message))
     channel.on('heartbeat', (heartbeat) => (this.#heartbeat = heartbeat))
     channel.on('leaving', ({ reason }) => this.#leave(reason))

@@ -3,7 +3,7 @@
 import { EndOfTurn } from '../async/end-of-turn.ts'
 import { loadLibc, type Libc } from '../native/libc.ts'
 import { MAX_DESCRIPTORS } from '../native/scm-rights.ts'
-import { tcpHandles } from '../native/tcp-handle.ts'
+import { localHandles, tcpHandles } from '../native/tcp-handle.ts'
 import type { World } from '../world.ts'
 import {
   FRAME,
@@ -14,7 +14,7 @@ import {
   type LinkEvents,
   type LinkPair,
 } from './descriptor-link.ts'
-import { metadataOfBatch, nextBatch } from './metadata.ts'
+import { isLocal, metadataOfBatch, nextBatch } from './metadata.ts'
 import type { AcceptedConnection, Endpoint, ReceiverEvents, Sender, SenderEvents, Transport } from './transport.ts'
 import { Unacknowledged, type Answered } from './unacknowledged.ts'
 
@@ -169,22 +169,26 @@ export function receiveDescriptors(events: ReceiverEvents): void {
   const { libc, reason } = loadLibc()
   if (libc === undefined) throw new Error(`descriptor-channel: ${reason}`)
   const open = tcpHandles(libc)
+  const openLocal = localHandles(libc)
   openWorkerLink(
     libc,
     [FIRST_INHERITED, FIRST_INHERITED + 1],
     ({ kind, seq, descriptors, payload }) => {
       if (kind === FRAME.connections) {
         const metadata = metadataOfBatch(payload, descriptors.length)
-        for (const [i, fd] of descriptors.entries()) events.onConnection(open(fd), (seq + i) >>> 0, metadata[i])
+        for (const [i, fd] of descriptors.entries()) {
+          const handle = isLocal(metadata[i]) ? openLocal(fd) : open(fd)
+          events.onConnection(handle, (seq + i) >>> 0, metadata[i])
+        }
       }
       if (kind === FRAME.slotSockets && payload !== undefined) {
-        events.onSlotSockets?.(slotsIn(payload, descriptors.length), descriptors)
+        events.onSlotSockets?.(numbersIn(payload, descriptors.length), descriptors)
       }
     },
     () => events.onEnd(),
   )
 }
 
-function slotsIn(payload: Buffer, count: number): number[] {
+function numbersIn(payload: Buffer, count: number): number[] {
   return Array.from({ length: count }, (_, i) => payload.readUInt16LE(i * 2))
 }

@@ -26,7 +26,7 @@ import { Doorbell, RING } from './doorbell.ts'
 export const FRAME = {
   /** Connections; the payload is their metadata (metadata.ts). */
   connections: 0,
-  /** Listening sockets of slots; the payload is the number of each slot, as u16, little-endian. */
+  /** Listening sockets of slots; the payload is the number of each socket, as u16, little-endian. */
   slotSockets: 1,
 } as const
 

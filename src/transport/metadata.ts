@@ -2,6 +2,10 @@
 import type { AcceptedConnection } from './transport.ts'
 
 export interface ConnectionMetadata {
+  /** Number of the listener that accepted the connection. @default 0 */
+  listener?: number | undefined
+  /** Whether the connection came over a Unix socket, so that its descriptor is not one of TCP. */
+  isLocal?: boolean | undefined
   /** The PROXY protocol header, as the proxy sent it. */
   header?: Buffer | undefined
   /** Bytes that were read behind the header, and that belong to the application. */
@@ -28,33 +32,54 @@ export const MAX_METADATA = 60_000
 const LENGTH = 2
 
 /**
- * [moved u8: 0 no, 1 final, 2 not final][from u8][length of the header u16, little-endian], then header, then head.
+ * [flags u8][from u8][listener u16][length of the header u16], little-endian, then header, then head. The flags are how the
+ * connection was transferred (0 not, 1 final, 2 not final), and 4 for a Unix socket.
  */
-const FIXED = 2 + LENGTH
+const FIXED = 4 + LENGTH
 
 const FINAL = 1
 const NOT_FINAL = 2
+const LOCAL = 4
+
+/** Listeners are numbered 0 to this, at most. */
+export const MAX_LISTENER = 255
 
 const EMPTY = Buffer.alloc(0)
 
-export function encodeMetadata({ header = EMPTY, head = EMPTY, moved }: ConnectionMetadata): Buffer {
+export function encodeMetadata(metadata: ConnectionMetadata): Buffer {
+  const { listener = 0, isLocal = false, header = EMPTY, head = EMPTY, moved } = metadata
   const fixed = Buffer.alloc(FIXED)
-  if (moved !== undefined) fixed[0] = moved.isFinal ? FINAL : NOT_FINAL
+  const transfer = moved === undefined ? 0 : moved.isFinal ? FINAL : NOT_FINAL
+  fixed[0] = transfer | (isLocal ? LOCAL : 0)
   fixed[1] = moved?.from ?? 0
-  fixed.writeUInt16LE(header.length, 2)
+  fixed.writeUInt16LE(listener, 2)
+  fixed.writeUInt16LE(header.length, 4)
   return Buffer.concat([fixed, header, head])
 }
 
 /** Clears the "final" flag in encoded metadata, so that another worker routes the connection's requests again. */
 export function clearFinal(encoded: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([NOT_FINAL]), encoded.subarray(1)])
+  return Buffer.concat([Buffer.from([NOT_FINAL | (isLocal(encoded) ? LOCAL : 0)]), encoded.subarray(1)])
+}
+
+/** Whether encoded metadata is that of a connection over a Unix socket. */
+export function isLocal(encoded: Buffer | undefined): boolean {
+  return encoded !== undefined && ((encoded[0] ?? 0) & LOCAL) !== 0
+}
+
+/** The number of the listener in encoded metadata. */
+export function listenerIn(encoded: Buffer | undefined): number {
+  return encoded === undefined ? 0 : encoded.readUInt16LE(2)
 }
 
 /** Decodes what {@link encodeMetadata} encoded. Header and head share its memory. */
 export function decodeMetadata(encoded: Buffer): ConnectionMetadata {
-  const [moved, from = 0] = encoded
-  const end = FIXED + encoded.readUInt16LE(2)
+  const [flags = 0, from = 0] = encoded
+  const moved = flags & ~LOCAL
+  const end = FIXED + encoded.readUInt16LE(4)
   return {
+    listener: listenerIn(encoded),
+    isLocal: isLocal(encoded),
     moved: moved === FINAL || moved === NOT_FINAL ? { isFinal: moved === FINAL, from } : undefined,
     header: end > FIXED ? encoded.subarray(FIXED, end) : undefined,
     head: encoded.length > end ? encoded.subarray(end) : undefined,

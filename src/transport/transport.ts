@@ -13,6 +13,8 @@ export interface AcceptedConnection {
   readonly fd: number
   /** Node's handle over the connection; undefined while there is only a descriptor, which node-ipc cannot send. */
   readonly handle: TcpHandle | undefined
+  /** Number of the listener that accepted it. Steering writes it once. */
+  listener: number
   /** Slot of the client, 0..255. Steering writes it once, when the client's address is known. */
   slot: number
   /** Milliseconds on the monotonic clock. Steering writes it together with `slot`. */
@@ -72,8 +74,12 @@ export interface ReceiverEvents {
    * @param metadata - encoded (metadata.ts)
    */
   onConnection(handle: TcpHandle, seq: number, metadata: Buffer | undefined): void
-  /** Listening sockets have arrived, in kernel steering: the descriptor of each slot's socket. */
-  onSlotSockets?(slots: readonly number[], descriptors: readonly number[]): void
+  /**
+   * Listening sockets have arrived, in kernel steering.
+   *
+   * @param numbers - of the sockets, see ipc/messages.ts (`socketNumber`)
+   */
+  onSlotSockets?(numbers: readonly number[], descriptors: readonly number[]): void
   /** Nothing will follow. */
   onEnd(): void
 }

@@ -1,16 +1,20 @@
-// A worker's part in the balancer: attaches the application's server, reports to the primary, drains and leaves.
+// A worker's part in the balancer: attaches the application's servers, reports to the primary, drains and leaves.
+import type { Server } from 'node:net'
 import { Deadline } from '../async/waiting.ts'
 import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
+import type { ListenTarget } from '../ipc/listen-target.ts'
 import { PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
 import { loadLibc } from '../native/libc.ts'
+import { noCounts } from '../ipc/request-counts.ts'
 import { sendToPrimary, socketsSent } from '../ipc/send.ts'
-import { prepareDrain } from '../serving/drain.ts'
+import { prepareDrain, type DrainServer } from '../serving/drain.ts'
 import { intake } from '../serving/intake.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
+import { addressOn, Claims } from './claims.ts'
 import { startHeartbeats } from './heartbeat.ts'
 import { countRequests } from './request-counter.ts'
 
@@ -29,12 +33,13 @@ export interface WorkerEvents {
 
 export interface Joined {
   /**
-   * Resolves when the server is attached and the primary was told.
+   * Serves these places with the application's server. Resolves when the server is attached. The primary is told as soon
+   * as the servers of all calls so far are attached.
    *
    * @throws what the target function throws, or StickyError HOLDFAST_BAD_TARGET, HOLDFAST_TARGET_LISTENS or
    *   HOLDFAST_SESSION_TARGET; the process ends then
    */
-  readonly ready: Promise<void>
+  add(target: Target, places: readonly ListenTarget[]): Promise<void>
   /**
    * Drains, and ends the process.
    *
@@ -48,13 +53,17 @@ export interface Joined {
 const EXIT_TIMEOUT = 1_000
 
 export function join(
-  target: Target,
   setup: WorkerSetup,
   channel: PrimaryChannel,
   sessions: SessionLayer,
   events: WorkerEvents,
 ): Joined {
-  let closeAll = (_: Drain): Promise<void> => Promise.resolve()
+  const drains = new Map<Server, DrainServer>()
+  const claims = new Claims(setup, channel)
+  const requestCounts = noCounts()
+  /** Number of calls of {@link Joined.add} whose server is not attached yet. */
+  let starting = 0
+  let expectation: NodeJS.Timeout | undefined
   let draining: Promise<void> | undefined
   /** The one object that the server's drain reads, because the primary may change the close code later. */
   const drainPlan = { ...setup.drainPlan }
@@ -64,7 +73,7 @@ export function join(
   let sendHeartbeat = (): void => {}
 
   // No message is missed: Node keeps those that came before the first listener.
-  const incoming = intake(setup, channel, (slots, descriptors) => addSlotSockets(slots, descriptors))
+  const incoming = intake(setup, channel, (numbers, descriptors) => addSlotSockets(numbers, descriptors))
   channel.on('drain', (plan) => {
     void drain(plan)
     // Where a signal to the whole group came first, only the primary knows that this is no restart.
@@ -94,32 +103,60 @@ export function join(
   process.on('SIGHUP', () => {})
   process.on('SIGTERM', () => void leave('SIGTERM', setup.drainPlan.deadline))
 
-  function addSlotSockets(slots: readonly number[], descriptors: readonly number[]): void {
+  function addSlotSockets(numbers: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
     if (libc === undefined) return
-    sockets ??= slotSockets(libc, setup.backlog, (handle) => incoming.accept(handle))
-    for (const [i, fd] of descriptors.entries()) sockets.add(slots[i] ?? 0, fd)
+    sockets ??= slotSockets(libc, setup.backlog, incoming.accept)
+    for (const [i, fd] of descriptors.entries()) sockets.add(numbers[i] ?? 0, fd)
   }
 
-  async function start(): Promise<void> {
+  async function start(target: Target, places: readonly ListenTarget[]): Promise<void> {
     const server = await resolveTarget(target)
-    const drainServer = prepareDrain(server)
-    closeAll = async (plan) => {
-      const sessionsEnded = sessions.sessionsEnded(plan)
-      await Promise.all([drainServer(plan, sessionsEnded), sessionsEnded.then(() => sessions.close())])
-    }
-    await sessions.open(server)
-    incoming.attach(server, () => void leave('server.close()', setup.drainPlan.deadline))
+    const claimed = await Promise.all(places.map((place) => claims.claim(place)))
+    const ids = claimed.map(({ id }) => id)
+    const [first] = claimed
+    const isNew = !drains.has(server)
+    if (isNew) drains.set(server, prepareDrain(server))
+    await sessions.open(server, ids[0] ?? 0)
+    incoming.attach(server, ids, first && addressOn(first), () => onClose(server, ids))
+    if (isNew && draining === undefined && setup.countRequests) countRequests(server, requestCounts)
+  }
+
+  /** The application has closed the server. The worker leaves with the last one. */
+  function onClose(server: Server, ids: readonly number[]): void {
     if (draining !== undefined) return
+    const isLast = ![...drains.keys()].some((other) => other !== server && other.listening)
+    if (isLast) return void leave('server.close()', setup.drainPlan.deadline)
+    for (const id of ids) claims.release(id)
+  }
+
+  /** Ready, as soon as this process listens everywhere the one before it does, or has had some time for that. */
+  function becomeReadyIfExpected(): void {
+    if (isReady || starting > 0 || claims.ids.length === 0) return
+    const missing = setup.expected.filter((id) => !claims.ids.includes(id))
+    if (missing.length === 0) becomeReady()
+    else expectation ??= setTimeout(becomeReady, setup.expectedTimeout).unref()
+  }
+
+  function becomeReady(): void {
+    if (isReady || draining !== undefined) return
     isReady = true
-    const requests = setup.countRequests ? { requests: countRequests(server) } : {}
+    clearTimeout(expectation)
+    claims.reported()
+    const requests = setup.countRequests ? { requests: requestCounts } : {}
     sendHeartbeat = startHeartbeats(
-      server,
+      (onCount) => countConnections([...drains.keys()], onCount),
       setup.interval,
       () => ({ served: incoming.served, ...requests }),
       (heartbeat) => sendToPrimary({ type: 'heartbeat', ...heartbeat }),
     )
-    sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
+    sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION, listeners: claims.ids })
+  }
+
+  async function closeAll(plan: Drain): Promise<void> {
+    const sessionsEnded = sessions.sessionsEnded(plan)
+    const servers = [...drains.values()].map((drainServer) => drainServer(plan, sessionsEnded))
+    await Promise.all([...servers, sessionsEnded.then(() => sessions.close())])
   }
 
   async function leave(reason: string, deadline: number): Promise<void> {
@@ -148,11 +185,14 @@ export function join(
     setTimeout(() => process.exit(), EXIT_TIMEOUT).unref()
   }
 
-  async function attempt(): Promise<void> {
+  async function add(target: Target, places: readonly ListenTarget[]): Promise<void> {
+    starting++
     // In its own turn, so that the target function can use what stickyListen returns.
     await Promise.resolve()
     try {
-      await start()
+      await start(target, places)
+      starting--
+      becomeReadyIfExpected()
     } catch (error) {
       sendToPrimary({ type: 'start-failed', message: describe(error), code: codeOf(error) })
       // A worker that serves nothing must not stay, even where the application ignores `ready`.
@@ -161,5 +201,16 @@ export function join(
     }
   }
 
-  return { ready: attempt(), leave }
+  return { add, leave }
+}
+
+/** Calls back with the sum of the servers' open connections. */
+function countConnections(
+  servers: readonly Server[],
+  onCount: (error: unknown, connections: number) => void,
+  before = 0,
+): void {
+  const [server, ...rest] = servers
+  if (server === undefined) return onCount(undefined, before)
+  server.getConnections((_error, count) => countConnections(rest, onCount, before + count))
 }

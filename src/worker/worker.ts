@@ -1,5 +1,6 @@
 // What stickyListen returns in a worker.
 import { primaryChannel } from '../ipc/channel.ts'
+import type { ListenTarget } from '../ipc/listen-target.ts'
 import type { Address, WorkerSetup } from '../ipc/messages.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
 import type { Runtime } from '../runtime.ts'
@@ -22,11 +23,19 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
   readonly #runtime: Runtime
 
   /**
+   * @param places - where the server of the target listens
    * @param setup - from the primary
    * @param runtime - gets the logger, and the events of this worker
    * @param world - for the session layer
    */
-  constructor(target: Target, setup: WorkerSetup, settings: Settings, runtime: Runtime, world: World) {
+  constructor(
+    target: Target,
+    places: readonly ListenTarget[],
+    setup: WorkerSetup,
+    settings: Settings,
+    runtime: Runtime,
+    world: World,
+  ) {
     super(settings.logger)
     this.#id = setup.id
     this.#workers = setup.workers
@@ -36,7 +45,7 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
     this.#runtime = runtime
     runtime.logger = settings.logger
     const channel = primaryChannel()
-    this.#joined = join(target, setup, channel, sessionLayer(settings, setup, channel, runtime, world), {
+    this.#joined = join(setup, channel, sessionLayer(settings, setup, channel, runtime, world), {
       drain: (plan) => {
         runtime.isDraining = true
         this.#announce('drain', plan)
@@ -46,7 +55,12 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
       workers: (workers) => (this.#workers = workers),
       unknown: () => settings.logger.warn('primary.unknown-message', { worker: this.#id }),
     })
-    this.ready = this.#joined.ready
+    this.ready = this.#joined.add(target, places)
+  }
+
+  /** Another server of the application listens there. */
+  add(target: Target, places: readonly ListenTarget[]): Promise<void> {
+    return this.#joined.add(target, places)
   }
 
   get id(): number {

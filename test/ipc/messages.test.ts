@@ -13,7 +13,7 @@ import {
 } from '../../src/ipc/messages.ts'
 
 const seq = fc.nat({ max: 0xffffffff })
-const slots = fc.uniqueArray(fc.nat({ max: 255 }))
+const slots = fc.uniqueArray(fc.nat({ max: 65535 }))
 const text = fc.string()
 
 const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
@@ -45,7 +45,11 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
 )
 
 const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
-  fc.record({ type: fc.constant('ready' as const), version: fc.nat() }),
+  fc.record({
+    type: fc.constant('ready' as const),
+    version: fc.nat(),
+    listeners: fc.uniqueArray(fc.nat({ max: 255 })),
+  }),
   fc.record({ type: fc.constant('register' as const), version: fc.nat() }),
   fc.record({ type: fc.constant('start-failed' as const), message: text, code: fc.option(text, { nil: undefined }) }),
   fc.record({ type: fc.constant('ack' as const), seq }),
@@ -116,7 +120,8 @@ t.test('a message without a field that is computed with, or with a wrong one, is
     [decodeForPrimary, 'slots-released'],
   ] as const) {
     refuses(decode, { type })
-    for (const wrong of [undefined, 'all', [256], [-1], [0.5], ['1'], { 0: 1 }]) refuses(decode, { type, slots: wrong })
+    for (const wrong of [undefined, 'all', [65536], [-1], [0.5], ['1'], { 0: 1 }])
+      refuses(decode, { type, slots: wrong })
   }
   refuses(decodeForWorker, { type: 'bridge-state', connected: true, lost: '1' })
   refuses(decodeForPrimary, { type: 'open-bridge', redis: { host: '127.0.0.1' }, channelPrefix: 'a' })

@@ -11,8 +11,8 @@ const transport = {
 
 function environment(env: Record<string, string> = {}): NodeJS.ProcessEnv {
   const address = { address: '::', family: 'IPv6' as const, port: 3000 }
-  const post = { id: 0, workers: 1, restarts: 0, address, instance: 1, folder: '' }
-  return workerProgram(readSettings({ env }), transport, post, () => {}).env
+  const setup = { id: 0, workers: 1, restarts: 0, address, instance: 1, folder: '', listeners: [], expected: [] }
+  return workerProgram(readSettings({ env }), transport, setup, () => {}).env
 }
 
 t.test("a worker has the primary's environment, but not its debugger's port", async (t) => {

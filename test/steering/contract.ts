@@ -1,5 +1,5 @@
 // The contract of each way of steering over each transport, with real processes and real clients. Each combination runs this
-// suite.
+// suite. Where a test has many clients, half of them come over a second port.
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Test } from 'tap'
@@ -20,8 +20,11 @@ const sources = [
 
 /** The worker that each client reaches, by address. @throws Error when a client reaches two workers */
 async function reachedWorkers(balancer: Balancer): Promise<Map<string, number>> {
+  const ports = await portsOf(balancer)
+  // Each address comes over both ports.
+  const portOf = (i: number) => ports[(Math.floor(i / 250) + i) % ports.length]!
   const replies = await pool(
-    sources.map((from) => () => request({ port: balancer.port, from })),
+    sources.map((from, i) => () => request({ port: portOf(i), from })),
     64,
   )
   const reached = new Map<string, number>()
@@ -33,12 +36,19 @@ async function reachedWorkers(balancer: Balancer): Promise<Map<string, number>> 
   return reached
 }
 
+async function portsOf(balancer: Balancer): Promise<number[]> {
+  const { addresses } = await balancer.status()
+  return addresses.map((address) => (address as net.AddressInfo).port)
+}
+
 /** The worker that explain() names for each client, by address. */
 async function explainedWorkers(balancer: Balancer): Promise<Map<string, number>> {
   const explained = new Map<string, number>()
   for (const from of new Set(sources)) explained.set(from, (await balancer.explain(from)).worker)
   return explained
 }
+
+const TWO_PORTS = [0, 0]
 
 export function steeringContract(t: Test, { steering, native }: Combination): void {
   const start = (t: Test, { options, ...more }: BalancerOptions) =>
@@ -47,7 +57,7 @@ export function steeringContract(t: Test, { steering, native }: Combination): vo
   t.test(
     'every client reaches the worker that explain() names, also after each worker was killed, and after a restart',
     async (t) => {
-      const options = { workers: 3, limits: { holdTimeout: 30_000 } }
+      const options = { port: TWO_PORTS, workers: 3, limits: { holdTimeout: 30_000 } }
       const first = await start(t, { options })
       const explained = await explainedWorkers(first)
       t.equal(new Set(explained.values()).size, 3, 'all workers are used')
@@ -74,13 +84,14 @@ export function steeringContract(t: Test, { steering, native }: Combination): vo
   t.test(
     'when a worker is stopped and killed under load from 300 clients, all are answered and none hangs',
     async (t) => {
-      const balancer = await start(t, { options: { workers: 3, limits: { holdTimeout: 30_000 } } })
-      const { port } = balancer
+      const options = { port: TWO_PORTS, workers: 3, limits: { holdTimeout: 30_000 } }
+      const balancer = await start(t, { options })
+      const ports = await portsOf(balancer)
       const stopped = await balancer.pid(1)
       process.kill(stopped, 'SIGSTOP')
       let answered = 0
       const ask = async (n: number) => {
-        const reply = await request({ port, from: loopback(n) })
+        const reply = await request({ port: ports[n % 2]!, from: loopback(n) })
         answered++
         return reply
       }
@@ -105,8 +116,10 @@ export function steeringContract(t: Test, { steering, native }: Combination): vo
   )
 
   t.test('when a worker exits while connections are on their way to it, all are dispatched again', async (t) => {
-    const balancer = await start(t, { options: { workers: 2, limits: { holdTimeout: 30_000 } } })
+    const options = { port: TWO_PORTS, workers: 2, limits: { holdTimeout: 30_000 } }
+    const balancer = await start(t, { options })
     const { port } = balancer
+    const ports = await portsOf(balancer)
     const addresses: string[] = []
     for (let n = 0; addresses.length < 40; n++) {
       if ((await balancer.explain(loopback(n))).worker === 0) addresses.push(loopback(n))
@@ -115,7 +128,7 @@ export function steeringContract(t: Test, { steering, native }: Combination): vo
     const doomed = t.rejects(request({ port, from: addresses[0]!, path: '/exit?ms=400' }), { code: 'ECONNRESET' })
     const pid = await balancer.pid(0)
     await until('the worker is busy', () => balancer.output().includes(`busy ${pid}`))
-    const rest = Promise.all(addresses.slice(1).map((from) => request({ port, from })))
+    const rest = Promise.all(addresses.slice(1).map((from, n) => request({ port: ports[n % 2]!, from })))
     await until('they are on their way', async () => (await balancer.status()).workers[0]!.pending === 39)
     await doomed
     for (const reply of await rest) {

@@ -33,7 +33,7 @@ export class SimulatedChild extends EventEmitter {
   }
 
   ready(): void {
-    this.say({ type: 'ready', version: PROTOCOL_VERSION })
+    this.say({ type: 'ready', version: PROTOCOL_VERSION, listeners: [0] })
   }
 
   exit(code: number | null, signal: NodeJS.Signals | null = null): void {

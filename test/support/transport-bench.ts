@@ -58,6 +58,7 @@ export async function openBench(t: Test, transport: Transport, forked = (_child:
       const connection = {
         fd: handle.fd,
         handle,
+        listener: 0,
         slot: 0,
         seq: 0,
         key: '',

@@ -13,6 +13,8 @@ import { peerSocketPath } from './peer-socket.ts'
 export interface ForwarderOptions {
   /** The application's server, at which requests come in. */
   server: Server
+  /** Number of its listener. */
+  listener: number
   /** The folder of the peer sockets. */
   folder: string
   runtime: Pick<Runtime, 'isDraining' | 'logger'>
@@ -93,7 +95,7 @@ export class Forwarder {
   }
 
   #pathOf({ instance }: Peer): string {
-    return peerSocketPath(this.#options.folder, instance)
+    return peerSocketPath(this.#options.folder, instance, this.#options.listener)
   }
 }
 

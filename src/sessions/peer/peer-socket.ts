@@ -29,26 +29,26 @@ export interface PeerSocket {
 }
 
 /**
- * The path of a process's peer socket; the name of a pipe on Windows.
+ * The path of a process's peer socket for the server of one listener; the name of a pipe on Windows.
  *
  * @param instance - of the process, see Registration
+ * @param listener - number of the listener
  */
-export function peerSocketPath(folder: string, instance: number): string {
-  const name = instance.toString(16).padStart(6, '0')
+export function peerSocketPath(folder: string, instance: number, listener: number): string {
+  const name = `${instance.toString(16).padStart(6, '0')}${listener === 0 ? '' : `-${listener}`}`
   return process.platform === 'win32' ? `\\\\.\\pipe\\${folder.replaceAll('\\', '-')}-${name}` : join(folder, name)
 }
 
 /**
- * Opens the peer socket of this process.
+ * Opens a peer socket of this process.
  *
  * @param folder - is made where it is missing
- * @param instance - of this process
+ * @param path - of the socket, in the folder
  * @param target - gets the requests
  * @throws Error where the folder cannot be made, or other users have access to it
  */
-export async function openPeerSocket(folder: string, instance: number, target: StreamTarget): Promise<PeerSocket> {
+export async function openPeerSocket(folder: string, path: string, target: StreamTarget): Promise<PeerSocket> {
   const { server, emit, world } = target
-  const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   const muxes = new Set<IncomingStreams>()
   let isClosing = false

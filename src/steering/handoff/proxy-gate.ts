@@ -66,7 +66,12 @@ export class ProxyGate {
     const stopReading = this.#readHeader(connection.openHandle(), maxHeader, {
       onHeader: (header, verdict, head) => {
         this.#stopWaiting(connection, timer)
-        connection.metadata = encodeMetadata({ header: verdict.source === undefined ? undefined : header, head })
+        const { listener } = connection
+        connection.metadata = encodeMetadata({
+          listener,
+          header: verdict.source === undefined ? undefined : header,
+          head,
+        })
         this.#events.onPassed(connection, verdict.source?.address ?? address)
       },
       onFault: (fault) => {

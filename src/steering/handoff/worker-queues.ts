@@ -1,4 +1,4 @@
-// The connections that wait for each worker: in arrival order, while the worker has no process, no room or no
+// The connections of one listener that wait for each worker: in arrival order, while the worker has no process, no room or no
 // descriptors.
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import type { Settings } from '../../options/settings.ts'
@@ -89,7 +89,7 @@ export class WorkerQueues {
   }
 
   /** The process at the other end of the channel serves as that worker from now on. */
-  attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
+  attach(worker: number, channel: WorkerChannel, endpoint: Pick<Endpoint, 'sender'>): void {
     const queue = this.#queueOfWorker(worker)
     const sender = endpoint.sender(channel, {
       onAcknowledged: (connections) => this.#events.onAcknowledged(channel, connections),

@@ -3,20 +3,29 @@
 // included.
 import { UntilEmpty } from '../../async/waiting.ts'
 import type { WorkerChannel } from '../../ipc/channel.ts'
-import type { Address } from '../../ipc/messages.ts'
+import { isPath, type Address, type PathTarget } from '../../ipc/listen-target.ts'
 import type { Instruction } from '../../native/cbpf.ts'
 import type { Libc } from '../../native/libc.ts'
-import type { SlotGroup } from '../../native/reuseport.ts'
 import type { TcpHandle } from '../../native/tcp-handle.ts'
 import type { Settings } from '../../options/settings.ts'
 import type { PassedSockets } from '../../service-manager/kept-sockets.ts'
 import { SLOTS } from '../../slots/hash.ts'
 import type { SlotTable } from '../../slots/slot-table.ts'
+import { encodeMetadata } from '../../transport/metadata.ts'
 import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
 import type { World } from '../../world.ts'
 import { transferredConnection, freeFromRecipient } from '../connection.ts'
-import { checkPeriod, newCounters, type CloseReason, type Steering, type SteeringEvents } from '../steering.ts'
-import { QueueTimeouts } from './queue-timeouts.ts'
+import { openPathListener } from '../path-listener.ts'
+import {
+  checkPeriod,
+  newCounters,
+  type CloseReason,
+  type ListenerPlan,
+  type Steering,
+  type SteeringEvents,
+} from '../steering.ts'
+import { KernelListener } from './kernel-listener.ts'
+import { LocalConnections } from './local-connections.ts'
 import { slotGroup } from './slot-group.ts'
 import { SlotLink } from './slot-link.ts'
 
@@ -28,18 +37,17 @@ export class KernelSteering implements Steering {
   readonly #program: readonly Instruction[]
   readonly #passed: PassedSockets
   readonly #world: World
+  readonly #events: SteeringEvents
+  readonly #listeners = new Map<number, KernelListener>()
+  /** The listeners on paths, by number. */
+  readonly #locals = new Map<number, LocalConnections>()
   /** All processes that can be reached, also those that only finish. */
   readonly #links = new Map<WorkerChannel, SlotLink>()
-  /** The process that serves as each worker, by worker id. */
-  readonly #serving = new Map<number, SlotLink>()
-  readonly #queueTimeouts: QueueTimeouts
-  /** The process that has the socket of each slot, or to which the socket is on its way, by slot. */
-  readonly #holders: (SlotLink | undefined)[] = Array.from({ length: SLOTS })
+  /** The listeners that each process serves, also before it is attached. */
+  readonly #served = new WeakMap<WorkerChannel, Set<number>>()
   #table: SlotTable
-  #group: SlotGroup | undefined
   #checkTimer: NodeJS.Timeout | undefined
-  #isClosing = false
-  /** Waits for the processes to release the sockets of all slots. */
+  /** Waits for the processes to release the sockets of all slots of the listeners that close. */
   readonly #allReleased: UntilEmpty
 
   constructor(
@@ -55,56 +63,100 @@ export class KernelSteering implements Steering {
     this.#libc = libc
     this.#program = program
     this.#table = table
+    this.#events = events
     this.#passed = passed
     this.#world = world
-    this.#allReleased = new UntilEmpty(() => this.#holders.filter((holder) => holder !== undefined).length, world)
-    this.#queueTimeouts = new QueueTimeouts(settings.limits.holdTimeout, {
-      onOverdue: (worker) => this.#table.workers.includes(worker) && events.onOverdue(worker),
-      isWaiting: (worker, slot) => this.#table.owners[slot] === worker && this.#holders[slot] === undefined,
-      closeExpired: (slot, count) => this.#closeQueued(slot, count),
-    })
+    const closing = (): KernelListener[] => [...this.#listeners.values()].filter(({ isClosing }) => isClosing)
+    this.#allReleased = new UntilEmpty(() => closing().reduce((sum, { held }) => sum + held, 0), world)
   }
 
   get pending(): number {
-    return this.queues().reduce((sum, queued) => sum + queued, 0)
+    const waiting = [...this.#locals.values()].reduce((sum, { pending }) => sum + pending, 0)
+    return this.queues().reduce((sum, queued) => sum + queued, waiting)
   }
 
   pendingOf(worker: number): number {
-    return this.queues().reduce((sum, queued, slot) => sum + (this.#table.owners[slot] === worker ? queued : 0), 0)
+    return [...this.#listeners.values()].reduce((sum, listener) => sum + listener.queuedFor(worker), 0)
   }
 
   queues(): number[] {
-    return Array.from({ length: SLOTS }, (_, slot) => this.#group?.queued(slot) ?? 0)
+    const all = [...this.#listeners.values()].map((listener) => listener.queues())
+    return Array.from({ length: SLOTS }, (_, slot) => all.reduce((sum, queues) => sum + (queues[slot] ?? 0), 0))
   }
 
-  async open(): Promise<Address> {
-    const { group, address } = await slotGroup(this.#libc, this.#settings, this.#program, this.#passed)
-    this.#group = group
-    const check = (): void => this.#check(this.#world.now())
-    this.#checkTimer = this.#world.setInterval(check, checkPeriod(this.#settings)).unref()
+  async open({ id, target }: ListenerPlan): Promise<Address | string> {
+    this.#checkTimer ??= this.#world
+      .setInterval(() => this.#check(this.#world.now()), checkPeriod(this.#settings))
+      .unref()
+    if (isPath(target)) return this.#openLocal(id, target)
+    const { backlog, limits } = this.#settings
+    const { group, address } = await slotGroup(this.#libc, { ...target, backlog }, this.#program, this.#passed)
+    const listener = new KernelListener(id, group, this.#table, limits.holdTimeout, {
+      onOverdue: (worker) => this.#overdue(listener, worker),
+      onExpired: (fd) => {
+        this.#libc.close(fd)
+        this.counters.accepted++
+        this.counters.closed['hold-timeout']++
+      },
+    })
+    this.#listeners.set(id, listener)
     const now = this.#world.now()
-    for (const worker of this.#table.workers) this.#queueTimeouts.setAbsent(worker, now)
+    for (const worker of this.#table.workers) listener.setAbsent(worker, now)
+    for (const link of this.#attached(id)) listener.serve(link)
+    listener.moveSockets()
     return address
+  }
+
+  async restore(listener: number): Promise<void> {
+    await this.#locals.get(listener)?.listener.restore?.()
   }
 
   assign(table: SlotTable): void {
     this.#table = table
+    for (const listener of this.#listeners.values()) listener.assign(table)
     this.#moveSockets()
+  }
+
+  serve(channel: WorkerChannel, listener: number): void {
+    const served = this.#served.get(channel) ?? new Set()
+    if (served.has(listener)) return
+    this.#served.set(channel, served.add(listener))
+    const link = this.#links.get(channel)
+    if (link === undefined || link.isRetired) return
+    this.#listeners.get(listener)?.serve(link)
+    this.#locals.get(listener)?.serve(link)
+    this.#moveSockets()
+  }
+
+  unserve(channel: WorkerChannel, id: number): void {
+    if (this.#served.get(channel)?.delete(id) !== true) return
+    const link = this.#links.get(channel)
+    if (link === undefined || link.isRetired) return
+    this.#locals.get(id)?.unserve(link)
+    const listener = this.#listeners.get(id)
+    if (listener === undefined) return
+    listener.vacate(link, this.#world.now())
+    listener.leave(link.worker)
+    listener.moveSockets()
   }
 
   attach(worker: number, channel: WorkerChannel, endpoint: Endpoint): void {
     const link = new SlotLink(worker, channel, endpoint, {
       onProgress: (released) => this.#progressed(link, released),
-      onUndelivered: (slots) => {
+      onUndelivered: (numbers) => {
         // The next check tries again.
-        this.#clearHolder(link, slots)
+        this.#clearHolder(link, numbers)
         link.endIfIdle()
       },
       onClosed: () => this.detach(channel),
     })
     this.#links.set(channel, link)
-    this.#serving.set(worker, link)
-    this.#queueTimeouts.setPresent(worker)
+    const served = this.#served.get(channel) ?? new Set()
+    for (const listener of this.#listeners.values()) {
+      if (served.has(listener.id)) listener.serve(link)
+      else if (listener.serving.get(worker) === undefined) listener.setAbsent(worker, this.#world.now())
+    }
+    for (const local of this.#locals.values()) if (served.has(local.id)) local.serve(link)
     this.#moveSockets()
   }
 
@@ -131,47 +183,94 @@ export class KernelSteering implements Steering {
     this.#links.delete(channel)
     const unconfirmed = link.close()
     this.#vacate(link)
-    this.#clearHolder(link, this.#heldBy(link))
+    for (const listener of this.#listeners.values()) listener.clearHolder(link, listener.heldBy(link))
     this.#moveSockets()
+    this.#allReleased.check()
     this.counters.handedOff -= unconfirmed.length
     this.counters.redispatched += unconfirmed.length
-    for (const connection of unconfirmed) this.#send(connection)
+    for (const connection of unconfirmed) {
+      const local = this.#locals.get(connection.listener)
+      if (local === undefined) this.#send(connection)
+      else local.dispatch(connection)
+    }
   }
 
   silence(channel: WorkerChannel, now: number): number {
     return this.#links.get(channel)?.silence(now) ?? 0
   }
 
-  /**
-   * The processes accept what is queued and stop listening. Then the primary closes its sockets, and the port is free.
-   */
-  async closeListener(): Promise<void> {
-    this.#isClosing = true
-    for (const link of this.#links.values()) link.requestRelease(this.#heldBy(link), true)
+  async closeListener(id: number): Promise<void> {
+    const local = this.#locals.get(id)
+    const listener = this.#listeners.get(id)
+    await local?.listener.close()
+    local?.close()
+    if (this.#locals.get(id) === local) this.#locals.delete(id)
+    if (listener === undefined) return
+    listener.requestAll()
     await this.#allReleased.wait(this.#settings.health.ackTimeout)
+    listener.close()
+    if (this.#listeners.get(id) === listener) this.#listeners.delete(id)
+  }
+
+  /**
+   * The processes accept what is queued and stop listening. Then the primary closes its sockets, and the ports are free.
+   */
+  async closeListeners(): Promise<void> {
+    for (const listener of this.#listeners.values()) listener.requestAll()
+    await Promise.all([
+      this.#allReleased.wait(this.#settings.health.ackTimeout),
+      ...[...this.#locals.values()].map(({ listener }) => listener.close()),
+    ])
     this.#world.clearInterval(this.#checkTimer)
-    this.#group?.close()
-    this.#group = undefined
+    this.#closeGroups()
   }
 
   async drained(): Promise<void> {
-    // After closeListener() the workers have all connections that were queued.
+    // After closeListeners() the workers have all connections that were queued.
   }
 
   close(): void {
     this.#world.clearInterval(this.#checkTimer)
     for (const link of this.#links.values()) for (const connection of link.close()) connection.close()
     this.#links.clear()
-    this.#group?.close()
-    this.#group = undefined
+    for (const local of this.#locals.values()) local.close()
+    this.#closeGroups()
+  }
+
+  async #openLocal(id: number, target: PathTarget): Promise<Address | string> {
+    const metadata = encodeMetadata({ listener: id, isLocal: true })
+    const listener = await openPathListener(target, this.#settings.backlog, (connection) => {
+      this.counters.accepted++
+      connection.listener = id
+      connection.metadata = metadata
+      connection.acceptedAt = this.#world.now()
+      local.dispatch(connection)
+    })
+    const local = new LocalConnections(id, listener, {
+      send: (connection, link) => this.#sendTo(connection, link),
+      onDropped: (connection, reason) => this.#close(connection, reason),
+    })
+    this.#locals.set(id, local)
+    for (const link of this.#attached(id)) local.serve(link)
+    return listener.address
+  }
+
+  /** The processes that get connections and serve the listener. */
+  #attached(listener: number): SlotLink[] {
+    return [...this.#links].flatMap(([channel, link]) =>
+      !link.isRetired && this.#served.get(channel)?.has(listener) === true ? [link] : [],
+    )
   }
 
   /** Sends a transferred connection. @param recipient - undefined: the owner of its slot, or any process that serves */
   #send(connection: AcceptedConnection, recipient?: SlotLink): void {
     if (recipient === undefined) freeFromRecipient(connection)
-    const owner = this.#table.owners[connection.slot] ?? 0
-    const link = recipient ?? this.#serving.get(owner) ?? [...this.#serving.values()][0]
-    if (link === undefined) return this.#close(connection, 'owner-gone')
+    const link = recipient ?? this.#listeners.get(connection.listener)?.processFor(connection.slot)
+    if (link === undefined) this.#close(connection, 'owner-gone')
+    else this.#sendTo(connection, link)
+  }
+
+  #sendTo(connection: AcceptedConnection, link: SlotLink): void {
     // A process that hangs must not make the primary keep more and more descriptors.
     if (link.pending >= this.#settings.limits.maxPending) return this.#close(connection, 'pending-full')
     this.counters.handedOff++
@@ -183,24 +282,16 @@ export class KernelSteering implements Steering {
     connection.close()
   }
 
-  /** Sends each slot's socket to the process of its owner, after the process that has the socket has released it. */
   #moveSockets(): void {
-    const { sockets } = this.#group ?? {}
-    if (sockets === undefined || this.#isClosing) return
-    const sending = new Map<SlotLink, number[]>()
-    const releasing = new Map<SlotLink, number[]>()
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const holder = this.#holders[slot]
-      const target = this.#serving.get(this.#table.owners[slot] ?? 0)
-      if (holder === target || target?.isReleasing(slot) === true) continue
-      if (holder === undefined && target !== undefined) append(sending, target, slot)
-      else if (holder !== undefined && (target !== undefined || holder.isRetired)) append(releasing, holder, slot)
-    }
-    for (const [link, slots] of releasing) link.requestRelease(slots)
-    for (const [link, slots] of sending) {
-      for (const slot of slots) this.#holders[slot] = link
-      link.sendSockets(slots, sockets)
-    }
+    for (const listener of this.#listeners.values()) listener.moveSockets()
+  }
+
+  /** The slots of a worker that is down fail over; one that is up, and serves other listeners, only loses this one. */
+  #overdue(listener: KernelListener, worker: number): void {
+    const isUp = [...this.#links.values()].some((link) => link.worker === worker && !link.isRetired)
+    if (!isUp) return this.#events.onOverdue(worker)
+    listener.leave(worker)
+    listener.moveSockets()
   }
 
   /**
@@ -208,8 +299,8 @@ export class KernelSteering implements Steering {
    * the process has them too.
    */
   #releaseForSilent(link: SlotLink): void {
-    const slots = this.#heldBy(link).filter((slot) => this.#serving.get(this.#table.owners[slot] ?? 0) !== link)
-    if (slots.length > 0) this.#progressed(link, slots)
+    const numbers = [...this.#listeners.values()].flatMap((listener) => listener.overdueAt(link))
+    if (numbers.length > 0) this.#progressed(link, numbers)
   }
 
   #progressed(link: SlotLink, released: readonly number[]): void {
@@ -219,48 +310,30 @@ export class KernelSteering implements Steering {
     this.#allReleased.check()
   }
 
-  #clearHolder(link: SlotLink, slots: readonly number[]): void {
-    for (const slot of slots) if (this.#holders[slot] === link) this.#holders[slot] = undefined
-  }
-
-  #heldBy(link: SlotLink): number[] {
-    return this.#holders.flatMap((holder, slot) => (holder === link ? [slot] : []))
+  #clearHolder(link: SlotLink, numbers: readonly number[]): void {
+    for (const listener of this.#listeners.values()) listener.clearHolder(link, numbers)
   }
 
   /** Takes the process away from its worker, unless a successor serves as the worker already. */
   #vacate(link: SlotLink): void {
-    if (this.#serving.get(link.worker) !== link) return
-    this.#serving.delete(link.worker)
-    this.#queueTimeouts.setAbsent(link.worker, this.#world.now())
+    for (const listener of this.#listeners.values()) listener.vacate(link, this.#world.now())
+    for (const local of this.#locals.values()) local.unserve(link)
   }
 
   #check(now: number): void {
     // Sends sockets again that a process had no descriptors for.
     this.#moveSockets()
-    const queues = this.queues()
+    const isQueuedFor = [...this.#listeners.values()].map((listener) => listener.check(now))
+    for (const local of this.#locals.values()) local.expire(now - this.#settings.limits.holdTimeout)
     for (const link of this.#links.values()) {
       link.flush()
-      const isQueued = this.#holders.some((holder, slot) => holder === link && queues[slot] !== 0)
-      if (link.pending > 0 || isQueued) link.probe(now)
+      if (link.pending > 0 || isQueuedFor.some((isQueued) => isQueued(link))) link.probe(now)
       if (link.silence(now) > this.#settings.health.ackTimeout) this.#releaseForSilent(link)
     }
-    this.#queueTimeouts.check(queues, now)
   }
 
-  /** Closes connections at the head of the slot's queue. @returns how many were there */
-  #closeQueued(slot: number, max: number): number {
-    let closed = 0
-    for (let accepted; closed < max && (accepted = this.#group?.accept(slot)) !== undefined; closed++) {
-      this.#libc.close(accepted.fd)
-      this.counters.accepted++
-      this.counters.closed['hold-timeout']++
-    }
-    return closed
+  #closeGroups(): void {
+    for (const listener of this.#listeners.values()) listener.close()
+    this.#listeners.clear()
   }
-}
-
-function append(slotsByLink: Map<SlotLink, number[]>, link: SlotLink, slot: number): void {
-  const slots = slotsByLink.get(link)
-  if (slots === undefined) slotsByLink.set(link, [slot])
-  else slots.push(slot)
 }

@@ -1,4 +1,5 @@
-// The slot sockets that one worker process has, and the messages that give and take them.
+// The slot sockets that one worker process has, and the messages that give and take them. A socket is known by its number
+// (ipc/listen-target.ts), which has the listener and the slot.
 import type { WorkerChannel } from '../../ipc/channel.ts'
 import { MAX_DESCRIPTORS } from '../../native/scm-rights.ts'
 import { FRAME, MAX_PAYLOAD, type PrimaryLink } from '../../transport/descriptor-link.ts'
@@ -6,10 +7,10 @@ import { nextBatch } from '../../transport/metadata.ts'
 import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
 
 export interface SlotLinkEvents {
-  /** The process has received sockets or connections, or it no longer listens on the sockets of `released`. */
+  /** The process has received sockets or connections, or it no longer listens on the sockets with these numbers. */
   onProgress(released: readonly number[]): void
-  /** The process did not get the sockets of these slots, because it had no descriptors left. */
-  onUndelivered(slots: readonly number[]): void
+  /** The process did not get the sockets with these numbers, because it had no descriptors left. */
+  onUndelivered(numbers: readonly number[]): void
   /** The process cannot be reached any more. */
   onClosed(): void
 }
@@ -18,8 +19,8 @@ export interface SlotLinkEvents {
 interface SentFrame {
   /** Sequence number of its last descriptor. */
   lastSeq: number
-  /** The slots of the sockets in the frame. */
-  slots: readonly number[]
+  /** The numbers of the sockets in the frame. */
+  numbers: readonly number[]
   /** The connection that is in the frame instead. */
   connection?: AcceptedConnection
 }
@@ -27,7 +28,7 @@ interface SentFrame {
 /** The primary's view of one process in kernel steering. */
 export class SlotLink {
   readonly worker: number
-  /** Whether the process gets no more slots, because it is to finish. */
+  /** Whether the process gets no more sockets, because it is to finish. */
   isRetired = false
   readonly #channel: WorkerChannel
   readonly #link: PrimaryLink
@@ -37,8 +38,8 @@ export class SlotLink {
   readonly #sent: SentFrame[] = []
   /** Connections that found the link full, oldest first. */
   readonly #waiting: AcceptedConnection[] = []
-  /** The slots that the process has: it listens on their sockets. */
-  readonly #slots = new Set<number>()
+  /** The sockets that the process has, and listens on. */
+  readonly #sockets = new Set<number>()
   /** Those of them that it was asked to release. */
   readonly #releasing = new Set<number>()
   /** Sequence number of the next descriptor, a uint32. */
@@ -59,9 +60,9 @@ export class SlotLink {
     this.#removeHandler = channel.on('slots-released', ({ slots }) => this.#released(slots))
   }
 
-  /** Whether the process has no slots, and nothing is on its way to it. */
+  /** Whether the process has no sockets, and nothing is on its way to it. */
   get isIdle(): boolean {
-    return this.#sent.length === 0 && this.#waiting.length === 0 && this.#slots.size === 0
+    return this.#sent.length === 0 && this.#waiting.length === 0 && this.#sockets.size === 0
   }
 
   /** Number of connections that the process has not confirmed. */
@@ -70,28 +71,28 @@ export class SlotLink {
   }
 
   /**
-   * Whether the process was asked to release the slot and has not answered. Its socket must not be sent meanwhile:
+   * Whether the process was asked to release the socket and has not answered. Its socket must not be sent meanwhile:
    * socket and question travel on different channels, and the socket could overtake the question.
    */
-  isReleasing(slot: number): boolean {
-    return this.#releasing.has(slot)
+  isReleasing(number: number): boolean {
+    return this.#releasing.has(number)
   }
 
   /**
-   * Sends the sockets of these slots. Those that cannot be sent are reported as undelivered.
+   * Sends the sockets with these numbers. Those that cannot be sent are reported as undelivered.
    *
-   * @param sockets - by slot
+   * @param descriptorOf - returns the descriptor of a socket
    */
-  sendSockets(slots: readonly number[], sockets: readonly number[]): void {
-    for (let i = 0; i < slots.length; i += MAX_DESCRIPTORS) {
-      const batch = slots.slice(i, i + MAX_DESCRIPTORS)
-      const descriptors = batch.map((slot) => sockets[slot] ?? -1)
+  sendSockets(numbers: readonly number[], descriptorOf: (number: number) => number): void {
+    for (let i = 0; i < numbers.length; i += MAX_DESCRIPTORS) {
+      const batch = numbers.slice(i, i + MAX_DESCRIPTORS)
+      const descriptors = batch.map(descriptorOf)
       const payload = Buffer.from(Uint16Array.from(batch).buffer)
       if (!this.#link.send(FRAME.slotSockets, this.#nextSeq, descriptors, payload)) {
-        return this.#events.onUndelivered(slots.slice(i))
+        return this.#events.onUndelivered(numbers.slice(i))
       }
       this.#nextSeq = (this.#nextSeq + batch.length) >>> 0
-      this.#sent.push({ lastSeq: (this.#nextSeq - 1) >>> 0, slots: batch })
+      this.#sent.push({ lastSeq: (this.#nextSeq - 1) >>> 0, numbers: batch })
     }
   }
 
@@ -108,21 +109,21 @@ export class SlotLink {
       const { payload } = nextBatch([connection], 1, MAX_PAYLOAD)
       if (!this.#link.send(FRAME.connections, this.#nextSeq, [connection.fd], payload)) return
       this.#waiting.shift()
-      this.#sent.push({ lastSeq: this.#nextSeq, slots: [], connection })
+      this.#sent.push({ lastSeq: this.#nextSeq, numbers: [], connection })
       this.#nextSeq = (this.#nextSeq + 1) >>> 0
     }
   }
 
   /**
-   * Asks the process to release those of the slots that it has. Slots that are still on their way are left out;
+   * Asks the process to release those of the sockets that it has. Sockets that are still on their way are left out;
    * steering asks for them when they have arrived.
    *
    * @param acceptQueued - the process accepts the queued connections first, because no other process will
    */
-  requestRelease(slots: readonly number[], acceptQueued = false): void {
-    const requested = slots.filter((slot) => this.#slots.has(slot) && !this.#releasing.has(slot))
+  requestRelease(numbers: readonly number[], acceptQueued = false): void {
+    const requested = numbers.filter((number) => this.#sockets.has(number) && !this.#releasing.has(number))
     if (requested.length === 0) return
-    for (const slot of requested) this.#releasing.add(slot)
+    for (const number of requested) this.#releasing.add(number)
     this.#channel.send({ type: 'release-slots', slots: requested, acceptQueued })
   }
 
@@ -138,7 +139,7 @@ export class SlotLink {
     return this.#askedAt === undefined ? 0 : now - this.#askedAt
   }
 
-  /** Tells a retired process that has no slots left, once, that nothing will follow. */
+  /** Tells a retired process that has no sockets left, once, that nothing will follow. */
   endIfIdle(): void {
     if (!this.isRetired || !this.isIdle) return
     if (!this.#isEnded) this.#link.end()
@@ -157,23 +158,23 @@ export class SlotLink {
     this.#askedAt = undefined
     let missing: number[] = []
     while (this.#sent[0] !== undefined && (seq - this.#sent[0].lastSeq) >>> 0 < 0x80000000) {
-      const { lastSeq, slots, connection } = this.#sent.shift() as SentFrame
+      const { lastSeq, numbers, connection } = this.#sent.shift() as SentFrame
       // Also where the process had no descriptor for the connection: the client connects again.
       connection?.close()
-      const arrived = lastSeq === seq ? slots.length - undelivered : slots.length
-      for (const slot of slots.slice(0, arrived)) this.#slots.add(slot)
-      missing = [...missing, ...slots.slice(arrived)]
+      const arrived = lastSeq === seq ? numbers.length - undelivered : numbers.length
+      for (const number of numbers.slice(0, arrived)) this.#sockets.add(number)
+      missing = [...missing, ...numbers.slice(arrived)]
     }
     this.flush()
     if (missing.length > 0) this.#events.onUndelivered(missing)
     else this.#events.onProgress([])
   }
 
-  #released(slots: readonly number[]): void {
-    for (const slot of slots) {
-      this.#slots.delete(slot)
-      this.#releasing.delete(slot)
+  #released(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      this.#sockets.delete(number)
+      this.#releasing.delete(number)
     }
-    this.#events.onProgress(slots)
+    this.#events.onProgress(numbers)
   }
 }

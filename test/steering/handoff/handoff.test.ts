@@ -22,7 +22,7 @@ async function setUp(t: Test) {
   const calls: string[] = []
   const overdue: number[] = []
   let accept: AcceptFunction | undefined
-  const listen = async (onAccepted: AcceptFunction): Promise<Listener> => {
+  const listen = async (_target: unknown, onAccepted: AcceptFunction): Promise<Listener> => {
     accept = onAccepted
     return {
       address: { address: '::', family: 'IPv6', port: 3000 },
@@ -33,7 +33,7 @@ async function setUp(t: Test) {
   }
   const events = { onOverdue: (worker: number) => void overdue.push(worker) }
   const handoff = new Handoff(settings, slotTable(1), events, listen, world)
-  await handoff.open()
+  await handoff.open({ id: 0, target: { port: 3000, host: undefined }, isBehindProxy: true })
   t.teardown(() => handoff.close())
   const connect = (fd = 9) => accept!({ fd, close() {} } as IncomingConnection, CLIENT)
   return { world, handoff, connect, calls, overdue }
@@ -86,7 +86,7 @@ t.test('with few descriptors left it pauses once, and resumes', { skip: !hasLimi
 t.test('close() counts what is pending as closed by the shutdown, and leaves no timer', async (t) => {
   const { world, handoff, connect, calls } = await setUp(t)
   connect()
-  await handoff.closeListener()
+  await handoff.closeListeners()
   handoff.close()
   t.strictSame(calls, ['close'])
   t.match(handoff.counters, { accepted: 1, closed: { shutdown: 1 } })

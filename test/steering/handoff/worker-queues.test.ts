@@ -65,6 +65,7 @@ function setUp() {
   const connectionFor = (worker: number): AcceptedConnection => ({
     fd: 9,
     handle: undefined,
+    listener: 0,
     slot: table.owners.indexOf(worker),
     acceptedAt: world.now(),
     seq: 0,
