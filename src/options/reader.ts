@@ -37,7 +37,7 @@ export class Reader {
 
   /** The unchecked value, for a check that no other method has. */
   raw(name: string): unknown {
-    this.#known.push(name)
+    if (!this.#known.includes(name)) this.#known.push(name)
     return this.#options.get(name)
   }
 

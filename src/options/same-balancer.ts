@@ -25,7 +25,7 @@ export function checkSameBalancer(first: CheckedOptions, second: CheckedOptions)
   for (const name of Object.keys(second.given) as (keyof StickyOptions)[]) {
     const value = second.given[name]
     if (PER_CALL.has(name) || value === undefined || isDeepStrictEqual(value, first.given[name])) continue
-    const isOff = value === false && !first.given[name]
+    const isOff = name === 'proxyProtocol' && value === false && !first.given[name]
     if (isOff || (!OPAQUE.has(name) && isDeepStrictEqual(second.settings[name], first.settings[name]))) continue
     const of = 'which the first call of stickyListen has for the whole balancer'
     const expected = `stickyListen options.${name}: expected ${show(first.given[name] ?? first.settings[name])}, ${of}`

@@ -214,8 +214,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const settings = this.#settings
     const { logger, workers } = settings
     checkEntry(settings)
-    const { steering, reason } = await chooseSteering(
+    // In its own turn, so that all calls of stickyListen in this one are known.
+    await Promise.resolve()
+    const { steering, reason, passed } = await chooseSteering(
       settings,
+      this.#isCommand ? undefined : this.#places.length,
       this.#native,
       this.#ownership.table,
       this.#steeringEvents,
@@ -226,6 +229,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#steeringReason = reason
     await this.#admin.open(settings, this)
     const address = await this.#openAll()
+    if (!this.#isCommand) await passed.discardRest()
     // An option `port` is always one of TCP.
     this.#address = address as Address
     if (this.#closing !== undefined) {
@@ -244,7 +248,10 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     logger.info('balancer.ready', { ...this.#address, ...others, workers, ...how })
     this.#serviceManager.ready()
     // A program may listen on another port than the command has opened for it.
-    const closeUnused = (): void => void this.#listeners.closeUnused()
+    const closeUnused = (): void => {
+      void this.#listeners.closeUnused()
+      void passed.discardRest()
+    }
     if (this.#isCommand) this.#world.setTimeout(closeUnused, settings.limits.holdTimeout).unref()
   }
 

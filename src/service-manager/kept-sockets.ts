@@ -24,13 +24,26 @@ export class PassedSockets {
   readonly #log: Logger
   readonly #libc: Libc | undefined
   readonly #keeper: SocketKeeper
+  readonly #ports: number | undefined
   /** Sockets of an earlier primary, which the manager kept. */
   readonly #kept: PassedDescriptor[]
-  /** Sockets that the manager opened itself. */
-  readonly #activated: readonly PassedDescriptor[]
+  /** Sockets that the manager opened itself, and that are not used yet. */
+  readonly #activated: PassedDescriptor[]
+  /** Number of listeners that took sockets of the manager's own. */
+  #taken = 0
 
-  /** @throws StickyError HOLDFAST_BAD_ACTIVATION */
-  constructor(log: Logger, libc: Libc | undefined, keeper: SocketKeeper, env: NodeJS.ProcessEnv = process.env) {
+  /**
+   * @param ports - number of ports that the options name; undefined where the program decides where it listens
+   * @throws StickyError HOLDFAST_BAD_ACTIVATION
+   */
+  constructor(
+    log: Logger,
+    libc: Libc | undefined,
+    keeper: SocketKeeper,
+    ports: number | undefined,
+    env: NodeJS.ProcessEnv = process.env,
+  ) {
+    this.#ports = ports
     this.#log = log
     this.#libc = libc
     this.#keeper = keeper
@@ -43,9 +56,9 @@ export class PassedSockets {
     this.#activated = passed.filter(({ name }) => !isKeptName(name))
   }
 
-  /** Whether a listening socket for hand-off was passed. */
+  /** Whether a listening socket for hand-off was passed, or one for each port. */
   hasListener(options: ListenOptions): boolean {
-    if (this.#activated.length > 0) return this.#activated.length === 1
+    if (this.#activated.length > 0) return this.#activated.length === (this.#ports ?? 1)
     return this.#kept.some(({ name }) => name === listenerName(options))
   }
 
@@ -56,7 +69,7 @@ export class PassedSockets {
    */
   async listener(options: ListenOptions): Promise<number | undefined> {
     if (this.#kept.length === 0 && this.#activated.length === 0) return undefined
-    const [socket] = (await this.#take([listenerName(options)])) ?? []
+    const [socket] = (await this.#take([listenerName(options)], options)) ?? []
     return socket
   }
 
@@ -68,7 +81,7 @@ export class PassedSockets {
    * @throws StickyError HOLDFAST_BAD_ACTIVATION
    */
   group(options: ListenOptions, program: Buffer): Promise<number[] | undefined> {
-    return this.#take(slotNames(options, program))
+    return this.#take(slotNames(options, program), options)
   }
 
   /** Gives the listening socket to the manager, for the next primary. */
@@ -81,25 +94,56 @@ export class PassedSockets {
     if (this.#keeper.keepsSockets) this.#keep(slotNames(options, program), sockets)
   }
 
+  /** Closes the kept sockets that no listener has taken. */
+  async discardRest(): Promise<void> {
+    await this.#discard(this.#kept.splice(0), 'they were opened with other options')
+  }
+
   /** @param names - the names of the sockets that are needed, one per socket */
-  async #take(names: readonly string[]): Promise<number[] | undefined> {
-    const sockets = this.#activated.length > 0 ? this.#activatedSockets(names.length) : this.#keptSockets(names)
-    await this.#discard(sockets, names)
+  async #take(names: readonly string[], options: ListenOptions): Promise<number[] | undefined> {
+    const sockets = this.#activated.length > 0 ? this.#activatedSockets(names, options) : this.#keptSockets(names)
+    await this.#makeRoom(sockets, names, options)
     if (sockets === undefined) return undefined
     if (this.#libc !== undefined) for (const fd of sockets) setSocketFlags(this.#libc, fd)
     this.#log.info('activation.inherited', { sockets: sockets.length })
     return sockets
   }
 
-  #activatedSockets(needed: number): number[] {
-    const sockets = this.#activated.map(({ fd }) => fd)
-    if (sockets.length !== needed || new Set(this.#activated.map(({ name }) => name)).size > 1) {
-      const needs = `hand-off needs one listening socket, kernel steering ${SLOTS} of one name in the order of the slots`
-      throw new StickyError('HOLDFAST_BAD_ACTIVATION', `${needs}; got ${sockets.length}`)
-    }
+  /** @returns undefined where there is none for a port that only the program has named */
+  #activatedSockets(names: readonly string[], options: ListenOptions): number[] | undefined {
+    const isFirst = this.#taken++ === 0
+    const ofSlots = names.length > 1
+    if (isFirst) this.#checkActivated(ofSlots)
+    const sockets = ofSlots ? this.#activated.map(({ fd }) => fd) : this.#activatedListener(options)
+    if (sockets === undefined) return undefined
     const problem = this.#problem(sockets)
     if (problem !== undefined) throw new StickyError('HOLDFAST_BAD_ACTIVATION', problem)
+    const left = this.#activated.filter(({ fd }) => !sockets.includes(fd))
+    this.#activated.splice(0, this.#activated.length, ...left)
     return sockets
+  }
+
+  #checkActivated(ofSlots: boolean): void {
+    const { length } = this.#activated
+    const isOneName = new Set(this.#activated.map(({ name }) => name)).size === 1
+    const ports = this.#ports ?? length
+    if (ofSlots ? length === SLOTS && isOneName : length === ports && length < SLOTS) return
+    const one = ports > 1 ? `${ports} listening sockets, one for each port` : 'one listening socket'
+    const needs = `hand-off needs ${one}, kernel steering ${SLOTS} of one name in the order of the slots`
+    throw new StickyError('HOLDFAST_BAD_ACTIVATION', `${needs}; got ${length}`)
+  }
+
+  /** The socket on the wanted port; for a port of the options else the first socket that is left. */
+  #activatedListener({ port }: ListenOptions): number[] | undefined {
+    const isOfOptions = this.#taken <= (this.#ports ?? 1)
+    const exact = this.#activated.find(({ fd }) => this.#portOf(fd) === port)
+    const found = exact ?? (isOfOptions ? this.#activated[0] : undefined)
+    return found && [found.fd]
+  }
+
+  #portOf(fd: number): number | undefined {
+    const libc = this.#libc
+    return libc === undefined || listeningProblem(libc, fd) !== undefined ? undefined : addressOf(libc, fd).port
   }
 
   /** @returns undefined unless all sockets are there: a group with a missing socket would steer wrongly */
@@ -123,12 +167,20 @@ export class PassedSockets {
     return other === undefined ? undefined : `descriptor ${other} does not share port ${port} with SO_REUSEPORT`
   }
 
-  /** Closes the kept sockets that are not used, here and in the manager. Open, they would hold the port. */
-  async #discard(used: readonly number[] | undefined, needed: readonly string[]): Promise<void> {
-    const unused = this.#kept.splice(0).filter(({ fd }) => used?.includes(fd) !== true)
-    if (unused.length === 0) return
+  /** Closes the kept sockets that hold the port and are not used. */
+  async #makeRoom(used: readonly number[] | undefined, needed: readonly string[], { port }: ListenOptions): Promise<void> {
+    const before = this.#kept.splice(0).filter(({ fd }) => used?.includes(fd) !== true)
+    const holds = ({ name, fd }: PassedDescriptor): boolean =>
+      this.#libc === undefined || needed.includes(name) || this.#portOf(fd) === port
+    this.#kept.push(...before.filter((one) => !holds(one)))
+    const unused = before.filter(holds)
     const isIncomplete = used === undefined && unused.some(({ name }) => needed.includes(name))
-    const reason = isIncomplete ? 'some of the sockets are missing' : 'they were opened with other options'
+    await this.#discard(unused, isIncomplete ? 'some of the sockets are missing' : 'they were opened with other options')
+  }
+
+  /** Closes kept sockets, here and in the manager. */
+  async #discard(unused: readonly PassedDescriptor[], reason: string): Promise<void> {
+    if (unused.length === 0) return
     this.#log.warn('activation.discarded', { sockets: unused.length, reason })
     for (const { fd } of unused) closeSync(fd)
     await this.#keeper.forget(new Set(unused.map(({ name }) => name)))
@@ -159,12 +211,12 @@ function slotNames(options: ListenOptions, program: Buffer): string[] {
   return Array.from({ length: SLOTS }, (_, slot) => `holdfast-${print}-${slot}`)
 }
 
-function fingerprint({ port, host }: ListenOptions, program: Uint8Array = Buffer.alloc(0)): string {
+function fingerprint({ port, host, index = 0 }: ListenOptions, program: Uint8Array = Buffer.alloc(0)): string {
   // An import would load node:crypto, almost a megabyte, also where no manager passes or keeps a socket.
   return process
     .getBuiltinModule('node:crypto')
     .createHash('sha256')
-    .update(JSON.stringify([port, host ?? null]))
+    .update(JSON.stringify([port, host ?? null, ...(index === 0 ? [] : [index])]))
     .update(program)
     .digest('hex')
     .slice(0, 8)

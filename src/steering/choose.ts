@@ -14,6 +14,7 @@ import type { World } from '../world.ts'
 /**
  * Chooses the steering that the settings ask for, and says why.
  *
+ * @param ports - number of ports that the options name; undefined where the program decides where it listens
  * @param native - the system calls, or the reason why there are none
  * @param keeper - keeps the listening sockets for the next primary
  * @returns `reason` is for logs and status
@@ -22,24 +23,25 @@ import type { World } from '../world.ts'
  */
 export async function chooseSteering(
   settings: Settings,
+  ports: number | undefined,
   native: { libc?: Libc | undefined; reason: string },
   table: SlotTable,
   events: SteeringEvents,
   keeper: SocketKeeper,
   world: World,
-): Promise<{ steering: Steering; reason: string }> {
-  const passed = new PassedSockets(settings.logger, native.libc, keeper)
+): Promise<{ steering: Steering; reason: string; passed: PassedSockets }> {
+  const passed = new PassedSockets(settings.logger, native.libc, keeper, ports)
   const { libc } = native
   const handoff = (reason: string) => {
     const accepting = libc === undefined ? undefined : { libc, clock: world }
     const listen = listening(settings.backlog, accepting, passed)
-    return { steering: new Handoff(settings, table, events, listen, world), reason }
+    return { steering: new Handoff(settings, table, events, listen, world), reason, passed }
   }
   if (settings.steering === 'handoff') return handoff('it is configured')
   // Kernel steering opens sockets of its own, and the connections in the queue of this one would be lost.
   if (settings.steering === 'auto' && passed.hasListener(settings)) return handoff('one listening socket was passed in')
   const kernel = await tryKernel(settings, native, table, events, passed, world)
-  if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed' }
+  if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed', passed }
   if (settings.steering === 'kernel') throw new StickyError('HOLDFAST_KERNEL_STEERING', kernel)
   return handoff(`no kernel steering: ${kernel}`)
 }

@@ -11,6 +11,8 @@ export interface ListenOptions {
   backlog: number
   /** Whether an address of IPv6 takes no clients of IPv4. */
   ipv6Only?: boolean | undefined
+  /** Tells several listeners on port 0 of the same host apart. @default 0 */
+  index?: number | undefined
 }
 
 /** The codes with which a system without IPv6 refuses to listen on `::`. */
