@@ -1,3 +1,4 @@
+import type net from 'node:net'
 import t, { type Test } from 'tap'
 import { loadLibc } from '../../src/native/libc.ts'
 import { dial, freePort, loopback, request } from '../support/clients.ts'
@@ -24,6 +25,30 @@ function onLinux(t: Test): void {
     const many = await startManaged(t, { give: 'group', names: 'slots' }, { options })
     t.match((await many.status()).steering, { name: 'kernel' })
     t.match(many.address, { address: '::', family: 'IPv6', port: many.port })
+  })
+
+  t.test('with several ports, each gets one of the passed sockets', async (t) => {
+    const primary = await startManaged(t, { give: 'two' }, { options: { workers: 1, port: [1, 2] } })
+    const { addresses } = await primary.status()
+    t.equal(addresses.length, 2)
+    for (const { port } of addresses as net.AddressInfo[]) {
+      t.ok(port > 2)
+      t.match(await request({ port }), { worker: 0 })
+    }
+  })
+
+  t.test('the sockets of several ports are kept for the next primary', async (t) => {
+    const port = [await freePort(), await freePort(), 0]
+    const primary = await startManaged(t, { notify: notifyName() }, { options: { workers: 1, port } })
+    const { addresses } = await primary.status()
+    await primary.restart()
+    t.equal(primary.output().match(/activation\.inherited sockets=1/g)?.length, 3)
+    t.strictSame((await primary.status()).addresses, addresses)
+    for (const one of addresses as net.AddressInfo[]) t.match(await request({ port: one.port }), { worker: 0 })
+    const fewer = { FIXTURE_OPTIONS: JSON.stringify({ workers: 1, port: port.slice(0, 1) }) }
+    await primary.restart({ env: fewer })
+    t.match(primary.output(), 'activation.discarded sockets=2 reason="they were opened with other options"')
+    await t.rejects(dial(port[1]!), { code: 'ECONNREFUSED' })
   })
 
   for (const [steering, change] of [
