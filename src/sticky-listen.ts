@@ -7,6 +7,7 @@ import { StickyError } from './errors.ts'
 import { misuse, show } from './options/reader.ts'
 import type { StickyOptions } from './options/options.ts'
 import type { TcpTarget } from './ipc/listen-target.ts'
+import type { WorkerSetup } from './ipc/messages.ts'
 import { workerSetup } from './ipc/role.ts'
 import { checkSameBalancer, type CheckedOptions } from './options/same-balancer.ts'
 import { readSettings, type Settings } from './options/settings.ts'
@@ -77,14 +78,26 @@ export function startSticky(target: Target, settings: Settings, { given = {}, ..
     throw new StickyError('HOLDFAST_IN_NODE_CLUSTER', `${instead}; stickyListen starts the workers itself`)
   }
   const onClosed = (): void => void (current = undefined)
+  if (setup !== undefined) {
+    const worker = new Worker(setup, settings, processRuntime, realWorld)
+    current = { sticky: worker, given, settings, places }
+    void worker.add(target, places)
+    return worker
+  }
   const sticky =
-    setup !== undefined
-      ? new Worker(target, places, setup, settings, processRuntime, realWorld)
-      : settings.workers === 0
-        ? new Standalone(target, settings, processRuntime, onClosed)
-        : new Balancer(settings, places, realWorld, onClosed, more)
+    settings.workers === 0
+      ? new Standalone(target, settings, processRuntime, onClosed)
+      : new Balancer(settings, places, realWorld, onClosed, more)
   current = { sticky, given, settings, places }
   return sticky
+}
+
+/** A worker whose program knows nothing of Holdfast: the command serves with the servers of the program. */
+export function startProgram(setup: WorkerSetup, settings: Settings): Worker {
+  const worker = new Worker(setup, settings, processRuntime, realWorld)
+  // A call of stickyListen in the program joins this worker.
+  current = { sticky: worker, given: {}, settings, places: [] }
+  return worker
 }
 
 function addTo(to: Current, target: Target, places: readonly TcpTarget[], options: CheckedOptions): Sticky {

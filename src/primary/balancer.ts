@@ -8,7 +8,7 @@ import { FirstReady, giveUp, logDegraded, neverReady } from './startup.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { WorkerFactory } from './worker-factory.ts'
 import { PeerDirectory } from './peer-directory.ts'
-import type { Address, ListenTarget } from '../ipc/listen-target.ts'
+import { isPath, type Address, type ListenTarget } from '../ipc/listen-target.ts'
 import { Ownership } from '../slots/ownership.ts'
 import { BusBroker } from '../bus/primary/broker.ts'
 import { Exchange } from '../socket-io/primary/exchange.ts'
@@ -86,7 +86,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#listeners = new Listeners({
       logger: settings.logger,
       steering: () => this.#steering,
-      areAllBehindProxy: !isCommand,
+      // Under the command the proxies are in front of the port of the command, not of all that the program listens on.
+      isBehindProxy: (target) => !isCommand || (!isPath(target) && target.port === this.#address?.port),
     })
     this.#world = world
     this.#startedAt = world.now()

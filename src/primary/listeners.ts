@@ -24,8 +24,8 @@ interface Entry {
 export interface ListenersParts {
   readonly logger: Logger
   steering(): Steering
-  /** Whether the connections of listeners that workers ask for begin with a header of the PROXY protocol too. */
-  readonly areAllBehindProxy: boolean
+  /** Whether connections of a listener that a worker asks for begin with a header of the PROXY protocol. */
+  isBehindProxy(target: ListenTarget): boolean
 }
 
 export class Listeners {
@@ -89,7 +89,7 @@ export class Listeners {
   }
 
   async #listen(channel: WorkerChannel, request: number, target: ListenTarget): Promise<void> {
-    const entry = this.#find(target) ?? this.#open(target, false, this.#parts.areAllBehindProxy)
+    const entry = this.#find(target) ?? this.#open(target, false, this.#parts.isBehindProxy(target))
     const answer = { type: 'listening', request, listener: entry.id } as const
     try {
       const address = await entry.opening

@@ -168,14 +168,21 @@ export class PassedSockets {
   }
 
   /** Closes the kept sockets that hold the port and are not used. */
-  async #makeRoom(used: readonly number[] | undefined, needed: readonly string[], { port }: ListenOptions): Promise<void> {
+  async #makeRoom(
+    used: readonly number[] | undefined,
+    needed: readonly string[],
+    { port }: ListenOptions,
+  ): Promise<void> {
     const before = this.#kept.splice(0).filter(({ fd }) => used?.includes(fd) !== true)
     const holds = ({ name, fd }: PassedDescriptor): boolean =>
       this.#libc === undefined || needed.includes(name) || this.#portOf(fd) === port
     this.#kept.push(...before.filter((one) => !holds(one)))
     const unused = before.filter(holds)
     const isIncomplete = used === undefined && unused.some(({ name }) => needed.includes(name))
-    await this.#discard(unused, isIncomplete ? 'some of the sockets are missing' : 'they were opened with other options')
+    await this.#discard(
+      unused,
+      isIncomplete ? 'some of the sockets are missing' : 'they were opened with other options',
+    )
   }
 
   /** Closes kept sockets, here and in the manager. */

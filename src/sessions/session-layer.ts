@@ -9,7 +9,7 @@ import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import type { Runtime } from '../runtime.ts'
-import { isHttp1, isHttp2 } from '../serving/target.ts'
+import { isHttp1, isHttp2, type Emit } from '../serving/target.ts'
 import type { World } from '../world.ts'
 import { affinityCookieSetter } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
@@ -32,8 +32,9 @@ export interface SessionSettings {
 export interface SessionLayer {
   /**
    * Routes the server's requests from now on, where there is a session rule; otherwise from when a part of the application
-   * adds one. Resolves when the primary has reported the other processes. Each server is opened by itself; requests go from
-   * one worker to the server of the same listener in another one.
+   * adds one. Resolves when the primary has reported the other processes. The server of each listener is opened by itself;
+   * requests go from one worker to the server of the same listener in another one. A second call for the same listener opens
+   * the layer for another server in place of the first one.
    *
    * @param listener - number of the listener, the first one where the server has several
    * @throws StickyError HOLDFAST_SESSION_TARGET where there is a session rule, and the server of the first listener does
@@ -49,13 +50,15 @@ export interface SessionLayer {
   close(): Promise<void>
 }
 
-/** The layer of one server. */
+/** The layer of the server of one listener. */
 interface ServerLayer {
-  readonly server: Server
+  server: Server
   readonly listener: number
   readonly peers: Peers
   /** Undefined while there is no session rule. */
   started: Promise<void> | undefined
+  /** Routes the requests of this server from now on, in place of the one before. */
+  route(server: Server): void
   close(): Promise<void>
 }
 
@@ -90,50 +93,75 @@ export function sessionLayer(
     peersKnown.resolve()
   })
 
+  /** Each server whose requests are routed, and the server's own `emit`. */
+  const routed = new Map<Server, Emit>()
+
   async function start(layer: ServerLayer): Promise<void> {
     const { server, listener, peers } = layer
-    if (!isHttp1(server) && !isHttp2(server)) {
-      if (listener > 0) return
-      throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
-    }
+    if (!isTarget(server, listener)) return
     const { folder, instance } = registration
-    const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
     // Loaded here, because many workers have no session rule.
     const [{ openPeerSocket, peerSocketPath }, { routeRequests }] = await Promise.all([
       import('./peer/peer-socket.ts'),
       import('./router.ts'),
     ])
     const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
-    const path = peerSocketPath(folder, instance, listener)
-    const peerSocket = await openPeerSocket(folder, path, { server, emit, setAffinityCookie, world })
+    /** Requests of other workers go to its server. */
+    const target = { server, emit: server.emit.bind(server) as Emit, setAffinityCookie, world }
+    const peerSocket = await openPeerSocket(folder, peerSocketPath(folder, instance, listener), target)
     layer.close = () => peerSocket.close()
     runtime.createSessionId = () => peers.createSessionId()
-    // Connections of HTTP/2 are never transferred.
-    const byAddress = balance === 'address' && !isHttp2(server)
-    routeRequests({
-      server,
-      listener,
-      emit,
-      peers,
-      self,
-      byAddress,
-      folder,
-      setAffinityCookie,
-      runtime,
-      world,
-    })
+    layer.route = (next) => {
+      const emit = routed.get(next) ?? (next.emit.bind(next) as Emit)
+      target.server = next
+      target.emit = emit
+      if (routed.has(next)) return
+      routed.set(next, emit)
+      // Connections of HTTP/2 are never transferred.
+      const byAddress = balance === 'address' && !isHttp2(next)
+      routeRequests({
+        server: next,
+        listener,
+        emit,
+        peers,
+        self,
+        byAddress,
+        folder,
+        setAffinityCookie,
+        runtime,
+        world,
+      })
+    }
+    layer.route(server)
     sendToPrimary({ type: 'peer-socket-open' })
     // Without the primary there are no other workers either.
     if (process.connected) await peersKnown.promise
   }
 
+  function newLayer(server: Server, listener: number): ServerLayer {
+    const peers = new Peers(rules, self, limits.holdTimeout, world)
+    if (lastPeers !== undefined) peers.update(...lastPeers)
+    const layer: ServerLayer = {
+      server,
+      listener,
+      peers,
+      started: undefined,
+      route() {},
+      close: () => Promise.resolve(),
+    }
+    layers.set(listener, layer)
+    return layer
+  }
+
   return {
     async open(server, listener = 0) {
-      const peers = new Peers(rules, self, limits.holdTimeout, world)
-      if (lastPeers !== undefined) peers.update(...lastPeers)
-      const layer: ServerLayer = { server, listener, peers, started: undefined, close: () => Promise.resolve() }
-      layers.set(listener, layer)
-      if (rules.length > 0) layer.started = start(layer)
+      const layer = layers.get(listener) ?? newLayer(server, listener)
+      if (layer.started !== undefined && layer.server !== server && isTarget(server, listener)) {
+        await layer.started
+        layer.route(server)
+      }
+      layer.server = server
+      if (rules.length > 0) layer.started ??= start(layer)
       await layer.started
     },
     async sessionsEnded({ grace, spread, deadline }) {
@@ -146,6 +174,17 @@ export function sessionLayer(
       await Promise.all(opened.map((layer) => layer.close()))
     },
   }
+}
+
+/**
+ * Whether requests of the server can be routed.
+ *
+ * @throws StickyError HOLDFAST_SESSION_TARGET for a server of the first listener that does not speak HTTP
+ */
+function isTarget(server: Server, listener: number): boolean {
+  if (isHttp1(server) || isHttp2(server)) return true
+  if (listener > 0) return false
+  throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
 }
 
 /**

@@ -131,6 +131,8 @@ export function freeFromRecipient(connection: AcceptedConnection): void {
 /** The address at the other end, 4 or 16 bytes; undefined when the client has reset the connection. */
 export function peerAddress(handle: TcpHandle): Buffer | undefined {
   const peer: { address?: string } = {}
+  // A handle over a Unix socket has no such method.
+  if (typeof handle.getpeername !== 'function') return undefined
   return handle.getpeername(peer) === 0 ? parseAddress(peer.address) : undefined
 }
 

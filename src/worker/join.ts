@@ -1,5 +1,6 @@
 // A worker's part in the balancer: attaches the application's servers, reports to the primary, drains and leaves.
 import type { Server } from 'node:net'
+import { deferred } from '../async/deferred.ts'
 import { Deadline } from '../async/waiting.ts'
 import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
@@ -14,8 +15,9 @@ import { intake } from '../serving/intake.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
-import { addressOn, Claims } from './claims.ts'
+import { addressOn, Claims, type Claim } from './claims.ts'
 import { startHeartbeats } from './heartbeat.ts'
+import { ProcessLife } from './process-life.ts'
 import { countRequests } from './request-counter.ts'
 
 export interface WorkerEvents {
@@ -31,7 +33,30 @@ export interface WorkerEvents {
   unknown(): void
 }
 
+/** Under the command the program decides which of its servers get the connections, and when its process ends. */
+export interface ProgramLife {
+  /** Whether this worker finishes: no server gets connections any more. */
+  readonly isDraining: boolean
+  /** The listeners of this worker. */
+  readonly claims: Claims
+  /** This server of the program gets the connections of the listener from now on. */
+  serve(server: Server, claim: Claim): Promise<void>
+  /**
+   * The program has closed the server of that listener. Connections wait until it has another one, for at most `holdTimeout`
+   * milliseconds; then the worker leaves, and its connections go to another process.
+   */
+  hold(listener: number, holdTimeout: number): void
+  /** The program has closed the server of that listener, and another worker gets its connections. */
+  release(listener: number): void
+  /** The process ends when the program has nothing left to do. @param isNeeded - see ProcessLife */
+  setNeeded(isNeeded: boolean): void
+}
+
 export interface Joined {
+  /** For the command. */
+  readonly program: ProgramLife
+  /** Resolves when the primary was told that this worker is ready. */
+  readonly ready: Promise<void>
   /**
    * Serves these places with the application's server. Resolves when the server is attached. The primary is told as soon
    * as the servers of all calls so far are attached.
@@ -58,15 +83,21 @@ export function join(
   sessions: SessionLayer,
   events: WorkerEvents,
 ): Joined {
+  /** The servers that got connections. */
   const drains = new Map<Server, DrainServer>()
   const claims = new Claims(setup, channel)
+  /** The server of each listener, by the number of the listener. */
+  const servers = new Map<number, Server>()
   const requestCounts = noCounts()
+  const life = new ProcessLife()
+  const ready = deferred()
   /** Number of calls of {@link Joined.add} whose server is not attached yet. */
   let starting = 0
   let expectation: NodeJS.Timeout | undefined
   let draining: Promise<void> | undefined
   /** The one object that the server's drain reads, because the primary may change the close code later. */
   const drainPlan = { ...setup.drainPlan }
+  /** Whether the servers are attached, and the primary was told where it still listens. */
   let isReady = false
   let isStandby = setup.id < 0
   let sockets: SlotSockets | undefined
@@ -112,21 +143,29 @@ export function join(
 
   async function start(target: Target, places: readonly ListenTarget[]): Promise<void> {
     const server = await resolveTarget(target)
-    const claimed = await Promise.all(places.map((place) => claims.claim(place)))
+    await serve(server, await Promise.all(places.map((place) => claims.claim(place))))
+  }
+
+  async function serve(server: Server, claimed: readonly Claim[]): Promise<void> {
     const ids = claimed.map(({ id }) => id)
     const [first] = claimed
+    if (first === undefined) return
+    for (const id of ids) servers.set(id, server)
     const isNew = !drains.has(server)
     if (isNew) drains.set(server, prepareDrain(server))
-    await sessions.open(server, ids[0] ?? 0)
-    incoming.attach(server, ids, first && addressOn(first), () => onClose(server, ids))
-    if (isNew && draining === undefined && setup.countRequests) countRequests(server, requestCounts)
+    await sessions.open(server, first.id)
+    // The program may have closed the server meanwhile.
+    const isServed = ids.filter((id) => servers.get(id) === server)
+    if (isServed.length === 0) return
+    incoming.attach(server, isServed, addressOn(first), () => onClose(ids))
+    if (isNew && setup.countRequests) countRequests(server, requestCounts)
   }
 
   /** The application has closed the server. The worker leaves with the last one. */
-  function onClose(server: Server, ids: readonly number[]): void {
+  function onClose(ids: readonly number[]): void {
     if (draining !== undefined) return
-    const isLast = ![...drains.keys()].some((other) => other !== server && other.listening)
-    if (isLast) return void leave('server.close()', setup.drainPlan.deadline)
+    for (const id of ids) servers.delete(id)
+    if (servers.size === 0) return leaveByItself('server.close()')
     for (const id of ids) claims.release(id)
   }
 
@@ -139,8 +178,10 @@ export function join(
   }
 
   function becomeReady(): void {
-    if (isReady || draining !== undefined) return
+    if (isReady) return
     isReady = true
+    ready.resolve()
+    if (draining !== undefined) return
     clearTimeout(expectation)
     claims.reported()
     const requests = setup.countRequests ? { requests: requestCounts } : {}
@@ -155,8 +196,12 @@ export function join(
 
   async function closeAll(plan: Drain): Promise<void> {
     const sessionsEnded = sessions.sessionsEnded(plan)
-    const servers = [...drains.values()].map((drainServer) => drainServer(plan, sessionsEnded))
-    await Promise.all([...servers, sessionsEnded.then(() => sessions.close())])
+    const drained = [...drains.values()].map((drainServer) => drainServer(plan, sessionsEnded))
+    await Promise.all([...drained, sessionsEnded.then(() => sessions.close())])
+  }
+
+  function leaveByItself(reason: string): void {
+    void leave(reason, setup.drainPlan.deadline)
   }
 
   async function leave(reason: string, deadline: number): Promise<void> {
@@ -175,9 +220,10 @@ export function join(
   async function finish(plan: Drain): Promise<void> {
     const deadline = new Deadline(plan.deadline)
     events.drain(plan)
+    incoming.giveBack()
     // Connections that the primary sent before it learned of the end are on their way, and are served.
-    if (isReady && !isStandby) await deadline.wait(incoming.complete)
-    await deadline.wait(closeAll(plan).then(socketsSent))
+    if (isReady && !isStandby) await life.during(deadline.wait(incoming.complete))
+    await deadline.wait(life.untilIdle(closeAll(plan)).then(socketsSent))
     sendHeartbeat()
     events.leave()
     // In its own turn, because a disconnect while early messages are delivered crashes Node.
@@ -185,23 +231,68 @@ export function join(
     setTimeout(() => process.exit(), EXIT_TIMEOUT).unref()
   }
 
-  async function add(target: Target, places: readonly ListenTarget[]): Promise<void> {
+  /** Counts an attempt to serve, so that this worker is not ready before all of them are done. */
+  async function during(attempt: () => Promise<void>): Promise<void> {
     starting++
-    // In its own turn, so that the target function can use what stickyListen returns.
-    await Promise.resolve()
     try {
-      await start(target, places)
+      await attempt()
+    } finally {
       starting--
-      becomeReadyIfExpected()
+    }
+    becomeReadyIfExpected()
+  }
+
+  async function add(target: Target, places: readonly ListenTarget[]): Promise<void> {
+    try {
+      await during(async () => {
+        // In its own turn, so that the target function can use what stickyListen returns.
+        await Promise.resolve()
+        await start(target, places)
+      })
     } catch (error) {
       sendToPrimary({ type: 'start-failed', message: describe(error), code: codeOf(error) })
       // A worker that serves nothing must not stay, even where the application ignores `ready`.
       setImmediate(() => process.exit(1))
-      throw error
+      if (isReady) throw error
+      ready.reject(error)
     }
   }
 
-  return { add, leave }
+  let holds = 0
+  life.onIdle = () => leaveByItself('the program has nothing left to do')
+  const program: ProgramLife = {
+    claims,
+    get isDraining() {
+      return draining !== undefined
+    },
+    async serve(server, claim) {
+      if (draining !== undefined) return
+      await during(() => serve(server, [claim])).catch((error: unknown) => {
+        if (!isReady) sendToPrimary({ type: 'start-failed', message: describe(error), code: codeOf(error) })
+        throw error
+      })
+    },
+    hold(listener, holdTimeout) {
+      if (draining !== undefined) return
+      servers.delete(listener)
+      const hold = ++holds
+      const giveUp = (): void => {
+        if (!servers.has(listener) && hold === holds) leaveByItself('server.close()')
+      }
+      incoming.hold(listener, () => setTimeout(giveUp, holdTimeout).unref())
+    },
+    release(listener) {
+      servers.delete(listener)
+      if (draining !== undefined) return
+      claims.release(listener)
+      incoming.giveBack(listener)
+    },
+    setNeeded(isNeeded) {
+      if (draining === undefined) life.followProgram(isNeeded)
+    },
+  }
+
+  return { add, leave, program, ready: ready.promise }
 }
 
 /** Calls back with the sum of the servers' open connections. */

@@ -9,7 +9,7 @@ import type { Target } from '../serving/target.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import type { World } from '../world.ts'
-import { join, type Joined } from './join.ts'
+import { join, type Joined, type ProgramLife } from './join.ts'
 
 export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
@@ -23,19 +23,11 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
   readonly #runtime: Runtime
 
   /**
-   * @param places - where the server of the target listens
    * @param setup - from the primary
    * @param runtime - gets the logger, and the events of this worker
    * @param world - for the session layer
    */
-  constructor(
-    target: Target,
-    places: readonly ListenTarget[],
-    setup: WorkerSetup,
-    settings: Settings,
-    runtime: Runtime,
-    world: World,
-  ) {
+  constructor(setup: WorkerSetup, settings: Settings, runtime: Runtime, world: World) {
     super(settings.logger)
     this.#id = setup.id
     this.#workers = setup.workers
@@ -55,10 +47,10 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
       workers: (workers) => (this.#workers = workers),
       unknown: () => settings.logger.warn('primary.unknown-message', { worker: this.#id }),
     })
-    this.ready = this.#joined.add(target, places)
+    this.ready = this.#joined.ready
   }
 
-  /** Another server of the application listens there. */
+  /** A server of the application listens there. */
   add(target: Target, places: readonly ListenTarget[]): Promise<void> {
     return this.#joined.add(target, places)
   }
@@ -69,6 +61,11 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
 
   get workers(): number {
     return this.#workers
+  }
+
+  /** For the command. */
+  get program(): ProgramLife {
+    return this.#joined.program
   }
 
   address(): Address {

@@ -164,6 +164,8 @@ export class KernelSteering implements Steering {
     const { affinity } = this.#settings
     const connection = transferredConnection(channel, handle, metadata, affinity, this.#world.now())
     this.counters.moved++
+    const local = this.#locals.get(connection.listener)
+    if (local !== undefined) return local.dispatch(connection)
     const link = channel === undefined ? undefined : this.#links.get(channel)
     this.#send(connection, link?.isRetired === false ? link : undefined)
   }
