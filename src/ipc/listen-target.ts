@@ -38,6 +38,8 @@ export interface OpenListener {
   key: string
   /** What `server.address()` returns. */
   address: Address | string
+  /** Whether it stays open as long as the primary lives. */
+  isPermanent: boolean
 }
 
 export function isPath(target: ListenTarget): target is PathTarget {

@@ -42,7 +42,9 @@ export class Listeners {
   /** The listeners that are open, by number. */
   get open(): OpenListener[] {
     return [...this.#entries.values()]
-      .flatMap(({ id, key, address, isClosing }) => (address === undefined || isClosing ? [] : [{ id, key, address }]))
+      .flatMap(({ id, key, address, isPermanent, isClosing }) =>
+        address === undefined || isClosing ? [] : [{ id, key, address, isPermanent }],
+      )
       .sort((a, b) => a.id - b.id)
   }
 

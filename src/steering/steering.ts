@@ -16,6 +16,7 @@ export const CLOSE_REASONS = {
   descriptors: 'the primary had no file descriptor left for it',
   'hold-timeout': 'no worker took the connection within limits.holdTimeout',
   'owner-gone': 'the worker of its session ended before it took the connection, and no other worker was ready',
+  'listener-closed': 'the program closed its last server on the port or path while the connection waited for it',
   'proxy-untrusted': 'the peer is not in proxyProtocol.trust',
   'proxy-missing': 'the connection does not begin with a PROXY protocol header',
   'proxy-malformed': 'the PROXY protocol header is malformed',

@@ -18,7 +18,9 @@ export class Claims {
   #mustAsk = false
 
   constructor({ listeners }: Pick<WorkerSetup, 'listeners'>, channel: PrimaryChannel) {
-    this.#known = new Map(listeners.map((listener) => [listener.key, listener]))
+    // Any other may be closed meanwhile.
+    const permanent = listeners.filter(({ isPermanent }) => isPermanent)
+    this.#known = new Map(permanent.map((listener) => [listener.key, listener]))
     channel.on('listening', ({ request, listener, address, error }) => {
       const waiting = this.#waiting.get(request)
       this.#waiting.delete(request)

@@ -182,7 +182,7 @@ export class Handoff implements Steering {
     const connection = transferredConnection(channel, handle, metadata, affinity, this.#world.now())
     this.counters.moved++
     const listener = this.#listeners.get(connection.listener)
-    if (listener === undefined) return this.#close(connection, 'owner-gone')
+    if (listener === undefined) return this.#close(connection, 'listener-closed')
     if (this.#dispatched >= limits.maxPending) return this.#close(connection, 'pending-full')
     this.#connectionLimits?.readmit(connection.key)
     this.#dispatched++
@@ -202,6 +202,7 @@ export class Handoff implements Steering {
     this.#processes.delete(channel)
     process?.sender.close()
     for (const { queues } of this.#listeners.values()) queues.detach(channel)
+    for (const connection of process?.sender.takeRest() ?? []) this.#dropped(connection, 'listener-closed')
     this.#connectionLimits?.processEnded(channel)
   }
 
@@ -214,7 +215,7 @@ export class Handoff implements Steering {
     await open?.listener?.close()
     if (this.#listeners.get(id) !== open) return
     this.#listeners.delete(id)
-    open?.queues.close()
+    open?.queues.dropWaiting()
   }
 
   async closeListeners(): Promise<void> {
@@ -230,6 +231,9 @@ export class Handoff implements Steering {
     this.#world.clearInterval(this.#checkTimer)
     this.#gate?.close()
     for (const { queues } of this.#listeners.values()) queues.close()
+    for (const { sender } of this.#processes.values()) {
+      for (const connection of sender.takeRest()) this.#dropped(connection, 'shutdown')
+    }
   }
 
   #newQueues(listener: number): WorkerQueues {
@@ -299,7 +303,7 @@ export class Handoff implements Steering {
     return {
       onPassed: (connection, address) => {
         const listener = this.#listeners.get(connection.listener)
-        if (listener === undefined) this.#close(connection, 'shutdown')
+        if (listener === undefined) this.#close(connection, 'listener-closed')
         else this.#admit(listener, connection, address)
         this.#drained.check()
       },

@@ -44,6 +44,12 @@ export class SharedSender {
     this.#left ??= this.#sender.close()
   }
 
+  /** @returns what no part has returned: the connections of listeners that are closed */
+  takeRest(): AcceptedConnection[] {
+    this.close()
+    return this.#left?.splice(0) ?? []
+  }
+
   /** The endpoint for the queues of one listener. To be asked again for a listener replaces the events of its part. */
   endpoint(listener: number): Pick<Endpoint, 'sender'> {
     return { sender: (_channel, events) => this.#part(listener, events) }

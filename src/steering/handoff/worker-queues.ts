@@ -51,6 +51,8 @@ export class WorkerQueues {
   readonly #pick: Picker | undefined
   readonly #world: World
   #table: SlotTable
+  /** Whether the listener is closed, so that nothing waits any more. */
+  #isClosed = false
 
   /** @param pick - picks each connection's worker; undefined: the owner of the slot gets the connection */
   constructor(settings: Settings, table: SlotTable, events: WorkerQueueEvents, world: World, pick?: Picker) {
@@ -69,6 +71,7 @@ export class WorkerQueues {
 
   /** Sends the connection to its worker, or lets it wait. */
   dispatch(connection: AcceptedConnection): void {
+    if (this.#isClosed) return this.#events.onDropped(connection, 'listener-closed')
     let queue = connection.recipient === undefined ? undefined : this.#queueOfProcess(connection.recipient)
     if (queue === undefined) {
       if (connection.recipient !== undefined) freeFromRecipient(connection)
@@ -133,6 +136,15 @@ export class WorkerQueues {
     for (const queue of this.#queues.values()) if (queue.link === undefined) this.#expire(queue, now)
   }
 
+  /** Drops the connections that wait. Those on their way to a worker go on. */
+  dropWaiting(): void {
+    this.#isClosed = true
+    for (const queue of this.#queues.values()) {
+      this.#world.clearTimeout(queue.retryTimer)
+      for (const connection of queue.waiting.splice(0)) this.#events.onDropped(connection, 'listener-closed')
+    }
+  }
+
   /** Drops all connections that no worker has acknowledged. */
   close(): void {
     const left = [...this.#links.values()].flatMap(({ sender }) => sender.close())
@@ -192,6 +204,10 @@ export class WorkerQueues {
 
   /** The process had no descriptors for these connections: they are sent again later, until `holdTimeout`. */
   #retryLater(queue: WorkerQueue, connections: readonly AcceptedConnection[]): void {
+    if (this.#isClosed) {
+      for (const connection of connections) this.#events.onDropped(connection, 'listener-closed')
+      return
+    }
     const oldest = this.#world.now() - this.#settings.limits.holdTimeout
     for (const connection of connections) {
       if (connection.acceptedAt < oldest) this.#events.onDropped(connection, 'hold-timeout')

@@ -205,7 +205,7 @@ export class KernelSteering implements Steering {
     const local = this.#locals.get(id)
     const listener = this.#listeners.get(id)
     await local?.listener.close()
-    local?.close()
+    local?.close('listener-closed')
     if (this.#locals.get(id) === local) this.#locals.delete(id)
     if (listener === undefined) return
     listener.requestAll()
@@ -235,7 +235,7 @@ export class KernelSteering implements Steering {
     this.#world.clearInterval(this.#checkTimer)
     for (const link of this.#links.values()) for (const connection of link.close()) connection.close()
     this.#links.clear()
-    for (const local of this.#locals.values()) local.close()
+    for (const local of this.#locals.values()) local.close('shutdown')
     this.#closeGroups()
   }
 

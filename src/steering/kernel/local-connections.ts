@@ -51,8 +51,9 @@ export class LocalConnections {
     while (this.#waiting[0] !== undefined && this.#waiting[0].acceptedAt < before) this.#dropFirst('hold-timeout')
   }
 
-  close(): void {
-    while (this.#waiting.length > 0) this.#dropFirst('shutdown')
+  /** Drops the connections that wait. */
+  close(reason: CloseReason): void {
+    while (this.#waiting.length > 0) this.#dropFirst(reason)
   }
 
   #dropFirst(reason: CloseReason): void {
