@@ -154,8 +154,8 @@ export function usage(): string {
   return `Usage: holdfast [run] [options] program.js [arguments of the program]
        holdfast status [--json] | reload | scale N    [--admin PORT]
 
-Runs a program that listens on a TCP port in several processes behind that port, by default one per CPU core. Every
-client keeps reaching the same process. The program needs no change: its call of listen() gets the connections.
+Runs a program in several processes that share the ports and paths it listens on, by default one per CPU core. Every
+client keeps reaching the same process. The program needs no change: its calls of listen() get the connections.
 
   -p, --port N           port to listen on (default: PORT, else 3000); the program gets it in PORT
       --host ADDRESS     address to listen on (default: all addresses)

@@ -19,13 +19,13 @@ const setup = workerSetup()
 const options = setup === undefined ? undefined : await launchOptions()
 if (setup !== undefined && options !== undefined) interceptListen(setup, readSettings(options))
 
-function interceptListen(setup: WorkerSetup, settings: Settings): void {
+function interceptListen(own: WorkerSetup, settings: Settings): void {
   const { logger, health } = settings
-  const { address: balancer } = setup
+  const { address: balancer } = own
   process.env['PORT'] = String(balancer.port)
   let worker: Worker | undefined
   const start = (): Worker => {
-    if (worker === undefined) emitSigtermOnLeave((worker = startProgram(setup, settings)))
+    if (worker === undefined) emitSigtermOnLeave((worker = startProgram(own, settings)))
     return worker
   }
   // A server that listens keeps the process running, as alone.

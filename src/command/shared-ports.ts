@@ -5,8 +5,8 @@ import { Server } from 'node:net'
 import { resolve } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import { codeOf, describe } from '../errors.ts'
-import { isPath, listenKey, type ListenTarget } from '../ipc/listen-target.ts'
-import { addressOn, type Claim } from '../worker/claims.ts'
+import { addressOn, isPath, listenKey, type ListenTarget } from '../ipc/listen-target.ts'
+import type { Claim } from '../worker/claims.ts'
 import type { Worker } from '../worker/worker.ts'
 import { AdoptedServer } from './adopted-server.ts'
 
@@ -73,7 +73,7 @@ export class SharedPorts {
   /** The program calls `listen()` with these arguments next. */
   called(server: Server, [first]: readonly unknown[]): void {
     const isObject = typeof first === 'object' && first !== null
-    if (isObject) this.#options.set(server, first as OwnOptions)
+    if (isObject) this.#options.set(server, first)
     else this.#options.delete(server)
   }
 

@@ -42,6 +42,11 @@ export interface OpenListener {
   isPermanent: boolean
 }
 
+/** What `server.address()` is made to return on that listener; undefined for a path, which Node itself knows. */
+export function addressOn({ address }: Pick<OpenListener, 'address'>): Address | undefined {
+  return typeof address === 'string' ? undefined : address
+}
+
 export function isPath(target: ListenTarget): target is PathTarget {
   return 'path' in target
 }

@@ -218,7 +218,7 @@ export interface StickyOptions {
    * @default the environment variable PORT, else 3000
    * @example [3000, 3001]
    */
-  port?: number | readonly number[]
+  port?: number | readonly (number | string)[]
   /**
    * Address or host name to listen on.
    * @default '::' for every IPv6 and IPv4 address; '0.0.0.0' on a machine without IPv6

@@ -26,8 +26,10 @@ export function readPorts(read: Reader): PortSettings {
   return { port: first, ports: Object.freeze(ports) }
 }
 
-function readPort(read: Reader, port: unknown): number {
+function readPort(read: Reader, given: unknown): number {
   const expected = `integers from 0 to ${MAX_PORT}`
+  // An application takes ports from environment variables, which are text.
+  const port = typeof given === 'string' && /^\s*\d+\s*$/.test(given) ? Number(given) : given
   if (typeof port !== 'number') throw read.wrong('port', TypeError, expected, '[3000, 3001]', port)
   if (Number.isInteger(port) && port >= 0 && port <= MAX_PORT) return port
   throw read.wrong('port', RangeError, expected, '[3000, 3001]', port)

@@ -157,7 +157,9 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   address(): Address | null {
-    return this.#address
+    // Under the command the first port may be closed, because the program listens on another one.
+    const addresses = this.#listeners.open.map(({ address }) => address)
+    return addresses.find((address) => typeof address === 'object') ?? this.#address
   }
 
   /** Listens there too, for another server of the application. A failure rejects `ready`, or is an 'error' later. */
@@ -174,7 +176,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     return this.#admin.status({
       now: this.#world.now(),
       startedAt: this.#startedAt,
-      address: this.#address,
+      address: this.address(),
       addresses: this.#listeners.open.map(({ address }) => address),
       settings: this.#settings,
       table: this.#ownership.table,
@@ -244,9 +246,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     logDegraded(settings, this.#native)
     await allReady
     const how = { steering: steering.name, why: reason, transport: this.#native.transport.name }
-    const ports = this.#listeners.open.map(({ address: at }) => (typeof at === 'string' ? at : at.port))
-    const others = ports.length > 1 ? { ports: ports.join() } : {}
-    logger.info('balancer.ready', { ...this.#address, ...others, workers, ...how })
+    logger.info('balancer.ready', { ...this.#address, workers, ...how })
     this.#serviceManager.ready()
     // A program may listen on another port than the command has opened for it.
     const closeUnused = (): void => {

@@ -135,14 +135,19 @@ export class Listeners {
       isClosing: false,
     }
     this.#entries.set(id, entry)
-    entry.opening.then(
-      (address) => {
-        entry.address = address
-        if (!isPermanent) this.#parts.logger.info('listener.open', { listener: id, ...fieldsOf(address) })
-      },
-      () => this.#entries.delete(id),
-    )
+    void this.#noteOpened(entry)
     return entry
+  }
+
+  async #noteOpened(entry: Entry): Promise<void> {
+    const { id } = entry
+    try {
+      entry.address = await entry.opening
+      if (id > 0) this.#parts.logger.info('listener.open', { listener: id, ...fieldsOf(entry.address) })
+    } catch {
+      // The caller gets the error. The next one tries again.
+      this.#entries.delete(id)
+    }
   }
 
   async #opened(id: number, key: string, target: ListenTarget, isBehindProxy: boolean): Promise<Address | string> {

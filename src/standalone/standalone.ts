@@ -118,8 +118,7 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     if (this.#closing !== undefined) await close(0)
     this.#throwIfClosing(server)
     this.#started.push({ server, drain, sockets, close })
-    const more = further.length > 0 ? { ports: [...settings.ports].join() } : {}
-    this.#settings.logger.info('standalone.ready', { ...(server.address() as Address), ...more })
+    this.#settings.logger.info('standalone.ready', { ...(server.address() as Address) })
   }
 
   /** @param server - to be closed then */
@@ -147,8 +146,8 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
 
   async #serveRest(plan: Drain): Promise<void> {
     // As in a balancer, connections that wait for their header have half of the time.
-    await Promise.all(this.#started.map(({ close }) => close(plan.deadline / 2)))
-    await Promise.all(this.#started.map(({ drain }) => drain(plan)))
+    await Promise.all(this.#started.map((server) => server.close(plan.deadline / 2)))
+    await Promise.all(this.#started.map((server) => server.drain(plan)))
   }
 
   #announce<K extends keyof WorkerRoleEvents>(event: K, ...args: WorkerRoleEvents[K]): void {

@@ -1,12 +1,15 @@
 // Which steering: kernel steering where it was asked for and works, else hand-off.
 import { StickyError } from '../errors.ts'
+import { isPath } from '../ipc/listen-target.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import { countingOption } from './handoff/connection-limits.ts'
 import { Handoff } from './handoff/handoff.ts'
 import type { KernelSteering } from './kernel/kernel-steering.ts'
-import { listening } from './listener.ts'
+import type { NativeAccept } from './accept.ts'
+import { openListener, type Listen } from './listener.ts'
+import { openPathListener } from './path-listener.ts'
 import { PassedSockets, type SocketKeeper } from '../service-manager/kept-sockets.ts'
 import { newCounters, type Steering, type SteeringEvents } from './steering.ts'
 import type { World } from '../world.ts'
@@ -74,6 +77,14 @@ export function unchosenSteering(): Steering {
     drained: () => Promise.resolve(),
     close() {},
   }
+}
+
+/** Opens listeners later: see {@link openListener} and {@link openPathListener}. */
+function listening(backlog: number, native: NativeAccept | undefined, passed: PassedSockets): Listen {
+  return (target, accept) =>
+    isPath(target)
+      ? openPathListener(target, backlog, accept)
+      : openListener({ ...target, backlog }, native, accept, passed)
 }
 
 /** The name of an option for which each connection has to pass through the primary; undefined where none is set. */

@@ -1,13 +1,12 @@
 // A listening socket of the primary. It accepts, and reads nothing.
 import { createServer, type Server } from 'node:net'
 import { F_DUPFD_CLOEXEC } from '../native/constants.ts'
-import { isPath, type Address, type ListenTarget } from '../ipc/listen-target.ts'
+import type { Address, ListenTarget } from '../ipc/listen-target.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import { misuse, show } from '../options/reader.ts'
 import type { PassedSockets } from '../service-manager/kept-sockets.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction, type NativeAccept } from './accept.ts'
 import { listen, type ListenOptions } from './listen.ts'
-import { openPathListener } from './path-listener.ts'
 
 /** An open listening socket. */
 export interface Listener {
@@ -32,14 +31,6 @@ export interface TcpListener extends Listener {
 
 /** Opens a listener that gives its connections to the function. */
 export type Listen = (target: ListenTarget, accept: AcceptFunction) => Promise<Listener>
-
-/** Opens listeners later: see {@link openListener} and {@link openPathListener}. */
-export function listening(backlog: number, native: NativeAccept | undefined, passed?: PassedSockets): Listen {
-  return (target, accept) =>
-    isPath(target)
-      ? openPathListener(target, backlog, accept)
-      : openListener({ ...target, backlog }, native, accept, passed)
-}
 
 /**
  * Opens a listening socket, and accepts from then on.

@@ -47,10 +47,10 @@ export const MAX_LISTENER = 255
 const EMPTY = Buffer.alloc(0)
 
 export function encodeMetadata(metadata: ConnectionMetadata): Buffer {
-  const { listener = 0, isLocal = false, header = EMPTY, head = EMPTY, moved } = metadata
+  const { listener = 0, header = EMPTY, head = EMPTY, moved } = metadata
   const fixed = Buffer.alloc(FIXED)
   const transfer = moved === undefined ? 0 : moved.isFinal ? FINAL : NOT_FINAL
-  fixed[0] = transfer | (isLocal ? LOCAL : 0)
+  fixed[0] = transfer | (metadata.isLocal === true ? LOCAL : 0)
   fixed[1] = moved?.from ?? 0
   fixed.writeUInt16LE(listener, 2)
   fixed.writeUInt16LE(header.length, 4)

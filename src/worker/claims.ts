@@ -1,7 +1,7 @@
 // The listeners that this worker serves: asks the primary for each place where a server wants to listen.
 import type { PrimaryChannel } from '../ipc/channel.ts'
 import { listenKey, type ListenTarget, type OpenListener } from '../ipc/listen-target.ts'
-import type { Address, WorkerSetup } from '../ipc/messages.ts'
+import type { WorkerSetup } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 
 /** A listener that this worker may serve. */
@@ -77,9 +77,4 @@ export class Claims {
       sendToPrimary({ type: 'listen', request, target })
     })
   }
-}
-
-/** What `server.address()` returns on that listener; undefined for a path, which Node itself knows. */
-export function addressOn({ address }: Claim): Address | undefined {
-  return typeof address === 'string' ? undefined : address
 }

@@ -5,7 +5,7 @@ import { Deadline } from '../async/waiting.ts'
 import { codeOf, describe } from '../errors.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
-import type { ListenTarget } from '../ipc/listen-target.ts'
+import { addressOn, type ListenTarget } from '../ipc/listen-target.ts'
 import { PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
 import { loadLibc } from '../native/libc.ts'
 import { noCounts } from '../ipc/request-counts.ts'
@@ -15,7 +15,7 @@ import { intake } from '../serving/intake.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
-import { addressOn, Claims, type Claim } from './claims.ts'
+import { Claims, type Claim } from './claims.ts'
 import { startHeartbeats } from './heartbeat.ts'
 import { ProcessLife } from './process-life.ts'
 import { countRequests } from './request-counter.ts'
@@ -137,7 +137,7 @@ export function join(
   function addSlotSockets(numbers: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
     if (libc === undefined) return
-    sockets ??= slotSockets(libc, setup.backlog, incoming.accept)
+    sockets ??= slotSockets(libc, setup.backlog, (handle, listener) => incoming.accept(handle, listener))
     for (const [i, fd] of descriptors.entries()) sockets.add(numbers[i] ?? 0, fd)
   }
 

@@ -78,16 +78,16 @@ function requestPath(socketPath: string, path = '/'): Promise<Reply> {
 
 /** Sends requests all the time until the work is done. @returns how many were answered; rejects where one fails */
 async function underLoad(senders: (() => Promise<unknown>)[], work: () => Promise<void>): Promise<number> {
-  let isDone = false
+  const end = new AbortController()
   let answered = 0
   const load = senders.map(async (send) => {
-    while (!isDone) {
+    while (!end.signal.aborted) {
       await send()
       answered++
     }
   })
   await work()
-  isDone = true
+  end.abort()
   await Promise.all(load)
   return answered
 }

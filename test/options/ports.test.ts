@@ -10,6 +10,7 @@ t.test('one port is a list of one', async (t) => {
 
 t.test('of several ports the first one is the port of the balancer', async (t) => {
   t.match(read([3000, 3001]), { port: 3000, ports: [3000, 3001] })
+  t.match(read(['3000', ' 3001']), { port: 3000, ports: [3000, 3001] })
   t.match(read([0, 0]), { port: 0, ports: [0, 0] })
 })
 

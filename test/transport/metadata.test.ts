@@ -1,5 +1,5 @@
 import { deepEqual } from 'node:assert'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
 import { clearFinal, decodeMetadata, encodeMetadata, isLocal, listenerIn } from '../../src/transport/metadata.ts'
 

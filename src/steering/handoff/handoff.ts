@@ -220,7 +220,8 @@ export class Handoff implements Steering {
 
   async closeListeners(): Promise<void> {
     this.#world.clearInterval(this.#resumeTimer)
-    await Promise.all([...this.#listeners.values()].map(({ listener }) => listener?.close()))
+    const opened = [...this.#listeners.values()].flatMap(({ listener }) => listener ?? [])
+    await Promise.all(opened.map((listener) => listener.close()))
   }
 
   async drained(deadline: number): Promise<void> {

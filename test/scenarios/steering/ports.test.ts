@@ -42,17 +42,17 @@ for (const [way, steering, native] of [
     const env = { HOLDFAST_NATIVE: native }
     const { balancer, ports } = await start(t, { env, options: { port: [0, 0], workers: 2, steering } })
     const before = [await balancer.pid(0), await balancer.pid(1)]
-    let isDone = false
+    const end = new AbortController()
     let answered = 0
     const load = clients.slice(0, 6).map(async (from, n) => {
-      for (let i = n; !isDone; i++) {
+      for (let i = n; !end.signal.aborted; i++) {
         const reply = await request({ port: ports[i % 3]!, from })
         t.equal(reply['server'], i % 3 === 2 ? 'other' : 'first')
         answered++
       }
     })
     await balancer.reload()
-    isDone = true
+    end.abort()
     await Promise.all(load)
     t.ok(answered > 0)
     for (const port of ports) t.notOk(before.includes((await request({ port })).pid), 'a new process answers')
