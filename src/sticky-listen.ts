@@ -80,7 +80,7 @@ export function startSticky(target: Target, settings: Settings, { given = {}, ..
   const onClosed = (): void => void (current = undefined)
   if (setup !== undefined) {
     const worker = new Worker(setup, settings, processRuntime, realWorld)
-    current = { sticky: worker, given, settings, places }
+    current = { sticky: worker, given, settings, places: [...places] }
     void worker.add(target, places)
     return worker
   }
@@ -88,7 +88,7 @@ export function startSticky(target: Target, settings: Settings, { given = {}, ..
     settings.workers === 0
       ? new Standalone(target, settings, processRuntime, onClosed)
       : new Balancer(settings, places, realWorld, onClosed, more)
-  current = { sticky, given, settings, places }
+  current = { sticky, given, settings, places: [...places] }
   return sticky
 }
 

@@ -41,6 +41,12 @@ interface OwnOptions {
   writableAll?: boolean
 }
 
+interface Waiting {
+  readonly key: string
+  /** {@link Inside} `_listeningId` of the call. */
+  readonly call: number | undefined
+}
+
 export interface SharedPortsParts {
   /** The port of the command, which has rules of its own. */
   readonly port: number
@@ -57,8 +63,9 @@ export interface SharedPortsParts {
 export class SharedPorts {
   readonly #parts: SharedPortsParts
   readonly #options = new WeakMap<Server, OwnOptions>()
-  /** The servers that wait for the primary, and those that listen, with the key of each one's target. */
-  readonly #waiting = new Map<Server, string>()
+  /** The servers that wait for the primary. */
+  readonly #waiting = new Map<Server, Waiting>()
+  /** Those that listen, with the key of each one's target. */
   readonly #listening = new Map<AdoptedServer, string>()
 
   constructor(parts: SharedPortsParts) {
@@ -117,9 +124,10 @@ export class SharedPorts {
     const { program } = this.#parts.worker()
     const inside = server as unknown as Inside
     const call = inside._listeningId
-    const key = listenKey(target)
-    const isTaken = [...this.#waiting.values(), ...this.#listening.values()].includes(key)
-    this.#waiting.set(server, key)
+    const waiting = { key: listenKey(target), call }
+    this.#waiting.delete(server)
+    const isTaken = this.#isTaken(waiting.key)
+    this.#waiting.set(server, waiting)
     this.#parts.onChange()
     try {
       if (isTaken) throw Object.assign(new Error(), { code: 'EADDRINUSE' })
@@ -132,9 +140,16 @@ export class SharedPorts {
       const failure = asNode(error, target)
       if (inside._listeningId === call) process.nextTick(() => server.emit('error', failure))
     } finally {
-      if (this.#waiting.get(server) === key) this.#waiting.delete(server)
+      if (this.#waiting.get(server) === waiting) this.#waiting.delete(server)
       this.#parts.onChange()
     }
+  }
+
+  /** Whether a server of the program listens there, or will. One that was closed while it waited will not. */
+  #isTaken(key: string): boolean {
+    const willListen = ([server, waiting]: [Server, Waiting]): boolean =>
+      waiting.key === key && (server as unknown as Inside)._listeningId === waiting.call
+    return [...this.#listening.values()].includes(key) || [...this.#waiting].some(willListen)
   }
 
   #drop(target: ListenTarget, claim: Claim): void {

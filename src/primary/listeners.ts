@@ -34,6 +34,8 @@ export class Listeners {
   /** The listeners that are being closed, by key. Until then their ports are not free. */
   readonly #closing = new Map<string, Promise<void>>()
   readonly #gone = new WeakSet<WorkerChannel>()
+  /** The listeners that each process has left again. */
+  readonly #left = new WeakMap<WorkerChannel, Set<number>>()
 
   constructor(parts: ListenersParts) {
     this.#parts = parts
@@ -70,9 +72,11 @@ export class Listeners {
     channel.on('unlisten', ({ listener }) => this.#unlisten(channel, listener))
   }
 
-  /** The process is ready, and serves these listeners. */
+  /** The process is to get connections. @param listeners - those that it served when it was ready */
   ready(channel: WorkerChannel, listeners: readonly number[]): void {
-    for (const id of listeners) this.#use(channel, this.#entries.get(id))
+    // A standby may have been ready for long.
+    const left = this.#left.get(channel)
+    for (const id of listeners) if (left?.has(id) !== true) this.#use(channel, this.#entries.get(id))
   }
 
   /** The process has ended. A listener without another process stays open for the next one. */
@@ -105,12 +109,14 @@ export class Listeners {
 
   #use(channel: WorkerChannel, entry: Entry | undefined): void {
     if (entry === undefined || this.#gone.has(channel)) return
+    this.#left.get(channel)?.delete(entry.id)
     entry.users.add(channel)
     this.#parts.steering().serve(channel, entry.id)
   }
 
   #unlisten(channel: WorkerChannel, id: number): void {
     const entry = this.#entries.get(id)
+    this.#left.set(channel, (this.#left.get(channel) ?? new Set()).add(id))
     if (entry === undefined || !entry.users.delete(channel)) return
     this.#parts.steering().unserve(channel, id)
     if (entry.users.size === 0 && !entry.isPermanent) void this.#close(entry)

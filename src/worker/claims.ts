@@ -11,7 +11,10 @@ export class Claims {
   readonly #known: Map<string, OpenListener>
   /** By the number of the request. */
   readonly #waiting = new Map<number, { resolve(claim: Claim): void; reject(error: Error): void }>()
-  readonly #ids = new Set<number>()
+  /** The key of each listener, by its number. */
+  readonly #keys = new Map<number, string>()
+  /** Claims of each listener that were not released, by key: also those that wait for the primary. */
+  readonly #counts = new Map<string, number>()
   /** For port 0, how many servers of this process listen on a port of their own, by host. */
   readonly #freePorts = new Map<string, Set<number>>()
   #requests = 0
@@ -31,7 +34,7 @@ export class Claims {
 
   /** The numbers of the listeners. */
   get ids(): readonly number[] {
-    return [...this.#ids]
+    return [...this.#keys.keys()]
   }
 
   /** The worker reports its listeners now. From then on the primary is told of each. */
@@ -45,15 +48,36 @@ export class Claims {
    * @throws Error with the code that Node's own `listen()` would give, or one of Holdfast's
    */
   async claim(target: ListenTarget): Promise<Claim> {
-    const known = this.#mustAsk ? undefined : this.#known.get(listenKey(target))
-    const claim = known ?? (await this.#ask(target))
-    this.#ids.add(claim.id)
-    return claim
+    const key = listenKey(target)
+    const known = this.#mustAsk ? undefined : this.#known.get(key)
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
+    try {
+      const claim = known ?? (await this.#ask(target))
+      this.#keys.set(claim.id, key)
+      return claim
+    } catch (error) {
+      this.#countDown(key)
+      throw error
+    }
   }
 
-  /** No server of this process listens there any more. */
-  release(id: number): void {
-    if (this.#ids.delete(id)) sendToPrimary({ type: 'unlisten', listener: id })
+  /**
+   * A server of this process listens there no more.
+   *
+   * @returns false where another one does, or will
+   */
+  release(id: number): boolean {
+    const key = this.#keys.get(id)
+    if (key === undefined || this.#countDown(key) > 0) return false
+    this.#keys.delete(id)
+    sendToPrimary({ type: 'unlisten', listener: id })
+    return true
+  }
+
+  #countDown(key: string): number {
+    const left = (this.#counts.get(key) ?? 0) - 1
+    this.#counts.set(key, left)
+    return left
   }
 
   /** Port 0 is another port for each server: gives it the lowest index that is free, as node:cluster does. */

@@ -282,9 +282,8 @@ export function join(
       incoming.hold(listener, () => setTimeout(giveUp, holdTimeout).unref())
     },
     release(listener) {
+      if (draining !== undefined || !claims.release(listener)) return
       servers.delete(listener)
-      if (draining !== undefined) return
-      claims.release(listener)
       incoming.giveBack(listener)
     },
     setNeeded(isNeeded) {

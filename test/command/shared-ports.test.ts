@@ -200,6 +200,19 @@ t.test('a program may remove a left-over file before it listens, in each worker'
   for (let n = 0; n < 4; n++) t.match(await requestPath(path), { name: 'path' })
 })
 
+t.test('a program may close a server before it listens, and listen there again', async (t) => {
+  const second = await freePort()
+  const path = join(folder(t), 'c.sock')
+  const { stdout } = await start(t, [
+    { name: 'main', port: 'main' },
+    { name: 'second', port: second, probe: true },
+    { name: 'path', path, probe: true },
+  ])
+  for (const from of clients) t.match(await request({ port: second, from }), { name: 'second' })
+  t.match(await requestPath(path), { name: 'path' })
+  t.equal(stdout().includes('error'), false)
+})
+
 t.test('a port of one worker only serves the clients of all workers', async (t) => {
   const second = await freePort()
   const config = configFile(t, { limits: { holdTimeout: 300 } })
