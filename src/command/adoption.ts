@@ -9,10 +9,13 @@ import type { Claim } from '../worker/claims.ts'
 import type { ProgramLife } from '../worker/join.ts'
 import type { Worker } from '../worker/worker.ts'
 import { AdoptedServer } from './adopted-server.ts'
-import { includesAddress, overlaps } from './listen-address.ts'
+import { includesAddress, overlaps, type Range } from './listen-address.ts'
 
 /** Node's own code behind `listen()`, which opens the socket. */
 type OpenSocket = NonNullable<ServerInside['_listen2']>
+
+/** The flag of libuv by which `::` includes no addresses of IPv4. */
+const IPV6_ONLY = 1
 
 export class Adoption {
   readonly #settings: Settings
@@ -20,7 +23,7 @@ export class Adoption {
   readonly #start: () => Worker
   readonly #onChange: () => void
   /** The program's servers that listen on the port, and where the program wants each to listen. */
-  readonly #listening = new Map<AdoptedServer, Address>()
+  readonly #listening = new Map<AdoptedServer, Address & Range>()
   #claim: Claim | undefined
   /** The one that gets the connections. */
   #adopted: AdoptedServer | undefined
@@ -66,14 +69,15 @@ export class Adoption {
   }
 
   #listen(server: Server, openSocket: OpenSocket, args: Parameters<OpenSocket>): void {
-    const [host, port, family] = args
+    const [host, port, family, , , flags] = args
     const address = host === null ? this.#everyAddress() : { address: host, family: familyOf(family), port }
-    const isTaken = [...this.#listening.values()].some((other) => overlaps(other.address, address.address))
+    const range = { ...address, ipv6Only: ((flags ?? 0) & IPV6_ONLY) !== 0 }
+    const isTaken = [...this.#listening.values()].some((other) => overlaps(other, range))
     const adopted = new AdoptedServer(server, address, isTaken, {
       onClose: (closed) => this.#closed(closed),
       onReference: this.#onChange,
     })
-    if (!isTaken) this.#listening.set(adopted, address)
+    if (!isTaken) this.#listening.set(adopted, range)
     Reflect.apply(openSocket, server, args)
     if (isTaken) return
     this.#onChange()
@@ -109,7 +113,9 @@ export class Adoption {
     if (program.isDraining) return
     this.#adopted = candidate
     if (this.#hasBegun) {
-      this.#settings.logger.info('command.adopted', { ...address, hint: 'the program has closed the server before' })
+      const { address: host, family, port } = address
+      const hint = 'the program has closed the server before'
+      this.#settings.logger.info('command.adopted', { address: host, family, port, hint })
     }
     this.#hasBegun = true
     this.#serve(candidate, program).catch((error: unknown) => server.emit('error', error))

@@ -20,6 +20,7 @@ import type { Steering, SteeringEvents } from '../steering/steering.ts'
 import { chooseSteering, unchosenSteering } from '../steering/choose.ts'
 import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
+import type { PassedSockets } from '../service-manager/kept-sockets.ts'
 import { ServiceManager } from '../service-manager/service-manager.ts'
 import { handleCrash, handleSignals } from '../supervisor/signals.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
@@ -248,12 +249,18 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const how = { steering: steering.name, why: reason, transport: this.#native.transport.name }
     logger.info('balancer.ready', { ...this.#address, workers, ...how })
     this.#serviceManager.ready()
-    // A program may listen on another port than the command has opened for it.
+    if (this.#isCommand) this.#closeUnusedLater(passed)
+  }
+
+  /** A program may listen on another port than the command has opened for it. */
+  #closeUnusedLater(passed: PassedSockets): void {
     const closeUnused = (): void => {
+      // The next process of a worker that has just crashed will listen there.
+      if (!this.#supervisor.workers.every(({ isServing }) => isServing)) return this.#closeUnusedLater(passed)
       void this.#listeners.closeUnused()
       void passed.discardRest()
     }
-    if (this.#isCommand) this.#world.setTimeout(closeUnused, settings.limits.holdTimeout).unref()
+    this.#world.setTimeout(closeUnused, this.#settings.limits.holdTimeout).unref()
   }
 
   /** @returns the address of the first listener */
