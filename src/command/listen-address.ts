@@ -1,5 +1,5 @@
 // The TCP port and host in the arguments of net.Server.listen(). Pure.
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import { isLoopback } from '../affinity/address.ts'
 
 export interface ListenAddress {
@@ -25,6 +25,13 @@ export function listenAddress([first, second]: readonly unknown[]): ListenAddres
 export function includesAddress(host: string | undefined, address: string): boolean {
   if (host === undefined || host === '::' || host === '0.0.0.0') return true
   return host === address || (isIP(host) === 0 && host === 'localhost' && isLoopback(address))
+}
+
+/** Whether two servers cannot listen on the same port of these addresses at the same time. */
+export function overlaps(one: string, other: string): boolean {
+  // Node's `::` includes the addresses of IPv4.
+  if (one === other || one === '::' || other === '::') return true
+  return (one === '0.0.0.0' && isIPv4(other)) || (other === '0.0.0.0' && isIPv4(one))
 }
 
 function tcpAddress(port: unknown, host: unknown): ListenAddress | undefined {

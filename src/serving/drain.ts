@@ -4,7 +4,7 @@ import type { Http2Session } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import type { Drain } from '../ipc/messages.ts'
-import { movedOf } from './attach.ts'
+import { isAdopted, movedOf } from './attach.ts'
 import { DenseSet } from './dense-set.ts'
 import { isHttp1, isHttps } from './target.ts'
 import { prepareWebSockets } from './websockets.ts'
@@ -23,6 +23,9 @@ const KEEP_IDLE = 1_000
 
 /** Idle checks after which a connection is closed where its first request is still not complete. */
 const FIRST_REQUEST_CHECKS = 8
+
+/** Milliseconds between two looks at the number of connections of a server that stays open. */
+const CONNECTION_CHECK = 25
 
 /** Milliseconds before an HTTP/2 session gets GOAWAY, and from then until it closes. */
 const GOAWAY_DELAY = 250
@@ -129,8 +132,12 @@ function prepareHttp2(server: Server): DrainServer {
   }
 }
 
-/** Closes the server where the application has not. Connections that arrive after that are waited for too. */
+/**
+ * Closes the server where the application has not. Connections that arrive after that are waited for too. An adopted
+ * server stays open: the program closes it, and finds it as it would alone.
+ */
 function closed(server: Server): Promise<void> {
+  if (isAdopted(server)) return connectionsEnded(server)
   return new Promise((done) => {
     if (server.listening) {
       // Not the close() of node:http, which closes connections without a request at once.
@@ -141,5 +148,20 @@ function closed(server: Server): Promise<void> {
       if (count === 0) done()
       else server.once('close', done)
     })
+  })
+}
+
+/** Node reports the last connection only of a server that is closed. */
+function connectionsEnded(server: Server): Promise<void> {
+  return new Promise((done) => {
+    const check = (): void => {
+      server.getConnections((_error, count) => {
+        if (count > 0) return
+        clearInterval(timer)
+        done()
+      })
+    }
+    const timer = setInterval(check, CONNECTION_CHECK).unref()
+    check()
   })
 }

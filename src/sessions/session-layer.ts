@@ -9,7 +9,7 @@ import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import type { Runtime } from '../runtime.ts'
-import { isHttp1, isHttp2 } from '../serving/target.ts'
+import { isHttp1, isHttp2, type Emit } from '../serving/target.ts'
 import type { World } from '../world.ts'
 import { affinityCookieSetter } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
@@ -32,7 +32,8 @@ export interface SessionSettings {
 export interface SessionLayer {
   /**
    * Routes the server's requests from now on, where there is a session rule; otherwise from when a part of the application
-   * adds one. Resolves when the primary has reported the other processes.
+   * adds one. Resolves when the primary has reported the other processes. A second call opens the layer for another server
+   * in place of the first one.
    *
    * @throws StickyError HOLDFAST_SESSION_TARGET where there is a session rule and the server does not speak HTTP
    */
@@ -77,37 +78,48 @@ export function sessionLayer(
     peersKnown.resolve()
   })
 
+  /** Each server whose requests are routed, and the server's own `emit`. */
+  const routed = new Map<Server, Emit>()
+  let routeRequestsOf = (_server: Server): void => {}
+
   async function start(server: Server): Promise<void> {
-    if (!isHttp1(server) && !isHttp2(server)) {
-      throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
-    }
+    checkTarget(server)
     const { folder, instance } = registration
-    const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
     // Loaded here, because many workers have no session rule.
     const [{ openPeerSocket }, { routeRequests }] = await Promise.all([
       import('./peer/peer-socket.ts'),
       import('./router.ts'),
     ])
     const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
-    const peerSocket = await openPeerSocket(folder, instance, { server, emit, setAffinityCookie, world })
+    /** Requests of other workers go to its server. */
+    const target = { server, emit: server.emit.bind(server) as Emit, setAffinityCookie, world }
+    const peerSocket = await openPeerSocket(folder, instance, target)
     close = async () => {
       sendToPrimary({ type: 'peer-socket-closed' })
       await peerSocket.close()
     }
     runtime.createSessionId = () => peers.createSessionId()
-    // Connections of HTTP/2 are never transferred.
-    const byAddress = balance === 'address' && !isHttp2(server)
-    routeRequests({
-      server,
-      emit,
-      peers,
-      self,
-      byAddress,
-      folder,
-      setAffinityCookie,
-      runtime,
-      world,
-    })
+    routeRequestsOf = (next) => {
+      const emit = routed.get(next) ?? (next.emit.bind(next) as Emit)
+      target.server = next
+      target.emit = emit
+      if (routed.has(next)) return
+      routed.set(next, emit)
+      // Connections of HTTP/2 are never transferred.
+      const byAddress = balance === 'address' && !isHttp2(next)
+      routeRequests({
+        server: next,
+        emit,
+        peers,
+        self,
+        byAddress,
+        folder,
+        setAffinityCookie,
+        runtime,
+        world,
+      })
+    }
+    routeRequestsOf(server)
     sendToPrimary({ type: 'peer-socket-open' })
     // Without the primary there are no other workers either.
     if (process.connected) await peersKnown.promise
@@ -115,6 +127,11 @@ export function sessionLayer(
 
   return {
     async open(server) {
+      if (started !== undefined && applicationServer !== server) {
+        checkTarget(server)
+        await started
+        routeRequestsOf(server)
+      }
       applicationServer = server
       if (rules.length > 0) started ??= start(server)
       await started
@@ -125,6 +142,12 @@ export function sessionLayer(
     },
     close: () => close(),
   }
+}
+
+/** @throws StickyError HOLDFAST_SESSION_TARGET */
+function checkTarget(server: Server): void {
+  if (isHttp1(server) || isHttp2(server)) return
+  throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
 }
 
 /**

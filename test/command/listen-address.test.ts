@@ -1,5 +1,5 @@
 import t from 'tap'
-import { includesAddress, listenAddress } from '../../src/command/listen-address.ts'
+import { includesAddress, listenAddress, overlaps } from '../../src/command/listen-address.ts'
 
 t.test('port and host are found in all forms of arguments of net.Server.listen', async (t) => {
   const all = { port: 80, host: undefined }
@@ -44,5 +44,26 @@ t.test('the balancer may be reachable only where the program would be reachable'
     ['app.internal', '127.0.0.1'],
   ] as const) {
     t.notOk(includesAddress(host, balancer), `${host} ${balancer}`)
+  }
+})
+
+t.test('a port is taken on all addresses that the listening server includes', async (t) => {
+  for (const [one, other] of [
+    ['::', '127.0.0.1'],
+    ['::', '::1'],
+    ['0.0.0.0', '127.0.0.1'],
+    ['0.0.0.0', '::'],
+    ['::1', '::1'],
+  ] as const) {
+    t.ok(overlaps(one, other), `${one} ${other}`)
+    t.ok(overlaps(other, one), `${other} ${one}`)
+  }
+  for (const [one, other] of [
+    ['127.0.0.1', '::1'],
+    ['127.0.0.1', '127.0.0.2'],
+    ['0.0.0.0', '::1'],
+  ] as const) {
+    t.notOk(overlaps(one, other), `${one} ${other}`)
+    t.notOk(overlaps(other, one), `${other} ${one}`)
   }
 })

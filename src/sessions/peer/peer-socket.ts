@@ -43,11 +43,11 @@ export function peerSocketPath(folder: string, instance: number): string {
  *
  * @param folder - is made where it is missing
  * @param instance - of this process
- * @param target - gets the requests
+ * @param target - gets the requests; another server may take the place of its server later
  * @throws Error where the folder cannot be made, or other users have access to it
  */
 export async function openPeerSocket(folder: string, instance: number, target: StreamTarget): Promise<PeerSocket> {
-  const { server, emit, world } = target
+  const { world } = target
   const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   const muxes = new Set<IncomingStreams>()
@@ -62,13 +62,13 @@ export async function openPeerSocket(folder: string, instance: number, target: S
   listener.maxHeadersCount = 0
   listener.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!useClientInfo(request)) return void response.writeHead(400).end()
-    return emit('request', request, response)
+    return target.emit('request', request, response)
   })
   listener.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (!useClientInfo(request)) return void response.writeHead(400).end()
-    if (server.listenerCount('checkContinue') > 0) return emit('checkContinue', request, response)
+    if (target.server.listenerCount('checkContinue') > 0) return target.emit('checkContinue', request, response)
     response.writeContinue()
-    return emit('request', request, response)
+    return target.emit('request', request, response)
   })
   listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isMux(request)) {
@@ -79,7 +79,7 @@ export async function openPeerSocket(folder: string, instance: number, target: S
       return
     }
     if (!useClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
-    else if (!emit('upgrade', request, socket, head)) socket.destroy()
+    else if (!target.emit('upgrade', request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
   await new Promise<void>((done, fail) => listener.once('error', fail).listen({ path, exclusive: true }, done))
