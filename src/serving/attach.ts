@@ -12,6 +12,7 @@ export interface ServerInside {
   _handle: ListeningHandle | null
   _listen2?: (address: string | null, port: number, family: number, backlog: number) => void
   _connections: number
+  _emitCloseIfDrained?: () => void
 }
 
 /**
