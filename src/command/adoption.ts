@@ -7,17 +7,20 @@ import type { Settings } from '../options/settings.ts'
 import type { ServerInside } from '../serving/attach.ts'
 import type { Worker } from '../worker/worker.ts'
 import { AdoptedServer } from './adopted-server.ts'
-import { includesAddress, overlaps } from './listen-address.ts'
+import { includesAddress, overlaps, type Range } from './listen-address.ts'
 
 /** Node's own code behind `listen()`, which opens the socket. */
 type OpenSocket = NonNullable<ServerInside['_listen2']>
+
+/** The flag of libuv by which `::` includes no addresses of IPv4. */
+const IPV6_ONLY = 1
 
 export class Adoption {
   readonly #settings: Settings
   readonly #balancer: Address
   readonly #start: (server: Server) => Worker
   /** The program's servers that listen on the port. */
-  readonly #listening = new Set<AdoptedServer>()
+  readonly #listening = new Map<AdoptedServer, Range>()
   /** The one that gets the connections. */
   #adopted: AdoptedServer | undefined
   #worker: Worker | undefined
@@ -60,14 +63,15 @@ export class Adoption {
   }
 
   #listen(server: Server, openSocket: OpenSocket, args: Parameters<OpenSocket>): void {
-    const [host, port, family] = args
+    const [host, port, family, , , flags] = args
     const address = host === null ? this.#everyAddress() : { address: host, family: familyOf(family), port }
-    const isTaken = [...this.#listening].some((other) => overlaps(other.address.address, address.address))
+    const range = { address: address.address, ipv6Only: ((flags ?? 0) & IPV6_ONLY) !== 0 }
+    const isTaken = [...this.#listening.values()].some((other) => overlaps(other, range))
     const adopted = new AdoptedServer(server, address, isTaken, {
       onClose: (closed) => this.#closed(closed),
       onReference: () => this.#update(),
     })
-    if (!isTaken) this.#listening.add(adopted)
+    if (!isTaken) this.#listening.set(adopted, range)
     Reflect.apply(openSocket, server, args)
     if (isTaken) return
     this.#update()
@@ -113,7 +117,8 @@ export class Adoption {
     if (closed === this.#adopted) {
       this.#adopted = undefined
       this.#worker?.program.hold(this.#settings.limits.holdTimeout)
-      for (const other of this.#listening) if (this.#isReachable(other)) other.whenServing(() => this.#adopt(other))
+      for (const other of this.#listening.keys())
+        if (this.#isReachable(other)) other.whenServing(() => this.#adopt(other))
     }
     this.#update()
   }
@@ -125,7 +130,7 @@ export class Adoption {
 
   /** A server that listens keeps the process running, as alone. */
   #update(): void {
-    this.#worker?.program.setNeeded([...this.#listening].some(({ isReferenced }) => isReferenced))
+    this.#worker?.program.setNeeded([...this.#listening.keys()].some(({ isReferenced }) => isReferenced))
   }
 }
 

@@ -27,11 +27,22 @@ export function includesAddress(host: string | undefined, address: string): bool
   return host === address || (isIP(host) === 0 && host === 'localhost' && isLoopback(address))
 }
 
-/** Whether two servers cannot listen on the same port of these addresses at the same time. */
-export function overlaps(one: string, other: string): boolean {
-  // Node's `::` includes the addresses of IPv4.
-  if (one === other || one === '::' || other === '::') return true
-  return (one === '0.0.0.0' && isIPv4(other)) || (other === '0.0.0.0' && isIPv4(one))
+/** What a listening server includes. */
+export interface Range {
+  /** An IP address, where `::` and `0.0.0.0` include others. */
+  address: string
+  /** Whether `::` includes no addresses of IPv4. */
+  ipv6Only: boolean
+}
+
+/** Whether two servers cannot listen on the same port at the same time. */
+export function overlaps(one: Range, other: Range): boolean {
+  return one.address === other.address || includesHost(one, other.address) || includesHost(other, one.address)
+}
+
+function includesHost({ address, ipv6Only }: Range, host: string): boolean {
+  if (address === '::') return !ipv6Only || !isIPv4(host)
+  return address === '0.0.0.0' && isIPv4(host)
 }
 
 function tcpAddress(port: unknown, host: unknown): ListenAddress | undefined {

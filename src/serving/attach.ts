@@ -10,7 +10,14 @@ import { applyProxyHeader } from './proxy-info.ts'
 /** Properties of a listening net.Server that its type does not have. */
 export interface ServerInside {
   _handle: ListeningHandle | null
-  _listen2?: (address: string | null, port: number, family: number, backlog: number) => void
+  _listen2?: (
+    address: string | null,
+    port: number,
+    family: number,
+    backlog: number,
+    fd?: number,
+    flags?: number,
+  ) => void
   _connections: number
   _emitCloseIfDrained?: () => void
 }

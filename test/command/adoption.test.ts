@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { dial, freePort, loopback, request, until } from '../support/clients.ts'
@@ -44,6 +45,24 @@ t.test('a program may close its server and listen again, with the same server or
     t.strictSame(await program.exited, { code: 0, signal: null })
     t.notMatch(program.stderr(), /worker\.leave/)
   }
+})
+
+t.test('a client waits for the next server of a program no longer than limits.holdTimeout', async (t) => {
+  const file = join(t.testdir({ 'holdfast.json': JSON.stringify({ limits: { holdTimeout: 300 } }) }), 'holdfast.json')
+  const program = await startLife(t, 'closes its server and opens none', ['--config', file, '--workers', '2'])
+  const { pid } = await request({ ...program, path: '/again' })
+  await program.printed(/closed no error/)
+  t.not((await request(program)).pid, pid, 'another process serves it')
+  t.match(program.stderr(), /worker\.leave .*reason=server\.close\(\)/)
+})
+
+t.test('a program that listens on each family finds the addresses that it asked for', async (t) => {
+  const life = 'listens twice, once for each family'
+  const alone = aloneLife(t, life, await freePort())
+  await alone.printed(/life/)
+  const program = await startLife(t, life)
+  await program.printed(/life/)
+  t.strictSame(words(program), words(alone))
 })
 
 t.test('sessions find the server that a program opens in place of another one', async (t) => {

@@ -48,22 +48,28 @@ t.test('the balancer may be reachable only where the program would be reachable'
 })
 
 t.test('a port is taken on all addresses that the listening server includes', async (t) => {
+  const range = (address: string) => ({ address, ipv6Only: false })
+  const only = { address: '::', ipv6Only: true }
   for (const [one, other] of [
-    ['::', '127.0.0.1'],
-    ['::', '::1'],
-    ['0.0.0.0', '127.0.0.1'],
-    ['0.0.0.0', '::'],
-    ['::1', '::1'],
+    [range('::'), range('127.0.0.1')],
+    [range('::'), range('::1')],
+    [range('0.0.0.0'), range('127.0.0.1')],
+    [range('0.0.0.0'), range('::')],
+    [range('::1'), range('::1')],
+    [only, range('::1')],
+    [only, range('::')],
   ] as const) {
-    t.ok(overlaps(one, other), `${one} ${other}`)
-    t.ok(overlaps(other, one), `${other} ${one}`)
+    t.ok(overlaps(one, other), `${one.address} ${other.address}`)
+    t.ok(overlaps(other, one), `${other.address} ${one.address}`)
   }
   for (const [one, other] of [
-    ['127.0.0.1', '::1'],
-    ['127.0.0.1', '127.0.0.2'],
-    ['0.0.0.0', '::1'],
+    [range('127.0.0.1'), range('::1')],
+    [range('127.0.0.1'), range('127.0.0.2')],
+    [range('0.0.0.0'), range('::1')],
+    [only, range('0.0.0.0')],
+    [only, range('127.0.0.1')],
   ] as const) {
-    t.notOk(overlaps(one, other), `${one} ${other}`)
-    t.notOk(overlaps(other, one), `${other} ${one}`)
+    t.notOk(overlaps(one, other), `${one.address} ${other.address}`)
+    t.notOk(overlaps(other, one), `${other.address} ${one.address}`)
   }
 })

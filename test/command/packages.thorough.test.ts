@@ -23,7 +23,7 @@ const HOOKS: Record<string, readonly string[]> = {
 }
 
 for (const [name, hooks] of Object.entries(HOOKS)) {
-  for (const steering of ['handoff', 'kernel']) {
+  for (const steering of name === 'stoppable' ? ['handoff', 'kernel'] : ['handoff']) {
     t.test(`${name}: a reload under load fails no request, with ${steering}`, async (t) => {
       const { port, admin, child, exited, stdout, stderr } = await start(t, name, steering)
       const load = startLoad(port)
