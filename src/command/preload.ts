@@ -61,9 +61,17 @@ function interceptListen(own: WorkerSetup, settings: Settings): void {
   }, delay).unref()
 }
 
-/** Programs write their data on SIGTERM. Holdfast asks a worker to finish by a message, so no SIGTERM would come. */
+/**
+ * Programs write their data on SIGTERM. Holdfast asks a worker to finish by a message, so no SIGTERM would come. None comes
+ * alone either where the program ends because it has nothing left to do.
+ */
 function emitSigtermOnLeave(sticky: WorkerSticky): void {
-  let hasComeBefore = false
-  process.once('SIGTERM', () => (hasComeBefore = true))
-  sticky.once('leave', () => hasComeBefore || process.emit('SIGTERM', 'SIGTERM'))
+  let isNeeded = true
+  const leaveOut = (): void => {
+    isNeeded = false
+  }
+  process.once('SIGTERM', leaveOut)
+  process.once('beforeExit', leaveOut)
+  sticky.once('drain', () => process.off('beforeExit', leaveOut))
+  sticky.once('leave', () => isNeeded && process.emit('SIGTERM', 'SIGTERM'))
 }

@@ -19,6 +19,7 @@ export interface ServerInside {
     flags?: number,
   ) => void
   _connections: number
+  _emitCloseIfDrained?: () => void
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Http2Session } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import type { Drain } from '../ipc/messages.ts'
-import { isAdopted, movedOf } from './attach.ts'
+import { isAdopted, movedOf, type ServerInside } from './attach.ts'
 import { DenseSet } from './dense-set.ts'
 import { isHttp1, isHttps } from './target.ts'
 import { prepareWebSockets } from './websockets.ts'
@@ -23,9 +23,6 @@ const KEEP_IDLE = 1_000
 
 /** Idle checks after which a connection is closed where its first request is still not complete. */
 const FIRST_REQUEST_CHECKS = 8
-
-/** Milliseconds between two looks at the number of connections of a server that stays open. */
-const CONNECTION_CHECK = 25
 
 /** Milliseconds before an HTTP/2 session gets GOAWAY, and from then until it closes. */
 const GOAWAY_DELAY = 250
@@ -151,17 +148,17 @@ function closed(server: Server): Promise<void> {
   })
 }
 
-/** Node reports the last connection only of a server that is closed. */
-function connectionsEnded(server: Server): Promise<void> {
+/** Node calls this method of the server when a connection has ended, and reports the last one only where it is closed. */
+function connectionsEnded(server: Server & Partial<ServerInside>): Promise<void> {
   return new Promise((done) => {
     const check = (): void => {
-      server.getConnections((_error, count) => {
-        if (count > 0) return
-        clearInterval(timer)
-        done()
-      })
+      if (server._connections === 0) done()
     }
-    const timer = setInterval(check, CONNECTION_CHECK).unref()
+    const { _emitCloseIfDrained: emitCloseIfDrained } = server
+    server._emitCloseIfDrained = () => {
+      emitCloseIfDrained?.call(server)
+      check()
+    }
     check()
   })
 }

@@ -2,21 +2,18 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { dial, freePort, loopback, request, until } from '../support/clients.ts'
-import { startProgram, type Program } from '../support/program.ts'
-
-const FIXTURE = 'test/fixtures/life-app.js'
-const app = fileURLToPath(new URL(`../../${FIXTURE}`, import.meta.url))
+import { aloneLife, startLife, words } from '../support/lives.ts'
 
 t.test('a program that looks for a free port serves with the server that it opens then', async (t) => {
   for (const [life, said] of [
     ['looks for a free port, without a listener', ['probe true']],
     ['looks for a free port, with a listener', ['probe no error', 'true', 'late EADDRINUSE']],
   ] as const) {
-    const program = await start(t, life)
+    const program = await startLife(t, life)
     t.match(await request(program), { name: 'second' }, life)
     await until('the program has said all', () => words(program).length === said.length)
     t.strictSame(words(program), said)
@@ -26,7 +23,7 @@ t.test('a program that looks for a free port serves with the server that it open
 })
 
 t.test('a server may get its listeners after listen(), and listens at once', async (t) => {
-  const program = await start(t, 'listens before it has a listener')
+  const program = await startLife(t, 'listens before it has a listener')
   t.match(await request(program), { name: 'late' })
   t.strictSame(words(program), ['true true'])
 })
@@ -36,7 +33,7 @@ t.test('a program may close its server and listen again, with the same server or
     ['closes its server and listens again', 'again no error', ['same', 'same']],
     ['listens with another server', 'again no error false', ['first', 'second']],
   ] as const) {
-    const program = await start(t, life)
+    const program = await startLife(t, life)
     const before = await request({ ...program, path: '/again' })
     // The client need not know: its connection waits for the next server.
     const after = await request(program)
@@ -50,8 +47,26 @@ t.test('a program may close its server and listen again, with the same server or
   }
 })
 
+t.test('a client waits for the next server of a program no longer than limits.holdTimeout', async (t) => {
+  const file = join(t.testdir({ 'holdfast.json': JSON.stringify({ limits: { holdTimeout: 300 } }) }), 'holdfast.json')
+  const program = await startLife(t, 'closes its server and opens none', ['--config', file, '--workers', '2'])
+  const { pid } = await request({ ...program, path: '/again' })
+  await program.printed(/closed no error/)
+  t.not((await request(program)).pid, pid, 'another process serves it')
+  t.match(program.stderr(), /worker\.leave .*reason=server\.close\(\)/)
+})
+
+t.test('a program that listens on each family finds the addresses that it asked for', async (t) => {
+  const life = 'listens twice, once for each family'
+  const alone = aloneLife(t, life, await freePort())
+  await alone.printed(/life/)
+  const program = await startLife(t, life)
+  await program.printed(/life/)
+  t.strictSame(words(program), words(alone))
+})
+
 t.test('sessions find the server that a program opens in place of another one', async (t) => {
-  const program = await start(t, 'listens with another server', ['--workers', '2', '--session', 'cookie:seat'])
+  const program = await startLife(t, 'listens with another server', ['--workers', '2', '--session', 'cookie:seat'])
   const visit = async (from: string, path: string, cookie?: string) => {
     const { port } = program
     const options = {
@@ -75,7 +90,7 @@ t.test('sessions find the server that a program opens in place of another one', 
 
 t.test('connections that wait for a server are served by the next process, if the program ends its own', async (t) => {
   const admin = await freePort()
-  const program = await start(t, 'ends its process when its server is closed', ['--admin', String(admin)])
+  const program = await startLife(t, 'ends its process when its server is closed', ['--admin', String(admin)])
   const handedOff = async (): Promise<number> => {
     const { connections } = await request({ port: admin, path: '/status' })
     return (connections as { handedOff: number }).handedOff
@@ -92,15 +107,14 @@ t.test('connections that wait for a server are served by the next process, if th
 })
 
 t.test('a program finds its server at the end as it would alone', async (t) => {
-  const port = await freePort()
-  const alone = startProgram(t, FIXTURE, [], { PORT: String(port), FIXTURE_LIFE: 'says what it finds at the end' })
+  const alone = aloneLife(t, 'says what it finds at the end', await freePort())
   await alone.printed(/listens/)
   alone.child.kill('SIGTERM')
   await alone.exited
   const expected = words(alone)
   t.equal(expected.length, 8)
 
-  const program = await start(t, 'says what it finds at the end')
+  const program = await startLife(t, 'says what it finds at the end')
   const kept = await dial(program.port)
   kept.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   await once(kept, 'data')
@@ -109,7 +123,7 @@ t.test('a program finds its server at the end as it would alone', async (t) => {
   t.strictSame(words(program), expected)
   kept.destroy()
 
-  const reloaded = await start(t, 'says what it finds at the end')
+  const reloaded = await startLife(t, 'says what it finds at the end')
   const { pid } = await request(reloaded)
   process.kill(pid, 'SIGTERM')
   await until('it is replaced', () => reloaded.stderr().match(/worker\.ready/g)?.length === 2)
@@ -121,18 +135,18 @@ t.test('a program finds its server at the end as it would alone', async (t) => {
 
 t.test('a process ends when the program has nothing left to do', async (t) => {
   const port = await freePort()
-  const alone = startProgram(t, FIXTURE, [], { PORT: String(port), FIXTURE_LIFE: 'closes and does not read' })
+  const alone = aloneLife(t, 'closes and does not read', port)
   await until('it listens', () => dial(port).then(send, () => false))
   t.strictSame(await alone.exited, { code: 0, signal: null })
   t.strictSame(words(alone), ['exit 0'], 'the connection is never closed')
 
-  const program = await start(t, 'closes and does not read')
+  const program = await startLife(t, 'closes and does not read')
   send(await dial(program.port))
   await until('the worker has ended', () => program.stderr().includes('worker.exit'))
   t.match(program.stderr(), /worker\.exit .*code=0 /)
   t.strictSame(words(program), ['exit 0'])
 
-  const unneeded = await start(t, 'does not need its server')
+  const unneeded = await startLife(t, 'does not need its server')
   await until('the worker has ended', () => unneeded.stderr().includes('worker.exit'))
   t.strictSame(words(unneeded)[0], 'ends')
 })
@@ -141,27 +155,4 @@ t.test('a process ends when the program has nothing left to do', async (t) => {
 function send(socket: net.Socket): true {
   socket.on('error', () => {}).end(Buffer.alloc(1_000))
   return true
-}
-
-/** What the program has said. */
-function words({ stdout }: Program): string[] {
-  return [...stdout().matchAll(/^life (.*)$/gm)].map(([, said]) => said ?? '')
-}
-
-async function start(t: Test, life: string, flags: readonly string[] = []): Promise<Program & { port: number }> {
-  const port = await freePort()
-  const options = [
-    ...(flags.includes('--workers') ? [] : ['--workers', '1']),
-    '--port',
-    String(port),
-    '--host',
-    '::',
-    ...flags,
-  ]
-  const program = startProgram(t, 'src/cli.js', [...options, app], { FIXTURE_LIFE: life })
-  await until(
-    `${life}: it is ready`,
-    () => program.stderr().includes('balancer.ready') || program.child.exitCode !== null,
-  )
-  return { ...program, port }
 }
