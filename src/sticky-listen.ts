@@ -2,7 +2,7 @@
 import type { Cluster } from 'node:cluster'
 import { Server } from 'node:net'
 import { Standalone } from './standalone/standalone.ts'
-import { Balancer } from './primary/balancer.ts'
+import { Primary } from './primary/primary.ts'
 import { StickyError } from './errors.ts'
 import { misuse, show } from './options/reader.ts'
 import type { StickyOptions } from './options/options.ts'
@@ -65,7 +65,7 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
   if (settings.workers === 0) {
     return (current = new Standalone(target, settings, processRuntime, () => (current = undefined)))
   }
-  return (current = new Balancer(settings, realWorld, () => (current = undefined), forking))
+  return (current = new Primary(settings, realWorld, () => (current = undefined), forking))
 }
 
 /** Without an import, which would load node:cluster into every worker. */

@@ -12,12 +12,11 @@ import { Ownership } from '../slots/ownership.ts'
 import { BusBroker } from '../bus/primary/broker.ts'
 import { Exchange } from '../socket-io/primary/exchange.ts'
 import type { World } from '../world.ts'
-import { SafeEmitter } from '../safe-emitter.ts'
 import { checkEntry, closeDeadline, type Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Steering, SteeringEvents } from '../steering/steering.ts'
 import { chooseSteering, unchosenSteering } from '../steering/choose.ts'
-import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from '../sticky.ts'
+import type { CloseOptions, Explanation, PrimaryEvents, Status } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
 import { ServiceManager } from '../service-manager/service-manager.ts'
 import { handleCrash, handleSignals } from '../supervisor/signals.ts'
@@ -28,11 +27,20 @@ import type { WorkerProcess } from '../supervisor/worker-process.ts'
 import { chooseTransport, type Native } from '../transport/choose.ts'
 import { changedBy, checkWorkerCount } from '../options/worker-count.ts'
 
-export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
-  readonly role = 'primary'
+/** What the balancer reports to the file that made it. */
+export interface BalancerEvents {
+  /** An event for the application. */
+  tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void
+  /** Called once, when the last worker has ended, or when nothing was started. */
+  closed(): void
+}
+
+/** The members of the same names are those of PrimarySticky. */
+export class Balancer {
   readonly ready: Promise<void>
 
   readonly #settings: Settings
+  readonly #events: BalancerEvents
   readonly #world: World
   readonly #startedAt: number
   #steering: Steering = unchosenSteering()
@@ -47,7 +55,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #operations: Operations
   readonly #serviceManager: ServiceManager
   readonly #peerDirectory: PeerDirectory
-  readonly #onclosed: () => void
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
   readonly #ownership: Ownership
@@ -55,12 +62,10 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
 
-  /** @param onclosed - called once, when the last worker has ended */
-  constructor(settings: Settings, world: World, onclosed: () => void, forking = plainForking) {
-    super(settings.logger)
+  constructor(settings: Settings, world: World, events: BalancerEvents, forking = plainForking) {
+    this.#events = events
     this.#world = world
     this.#startedAt = world.now()
-    this.#onclosed = onclosed
     this.#settings = settings
     this.#ownership = new Ownership(settings.workers, {
       serves: (id) => this.#supervisor.serves(id),
@@ -90,7 +95,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       ready: (process) => this.#workerReady(process),
       retired: ({ channel }) => this.#steering.retire(channel),
       ended: (process, exit) => this.#workerEnded(process, exit),
-      stateChanged: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
+      stateChanged: ({ id, pid, state }, from) => this.#tell('worker:state', { id, pid, from, state }),
       healthChanged: ({ id, healthy }) => (healthy ? this.#ownership.restore(id) : this.#ownership.ejectUnhealthy(id)),
       silence: ({ channel }, now) => this.#steering.silence(channel, now),
       tripped: (reason, last, isNoneLeft) => this.#tripped(reason, last, isNoneLeft),
@@ -160,10 +165,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     return (this.#closing ??= this.#close(deadline))
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
-  }
-
   async #start(): Promise<void> {
     const settings = this.#settings
     const { logger, workers } = settings
@@ -184,7 +185,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       await this.#steering.closeListener()
       throw new StickyError('HOLDFAST_CLOSED')
     }
-    this.tell('listening', this.#address)
+    this.#tell('listening', this.#address)
     const allReady = this.#firstReady.all(workers)
     this.#supervisor.start(workers)
     // Loads the native hash, which the primary has the time for while its workers start.
@@ -204,7 +205,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const endpoint = this.#workerFactory.endpointOf(worker.channel)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.channel, endpoint)
     this.#ownership.restore(worker.id)
-    this.tell('worker:ready', { id: worker.id, pid: worker.pid })
+    this.#tell('worker:ready', { id: worker.id, pid: worker.pid })
     this.#firstReady.ready(worker.id)
   }
 
@@ -216,12 +217,12 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#broker.gone(channel)
     this.#exchange.gone(worker)
     this.#admin.gone(worker)
-    this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
+    this.#tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
   #tripped(reason: string, last: WorkerExit | undefined, isNoneLeft: boolean): void {
     const error = neverReady(reason, last)
-    this.tell('error', error)
+    this.#tell('error', error)
     if (!isNoneLeft || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
     giveUp(this.#settings.logger, error, () => this.#supervisor.kill())
   }
@@ -229,13 +230,13 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #moved(table: SlotTable, moved: number, reason: string): void {
     this.#steering.assign(table)
     this.#settings.logger.info('slots.moved', { moved, reason })
-    this.tell('slots:moved', { moved, workers: table.workers, reason })
+    this.#tell('slots:moved', { moved, workers: table.workers, reason })
   }
 
-  protected override tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
+  #tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
     this.#serviceManager.changed()
     this.#peerDirectory.changed()
-    super.tell(event, ...args)
+    this.#events.tell(event, ...args)
   }
 
   async #close(deadline: number): Promise<boolean> {
@@ -264,6 +265,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#serviceManager.close()
     this.#peerDirectory.close()
     void this.#exchange.close()
-    this.#onclosed()
+    this.#events.closed()
   }
 }

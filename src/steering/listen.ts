@@ -35,15 +35,29 @@ export async function listen(server: Server, options: ListenOptions, inherited?:
   if (inherited !== undefined) return listenOnDescriptor(server, inherited, backlog)
   try {
     if (host !== undefined) return await tryListen(server, { port, host }, backlog)
-    try {
-      await tryListen(server, { port, host: '::' }, backlog)
-    } catch (error) {
-      if (!NO_IPV6_CODES.has(codeOf(error) ?? '')) throw error
-      await tryListen(server, { port, host: '0.0.0.0' }, backlog)
-    }
+    // With a host Node loads its resolver, even where the host is an address. That takes five milliseconds.
+    await tryListen(server, { port }, backlog)
+    if (family(server) === 'IPv6') return
+    // Node takes 0.0.0.0 where `::` failed for any reason. Only a system without IPv6 is a good one.
+    await new Promise((resolve) => void server.close(resolve))
+    await listenOnEveryAddress(server, port, backlog)
   } catch (error) {
     throw explainListenError(error, options)
   }
+}
+
+async function listenOnEveryAddress(server: Server, port: number, backlog: number): Promise<void> {
+  try {
+    await tryListen(server, { port, host: '::' }, backlog)
+  } catch (error) {
+    if (!NO_IPV6_CODES.has(codeOf(error) ?? '')) throw error
+    await tryListen(server, { port, host: '0.0.0.0' }, backlog)
+  }
+}
+
+function family(server: Server): string | undefined {
+  const address = server.address()
+  return typeof address === 'object' ? address?.family : undefined
 }
 
 async function listenOnDescriptor(server: Server, fd: number, backlog: number): Promise<void> {
@@ -59,7 +73,7 @@ async function listenOnDescriptor(server: Server, fd: number, backlog: number): 
   if (address === null || typeof address === 'string') throw badDescriptor('it has no port')
 }
 
-type Where = { port: number; host: string } | { fd: number }
+type Where = { port: number; host?: string } | { fd: number }
 
 function tryListen(server: Server, where: Where, backlog: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,0 +1,90 @@
+// What stickyListen returns in the primary. It loads the balancer, which workers never need: the code of the primary is
+// more than half of Holdfast's, and each process that loads it pays for it in memory and at its start.
+import type { Settings } from '../options/settings.ts'
+import { SafeEmitter } from '../safe-emitter.ts'
+import { fallbackReason } from '../slots/hash.ts'
+import { slotTable } from '../slots/slot-table.ts'
+import { newCounters } from '../steering/steering.ts'
+import type { Address, CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from '../sticky.ts'
+import type { Forking } from '../supervisor/fork.ts'
+import type { World } from '../world.ts'
+import type { Balancer } from './balancer.ts'
+import { explain } from './explain.ts'
+
+export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
+  readonly role = 'primary'
+  readonly ready: Promise<void>
+  readonly #settings: Settings
+  readonly #world: World
+  readonly #startedAt: number
+  readonly #loaded: Promise<Balancer>
+  #balancer: Balancer | undefined
+
+  /**
+   * @param onclosed - called once, when the last worker has ended, or when nothing was started
+   * @param forking - how workers are started; by default this same program
+   */
+  constructor(settings: Settings, world: World, onclosed: () => void, forking?: Forking) {
+    super(settings.logger)
+    this.#settings = settings
+    this.#world = world
+    this.#startedAt = world.now()
+    const tell = this.tell.bind(this)
+    this.#loaded = import('./balancer.ts').then(({ Balancer }) => {
+      this.#balancer = new Balancer(settings, world, { tell, closed: onclosed }, forking)
+      return this.#balancer
+    })
+    this.ready = this.#loaded.then((balancer) => balancer.ready)
+  }
+
+  address(): Address | null {
+    return this.#balancer?.address() ?? null
+  }
+
+  status(): Status {
+    return this.#balancer?.status() ?? this.#statusBefore()
+  }
+
+  explain(address: string): Explanation {
+    if (this.#balancer !== undefined) return this.#balancer.explain(address)
+    const { workers } = this.#settings
+    return explain(address, this.#settings, slotTable(workers), workers, 'handoff')
+  }
+
+  async reload(): Promise<void> {
+    await (await this.#loaded).reload()
+  }
+
+  async scale(workers: number): Promise<void> {
+    await (await this.#loaded).scale(workers)
+  }
+
+  async close(options?: CloseOptions): Promise<boolean> {
+    return (await this.#loaded).close(options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** The status while the balancer is being loaded: there is no process and no port yet. */
+  #statusBefore(): Status {
+    return {
+      pid: process.pid,
+      address: null,
+      admin: null,
+      uptime: this.#world.now() - this.#startedAt,
+      steering: {
+        name: 'handoff',
+        reason: 'not chosen yet',
+        transport: 'node-ipc',
+        hash: fallbackReason() === undefined ? 'native' : 'portable',
+      },
+      workers: [],
+      standby: 0,
+      entered: { starting: 0, ready: 0, draining: 0, stopping: 0, gone: 0 },
+      connections: { ...newCounters(), pending: 0 },
+      bus: { frames: 0, relayed: 0, dropped: 0, counters: 0, workers: [] },
+    }
+  }
+}
