@@ -15,6 +15,7 @@ import {
   type Backplane,
 } from './backplane.ts'
 import { nameProcessInIds } from './engine-ids.ts'
+import { strictlyPlain } from './plain.ts'
 
 /**
  * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
@@ -141,6 +142,7 @@ function setUpStandalone(plan: Exclude<AdapterPlan, { adapter: 'ipc' }>, runtime
 function attachNoAdapter(io: Server): Backplane {
   eachNamespace(io, ({ adapter }) => {
     adapter.serverSideEmit = (packet: unknown[]) => {
+      strictlyPlain(packet)
       const callback = packet.at(-1)
       if (typeof callback === 'function') callback(null, [])
     }

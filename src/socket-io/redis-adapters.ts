@@ -4,6 +4,7 @@ import { requireOptional } from '../redis/optional.ts'
 import type { AdapterClients } from './adapter-clients.ts'
 import { countSafely, makePlain } from './adapter-guards.ts'
 import type { AdapterFactory } from './adapter-message.ts'
+import { encodeAtTheCall, sendAtTheCall, type SendingAdapter } from './at-the-call.ts'
 import { plain } from './plain.ts'
 
 /**
@@ -34,6 +35,7 @@ export function redisAdapter(
     const adapter = create(namespace)
     makePlain(adapter, 'doPublish', 0)
     makePlain(adapter, 'doPublishResponse', 1)
+    sendAtTheCall(adapter, false)
     countSafely(adapter)
     return adapter
   }
@@ -41,14 +43,12 @@ export function redisAdapter(
 
 /** The members of the classic adapter that are used here; most of them are private in the types of its package. */
 interface ClassicAdapter {
-  readonly nsp: { _onServerSideEmit(packet: unknown[]): void }
   readonly requestChannel: string
   /** By id: requests of this node that wait for answers. */
   readonly requests: ReadonlyMap<string, unknown>
   onrequest(channel: Buffer, bytes: Buffer): Promise<void>
   publishResponse(request: FetchRequest, response: string): void
   fetchSockets(options: object): Promise<FoundSocket[]>
-  serverSideEmit(packet: unknown[]): void
   serverSideEmitWithAck(packet: unknown[]): Promise<void>
 }
 
@@ -72,8 +72,8 @@ const REMOTE_FETCH = 5
 type Callback = (error: unknown, ...more: unknown[]) => void
 
 /**
- * The classic adapter with plain data. It writes JSON of `socket.data`, of the arguments of serverSideEmit() and of the
- * answers to it; an error of JSON.stringify() there would end the worker.
+ * The classic adapter with plain data. It writes JSON of `socket.data`, where an error of JSON.stringify() would end the
+ * worker. Its errors for the arguments of serverSideEmit() and the answers are thrown at the calls of the application.
  *
  * @param classic - the class of the adapter
  */
@@ -82,7 +82,7 @@ function plainAdapter(classic: unknown): new (...args: unknown[]) => object {
   return class PlainAdapter extends Base {
     constructor(...args: unknown[]) {
       super(...args)
-      makeAnswersPlain(this.nsp)
+      encodeAtTheCall(this as unknown as SendingAdapter)
       countSafely(this)
     }
 
@@ -97,10 +97,6 @@ function plainAdapter(classic: unknown): new (...args: unknown[]) => object {
       const [rooms, except] = [new Set(opts.rooms), new Set(opts.except)]
       const found = await super.fetchSockets({ rooms, except, flags: { local: true } })
       this.publishResponse(request, JSON.stringify(plain({ requestId, sockets: found.map(described) })))
-    }
-
-    override serverSideEmit(packet: unknown[]): void {
-      super.serverSideEmit(packet.map((one) => (typeof one === 'function' ? one : plain(one))))
     }
 
     /**
@@ -137,12 +133,4 @@ function readFetchRequest(bytes: Buffer): FetchRequest | undefined {
 /** The fields that the adapter sends. The store of sessions in the handshake belongs to the application. */
 function described({ id, handshake, rooms, data }: FoundSocket): object {
   return { id, handshake: { ...handshake, sessionStore: undefined }, rooms: [...rooms], data }
-}
-
-/** Makes the answers plain that listeners of this server give to other servers. */
-function makeAnswersPlain(namespace: ClassicAdapter['nsp']): void {
-  const own = namespace._onServerSideEmit.bind(namespace)
-  const wrap = (one: unknown): unknown =>
-    typeof one === 'function' ? (answer: unknown) => Reflect.apply(one, undefined, [plain(answer)]) as unknown : one
-  namespace._onServerSideEmit = (packet) => own(packet.map(wrap))
 }

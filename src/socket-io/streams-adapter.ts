@@ -6,6 +6,7 @@ import type { AdapterFactory } from './adapter-message.ts'
 import { keepSnapshots, type RecoveringAdapter } from './session-snapshots.ts'
 import { requireOptional } from '../redis/optional.ts'
 import { countSafely, makePlain } from './adapter-guards.ts'
+import { sendAtTheCall } from './at-the-call.ts'
 
 /** Milliseconds until a read that failed is repeated. */
 const RETRY_DELAY = 1_000
@@ -54,6 +55,7 @@ export function streamsAdapter(clients: AdapterClients, channelPrefix: string, h
     makePlain(adapter, 'doPublish', 0)
     makePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
     makePlain(adapter, 'persistSession', 0, MAX_DEPTH)
+    sendAtTheCall(adapter, true, { maxDepth: MAX_DEPTH })
     countSafely(adapter)
     keepSnapshots(adapter as unknown as RecoveringAdapter, clients, channelPrefix)
     return adapter
