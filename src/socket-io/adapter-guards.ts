@@ -38,11 +38,7 @@ export function makePlain(adapter: object, method: string, index: number, maxDep
  * Passes errors of serverSideEmit() to the callback of the application. Some adapters first ask Redis for the number of
  * servers, and Socket.IO ignores the promise: while Redis is away, an unhandled rejection would end the worker.
  */
-export function passErrorsToCallback({
-  adapter,
-}: {
-  adapter: { serverSideEmit: (packet: unknown[]) => unknown }
-}): void {
+export function passErrorsToCallback(adapter: { serverSideEmit: (packet: unknown[]) => unknown }): void {
   const serverSideEmit = adapter.serverSideEmit.bind(adapter)
   adapter.serverSideEmit = (packet) => {
     const answer = packet.at(-1)
