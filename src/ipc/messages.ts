@@ -174,6 +174,12 @@ export type ToWorker =
    */
   | { type: 'bridge-state'; connected: boolean; lost: number }
   /**
+   * Another worker process has ended, and with it its part of Socket.IO.
+   *
+   * socket-io/primary/exchange.ts to socket-io/backplane.ts
+   */
+  | { type: 'server-gone' }
+  /**
    * Answer to `register`.
    *
    * compat/cluster-primary.ts to compat/setup-worker.ts
@@ -286,6 +292,7 @@ const toWorkerChecks: Record<ToWorker['type'], FieldChecks> = {
   peers: { peers: Array.isArray, owners: Array.isArray },
   'bus-frame': { frame: isFrame },
   'bridge-state': { lost: Number.isSafeInteger },
+  'server-gone': {},
   registered: { registration: isObject },
 }
 

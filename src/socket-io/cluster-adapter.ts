@@ -3,10 +3,11 @@
 // that carries JSON bytes do not become an object of numbers, nor a Map {}.
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import { deserialize } from 'node:v8'
-import type { AdapterFactory } from './adapter-message.ts'
+import { isOfCall, type AdapterFactory } from './adapter-message.ts'
 import { beforeClose } from './adapter-guards.ts'
 import { requireOptional } from '../redis/optional.ts'
-import { serializePlain } from './plain.ts'
+import { sendAtTheCall } from './at-the-call.ts'
+import { serializePlain, serializeStrictlyPlain } from './plain.ts'
 
 /** The way of messages to the other workers and back. */
 export interface Line {
@@ -57,6 +58,7 @@ export function clusterAdapter(line: Line): AdapterFactory {
     const stopListening = line.listen?.((message) => {
       if (message.nsp === adapter.nsp.name) adapter.onMessage(message as Message)
     })
+    sendAtTheCall(adapter, false)
     // The adapter itself never stops listening, and would count as a node again with its next answer.
     beforeClose(adapter, () => {
       for (const listener of added) process.off('message', listener)
@@ -82,7 +84,7 @@ function pack(message: object, serialization: 'json' | 'advanced'): Packed {
   const { uid, nsp, type, data } = message as Packed & { data?: unknown }
   const fields = { source: '_sio_adapter', uid, nsp, type } as const
   if (data === undefined) return fields
-  const bytes = serializePlain(data)
+  const bytes = isOfCall(message) ? serializeStrictlyPlain(data) : serializePlain(data)
   return { ...fields, packed: serialization === 'json' ? bytes.toString('base64') : bytes }
 }
 

@@ -31,6 +31,7 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
   fc.record({ type: fc.constant('promote' as const), id: fc.nat(), workers: fc.nat() }),
   fc.record({ type: fc.constant('worker-count' as const), workers: fc.nat() }),
   fc.record({ type: fc.constant('bridge-state' as const), connected: fc.boolean(), lost: fc.nat() }),
+  fc.record({ type: fc.constant('server-gone' as const) }),
   fc.record({
     type: fc.constant('registered' as const),
     registration: fc.record({

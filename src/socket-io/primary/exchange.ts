@@ -52,8 +52,10 @@ export class Exchange<M extends Member> {
     this.#relay.pass(from, message)
   }
 
+  /** A worker has ended. With adapters over Redis, its answers are not known to the relay. */
   gone(worker: M): void {
     this.#relay.gone(worker)
+    for (const member of this.#members()) if (member !== worker) member.send({ type: 'server-gone' })
   }
 
   /**
