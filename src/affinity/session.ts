@@ -18,10 +18,25 @@ export interface SessionRequest {
  *   session. The function must not throw.
  */
 export type SessionRule =
-  | 'socket.io'
-  | { cookie: string; set?: boolean }
-  | { header: string }
-  | ((request: SessionRequest) => string | number | undefined)
+  'socket.io' | CookieRule | { header: string } | ((request: SessionRequest) => string | number | undefined)
+
+/** A session rule that reads a cookie. */
+export interface CookieRule {
+  /** The name of the cookie. */
+  cookie: string
+  /**
+   * Which answers get the cookie.
+   *
+   * - `true`: those to requests without a session, and the 101 of a WebSocket. Answers that shared caches may keep
+   *   (`Cache-Control: public`, `immutable` or `s-maxage`) and those with status 304 do not get it: a cache would give it
+   *   to other clients.
+   * - `'always'`: these too.
+   * - `false`: none. The application sets the cookie, and its value is hashed.
+   *
+   * @default true
+   */
+  set?: boolean | 'always'
+}
 
 /** The owner of a session: the process that created it, the worker of a hashed key, or a worker by its id. */
 export type SessionOwner =

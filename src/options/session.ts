@@ -22,7 +22,7 @@ function isRule(rule: unknown): rule is SessionRule {
   if (rule === 'socket.io' || typeof rule === 'function') return true
   if (typeof rule !== 'object' || rule === null) return false
   const { cookie, set = true, header, ...rest } = rule as Record<string, unknown>
-  if (Object.keys(rest).length > 0 || typeof set !== 'boolean') return false
+  if (Object.keys(rest).length > 0 || (typeof set !== 'boolean' && set !== 'always')) return false
   const names = [cookie, header].filter((name) => name !== undefined)
   return names.length === 1 && typeof names[0] === 'string' && TOKEN.test(names[0]) && !(header && 'set' in rule)
 }
