@@ -1,5 +1,6 @@
 // The session of a request: which texts of the request name it, and which worker owns it. Pure.
 import type { IncomingHttpHeaders } from 'node:http'
+import type { CookieRule } from './cookie-rule.ts'
 
 /** The part of an HTTP request that a session rule sees. */
 export interface SessionRequest {
@@ -12,31 +13,13 @@ export interface SessionRequest {
  *
  * - `'socket.io'`: the session of Socket.IO. Its id names the worker. `attachSocketIO` adds this rule by itself.
  * - `{ cookie: name }`: a cookie that Holdfast sets. It names the worker that served the client's first request. With
- *   `set: false` the application sets the cookie, and its value is hashed.
+ *   `set: false` the application sets the cookie, and its value is hashed. See {@link CookieRule}.
  * - `{ header: name }`: the value of a request header is hashed.
  * - `(request) => …`: a string is hashed, a number is a worker id, and `undefined` means that the request has no
  *   session. The function must not throw.
  */
 export type SessionRule =
   'socket.io' | CookieRule | { header: string } | ((request: SessionRequest) => string | number | undefined)
-
-/** A session rule that reads a cookie. */
-export interface CookieRule {
-  /** The name of the cookie. */
-  cookie: string
-  /**
-   * Which answers get the cookie.
-   *
-   * - `true`: those to requests without a session, and the 101 of a WebSocket. Answers that shared caches may keep
-   *   (`Cache-Control: public`, `immutable` or `s-maxage`) and those with status 304 do not get it: a cache would give it
-   *   to other clients.
-   * - `'always'`: these too.
-   * - `false`: none. The application sets the cookie, and its value is hashed.
-   *
-   * @default true
-   */
-  set?: boolean | 'always'
-}
 
 /** The owner of a session: the process that created it, the worker of a hashed key, or a worker by its id. */
 export type SessionOwner =

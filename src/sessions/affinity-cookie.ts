@@ -1,9 +1,11 @@
 // The affinity cookie names the process that first answered a client, so that the client's next requests go there.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
-import type { CookieRule, SessionRule } from '../affinity/session.ts'
+import { cookieAttributes, wouldBeSent, type CookieRule } from '../affinity/cookie-rule.ts'
+import { listOf } from '../options/networks.ts'
+import type { SessionRule } from '../affinity/session.ts'
 import type { Logger } from '../logger.ts'
+import { isSecure } from './client-scheme.ts'
 import { addToHandshake } from './handshake-cookie.ts'
 import { addCookie } from './response-cookie.ts'
 import { isForSharedCaches } from './shared-cache.ts'
@@ -18,6 +20,8 @@ export interface AffinityCookie {
 export interface AffinityCookieOptions {
   /** Returns the cookie's value, see `identityText`. */
   createValue: () => string
+  /** Whether all connections come from trusted proxies, because others are refused: with the PROXY protocol. */
+  areProxiesTrusted: boolean
   logger: Pick<Logger, 'warn'>
 }
 
@@ -30,7 +34,7 @@ const SWITCHING_PROTOCOLS = 101
  */
 export function affinityCookie(
   rules: readonly SessionRule[],
-  { createValue, logger }: AffinityCookieOptions,
+  { createValue, areProxiesTrusted, logger }: AffinityCookieOptions,
 ): AffinityCookie {
   const rule = rules.find(isSetHere)
   if (rule === undefined) return { addToResponse() {}, addToHandshake() {} }
@@ -50,12 +54,12 @@ export function affinityCookie(
     }
     return true
   }
-  const cookieFor = ({ socket }: IncomingMessage): string => {
-    const secure = (socket as Partial<TLSSocket>).encrypted === true ? '; Secure' : ''
-    return `${name}=${createValue()}; Path=/; HttpOnly; SameSite=Lax${secure}`
-  }
+  const trusted = areProxiesTrusted ? 'all' : listOf(rule.trust ?? [])
+  const cookieFor = (request: IncomingMessage): string =>
+    `${name}=${createValue()}${cookieAttributes(rule, () => isSecure(request, trusted))}`
   return {
     addToResponse(request, response) {
+      if (!wouldBeSent(rule, request)) return
       const cookie = cookieFor(request)
       addCookie(response, (status, valuesOf) => {
         const isInterim = status < 200 && status !== SWITCHING_PROTOCOLS
@@ -65,6 +69,7 @@ export function affinityCookie(
       })
     },
     addToHandshake(request, socket) {
+      if (!wouldBeSent(rule, request)) return
       const cookie = cookieFor(request)
       addToHandshake(socket, (behind) => (isTaken(cookiesInHead(behind)) ? undefined : `Set-Cookie: ${cookie}`))
     },

@@ -26,6 +26,7 @@ const LAST_REQUESTS = 1_000
 export interface SessionSettings {
   session: Settings['session']
   balance: Settings['balance']
+  proxyProtocol: Settings['proxyProtocol']
   limits: Pick<Settings['limits'], 'holdTimeout'>
 }
 
@@ -88,7 +89,11 @@ export function sessionLayer(
       import('./peer/peer-socket.ts'),
       import('./router.ts'),
     ])
-    const cookie = affinityCookie(rules, { createValue: () => peers.identity, logger: runtime.logger })
+    const cookie = affinityCookie(rules, {
+      createValue: () => peers.identity,
+      areProxiesTrusted: settings.proxyProtocol !== undefined,
+      logger: runtime.logger,
+    })
     const serveUpgrade: ServeUpgrade = (request, socket, head) => {
       // It came here by the client's address.
       if (peers.ownerOf(request) === 'none') cookie.addToHandshake(request, socket)

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import type { CookieRule } from '../../src/affinity/session.ts'
+import type { CookieRule } from '../../src/affinity/cookie-rule.ts'
 import { affinityCookie } from '../../src/sessions/affinity-cookie.ts'
 
 const AFFINITY_COOKIE = 'at=w0; Path=/; HttpOnly; SameSite=Lax'
@@ -34,7 +34,7 @@ type Ask = (t: Test, answer: Answer, application?: Application) => Promise<Heads
 
 function cookieOf({ rule, warnings = [] }: Application) {
   const logger = { warn: (event: string, fields?: object) => void warnings.push({ event, ...fields }) }
-  return affinityCookie([{ cookie: 'at', ...rule }], { createValue: () => 'w0', logger })
+  return affinityCookie([{ cookie: 'at', ...rule }], { createValue: () => 'w0', areProxiesTrusted: false, logger })
 }
 
 const askOverHttp: Ask = async (t, answer, application = {}) => {
@@ -392,10 +392,51 @@ for (const [version, ask] of VERSIONS) {
   })
 }
 
+/** Rules, request headers, and the cookie over HTTP. */
+const ATTRIBUTES: [rule: Partial<CookieRule>, requestHeaders: Record<string, string>, cookie: string][] = [
+  [{ sameSite: 'none' }, {}, 'at=w0; Path=/; HttpOnly; SameSite=None; Secure'],
+  [
+    { path: '/a', domain: 'a.example', maxAge: 60_000, httpOnly: false, partitioned: true },
+    {},
+    'at=w0; Path=/a; Domain=a.example; Max-Age=60; SameSite=Lax; Secure; Partitioned',
+  ],
+  [{ cookie: '__Host-at' }, {}, '__Host-at=w0; Path=/; HttpOnly; SameSite=Lax; Secure'],
+  [{}, { 'x-forwarded-proto': 'https' }, AFFINITY_COOKIE],
+  [{ trust: ['127.0.0.1'] }, { 'x-forwarded-proto': 'https' }, `${AFFINITY_COOKIE}; Secure`],
+  [{ trust: ['127.0.0.1'] }, { 'x-forwarded-proto': 'http' }, AFFINITY_COOKIE],
+  [{ trust: ['127.0.0.1'], secure: false }, { 'x-forwarded-proto': 'https' }, AFFINITY_COOKIE],
+  [{ trust: ['10.0.0.0/8'] }, { 'x-forwarded-proto': 'https' }, AFFINITY_COOKIE],
+  [{ secure: true }, {}, `${AFFINITY_COOKIE}; Secure`],
+]
+
+for (const [version, ask] of VERSIONS) {
+  for (const [rule, requestHeaders, expected] of ATTRIBUTES) {
+    const what = `${JSON.stringify(rule)} ${JSON.stringify(requestHeaders)}`
+    t.test(`the cookie has the attributes of its rule, over ${version}: ${what}`, async (t) => {
+      const { cookies } = await ask(t, (response) => response.end(), { rule, requestHeaders })
+      t.strictSame(cookies, [expected])
+    })
+  }
+}
+
+t.test('a request that cannot have the cookie does not replace it', async (t) => {
+  const crossSite = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }
+  for (const [version, ask] of VERSIONS) {
+    for (const [rule, requestHeaders, isSet] of [
+      [{ path: '/app' }, {}, true],
+      [{}, crossSite, false],
+      [{ sameSite: 'none' }, crossSite, true],
+    ] as const) {
+      const { cookies } = await ask(t, (response) => response.end(), { rule, requestHeaders })
+      t.equal(cookies.length, isSet ? 1 : 0, `${version} ${JSON.stringify(rule)}`)
+    }
+  }
+})
+
 t.test('without a rule that sets a cookie nothing is set', async (t) => {
   for (const set of [undefined, false]) {
     const rules = set === undefined ? [{ header: 'x-user' }] : [{ cookie: 'id', set }]
-    const cookie = affinityCookie(rules, { createValue: () => 'w0', logger: { warn() {} } })
+    const cookie = affinityCookie(rules, { createValue: () => 'w0', areProxiesTrusted: false, logger: { warn() {} } })
     const response = new ServerResponse({ method: 'GET' } as IncomingMessage)
     cookie.addToResponse({} as IncomingMessage, response)
     cookie.addToHandshake({} as IncomingMessage, {} as never)

@@ -244,7 +244,7 @@ async function listen(
   before: (socket: Socket) => void = () => {},
 ): Promise<{ server: http.Server | https.Server; port: number }> {
   const logger = { warn: (event: string) => void warnings.push(event) }
-  const cookie = affinityCookie([{ cookie: 'at' }], { createValue: () => 'w0', logger })
+  const cookie = affinityCookie([{ cookie: 'at' }], { createValue: () => 'w0', areProxiesTrusted: false, logger })
   server.prependListener('upgrade', (request: IncomingMessage, socket: Socket) => {
     before(socket)
     cookie.addToHandshake(request, socket)

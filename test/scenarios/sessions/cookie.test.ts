@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { startBalancer, type Balancer } from '../../support/balancer.ts'
 import { dial, loopback, request, until, type Reply } from '../../support/clients.ts'
+import { headerV1, headerV2 } from '../../support/proxy-headers.ts'
 
 const ECHO = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n'
 const anyWorker = { workers: 2, session: { cookie: 'seat' }, balance: 'round-robin' } as const
@@ -123,6 +124,27 @@ t.test(
     }
   },
 )
+
+t.test('behind a trusted proxy the cookie is Secure where the client has connected over https', async (t) => {
+  const session = { cookie: 'seat', sameSite: 'strict', path: '/app', maxAge: 60_000 } as const
+  const options = { workers: 2, session, proxyProtocol: { trust: ['127.0.0.0/8'] } }
+  const { port } = await startBalancer(t, { kind: 'ws', options })
+  const client = { address: '203.0.113.7', port: 1_024 }
+  const attributes = 'Path=/app; Max-Age=60; HttpOnly; SameSite=Strict'
+  for (const [header, fields, expected] of [
+    [headerV1(client), '', attributes],
+    [headerV1(client), 'X-Forwarded-Proto: http\r\n', attributes],
+    [headerV1(client), 'X-Forwarded-Proto: https\r\n', `${attributes}; Secure`],
+    [headerV2(client, { more: [[0x20, Buffer.from([1, 0, 0, 0, 0])]] }), '', `${attributes}; Secure`],
+  ] as const) {
+    for (const request of ['GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', ECHO]) {
+      const socket = await dialed(t, port)
+      socket.write(header)
+      const { head } = await echo(socket, request.replace('\r\n', `\r\n${fields}`))
+      t.equal(/^set-cookie: seat=[\w-]{6}; (.+)\r$/im.exec(head)?.[1], expected, `${fields} ${request.slice(-20)}`)
+    }
+  }
+})
 
 interface Visit extends Reply {
   cookie?: string
