@@ -52,7 +52,8 @@ async function serve(server: Server): Promise<void> {
   const channel = primaryChannel()
   const incoming = intake(registration, channel)
   // No request waits for its worker: a Socket.IO session ends with its process.
-  const settings = { session: [], balance: 'random', limits: { holdTimeout: 0 } } as const
+  const limits = { holdTimeout: 0 }
+  const settings = { session: [], balance: 'random', proxyProtocol: undefined, limits } as const
   await sessionLayer(settings, registration, channel, processRuntime, realWorld).open(server)
   incoming.attach(server, () => {
     processRuntime.isDraining = true

@@ -1,7 +1,7 @@
 // What the application gives to stickyListen: a server, or a function that makes one.
-import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Server as HttpServer, type IncomingMessage } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import { Server } from 'node:net'
+import { Server, type Socket } from 'node:net'
 import { StickyError } from '../errors.ts'
 
 /** A server, or a function that makes one; the function runs in workers only. */
@@ -36,5 +36,5 @@ export function isHttp2(server: Server): boolean {
 /** A server's own `emit`, which calls the application's listeners for requests and upgrades. */
 export type Emit = (event: string, ...args: unknown[]) => boolean
 
-/** Adds the affinity cookie to the response to a request of no session. */
-export type SetAffinityCookie = (request: IncomingMessage, response: ServerResponse) => void
+/** Gives the application an upgrade. @returns whether the application has a listener for upgrades */
+export type ServeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => boolean

@@ -4,8 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Runtime } from '../runtime.ts'
 import { movedOf } from '../serving/attach.ts'
-import type { Emit, SetAffinityCookie } from '../serving/target.ts'
+import type { Emit, ServeUpgrade } from '../serving/target.ts'
 import type { World } from '../world.ts'
+import type { AffinityCookie } from './affinity-cookie.ts'
 import { ConnectionMigrator } from './migrate-connection.ts'
 import { Forwarder } from './peer/forwarding.ts'
 import type { Owner, Peers } from './peers.ts'
@@ -23,14 +24,16 @@ export interface RouterOptions {
   byAddress: boolean
   /** The folder of the peer sockets. */
   folder: string
-  setAffinityCookie: SetAffinityCookie
+  cookie: AffinityCookie
+  /** Gives the application an upgrade that another worker has routed to this one. */
+  serveUpgrade: ServeUpgrade
   runtime: Pick<Runtime, 'isDraining' | 'logger'>
   world: World
 }
 
 /** Replaces the server's `emit`, so that requests are routed before any listener of the application is called. */
 export function routeRequests(options: RouterOptions): void {
-  const { server, emit, peers, self, byAddress, setAffinityCookie, runtime } = options
+  const { server, emit, peers, self, byAddress, cookie, serveUpgrade, runtime } = options
   const forwarder = new Forwarder(options)
   const migrator = new ConnectionMigrator(options)
 
@@ -42,7 +45,7 @@ export function routeRequests(options: RouterOptions): void {
     if (owner === 'self') return emit(event, request, response)
     if (owner === 'unavailable') return hold(request, (found) => routeRequest(event, request, response, found))
     if (owner === 'none') {
-      setAffinityCookie(request, response)
+      cookie.addToResponse(request, response)
       return emit(event, request, response)
     }
     migrator.migrateWithNext(request, owner)
@@ -56,6 +59,7 @@ export function routeRequests(options: RouterOptions): void {
 
   const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): boolean => {
     if (owner === 'unavailable') return hold(request, (found) => routeUpgrade(request, socket, head, found))
+    if (owner === 'none') cookie.addToHandshake(request, socket)
     if (owner === 'self' || owner === 'none') return emit('upgrade', request, socket, head)
     const canMove = !owner.draining && !runtime.isDraining
     const moved = { isFinal: true, from: addressWorkerOf(socket) ?? self.worker }
@@ -90,7 +94,7 @@ export function routeRequests(options: RouterOptions): void {
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer]
     if (migrator.migrate(request, socket, head)) return true
     // The worker that transferred this socket has routed its first request already.
-    if (movedOf(socket)?.isFinal === true) return emit('upgrade', request, socket, head)
+    if (movedOf(socket)?.isFinal === true) return serveUpgrade(request, socket, head)
     return routeUpgrade(request, socket, head, ownerOf(request))
   }) as Server['emit']
 }

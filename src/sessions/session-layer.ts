@@ -9,9 +9,9 @@ import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import type { Runtime } from '../runtime.ts'
-import { isHttp1, isHttp2 } from '../serving/target.ts'
+import { isHttp1, isHttp2, type ServeUpgrade } from '../serving/target.ts'
 import type { World } from '../world.ts'
-import { affinityCookieSetter } from './affinity-cookie.ts'
+import { affinityCookie } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
 
 /** Milliseconds between two looks at the number of open sessions while this worker drains. */
@@ -26,6 +26,7 @@ const LAST_REQUESTS = 1_000
 export interface SessionSettings {
   session: Settings['session']
   balance: Settings['balance']
+  proxyProtocol: Settings['proxyProtocol']
   limits: Pick<Settings['limits'], 'holdTimeout'>
 }
 
@@ -88,8 +89,17 @@ export function sessionLayer(
       import('./peer/peer-socket.ts'),
       import('./router.ts'),
     ])
-    const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
-    const peerSocket = await openPeerSocket(folder, instance, { server, emit, setAffinityCookie, world })
+    const cookie = affinityCookie(rules, {
+      createValue: () => peers.identity,
+      areProxiesTrusted: settings.proxyProtocol !== undefined,
+      logger: runtime.logger,
+    })
+    const serveUpgrade: ServeUpgrade = (request, socket, head) => {
+      // It came here by the client's address.
+      if (peers.ownerOf(request) === 'none') cookie.addToHandshake(request, socket)
+      return emit('upgrade', request, socket, head)
+    }
+    const peerSocket = await openPeerSocket(folder, instance, { server, emit, cookie, serveUpgrade, world })
     close = async () => {
       sendToPrimary({ type: 'peer-socket-closed' })
       await peerSocket.close()
@@ -104,7 +114,8 @@ export function sessionLayer(
       self,
       byAddress,
       folder,
-      setAffinityCookie,
+      cookie,
+      serveUpgrade,
       runtime,
       world,
     })

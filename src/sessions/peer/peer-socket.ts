@@ -4,6 +4,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { sleep } from '../../async/waiting.ts'
+import type { ServeUpgrade } from '../../serving/target.ts'
 import { applyClientInfo, CLIENT_INFO } from './client-info.ts'
 import { IncomingStreams, type StreamTarget } from './incoming-streams.ts'
 import { MUX_PROTOCOL } from './mux.ts'
@@ -22,6 +23,11 @@ const IDLE_CHECK = 50
 
 /** Milliseconds in which connections are accepted that were made just before the path was removed. */
 const LAST_ACCEPTS = 50
+
+/** What gets the requests that other workers forward. */
+export interface PeerTarget extends StreamTarget {
+  serveUpgrade: ServeUpgrade
+}
 
 export interface PeerSocket {
   /** Accepts no new connections. Resolves when the requests that came in are answered. */
@@ -46,8 +52,8 @@ export function peerSocketPath(folder: string, instance: number): string {
  * @param target - gets the requests
  * @throws Error where the folder cannot be made, or other users have access to it
  */
-export async function openPeerSocket(folder: string, instance: number, target: StreamTarget): Promise<PeerSocket> {
-  const { server, emit, world } = target
+export async function openPeerSocket(folder: string, instance: number, target: PeerTarget): Promise<PeerSocket> {
+  const { server, emit, serveUpgrade, world } = target
   const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   const muxes = new Set<IncomingStreams>()
@@ -79,7 +85,7 @@ export async function openPeerSocket(folder: string, instance: number, target: S
       return
     }
     if (!useClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
-    else if (!emit('upgrade', request, socket, head)) socket.destroy()
+    else if (!serveUpgrade(request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
   await new Promise<void>((done, fail) => listener.once('error', fail).listen({ path, exclusive: true }, done))
