@@ -157,13 +157,13 @@ export interface ReloadOptions {
   deadline?: number
   /**
    * Milliseconds between the 'drain' event of a worker and the close of its WebSockets with code 1012. In this time the
-   * application can end its long-lived connections itself.
+   * application can end its long-lived connections itself. At most a quarter of the deadline.
    * @default 1000
    */
   grace?: number
   /**
    * Milliseconds over which these WebSockets are closed, each at a random moment, so that their clients do not all
-   * reconnect at once.
+   * reconnect at once. At most half of the deadline.
    * @default 5000
    */
   spread?: number

@@ -2,6 +2,7 @@
 import { Server as HttpServer, type IncomingMessage } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 import { StickyError } from '../errors.ts'
 
 /** A server, or a function that makes one; the function runs in workers only. */
@@ -18,19 +19,24 @@ export async function resolveTarget(target: Target): Promise<Server> {
 // Only the methods of a server say whether it speaks TLS or HTTP/2. The classes would say it too, but they are in node:https
 // and node:http2, and a worker that serves plain HTTP would load two megabytes to ask.
 
-/** Whether the server speaks HTTP/1.1: without TLS, or with it. */
-export function isHttp1(server: Server): server is HttpServer | HttpsServer {
-  return server instanceof HttpServer || isHttps(server)
+/** Whether the server speaks HTTP: of node:http, node:https or node:http2. */
+export function isHttp(server: Server): boolean {
+  return isHttp1(server) || isHttp2(server)
 }
 
-/** Whether the server is one of node:https. A server of node:http2 over TLS is not. */
-export function isHttps(server: Server): server is HttpsServer {
-  return 'setSecureContext' in server && 'closeIdleConnections' in server && !isHttp2(server)
+/** Whether the server is one of node:http or node:https. One of node:http2 may speak HTTP/1.1 too. */
+export function isHttp1(server: Server): server is HttpServer | HttpsServer {
+  return server instanceof HttpServer || ('closeIdleConnections' in server && isTls(server) && !isHttp2(server))
 }
 
 /** Whether the server is one of node:http2, without TLS or with it. */
 export function isHttp2(server: Server): boolean {
   return 'updateSettings' in server
+}
+
+/** Whether the server speaks TLS: of node:tls or node:https, or a secure one of node:http2. */
+export function isTls(server: Server): server is TlsServer {
+  return 'setSecureContext' in server
 }
 
 /** A server's own `emit`, which calls the application's listeners for requests and upgrades. */

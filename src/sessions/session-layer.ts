@@ -9,7 +9,7 @@ import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import type { Runtime } from '../runtime.ts'
-import { isHttp1, isHttp2, type ServeUpgrade } from '../serving/target.ts'
+import { isHttp, isHttp2, type ServeUpgrade } from '../serving/target.ts'
 import type { World } from '../world.ts'
 import { affinityCookie } from './affinity-cookie.ts'
 import { Peers } from './peers.ts'
@@ -79,7 +79,7 @@ export function sessionLayer(
   })
 
   async function start(server: Server): Promise<void> {
-    if (!isHttp1(server) && !isHttp2(server)) {
+    if (!isHttp(server)) {
       throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
     }
     const { folder, instance } = registration
