@@ -26,14 +26,14 @@ let current: Sticky | undefined
  *
  * @param target - an http, https, http2, tls or net server, or a function that returns one or a promise of one. The
  *   function is called in workers only, so the primary never builds the application.
- * @param options - options, or just the port
+ * @param options - options, or just the port; digits as text are a port too
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION where the target or an option is wrong
  * @throws StickyError HOLDFAST_SECOND_LISTENER where this process has called it already; HOLDFAST_IN_NODE_CLUSTER in a
  *   worker of node:cluster
  * @example
  * stickyListen(http.createServer(app), 3000)
  */
-export function stickyListen(target: Target, options?: StickyOptions | number): Sticky {
+export function stickyListen(target: Target, options?: StickyOptions | number | string): Sticky {
   if (typeof target !== 'function' && !(target instanceof Server)) {
     const expected = 'a server or a function that returns one'
     throw misuse(TypeError, `stickyListen: expected ${expected}, got ${show(target)}; write http.createServer(app)`)

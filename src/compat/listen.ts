@@ -2,7 +2,7 @@
 import cluster, { type ClusterSettings } from 'node:cluster'
 import { Server } from 'node:net'
 import { availableParallelism } from 'node:os'
-import { misuse, show } from '../options/reader.ts'
+import { misuse, numberOf, show } from '../options/reader.ts'
 import { readSettings, type Settings } from '../options/settings.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
 import { startSticky } from '../sticky-listen.ts'
@@ -56,7 +56,8 @@ function read(port: unknown, options: ListenOptions): Settings {
   return readSettings(
     {
       port: portOf(port),
-      workers: workers ? Number(workers) : Math.min(MAX_WORKERS, availableParallelism()),
+      // sticky-session takes 0 for the default. In stickyListen 0 is another mode, without a primary.
+      workers: Number(workers ?? 0) === 0 ? Math.min(MAX_WORKERS, availableParallelism()) : workers,
       ...(env === undefined ? {} : { env: toTexts(env) }),
       ...(exec === undefined ? {} : { exec }),
       ...(args === undefined ? {} : { args }),
@@ -68,7 +69,8 @@ function read(port: unknown, options: ListenOptions): Settings {
 /** Reads a port that may be text, as from an environment variable. */
 function portOf(port: unknown): number {
   if (typeof port === 'number') return port
-  if (typeof port === 'string' && /^\d{1,5}$/.test(port)) return Number(port)
+  const number = typeof port === 'string' ? numberOf(port) : undefined
+  if (number !== undefined) return number
   throw misuse(TypeError, `listen: expected a TCP port, got ${show(port)}; write listen(server, 3000)`)
 }
 

@@ -12,6 +12,8 @@ interface IntegerRule {
   fallback: number
   /** Environment variable that replaces a missing option. */
   env?: string
+  /** Whether digits as text are valid too: for a number that applications take from an environment variable. */
+  text?: boolean
 }
 
 /** Milliseconds of the longest timer. Node fires a longer one after 1 ms. */
@@ -51,25 +53,31 @@ export class Reader {
     return misuse(kind, `${this.#path}.${name}: expected ${expected}, got ${show(got)}; write ${name}: ${write}`)
   }
 
-  integer(name: string, { min, max, fallback, env }: IntegerRule): number {
-    const value = this.raw(name)
+  integer(name: string, { min, max, fallback, env, text: takesText = false }: IntegerRule): number {
+    const given = this.raw(name)
+    const value = takesText && typeof given === 'string' ? (numberOf(given) ?? given) : given
     const expected = `an integer from ${min} to ${max}${fallback === Infinity ? ' or Infinity' : ''}`
     const text = env === undefined ? undefined : process.env[env]
     if (value === undefined && env !== undefined && text) {
-      const number = /^\s*\d+\s*$/.test(text) ? Number(text) : NaN
-      if (number >= min && number <= max) return number
-      const kind = Number.isNaN(number) ? TypeError : RangeError
+      const number = numberOf(text)
+      if (number !== undefined && number >= min && number <= max) return number
+      const kind = number === undefined ? TypeError : RangeError
       throw misuse(
         kind,
         `environment variable ${env}: expected ${expected}, got ${show(text)}; write ${env}=${fallback}`,
       )
     }
     if (value === undefined || value === fallback) return fallback
-    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, String(fallback), value)
+    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, String(fallback), given)
     if (!Number.isInteger(value) || value < min || value > max) {
-      throw this.wrong(name, RangeError, expected, String(fallback), value)
+      throw this.wrong(name, RangeError, expected, String(fallback), given)
     }
     return value
+  }
+
+  /** A TCP port, as a number or as text. */
+  port(name: string, rule: Pick<IntegerRule, 'fallback' | 'env'>): number {
+    return this.integer(name, { min: 0, max: 65535, text: true, ...rule })
   }
 
   milliseconds(name: string, fallback: number): number {
@@ -162,6 +170,11 @@ type ErrorKind = TypeErrorConstructor | RangeErrorConstructor
 /** The error for a mistake in a call: the caller throws it at once. */
 export function misuse(kind: ErrorKind, message: string): Error {
   return Object.assign(new kind(message), { code: 'HOLDFAST_BAD_OPTION' satisfies ErrorCode })
+}
+
+/** The number of a text that has only digits, with or without spaces around them; undefined for any other text. */
+export function numberOf(text: string): number | undefined {
+  return /^\s*\d+\s*$/.test(text) ? Number(text) : undefined
 }
 
 /** A value as source text, at most 60 characters long, for an error message. */

@@ -62,15 +62,19 @@ export interface Settings {
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION; the message says what was expected, what came, and
  *   what to write
  */
-export function readSettings(options: StickyOptions | number | undefined, name = 'stickyListen options'): Settings {
-  const read = new Reader(name, typeof options === 'number' ? { port: options } : options)
+export function readSettings(
+  options: StickyOptions | number | string | undefined,
+  name = 'stickyListen options',
+): Settings {
+  const read = new Reader(name, isPort(options) ? { port: options } : options)
   const settings: Settings = {
-    port: read.integer('port', { min: 0, max: 65535, env: 'PORT', fallback: 3000 }),
+    port: read.port('port', { env: 'PORT', fallback: 3000 }),
     host: read.host('host'),
     backlog: read.integer('backlog', { min: 1, max: 65535, fallback: 4096 }),
     workers: read.integer('workers', {
       min: 0,
       max: MAX_WORKERS,
+      text: true,
       env: 'WEB_CONCURRENCY',
       fallback: Math.min(MAX_WORKERS, availableParallelism()),
     }),
@@ -87,7 +91,7 @@ export function readSettings(options: StickyOptions | number | undefined, name =
     restart: readRestart(read),
     health: readHealth(read),
     reload: readReload(read),
-    standby: read.integer('standby', { min: 0, max: MAX_WORKERS, fallback: 0 }),
+    standby: read.integer('standby', { min: 0, max: MAX_WORKERS, text: true, fallback: 0 }),
     admin: readAdmin(read),
     shutdown: readShutdown(read),
     logger: readLogger(read),
@@ -96,6 +100,10 @@ export function readSettings(options: StickyOptions | number | undefined, name =
   read.done()
   checkTogether(read, settings)
   return Object.freeze(settings)
+}
+
+function isPort(options: unknown): options is number | string {
+  return typeof options === 'number' || typeof options === 'string'
 }
 
 /**

@@ -49,6 +49,21 @@ t.test('a number is the port', async (t) => {
   t.match(complaint(70_000), { name: 'RangeError', message: /port: expected an integer from 0 to 65535, got 70000/ })
 })
 
+t.test('digits as text are a number, where the number usually comes from an environment variable', async (t) => {
+  t.match(read('3000'), { port: 3000 })
+  t.match(read({ port: '8080', workers: '2', standby: '1', admin: '9000' }), { port: 8080, workers: 2, standby: 1 })
+  t.equal(read({ port: ' 8080\n' }).port, 8080, 'with spaces around, as Node takes it')
+  t.equal(read({ admin: '9000' }).admin!.port, 9_000)
+  t.equal(read({ admin: { port: '0' } }).admin!.port, 0)
+  for (const text of ['', ' ', '0x50', '1e3', '3000.5', '-1', '70000', '3000/tcp', 'http', '/run/app.sock']) {
+    const message = /options\.port: expected an integer from 0 to 65535, got '.*'; write port: 3000$/
+    t.match(complaint({ port: text }), { code: 'HOLDFAST_BAD_OPTION', message }, text)
+    t.match(complaint(text), { code: 'HOLDFAST_BAD_OPTION', message }, text)
+  }
+  t.match(complaint({ workers: '300' }), { message: /workers: expected an integer from 0 to 256, got '300'/ })
+  t.match(complaint({ health: { deadline: '1000' } }), { message: /deadline: expected an integer .*, got '1000'/ })
+})
+
 t.test('settings are frozen, down to the lists', async (t) => {
   const given = { args: ['a'], env: { A: '1' }, execArgv: ['--no-warnings'], shutdown: { signals: ['SIGHUP'] } }
   const settings = read(given)
