@@ -259,7 +259,7 @@ export interface StickyOptions {
    * How to recognise sessions in HTTP requests. All requests of one session go to one worker, on whichever connection
    * they arrive: for clients that share an address or change it, and for proxies that mix clients on their connections.
    * With several rules the first rule that finds a session decides. For HTTP servers only.
-   * @default [], and 'socket.io' when attachSocketIO is used
+   * @default none, and 'socket.io' when attachSocketIO is used
    * @example ['socket.io', { cookie: 'worker' }]
    */
   session?: SessionRule | readonly SessionRule[]

@@ -9,13 +9,11 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 export function readSession(read: Reader): readonly SessionRule[] {
   const given = read.raw('session')
   if (given === undefined) return []
-  const rules: unknown[] = Array.isArray(given) ? given : [given]
-  for (const rule of rules) {
-    if (isRule(rule)) continue
-    const expected = "'socket.io', { cookie: name }, { header: name }, a function, or an array of these"
-    throw read.wrong('session', TypeError, expected, "['socket.io', { cookie: 'worker' }]", rule)
-  }
-  return Object.freeze(rules as SessionRule[])
+  const rules: unknown[] = Array.isArray(given) ? [...given] : [given]
+  if (rules.length > 0 && rules.every(isRule)) return Object.freeze(rules)
+  const expected = "'socket.io', { cookie: name }, { header: name }, a function, or an array of these"
+  const write = "['socket.io', { cookie: 'worker' }], or leave session out"
+  throw read.wrong('session', TypeError, expected, write, rules.find((rule) => !isRule(rule)) ?? given)
 }
 
 function isRule(rule: unknown): rule is SessionRule {

@@ -14,7 +14,7 @@ import { readHealth, type HealthSettings } from './health.ts'
 import { readLimits, type LimitsSettings } from './limits.ts'
 import type { Balance, SteeringChoice, StickyOptions } from './options.ts'
 import { readProxyProtocol, type ProxySettings } from './proxy.ts'
-import { Reader } from './reader.ts'
+import { Reader, type Flagged } from './reader.ts'
 import { readReload, type ReloadSettings } from './reload.ts'
 import { readRestart, type RestartSettings } from './restart.ts'
 import { readSession } from './session.ts'
@@ -59,14 +59,16 @@ export interface Settings {
  *
  * @param options - the user's object, or the port alone
  * @param name - how error messages call the object
+ * @param flagged - the options that the user gave as flags of a command
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION; the message says what was expected, what came, and
  *   what to write
  */
 export function readSettings(
   options: StickyOptions | number | string | undefined,
   name = 'stickyListen options',
+  flagged: Flagged = {},
 ): Settings {
-  const read = new Reader(name, isPort(options) ? { port: options } : options)
+  const read = new Reader(name, isPort(options) ? { port: options } : options, flagged)
   const settings: Settings = {
     port: read.port('port', { env: 'PORT', fallback: 3000 }),
     host: read.host('host'),
