@@ -9,6 +9,7 @@ import { freePort, loopback, request, until } from '../support/clients.ts'
 import { startProgram, type Program } from '../support/program.ts'
 
 const app = fileURLToPath(new URL('../fixtures/plain-app.js', import.meta.url))
+const lines = fileURLToPath(new URL('../fixtures/lines-app.js', import.meta.url))
 const express = fileURLToPath(new URL('../fixtures/express-plain.js', import.meta.url))
 
 t.test('a program runs in several processes, and each client reaches one of them', async (t) => {
@@ -138,6 +139,19 @@ t.test('flags after the program go to the program, with a hint', async (t) => {
     /command\.flags-after-program flags="--admin --workers 2" hint="flags after the program go to the program; /,
   )
   t.match(stderr(), /write holdfast --admin --workers 2 \S+plain-app\.js"/)
+})
+
+t.test('the output of the processes arrives in whole lines', async (t) => {
+  const { child, exited, stdout, stderr } = await start(t, ['--workers', '2', lines])
+  const ends = (output: string) => output.match(/ end$/gm)?.length
+  await until('all lines are there', () => ends(stdout()) === 400 && ends(stderr()) === 400, 60_000)
+  for (const output of [stdout(), stderr()]) {
+    const wrong = output.split('\n').filter((line) => line.includes('xx') && !/^\d+ \d+ x{20000} end$/.test(line))
+    t.equal(wrong.length, 0, wrong.map((line) => line.slice(0, 50)).join())
+  }
+  child.kill('SIGTERM')
+  t.strictSame(await exited, { code: 0, signal: null })
+  t.equal(stdout().match(/done without a newline/g)?.length, 2)
 })
 
 t.test('an Express application needs no change', async (t) => {
