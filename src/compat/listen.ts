@@ -5,7 +5,9 @@ import { availableParallelism } from 'node:os'
 import { misuse, numberOf, show } from '../options/reader.ts'
 import { readSettings, type Settings } from '../options/settings.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
+import { listenAtOnce } from '../steering/listener.ts'
 import { startSticky } from '../sticky-listen.ts'
+import type { Sticky } from '../sticky.ts'
 import { clusterForking } from './cluster-forking.ts'
 
 /** Options of {@link listen}. */
@@ -23,7 +25,7 @@ export interface ListenOptions {
  *
  * @param server - the server of the application; it must not listen itself
  * @param port - TCP port, 0 to 65535; also as text
- * @returns true in a worker, false in the primary
+ * @returns true in a worker, false in the primary, which listens by then
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION when an argument is invalid
  * @throws StickyError HOLDFAST_SECOND_LISTENER or HOLDFAST_IN_NODE_CLUSTER
  * @example
@@ -33,7 +35,7 @@ export function listen(server: Server, port: number | string, options: ListenOpt
   if (!(server instanceof Server)) {
     throw misuse(TypeError, `listen: expected a server, got ${show(server)}; write http.createServer(app)`)
   }
-  const sticky = startSticky(server, read(port, options), clusterForking)
+  const sticky = start(server, bindAtOnce(read(port, options)))
   if (sticky.role === 'primary') {
     sticky.once('listening', () => server.emit('listening'))
     return false
@@ -42,6 +44,23 @@ export function listen(server: Server, port: number | string, options: ListenOpt
   // connections first.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
   return true
+}
+
+function start(server: Server, settings: Settings): Sticky {
+  try {
+    return startSticky(server, settings, clusterForking)
+  } catch (error) {
+    settings.bound?.close()
+    throw error
+  }
+}
+
+/** sticky-session listens when it returns: a program may connect to itself at once. */
+function bindAtOnce(settings: Settings): Settings {
+  // A service manager may have passed the socket.
+  if (!cluster.isPrimary || process.env['LISTEN_FDS'] !== undefined) return settings
+  const bound = listenAtOnce(settings)
+  return bound === undefined ? settings : { ...settings, bound }
 }
 
 function read(port: unknown, options: ListenOptions): Settings {

@@ -1,5 +1,6 @@
 // Options become frozen Settings, checked once. Each nested option has a reader of its own beside this file.
 import { statSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import type { AffinitySettings } from '../affinity/address.ts'
@@ -28,6 +29,8 @@ export interface Settings {
   /** undefined: '::', or '0.0.0.0' on a machine without IPv6. */
   readonly host: string | undefined
   readonly backlog: number
+  /** A server that listens on the port already. Only listen() of holdfast/compat has one. */
+  readonly bound?: Server
   readonly workers: number
   /** Path of the workers' program; empty when node was started without a file. */
   readonly exec: string

@@ -81,6 +81,12 @@ for (const adapter of ['own', 'attachSocketIO']) {
   })
 }
 
+t.test('the primary listens when the call returns: a connection at once is served', async (t) => {
+  const { output } = await start(t, { options: { workers: 1 }, env: { FIXTURE_CONNECT: '1' } })
+  await until('it is answered', () => output().includes('connected at once: '))
+  t.match(output(), 'connected at once: HTTP/1.1 200 OK')
+})
+
 t.test('a port in use ends the program with an error', async (t) => {
   const taken = net.createServer().listen(0)
   await once(taken, 'listening')
