@@ -2,7 +2,7 @@
 import type { Cluster } from 'node:cluster'
 import { Server } from 'node:net'
 import { Standalone } from './standalone/standalone.ts'
-import { Primary } from './primary/primary.ts'
+import { Primary, type PrimaryParts } from './primary/primary.ts'
 import { StickyError } from './errors.ts'
 import { misuse, show } from './options/reader.ts'
 import type { StickyOptions } from './options/options.ts'
@@ -10,7 +10,6 @@ import { workerSetup } from './ipc/role.ts'
 import { readSettings, type Settings } from './options/settings.ts'
 import { processRuntime } from './runtime.ts'
 import type { Sticky } from './sticky.ts'
-import type { Forking } from './supervisor/fork.ts'
 import type { Target } from './serving/target.ts'
 import { Worker } from './worker/worker.ts'
 import { realWorld } from './world.ts'
@@ -26,14 +25,14 @@ let current: Sticky | undefined
  *
  * @param target - an http, https, http2, tls or net server, or a function that returns one or a promise of one. The
  *   function is called in workers only, so the primary never builds the application.
- * @param options - options, or just the port
+ * @param options - options, or just the port; digits as text are a port too
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION where the target or an option is wrong
  * @throws StickyError HOLDFAST_SECOND_LISTENER where this process has called it already; HOLDFAST_IN_NODE_CLUSTER in a
  *   worker of node:cluster
  * @example
  * stickyListen(http.createServer(app), 3000)
  */
-export function stickyListen(target: Target, options?: StickyOptions | number): Sticky {
+export function stickyListen(target: Target, options?: StickyOptions | number | string): Sticky {
   if (typeof target !== 'function' && !(target instanceof Server)) {
     const expected = 'a server or a function that returns one'
     throw misuse(TypeError, `stickyListen: expected ${expected}, got ${show(target)}; write http.createServer(app)`)
@@ -48,10 +47,10 @@ export function stickyListen(target: Target, options?: StickyOptions | number): 
 /**
  * stickyListen with settings that are checked already.
  *
- * @param forking - how the primary starts workers; by default this same program
+ * @param parts - of the primary
  * @throws StickyError HOLDFAST_SECOND_LISTENER, HOLDFAST_IN_NODE_CLUSTER
  */
-export function startSticky(target: Target, settings: Settings, forking?: Forking): Sticky {
+export function startSticky(target: Target, settings: Settings, parts?: PrimaryParts): Sticky {
   if (current !== undefined) {
     throw new StickyError('HOLDFAST_SECOND_LISTENER', 'close the first one before, or start another program')
   }
@@ -65,7 +64,7 @@ export function startSticky(target: Target, settings: Settings, forking?: Forkin
   if (settings.workers === 0) {
     return (current = new Standalone(target, settings, processRuntime, () => (current = undefined)))
   }
-  return (current = new Primary(settings, realWorld, () => (current = undefined), forking))
+  return (current = new Primary(settings, realWorld, () => (current = undefined), parts))
 }
 
 /** Without an import, which would load node:cluster into every worker. */

@@ -2,11 +2,13 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { withoutDebugger } from '../options/debugger-flags.ts'
-import { codeOf } from '../errors.ts'
-import { readSettings } from '../options/settings.ts'
+import type { StickyOptions } from '../options/options.ts'
+import { readSettings, type Settings } from '../options/settings.ts'
+import { WORKER_COUNT } from '../options/worker-count.ts'
 import { startSticky } from '../sticky-listen.ts'
-import { UsageError, type Run } from './arguments.ts'
+import { asUsage, flagged, flagsAfterProgram, UsageError, type Flags, type Run } from './arguments.ts'
 import { launchEnvironment, optionsOf } from './launch-options.ts'
+import { programHint } from './program-hint.ts'
 
 /** The workers load this file before the program. */
 const PRELOAD = new URL('./preload.js', import.meta.url).href
@@ -19,29 +21,44 @@ const PRELOAD = new URL('./preload.js', import.meta.url).href
 export async function run(commandLine: Run): Promise<void> {
   const { program, args, nodeArgs, config, flags } = commandLine
   const exec = resolve(program)
-  if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`there is no program ${program}`)
+  if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) {
+    throw new UsageError(`there is no program ${program}; ${programHint(program, args, process.cwd())}`)
+  }
   const options = await optionsOf(config, flags)
-  if ('exec' in options) throw new UsageError('--config: leave exec out; the command line names the program')
-  const settings = readOptions({
+  const name = config === undefined ? 'options' : `${config} options`
+  if ('exec' in options) throw new UsageError(`${name}.exec: leave exec out; the command line names the program`)
+  const given = {
     ...options,
     exec,
     args: args.length > 0 ? args : (options.args ?? []),
     env: { ...options.env, ...launchEnvironment(commandLine) },
     execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${PRELOAD}`],
-  })
-  if (settings.workers === 0)
-    throw new UsageError('0 workers: there is nothing to balance; write node instead of holdfast')
+  }
+  const settings = asUsage(() => readSettings(given, name, flagged(flags)))
+  if (settings.workers === 0) throw noWorkers(options, flags, name, program)
+  hintAtFlags(settings, program, args)
   await startSticky(target, settings).ready
 }
 
-/** An invalid option is an error of the command line. */
-function readOptions(options: object): ReturnType<typeof readSettings> {
-  try {
-    return readSettings(options, 'options')
-  } catch (error) {
-    if (codeOf(error) === 'HOLDFAST_BAD_OPTION') throw new UsageError((error as Error).message)
-    throw error
-  }
+/** `workers: 0` means one process without a balancer, and the program itself knows of no balancer. */
+function noWorkers({ workers }: StickyOptions, flags: Flags, name: string, program: string): UsageError {
+  const [where, write] =
+    flags.workers !== undefined
+      ? ['--workers', '--workers 4']
+      : workers !== undefined
+        ? [`${name}.workers`, 'workers: 4']
+        : ['environment variable WEB_CONCURRENCY', 'WEB_CONCURRENCY=4']
+  const instead = `or for one process without a balancer: node ${program}`
+  return new UsageError(`${where}: expected ${WORKER_COUNT}, got 0; write ${write}, ${instead}`)
+}
+
+/** A flag of the command after the program goes to the program, which may not know the flag and say nothing. */
+function hintAtFlags({ logger }: Settings, program: string, args: readonly string[]): void {
+  const found = flagsAfterProgram(args)
+  if (found.length === 0) return
+  const flags = found.join(' ')
+  const hint = `flags after the program go to the program; for holdfast itself write holdfast ${flags} ${program}`
+  logger.info('command.flags-after-program', { flags, hint })
 }
 
 /** The primary never calls its target. */

@@ -24,17 +24,17 @@ const CHECK_INTERVAL = 1_000
 const transport = nodeIpc(realWorld, { isShared: true })
 
 export class ClusterPrimary {
-  readonly #server: Server
-  readonly #settings: Settings
+  readonly settings: Settings
+  readonly #servers = new Set<Server>()
   readonly #guests = new Map<ChildProcess, Guest>()
   readonly #ownership: Ownership
   readonly #handoff: Handoff
   readonly #directory: PeerDirectory
+  #accept: AcceptFunction | undefined
   #address: Address | undefined
 
-  constructor(server: Server, settings: Settings) {
-    this.#server = server
-    this.#settings = settings
+  constructor(settings: Settings) {
+    this.settings = settings
     this.#ownership = new Ownership(1, {
       serves: (id) => this.#all.some((guest) => guest.id === id && guest.serves),
       moved: (table) => this.#handoff.assign(table),
@@ -44,7 +44,10 @@ export class ClusterPrimary {
       settings,
       this.#ownership.table,
       events,
-      async (accept) => this.#listen(accept),
+      async (accept) => {
+        this.#accept = accept
+        return noListener
+      },
       realWorld,
     )
     this.#directory = new PeerDirectory(realWorld, {
@@ -54,12 +57,11 @@ export class ClusterPrimary {
     })
   }
 
-  /** Watches the cluster's workers. The workers get connections as soon as the server listens. */
+  /** Watches the cluster's workers. The workers get connections as soon as a server listens. */
   open(): void {
     cluster.on('fork', (worker) => this.#watch(worker))
     for (const worker of Object.values(cluster.workers ?? {})) if (worker !== undefined) this.#watch(worker)
-    if (this.#server.listening) void this.#handoff.open()
-    else this.#server.once('listening', () => void this.#handoff.open())
+    void this.#handoff.open()
     setInterval(() => this.#checkForStuckWorkers(performance.now()), CHECK_INTERVAL).unref()
     process.once('exit', () => this.#directory.close())
     void removeLeftBehind()
@@ -69,18 +71,21 @@ export class ClusterPrimary {
     return [...this.#guests.values()]
   }
 
-  #listen(accept: AcceptFunction): Listener {
-    const take = (): Listener => {
-      const listener = takeOver(this.#server, accept)
-      this.#address = listener.address
-      this.#settings.logger.info('cluster.listening', { ...listener.address, balance: this.#settings.balance })
-      for (const guest of this.#all) this.#register(guest)
-      return listener
-    }
-    const listener = take()
+  /** The connections of the server go to the workers. A second call for a server changes nothing. */
+  add(server: Server): void {
+    if (this.#servers.has(server)) return
+    this.#servers.add(server)
     // The application may call listen() again after close().
-    this.#server.on('listening', take)
-    return listener
+    server.on('listening', () => this.#take(server))
+    if (server.listening) this.#take(server)
+  }
+
+  #take(server: Server): void {
+    if (this.#accept === undefined) throw new Error('the cluster is not watched yet')
+    const { address } = takeOver(server, this.#accept)
+    this.#address = address
+    this.settings.logger.info('cluster.listening', { ...address, balance: this.settings.balance })
+    for (const guest of this.#all) this.#register(guest)
   }
 
   #watch(worker: Worker): void {
@@ -123,13 +128,13 @@ export class ClusterPrimary {
     const instance = this.#directory.newInstance()
     this.#directory.started(guest.channel, instance)
     const { folder } = this.#directory
-    const countEnds = countingOption(this.#settings) !== undefined
+    const countEnds = countingOption(this.settings) !== undefined
     return { id, address, transport: 'node-ipc', countEnds, instance, folder }
   }
 
   #refuse(guest: Guest, reason: string): void {
     guest.enabled = false
-    this.#settings.logger.error('cluster.refused', { worker: guest.name, pid: guest.pid, reason })
+    this.settings.logger.error('cluster.refused', { worker: guest.name, pid: guest.pid, reason })
   }
 
   #ready(guest: Guest): void {
@@ -139,7 +144,7 @@ export class ClusterPrimary {
     this.#handoff.attach(id, channel, transport.endpoint())
     this.#ownership.restore(id)
     this.#directory.changed()
-    this.#settings.logger.info('cluster.join', { worker: name, pid })
+    this.settings.logger.info('cluster.join', { worker: name, pid })
   }
 
   #leave(guest: Guest, reason: string): void {
@@ -150,7 +155,7 @@ export class ClusterPrimary {
     this.#handoff.retire(channel)
     this.#ownership.failOver(id)
     this.#directory.changed()
-    this.#settings.logger.info('cluster.leave', { worker: name, pid, reason })
+    this.settings.logger.info('cluster.leave', { worker: name, pid, reason })
   }
 
   #gone(guest: Guest): void {
@@ -166,14 +171,22 @@ export class ClusterPrimary {
     for (const guest of this.#all.filter(({ attached, enabled }) => attached && enabled)) {
       const { channel, name, id, pid } = guest
       const silence = this.#handoff.silence(channel, now)
-      const isStuck = silence > this.#settings.limits.holdTimeout
+      const isStuck = silence > this.settings.limits.holdTimeout
       if (isStuck === guest.isStuck) continue
       guest.isStuck = isStuck
       if (isStuck) this.#ownership.failOver(id)
       else this.#ownership.restore(id)
-      this.#settings.logger.warn('cluster.stuck', { worker: name, pid, stuck: isStuck, silence })
+      this.settings.logger.warn('cluster.stuck', { worker: name, pid, stuck: isStuck, silence })
     }
   }
+}
+
+/** The application opens and closes its servers itself. */
+const noListener: Listener = {
+  address: { address: '::', family: 'IPv6', port: 0 },
+  pause: () => false,
+  resume() {},
+  close: () => Promise.resolve(),
 }
 
 /** Calls `leave` when disconnect() is called, in the primary or in the worker: node:cluster sets this property first. */

@@ -177,7 +177,7 @@ export interface ReloadOptions {
 /** Where the admin interface listens. */
 export interface AdminOptions {
   /** TCP port. 0 picks a free port; the log line `admin.ready` has it. @default 9464 */
-  port?: number
+  port?: number | string | undefined
   /**
    * Address to listen on. Every client that can connect to it may read. Only programs on this machine may reload and
    * scale.
@@ -213,11 +213,11 @@ export interface ShutdownOptions {
  */
 export interface StickyOptions {
   /**
-   * TCP port, 0 to 65535. 0 picks a free port; `address()` returns it. A listening socket from a service manager
-   * replaces this option.
+   * TCP port, 0 to 65535; digits as text are a port too. 0 picks a free port; `address()` returns it. A listening socket
+   * from a service manager replaces this option.
    * @default the environment variable PORT, else 3000
    */
-  port?: number
+  port?: number | string | undefined
   /**
    * Address or host name to listen on.
    * @default '::' for every IPv6 and IPv4 address; '0.0.0.0' on a machine without IPv6
@@ -229,10 +229,10 @@ export interface StickyOptions {
    */
   backlog?: number
   /**
-   * Number of worker processes, 1 to 256. 0 serves in this process, without a primary: for development.
+   * Number of worker processes, 1 to 256; also as text. 0 serves in this process, without a primary: for development.
    * @default the environment variable WEB_CONCURRENCY, else os.availableParallelism()
    */
-  workers?: number
+  workers?: number | string | undefined
   /**
    * Program of the workers: a path or a file URL.
    * @default process.argv[1], the program that calls stickyListen
@@ -259,7 +259,7 @@ export interface StickyOptions {
    * How to recognise sessions in HTTP requests. All requests of one session go to one worker, on whichever connection
    * they arrive: for clients that share an address or change it, and for proxies that mix clients on their connections.
    * With several rules the first rule that finds a session decides. For HTTP servers only.
-   * @default [], and 'socket.io' when attachSocketIO is used
+   * @default none, and 'socket.io' when attachSocketIO is used
    * @example ['socket.io', { cookie: 'worker' }]
    */
   session?: SessionRule | readonly SessionRule[]
@@ -274,17 +274,17 @@ export interface StickyOptions {
   /** How `reload()` replaces workers. */
   reload?: ReloadOptions
   /**
-   * Number of ready processes in addition to the workers, 0 to 256. When a worker dies, one of them takes its place at
+   * Number of ready processes in addition to the workers, 0 to 256; also as text. When a worker dies, one of them takes its place at
    * once.
    * @default 0
    */
-  standby?: number
+  standby?: number | string | undefined
   /**
    * Status, metrics for Prometheus and a page, over HTTP on a port of the primary. `true` means port 9464 of 127.0.0.1,
-   * a number is another port there. It also switches on the counting of requests. See docs/admin.md.
+   * a number, or digits as text, is another port there. It also switches on the counting of requests. See docs/admin.md.
    * @default false
    */
-  admin?: AdminOptions | number | boolean
+  admin?: AdminOptions | number | string | boolean | undefined
   /** How the balancer ends. */
   shutdown?: ShutdownOptions
   /** Receives log events; `false` for no log. @default one line per event on stderr */

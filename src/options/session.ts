@@ -23,7 +23,8 @@ export function readSession(read: Reader): readonly SessionRule[] {
   const given = read.raw('session')
   if (given === undefined) return []
   const rules: unknown[] = Array.isArray(given) ? given : [given]
-  return Object.freeze(rules.map((rule) => readRule(read, rule)))
+  if (rules.length > 0) return Object.freeze(rules.map((rule) => readRule(read, rule)))
+  throw wrongRule(read, given)
 }
 
 function readRule(read: Reader, rule: unknown): SessionRule {
@@ -32,8 +33,13 @@ function readRule(read: Reader, rule: unknown): SessionRule {
   const { cookie, header } = typeof rule === 'object' && rule !== null ? (rule as Record<string, unknown>) : {}
   if (isName(cookie) && header === undefined) return readCookie(rule as object)
   if (isName(header) && Object.keys(rule as object).length === 1) return Object.freeze({ header })
+  throw wrongRule(read, rule)
+}
+
+function wrongRule(read: Reader, got: unknown): Error {
   const expected = "'socket.io', { cookie: name }, { header: name }, a function, or an array of these"
-  throw read.wrong('session', TypeError, expected, "['socket.io', { cookie: 'worker' }]", rule)
+  const write = "['socket.io', { cookie: 'worker' }], or leave session out"
+  return read.wrong('session', TypeError, expected, write, got)
 }
 
 function isName(name: unknown): name is string {

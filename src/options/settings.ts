@@ -1,5 +1,6 @@
 // Options become frozen Settings, checked once. Each nested option has a reader of its own beside this file.
 import { statSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import type { AffinitySettings } from '../affinity/address.ts'
@@ -14,7 +15,7 @@ import { readHealth, type HealthSettings } from './health.ts'
 import { readLimits, type LimitsSettings } from './limits.ts'
 import type { Balance, SteeringChoice, StickyOptions } from './options.ts'
 import { readProxyProtocol, type ProxySettings } from './proxy.ts'
-import { Reader } from './reader.ts'
+import { Reader, type Flagged } from './reader.ts'
 import { readReload, type ReloadSettings } from './reload.ts'
 import { readRestart, type RestartSettings } from './restart.ts'
 import { readSession } from './session.ts'
@@ -28,6 +29,8 @@ export interface Settings {
   /** undefined: '::', or '0.0.0.0' on a machine without IPv6. */
   readonly host: string | undefined
   readonly backlog: number
+  /** A server that listens on the port already. Only listen() of holdfast/compat has one. */
+  readonly bound?: Server
   readonly workers: number
   /** Path of the workers' program; empty when node was started without a file. */
   readonly exec: string
@@ -59,18 +62,24 @@ export interface Settings {
  *
  * @param options - the user's object, or the port alone
  * @param name - how error messages call the object
+ * @param flagged - the options that the user gave as flags of a command
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION; the message says what was expected, what came, and
  *   what to write
  */
-export function readSettings(options: StickyOptions | number | undefined, name = 'stickyListen options'): Settings {
-  const read = new Reader(name, typeof options === 'number' ? { port: options } : options)
+export function readSettings(
+  options: StickyOptions | number | string | undefined,
+  name = 'stickyListen options',
+  flagged: Flagged = {},
+): Settings {
+  const read = new Reader(name, isPort(options) ? { port: options } : options, flagged)
   const settings: Settings = {
-    port: read.integer('port', { min: 0, max: 65535, env: 'PORT', fallback: 3000 }),
+    port: read.port('port', { env: 'PORT', fallback: 3000 }),
     host: read.host('host'),
     backlog: read.integer('backlog', { min: 1, max: 65535, fallback: 4096 }),
     workers: read.integer('workers', {
       min: 0,
       max: MAX_WORKERS,
+      text: true,
       env: 'WEB_CONCURRENCY',
       fallback: Math.min(MAX_WORKERS, availableParallelism()),
     }),
@@ -87,7 +96,7 @@ export function readSettings(options: StickyOptions | number | undefined, name =
     restart: readRestart(read),
     health: readHealth(read),
     reload: readReload(read),
-    standby: read.integer('standby', { min: 0, max: MAX_WORKERS, fallback: 0 }),
+    standby: read.integer('standby', { min: 0, max: MAX_WORKERS, text: true, fallback: 0 }),
     admin: readAdmin(read),
     shutdown: readShutdown(read),
     logger: readLogger(read),
@@ -96,6 +105,10 @@ export function readSettings(options: StickyOptions | number | undefined, name =
   read.done()
   checkTogether(read, settings)
   return Object.freeze(settings)
+}
+
+function isPort(options: unknown): options is number | string {
+  return typeof options === 'number' || typeof options === 'string'
 }
 
 /**

@@ -1,5 +1,6 @@
 // The primary: puts slots, steering and supervision together. No other file of the primary imports all of them.
 import { Admin } from '../admin/admin.ts'
+import { Deadline } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import { explain } from './explain.ts'
 import { Operations } from './operations.ts'
@@ -23,9 +24,12 @@ import { handleCrash, handleSignals } from '../supervisor/signals.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import { plainForking, type Program } from '../supervisor/fork.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
-import type { WorkerProcess } from '../supervisor/worker-process.ts'
+import { outputWritten, type WorkerProcess } from '../supervisor/worker-process.ts'
 import { chooseTransport, type Native } from '../transport/choose.ts'
 import { changedBy, checkWorkerCount } from '../options/worker-count.ts'
+
+/** Milliseconds that the last output of the workers may take. */
+const OUTPUT_TIMEOUT = 1_000
 
 /** What the balancer reports to the file that made it. */
 export interface BalancerEvents {
@@ -253,6 +257,7 @@ export class Balancer {
     const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - this.#world.now())))
     this.#steering.close()
     this.#firstReady.failed(new StickyError('HOLDFAST_CLOSED'))
+    await new Deadline(OUTPUT_TIMEOUT, this.#world).wait(outputWritten())
     logger.info('balancer.closed', { clean })
     this.#release()
     return clean

@@ -11,6 +11,14 @@ import type { World } from '../world.ts'
 import type { Balancer } from './balancer.ts'
 import { explain } from './explain.ts'
 
+/** What a face of Holdfast does otherwise than `stickyListen`. */
+export interface PrimaryParts {
+  /** How workers are started. @default this same program again */
+  forking?: Forking
+  /** The class, where it is loaded already. The balancer starts in this turn of the event loop then. */
+  Balancer?: typeof Balancer
+}
+
 export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
   readonly ready: Promise<void>
@@ -22,18 +30,21 @@ export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky
 
   /**
    * @param onclosed - called once, when the last worker has ended, or when nothing was started
-   * @param forking - how workers are started; by default this same program
    */
-  constructor(settings: Settings, world: World, onclosed: () => void, forking?: Forking) {
+  constructor(settings: Settings, world: World, onclosed: () => void, parts: PrimaryParts = {}) {
     super(settings.logger)
     this.#settings = settings
     this.#world = world
     this.#startedAt = world.now()
     const tell = this.tell.bind(this)
-    this.#loaded = import('./balancer.ts').then(({ Balancer }) => {
-      this.#balancer = new Balancer(settings, world, { tell, closed: onclosed }, forking)
+    const make = (Loaded: typeof Balancer): Balancer => {
+      this.#balancer = new Loaded(settings, world, { tell, closed: onclosed }, parts.forking)
       return this.#balancer
-    })
+    }
+    this.#loaded =
+      parts.Balancer === undefined
+        ? import('./balancer.ts').then((module) => make(module.Balancer))
+        : Promise.resolve(make(parts.Balancer))
     this.ready = this.#loaded.then((balancer) => balancer.ready)
   }
 

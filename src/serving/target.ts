@@ -4,6 +4,7 @@ import type { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 import { StickyError } from '../errors.ts'
+import { show } from '../options/reader.ts'
 
 /** A server, or a function that makes one; the function runs in workers only. */
 export type Target = Server | (() => Server | Promise<Server>)
@@ -13,7 +14,22 @@ export async function resolveTarget(target: Target): Promise<Server> {
   if (typeof target !== 'function') return target
   const server = await target()
   if (server instanceof Server) return server
-  throw new StickyError('HOLDFAST_BAD_TARGET', 'return the http, https, http2, tls or net server from it')
+  throw new StickyError('HOLDFAST_BAD_TARGET', `${got(server)}; write ${serverOf(server)}`)
+}
+
+function got(value: unknown): string {
+  if (value === undefined) return 'it returned nothing'
+  return typeof value === 'function' ? 'it returned a function that handles requests' : `it returned ${show(value)}`
+}
+
+/** How to get a server of what an application has instead: Express, Koa, Fastify and others. As source text. */
+function serverOf(value: unknown): string {
+  const has = (name: string) => typeof Reflect.get(Object(value), name) === 'function'
+  if (typeof value === 'function') return 'http.createServer(app)'
+  if (has('callback')) return 'http.createServer(app.callback())'
+  // A Fastify instance has its server before it listens.
+  if (has('ready') && Reflect.get(Object(value), 'server') instanceof Server) return 'await app.ready(), and app.server'
+  return 'http.createServer(app)'
 }
 
 // Only the methods of a server say whether it speaks TLS or HTTP/2. The classes would say it too, but they are in node:https

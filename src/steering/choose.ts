@@ -39,7 +39,8 @@ export async function chooseSteering(
   if (settings.steering === 'auto' && passed.hasListener(settings)) return handoff('one listening socket was passed in')
   const kernel = await tryKernel(settings, native, table, events, passed, world)
   if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed' }
-  if (settings.steering === 'kernel') throw new StickyError('HOLDFAST_KERNEL_STEERING', kernel)
+  if (settings.steering === 'kernel')
+    throw new StickyError('HOLDFAST_KERNEL_STEERING', `${kernel}; write 'auto' instead of 'kernel'`)
   return handoff(`no kernel steering: ${kernel}`)
 }
 

@@ -9,6 +9,8 @@ export interface ListenOptions {
   host: string | undefined
   /** Length of the listening socket's queue, in connections. */
   backlog: number
+  /** A server that listens there already, and has accepted nothing. */
+  bound?: Server | undefined
 }
 
 /** The codes with which a system without IPv6 refuses to listen on `::`. */

@@ -1,5 +1,6 @@
 // The program that a worker runs, and the start of its process.
 import { fork, type ChildProcess } from 'node:child_process'
+import { fstatSync } from 'node:fs'
 import type { WorkerChannel } from '../ipc/channel.ts'
 
 /** A program to run as a worker. */
@@ -39,9 +40,21 @@ export const plainForking: Forking = {
   relays: () => false,
 }
 
-/** The worker has no stdin; its stderr comes to the primary. */
+/**
+ * The worker has no stdin; its stderr comes to the primary. Its stdout does where several processes would cut up each
+ * other's lines: in a pipe or a socket. A file takes each write whole, and a program may ask whether it has a terminal.
+ */
 export function stdioOf(inherit: readonly number[]): ('ignore' | 'inherit' | 'pipe' | 'ipc' | number)[] {
-  return ['ignore', 'inherit', 'pipe', 'ipc', ...inherit]
+  return ['ignore', isStream(1) ? 'pipe' : 'inherit', 'pipe', 'ipc', ...inherit]
+}
+
+function isStream(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd)
+    return stats.isFIFO() || stats.isSocket()
+  } catch {
+    return false // this process has no such descriptor
+  }
 }
 
 /** @throws Error of the system when no process can be started */

@@ -10,6 +10,7 @@ import { BoundedRelay } from './bounded-relay.ts'
 import { watchChildEnd } from './child-end.ts'
 import { start, type Program } from './fork.ts'
 import { StderrRelay } from './stderr-relay.ts'
+import { Output, WholeLines } from './whole-lines.ts'
 import { howItEnded, type WorkerExit } from './worker-exit.ts'
 import { stateOf, type Standing, type WorkerState } from './worker-state.ts'
 
@@ -40,6 +41,24 @@ export interface WorkerProcessOptions {
 
 /** Milliseconds on top of a worker's own deadline, so that its last messages arrive. */
 const LAST_WORDS = 500
+
+let output: Output | undefined
+
+/** The stdout of this process, for all workers. */
+function stdout(): Output {
+  return (output ??= new Output(process.stdout))
+}
+
+/** Resolves when the output of all workers is written. */
+export async function outputWritten(): Promise<void> {
+  await output?.written()
+}
+
+function relayStderr(stderr: Readable, world: World): StderrRelay {
+  const lines = new WholeLines((chunk) => process.stderr.write(chunk), world)
+  stderr.on('end', () => lines.end())
+  return new StderrRelay(stderr, (chunk) => lines.take(chunk), world)
+}
 
 export class WorkerProcess {
   readonly child: ChildProcess
@@ -78,7 +97,8 @@ export class WorkerProcess {
     this.#relay = new BoundedRelay(child)
     // A primary without descriptors gets a child without pipes, whatever the types say, and an 'error' event in the next turn.
     const stderr = child.stderr as Readable | null | undefined
-    if (stderr) this.stderr = new StderrRelay(stderr, (chunk) => process.stderr.write(chunk), world)
+    if (stderr) this.stderr = relayStderr(stderr, world)
+    if (child.stdout) stdout().relay(child.stdout, world)
     this.channel = this.#openChannel()
     program.opened(this.channel)
     watchChildEnd(child, world, {

@@ -1,7 +1,7 @@
 // A worker's part in the balancer: attaches the application's server, reports to the primary, drains and leaves.
 import { Deadline } from '../async/waiting.ts'
 import { codeOf, describe } from '../errors.ts'
-import { surviveClosedStderr } from '../logger.ts'
+import { surviveClosedOutput } from '../logger.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
 import { PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
 import { loadLibc } from '../native/libc.ts'
@@ -88,7 +88,7 @@ export function join(
   process.on('disconnect', leaveWithoutPrimary)
   // The primary ended while this program was loading.
   if (!process.connected) setImmediate(leaveWithoutPrimary)
-  surviveClosedStderr()
+  surviveClosedOutput()
   // Ctrl-C and a closed terminal reach the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})

@@ -9,6 +9,7 @@ import { freePort, loopback, request, until } from '../support/clients.ts'
 import { startProgram, type Program } from '../support/program.ts'
 
 const app = fileURLToPath(new URL('../fixtures/plain-app.js', import.meta.url))
+const lines = fileURLToPath(new URL('../fixtures/lines-app.js', import.meta.url))
 const express = fileURLToPath(new URL('../fixtures/express-plain.js', import.meta.url))
 
 t.test('a program runs in several processes, and each client reaches one of them', async (t) => {
@@ -43,7 +44,8 @@ t.test('the command shows, reloads and scales a running program', async (t) => {
   t.match(await ask(t, 'status', '--admin', admin), { code: 0, stdout: /^ +1 +\d+ +ready +128 /m })
   const { stdout } = await ask(t, 'status', '--json', '--admin', admin)
   t.match(JSON.parse(stdout), { workers: [{ restarts: 1 }, { restarts: 1 }] })
-  t.match(await ask(t, 'scale', '0', '--admin', admin), { code: 1, stderr: /expected an integer from 1 to 256/ })
+  t.match(await ask(t, 'scale', '0', '--admin', admin), { code: 64, stderr: /^holdfast: scale: expected an integer/ })
+  t.match(await ask(t, 'status', '--admin', '9999999'), { code: 64, stderr: /^holdfast: --admin: expected an integer/ })
   t.match(await ask(t, 'status', '--admin', String(port)), { code: 1, stderr: /is not Holdfast's admin/ })
   t.match(await ask(t, 'status', '--admin', String(await freePort())), {
     code: 1,
@@ -114,22 +116,12 @@ t.test('a failed start ends with a reason and an exit code', async (t) => {
   await once(taken, 'listening')
   t.teardown(() => void taken.close())
   const { port } = taken.address() as net.AddressInfo
-  const config = join(
-    t.testdir({ 'bad.json': '{', 'list.json': '[]', 'zero.json': '{"workers":0}', 'exec.json': '{"exec":"a"}' }),
-  )
   for (const [args, code, message] of [
-    [[], 64, /no program is named; write holdfast app\.js\n.*--help/],
-    [['nowhere.js'], 64, /there is no program nowhere\.js/],
-    [['--steering', 'magic', app], 64, /options\.steering: expected 'handoff' or 'kernel' or 'auto', got 'magic'/],
-    [['--port', '70000', app], 64, /options\.port: expected an integer from 0 to 65535/],
-    [['--trust', 'somewhere', app], 64, /proxyProtocol\.trust: expected addresses/],
-    [['-c', join(config, 'none.json'), app], 1, /--config .*none\.json: ENOENT/],
-    [['-c', join(config, 'bad.json'), app], 1, /--config .*bad\.json: .*JSON/],
-    [['-c', join(config, 'list.json'), app], 1, /expected an object of options/],
-    [['--port', String(port), app], 1, /another process listens on the port/],
-    [['-w', '0', app], 64, /0 workers: there is nothing to balance/],
-    [['-c', join(config, 'zero.json'), app], 64, /0 workers: there is nothing to balance/],
-    [['-c', join(config, 'exec.json'), app], 64, /leave exec out/],
+    [[], 64, /^holdfast: no program is named; write holdfast app\.js\n.*--help/],
+    [['--port', '70000', app], 64, /^holdfast: --port: expected an integer from 0 to 65535/],
+    [['-c', 'missing.mjs', app], 64, /^holdfast: --config missing\.mjs: there is no such file\n/],
+    [['--port', String(port), app], 1, /^holdfast: another process listens on the port: .*\n$/],
+    [['--steering', 'kernel', '--balance', 'round-robin', app], 1, /balance: 'round-robin' .*; write 'auto'/],
   ] as const) {
     const { code: ended, stderr } = await ask(t, ...args)
     t.equal(ended, code, args.join(' '))
@@ -137,6 +129,29 @@ t.test('a failed start ends with a reason and an exit code', async (t) => {
   }
   t.match(await ask(t, '--version'), { code: 0, stdout: /^\d+\.\d+\.\d+/ })
   t.match(await ask(t, '--help'), { code: 0, stdout: /^Usage: holdfast/ })
+})
+
+t.test('flags after the program go to the program, with a hint', async (t) => {
+  const { port, stderr } = await start(t, ['--workers', '1', app, '--admin', '--workers', '2'])
+  t.match((await request({ port })).args, ['--admin', '--workers', '2'])
+  t.match(
+    stderr(),
+    /command\.flags-after-program flags="--admin --workers 2" hint="flags after the program go to the program; /,
+  )
+  t.match(stderr(), /write holdfast --admin --workers 2 \S+plain-app\.js"/)
+})
+
+t.test('the output of the processes arrives in whole lines', async (t) => {
+  const { child, exited, stdout, stderr } = await start(t, ['--workers', '2', lines])
+  const ends = (output: string) => output.match(/ end$/gm)?.length
+  await until('all lines are there', () => ends(stdout()) === 400 && ends(stderr()) === 400, 60_000)
+  for (const output of [stdout(), stderr()]) {
+    const wrong = output.split('\n').filter((line) => line.includes('xx') && !/^\d+ \d+ x{20000} end$/.test(line))
+    t.equal(wrong.length, 0, wrong.map((line) => line.slice(0, 50)).join())
+  }
+  child.kill('SIGTERM')
+  t.strictSame(await exited, { code: 0, signal: null })
+  t.equal(stdout().match(/done without a newline/g)?.length, 2)
 })
 
 t.test('an Express application needs no change', async (t) => {
