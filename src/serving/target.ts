@@ -58,5 +58,5 @@ export function isTls(server: Server): server is TlsServer {
 /** A server's own `emit`, which calls the application's listeners for requests and upgrades. */
 export type Emit = (event: string, ...args: unknown[]) => boolean
 
-/** Gives the application an upgrade. @returns whether the application has a listener for upgrades */
-export type ServeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => boolean
+/** Gives the application an upgrade that another worker has routed to this one. @returns whether the application has a listener for upgrades */
+export type DeliverUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => boolean

@@ -9,9 +9,10 @@ import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import type { Runtime } from '../runtime.ts'
-import { isHttp, isHttp2, type ServeUpgrade } from '../serving/target.ts'
+import { isHttp, isHttp2, type DeliverUpgrade } from '../serving/target.ts'
 import type { World } from '../world.ts'
 import { affinityCookie } from './affinity-cookie.ts'
+import { interceptEmit } from './intercept-emit.ts'
 import { Peers } from './peers.ts'
 
 /** Milliseconds between two looks at the number of open sessions while this worker drains. */
@@ -83,23 +84,20 @@ export function sessionLayer(
       throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
     }
     const { folder, instance } = registration
-    const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean
+    const { serve, deliver, start: startRouting } = interceptEmit(server, runtime.logger)
     // Loaded here, because many workers have no session rule.
-    const [{ openPeerSocket }, { routeRequests }] = await Promise.all([
-      import('./peer/peer-socket.ts'),
-      import('./router.ts'),
-    ])
+    const [{ openPeerSocket }, { router }] = await Promise.all([import('./peer/peer-socket.ts'), import('./router.ts')])
     const cookie = affinityCookie(rules, {
       createValue: () => peers.identity,
       areProxiesTrusted: settings.proxyProtocol !== undefined,
       logger: runtime.logger,
     })
-    const serveUpgrade: ServeUpgrade = (request, socket, head) => {
-      // It came here by the client's address.
+    const deliverUpgrade: DeliverUpgrade = (request, socket, head) => {
+      // Without a session it came here by the client's address.
       if (peers.ownerOf(request) === 'none') cookie.addToHandshake(request, socket)
-      return emit('upgrade', request, socket, head)
+      return deliver('upgrade', request, socket, head)
     }
-    const peerSocket = await openPeerSocket(folder, instance, { server, emit, cookie, serveUpgrade, world })
+    const peerSocket = await openPeerSocket(folder, instance, { server, deliver, cookie, deliverUpgrade, world })
     close = async () => {
       sendToPrimary({ type: 'peer-socket-closed' })
       await peerSocket.close()
@@ -107,18 +105,7 @@ export function sessionLayer(
     runtime.createSessionId = () => peers.createSessionId()
     // Connections of HTTP/2 are never transferred.
     const byAddress = balance === 'address' && !isHttp2(server)
-    routeRequests({
-      server,
-      emit,
-      peers,
-      self,
-      byAddress,
-      folder,
-      cookie,
-      serveUpgrade,
-      runtime,
-      world,
-    })
+    startRouting(router({ server, serve, peers, self, byAddress, folder, cookie, runtime, world }))
     sendToPrimary({ type: 'peer-socket-open' })
     // Without the primary there are no other workers either.
     if (process.connected) await peersKnown.promise

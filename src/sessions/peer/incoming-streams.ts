@@ -20,8 +20,8 @@ interface IncomingStream {
 export interface StreamTarget {
   /** The application's server. */
   server: Server
-  /** The server's own `emit`, which routes nothing. */
-  emit: Emit
+  /** Gives the application a request, which is not routed again. */
+  deliver: Emit
   cookie: Pick<AffinityCookie, 'addToResponse'>
   world: World
 }
@@ -76,7 +76,7 @@ export class IncomingStreams {
   }
 
   #open(id: number, head: StreamHead): void {
-    const { server, emit, cookie } = this.#target
+    const { server, deliver, cookie } = this.#target
     const socket = new StreamSocket(this.#mux, id, server)
     assignClientInfo(socket, head.client)
     const request = createRequest(socket, head)
@@ -120,9 +120,9 @@ export class IncomingStreams {
     })
     if (head.event === 'checkContinue' && !decidesContinue) {
       response.writeContinue()
-      emit('request', request, response)
+      deliver('request', request, response)
     } else {
-      emit(head.event, request, response)
+      deliver(head.event, request, response)
     }
   }
 

@@ -4,7 +4,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { sleep } from '../../async/waiting.ts'
-import type { ServeUpgrade } from '../../serving/target.ts'
+import type { DeliverUpgrade } from '../../serving/target.ts'
 import { applyClientInfo, CLIENT_INFO } from './client-info.ts'
 import { IncomingStreams, type StreamTarget } from './incoming-streams.ts'
 import { MUX_PROTOCOL } from './mux.ts'
@@ -26,7 +26,7 @@ const LAST_ACCEPTS = 50
 
 /** What gets the requests that other workers forward. */
 export interface PeerTarget extends StreamTarget {
-  serveUpgrade: ServeUpgrade
+  deliverUpgrade: DeliverUpgrade
 }
 
 export interface PeerSocket {
@@ -53,7 +53,7 @@ export function peerSocketPath(folder: string, instance: number): string {
  * @throws Error where the folder cannot be made, or other users have access to it
  */
 export async function openPeerSocket(folder: string, instance: number, target: PeerTarget): Promise<PeerSocket> {
-  const { server, emit, serveUpgrade, world } = target
+  const { server, deliver, deliverUpgrade, world } = target
   const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   const muxes = new Set<IncomingStreams>()
@@ -68,13 +68,13 @@ export async function openPeerSocket(folder: string, instance: number, target: P
   listener.maxHeadersCount = 0
   listener.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!useClientInfo(request)) return void response.writeHead(400).end()
-    return emit('request', request, response)
+    return deliver('request', request, response)
   })
   listener.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (!useClientInfo(request)) return void response.writeHead(400).end()
-    if (server.listenerCount('checkContinue') > 0) return emit('checkContinue', request, response)
+    if (server.listenerCount('checkContinue') > 0) return deliver('checkContinue', request, response)
     response.writeContinue()
-    return emit('request', request, response)
+    return deliver('request', request, response)
   })
   listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isMux(request)) {
@@ -85,7 +85,7 @@ export async function openPeerSocket(folder: string, instance: number, target: P
       return
     }
     if (!useClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
-    else if (!serveUpgrade(request, socket, head)) socket.destroy()
+    else if (!deliverUpgrade(request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
   await new Promise<void>((done, fail) => listener.once('error', fail).listen({ path, exclusive: true }, done))
