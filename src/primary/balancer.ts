@@ -1,5 +1,6 @@
 // The primary: puts slots, steering and supervision together. No other file of the primary imports all of them.
 import { Admin } from '../admin/admin.ts'
+import { observed } from '../async/observed.ts'
 import { Deadline } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import { explain } from './explain.ts'
@@ -34,7 +35,8 @@ const OUTPUT_TIMEOUT = 1_000
 
 export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
-  readonly ready: Promise<void>
+  readonly #started: Promise<void>
+  readonly #ready: () => Promise<void>
 
   readonly #settings: Settings
   readonly #world: World
@@ -115,13 +117,18 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       scale: (by) => this.scale(changedBy(by, this.#operations.wantedWorkers ?? this.#ownership.workers)),
     })
     this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
-    this.ready = this.#start().catch((error: unknown) => {
+    this.#started = this.#start().catch((error: unknown) => {
       // Nothing was started: this process may try again, on another port for example.
       if (this.#address === null) this.#release()
       throw error
     })
+    this.#ready = observed(this.#started, settings.logger)
     if (settings.signal?.aborted) void this.close()
     settings.signal?.addEventListener('abort', () => void this.close(), { once: true })
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready()
   }
 
   address(): Address | null {
@@ -149,13 +156,13 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   async reload(): Promise<void> {
-    if (this.#address === null) await this.ready
+    if (this.#address === null) await this.#started
     await this.#operations.reload()
   }
 
   async scale(workers: number): Promise<void> {
     checkWorkerCount(workers)
-    if (this.#address === null) await this.ready
+    if (this.#address === null) await this.#started
     await this.#operations.scale(workers)
   }
 

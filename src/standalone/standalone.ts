@@ -2,6 +2,7 @@
 // worker, and no process is forked.
 import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
+import { observed } from '../async/observed.ts'
 import { Deadline } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import type { Address, Drain } from '../ipc/messages.ts'
@@ -25,7 +26,7 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   readonly id = 0
   readonly workers = 1
   readonly restarts = 0
-  readonly ready: Promise<void>
+  readonly #ready: () => Promise<void>
   readonly #settings: Settings
   readonly #runtime: Runtime
   readonly #onClosed: () => void
@@ -61,12 +62,17 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
       reload: warnNoWorkers,
       scale: warnNoWorkers,
     })
-    this.ready = this.#start(target).catch((error: unknown) => {
+    const started = this.#start(target).catch((error: unknown) => {
       this.#release()
       throw error
     })
+    this.#ready = observed(started, settings.logger)
     settings.signal?.addEventListener('abort', () => void this.close(), { once: true })
     if (settings.signal?.aborted) void this.close()
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready()
   }
 
   address(): Address | null {
