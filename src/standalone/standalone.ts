@@ -21,6 +21,8 @@ import { listenBehindProxy, type ProxiedListener } from './proxied.ts'
 /** Milliseconds in which the application can end the process after 'leave', as in a worker. */
 const EXIT_TIMEOUT = 1_000
 
+const ALONE = 'workers: 0 runs one process without a balancer'
+
 export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
   readonly id = 0
@@ -49,9 +51,10 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     runtime.logger = settings.logger
     runtime.isStandalone = true
     runtime.emit('standalone')
-    if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
+    if (settings.admin !== undefined)
+      settings.logger.info('admin.none', { hint: `${ALONE}, which has no admin interface` })
     const warnNoWorkers = async () =>
-      settings.logger.warn('standalone.no-workers', { hint: 'nothing to do with `workers: 0`' })
+      settings.logger.warn('standalone.no-workers', { hint: `${ALONE}, so there is nothing to reload or to scale` })
     this.#stopSignals = handleSignals(settings, realWorld, {
       first: async (deadline) => {
         const isClean = await this.#closeOnce(deadline)
