@@ -1,5 +1,6 @@
 // What stickyListen returns in the primary. It loads the balancer, which workers never need: the code of the primary is
 // more than half of Holdfast's, and each process that loads it pays for it in memory and at its start.
+import { observed } from '../async/observed.ts'
 import type { Settings } from '../options/settings.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import { fallbackReason } from '../slots/hash.ts'
@@ -21,11 +22,11 @@ export interface PrimaryParts {
 
 export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
   readonly role = 'primary'
-  readonly ready: Promise<void>
   readonly #settings: Settings
   readonly #world: World
   readonly #startedAt: number
   readonly #loaded: Promise<Balancer>
+  readonly #ready: () => Promise<void>
   #balancer: Balancer | undefined
 
   /**
@@ -45,7 +46,14 @@ export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky
       parts.Balancer === undefined
         ? import('./balancer.ts').then((module) => make(module.Balancer))
         : Promise.resolve(make(parts.Balancer))
-    this.ready = this.#loaded.then((balancer) => balancer.ready)
+    this.#ready = observed(
+      this.#loaded.then((balancer) => balancer.ready),
+      settings.logger,
+    )
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready()
   }
 
   address(): Address | null {

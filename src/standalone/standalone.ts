@@ -2,6 +2,7 @@
 // worker, and no process is forked.
 import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
+import { observed } from '../async/observed.ts'
 import { Deadline } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import type { Address, Drain } from '../ipc/messages.ts'
@@ -21,12 +22,14 @@ import { listenBehindProxy, type ProxiedListener } from './proxied.ts'
 /** Milliseconds in which the application can end the process after 'leave', as in a worker. */
 const EXIT_TIMEOUT = 1_000
 
+const ALONE = 'workers: 0 runs one process without a balancer'
+
 export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
   readonly id = 0
   readonly workers = 1
   readonly restarts = 0
-  readonly ready: Promise<void>
+  readonly #ready: () => Promise<void>
   readonly #settings: Settings
   readonly #runtime: Runtime
   readonly #onClosed: () => void
@@ -49,9 +52,10 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     runtime.logger = settings.logger
     runtime.isStandalone = true
     runtime.emit('standalone')
-    if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
+    if (settings.admin !== undefined)
+      settings.logger.info('admin.none', { hint: `${ALONE}, which has no admin interface` })
     const warnNoWorkers = async () =>
-      settings.logger.warn('standalone.no-workers', { hint: 'nothing to do with `workers: 0`' })
+      settings.logger.warn('standalone.no-workers', { hint: `${ALONE}, so there is nothing to reload or to scale` })
     this.#stopSignals = handleSignals(settings, realWorld, {
       first: async (deadline) => {
         const isClean = await this.#closeOnce(deadline)
@@ -62,12 +66,17 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
       reload: warnNoWorkers,
       scale: warnNoWorkers,
     })
-    this.ready = this.#start(target).catch((error: unknown) => {
+    const started = this.#start(target).catch((error: unknown) => {
       this.#release()
       throw error
     })
+    this.#ready = observed(started, settings.logger)
     settings.signal?.addEventListener('abort', () => void this.close(), { once: true })
     if (settings.signal?.aborted) void this.close()
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready()
   }
 
   address(): Address | null {

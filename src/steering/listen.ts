@@ -91,5 +91,12 @@ function tryListen(server: Server, where: Where, backlog: number): Promise<void>
 /** The error to throw when listening failed. @param error - of Node or of a system call, with its `code` */
 export function explainListenError(error: unknown, { port, host }: ListenOptions): StickyError {
   const code = ERROR_CODES[codeOf(error) ?? ''] ?? 'HOLDFAST_LISTEN_FAILED'
-  return new StickyError(code, `${host ?? 'any address'}, port ${port}; ${HINTS[code] ?? describe(error)}`, error)
+  const explained = new StickyError(
+    code,
+    `${host ?? 'any address'}, port ${port}; ${HINTS[code] ?? describe(error)}`,
+    error,
+  )
+  // All frames are inside Node and Holdfast, and the message says what to do.
+  for (const one of [explained, error]) if (one instanceof Error) one.stack = `${one.name}: ${one.message}`
+  return explained
 }
