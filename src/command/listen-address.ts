@@ -1,5 +1,5 @@
 // The TCP port and host in the arguments of net.Server.listen(). Pure.
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import { isLoopback } from '../affinity/address.ts'
 
 export interface ListenAddress {
@@ -25,6 +25,24 @@ export function listenAddress([first, second]: readonly unknown[]): ListenAddres
 export function includesAddress(host: string | undefined, address: string): boolean {
   if (host === undefined || host === '::' || host === '0.0.0.0') return true
   return host === address || (isIP(host) === 0 && host === 'localhost' && isLoopback(address))
+}
+
+/** What a listening server includes. */
+export interface Range {
+  /** An IP address, where `::` and `0.0.0.0` include others. */
+  address: string
+  /** Whether `::` includes no addresses of IPv4. */
+  ipv6Only: boolean
+}
+
+/** Whether two servers cannot listen on the same port at the same time. */
+export function overlaps(one: Range, other: Range): boolean {
+  return one.address === other.address || includesHost(one, other.address) || includesHost(other, one.address)
+}
+
+function includesHost({ address, ipv6Only }: Range, host: string): boolean {
+  if (address === '::') return !ipv6Only || !isIPv4(host)
+  return address === '0.0.0.0' && isIPv4(host)
 }
 
 function tcpAddress(port: unknown, host: unknown): ListenAddress | undefined {

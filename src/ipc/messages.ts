@@ -17,6 +17,9 @@ export interface Address {
   port: number
 }
 
+/** No process has this `instance`. */
+export const ANY_PROCESS = 0
+
 /** What a worker has to know to take connections and to keep sessions. */
 export interface Registration {
   /** Worker id, 0..workers-1; negative while the process is on standby. */
@@ -253,9 +256,10 @@ export type ToPrimary =
   | { type: 'peer-socket-closed' }
   /**
    * The socket that travels with the message, and its metadata, are for the process with that {@link Registration}
-   * `instance`.
+   * `instance`, or with {@link ANY_PROCESS} for the worker of the client's address.
    *
-   * sessions/transfer-socket.ts to primary/peer-directory.ts
+   * sessions/transfer-socket.ts to primary/peer-directory.ts;
+   * serving/intake.ts to primary/peer-directory.ts
    */
   | { type: 'transfer'; instance: number }
   /**

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EndOfTurn } from '../async/end-of-turn.ts'
 import type { WorkerChannel } from '../ipc/channel.ts'
-import type { ToWorker } from '../ipc/messages.ts'
+import { ANY_PROCESS, type ToWorker } from '../ipc/messages.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 import type { World } from '../world.ts'
 
@@ -51,8 +51,8 @@ export class PeerDirectory {
 
   /** An identity for a process that is about to start, different from those of all that live: 1 to 2^24 - 1. */
   newInstance(): number {
-    const taken = new Set(this.#instances.values()).add(0)
-    let instance = 0
+    const taken = new Set(this.#instances.values()).add(ANY_PROCESS)
+    let instance = ANY_PROCESS
     while (taken.has(instance)) instance = this.#world.randomBytes(3).readUIntBE(0, 3)
     return instance
   }

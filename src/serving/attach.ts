@@ -4,24 +4,22 @@ import { StickyError } from '../errors.ts'
 import type { Address } from '../ipc/messages.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
 import { decodeMetadata, type Moved } from '../transport/metadata.ts'
+import { ListeningHandle } from './listening-handle.ts'
 import { applyProxyHeader } from './proxy-info.ts'
 
-/** Takes the place of a server's listening socket: returns the public address, and is told of `close()`. */
-interface ListeningHandle {
-  listen(): number
-  getsockname(out: object): number
-  close(done?: () => void): void
-  ref(): void
-  unref(): void
-  /** Set by Node: makes the server's socket over a handle and emits 'connection'. */
-  onconnection?: (this: ListeningHandle, status: number, handle: TcpHandle) => void
-}
-
 /** Properties of a listening net.Server that its type does not have. */
-interface ServerInside {
+export interface ServerInside {
   _handle: ListeningHandle | null
-  _listen2?: (address: string | null, port: number, family: number, backlog: number) => void
+  _listen2?: (
+    address: string | null,
+    port: number,
+    family: number,
+    backlog: number,
+    fd?: number,
+    flags?: number,
+  ) => void
   _connections: number
+  _emitCloseIfDrained?: () => void
 }
 
 /**
@@ -38,35 +36,35 @@ export type ServeConnection = (handle: TcpHandle, metadata?: Buffer) => void
  * `listening`, `address()`, `close()`, `getConnections()`, `maxConnections` with its 'drop' event, `noDelay`, `keepAlive`
  * and half-open connections are the server's own, in every kind of server.
  *
+ * @param server - one that the command has adopted listens already
  * @param address - what `server.address()` returns
- * @param onClose - called when the application calls `server.close()`
+ * @param onClose - called when the application calls `server.close()`; not called for an adopted server
  * @throws StickyError HOLDFAST_TARGET_LISTENS
  */
 export function attach(server: Server, address: Address, onClose: () => void): ServeConnection {
-  if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
-  const listening: ListeningHandle = {
-    listen: () => 0,
-    getsockname: (out) => {
-      Object.assign(out, address)
-      return 0
-    },
-    close: (done) => {
-      onClose()
-      if (done !== undefined) process.nextTick(() => done.call(listening))
-    },
-    ref() {},
-    unref() {},
-  }
   const inside = server as Server & ServerInside
-  inside._handle = listening
-  if (typeof inside._listen2 === 'function') inside._listen2(null, 0, 4, 0)
-  else process.nextTick(() => server.emit('listening'))
+  const listening = isAdopted(server) ? inside._handle : listen(inside, address, onClose)
   const serve = (handle: TcpHandle): void => {
-    if (listening.onconnection !== undefined && inside._handle === listening) listening.onconnection(0, handle)
+    if (listening?.onconnection !== undefined && inside._handle === listening) listening.onconnection(0, handle)
     else emitConnection(inside, handle)
   }
   const serveWithMetadata = withMetadata(server, serve)
   return (handle, metadata) => (metadata === undefined ? serve(handle) : serveWithMetadata(handle, metadata))
+}
+
+/** Whether the server listens, and is one that the command has adopted. */
+export function isAdopted(server: Server): boolean {
+  const handle: unknown = Reflect.get(server, '_handle')
+  return handle instanceof ListeningHandle && handle.isAdopted
+}
+
+function listen(server: Server & ServerInside, address: Address, onClose: () => void): ListeningHandle {
+  if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
+  const listening = new ListeningHandle(address, { onClose })
+  server._handle = listening
+  if (typeof server._listen2 === 'function') server._listen2(null, 0, 4, 0)
+  else process.nextTick(() => server.emit('listening'))
+  return listening
 }
 
 /** Node's accept code makes the socket and emits 'connection', so a listener before the application's gets the socket. */

@@ -4,6 +4,7 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Http2Session } from 'node:http2'
 import { Server, type Socket } from 'node:net'
 import type { Drain } from '../ipc/messages.ts'
+import { isAdopted, type ServerInside } from './attach.ts'
 import type { DenseSet } from './dense-set.ts'
 import { hasStream, openConnections, responseOn, type OpenConnections } from './open-connections.ts'
 import { isHttp } from './target.ts'
@@ -119,8 +120,12 @@ function closeIdleConnections(server: Server, sockets: DenseSet<Socket>): void {
   for (const response of unsent) Object.assign(response ?? {}, { finished: true })
 }
 
-/** Closes the server where the application has not. Connections that arrive after that are waited for too. */
+/**
+ * Closes the server where the application has not. Connections that arrive after that are waited for too. An adopted
+ * server stays open: the program closes it, and finds it as it would alone.
+ */
 function closed(server: Server): Promise<void> {
+  if (isAdopted(server)) return connectionsEnded(server)
   return new Promise((done) => {
     if (server.listening) {
       // Not the close() of node:http, which closes connections without a request at once.
@@ -131,5 +136,20 @@ function closed(server: Server): Promise<void> {
       if (count === 0) done()
       else server.once('close', done)
     })
+  })
+}
+
+/** Node calls this method of the server when a connection has ended, and reports the last one only where it is closed. */
+function connectionsEnded(server: Server & Partial<ServerInside>): Promise<void> {
+  return new Promise((done) => {
+    const check = (): void => {
+      if (server._connections === 0) done()
+    }
+    const { _emitCloseIfDrained: emitCloseIfDrained } = server
+    server._emitCloseIfDrained = () => {
+      emitCloseIfDrained?.call(server)
+      check()
+    }
+    check()
   })
 }

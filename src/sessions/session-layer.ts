@@ -12,7 +12,7 @@ import type { Runtime } from '../runtime.ts'
 import { isHttp, isHttp2, type DeliverUpgrade } from '../serving/target.ts'
 import type { World } from '../world.ts'
 import { affinityCookie } from './affinity-cookie.ts'
-import { interceptEmit } from './intercept-emit.ts'
+import { interceptEmit, type InterceptedEmit } from './intercept-emit.ts'
 import { Peers } from './peers.ts'
 
 /** Milliseconds between two looks at the number of open sessions while this worker drains. */
@@ -34,7 +34,8 @@ export interface SessionSettings {
 export interface SessionLayer {
   /**
    * Routes the server's requests from now on, where there is a session rule; otherwise from when a part of the application
-   * adds one. Resolves when the primary has reported the other processes.
+   * adds one. Resolves when the primary has reported the other processes. A second call opens the layer for another server
+   * in place of the first one.
    *
    * @throws StickyError HOLDFAST_SESSION_TARGET where there is a session rule and the server does not speak HTTP
    */
@@ -79,12 +80,22 @@ export function sessionLayer(
     peersKnown.resolve()
   })
 
+  const intercepted = new Map<Server, InterceptedEmit>()
+  let routeRequestsOf = (_server: Server): void => {}
+
+  /** Puts this layer before the listeners of the server. It may do so once only. */
+  function intercept(server: Server): InterceptedEmit {
+    const known = intercepted.get(server)
+    if (known !== undefined) return known
+    const emit = interceptEmit(server, runtime.logger)
+    intercepted.set(server, emit)
+    return emit
+  }
+
   async function start(server: Server): Promise<void> {
-    if (!isHttp(server)) {
-      throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
-    }
+    checkTarget(server)
     const { folder, instance } = registration
-    const { serve, deliver, start: startRouting } = interceptEmit(server, runtime.logger)
+    const { deliver } = intercept(server)
     // Loaded here, because many workers have no session rule.
     const [{ openPeerSocket }, { router }] = await Promise.all([import('./peer/peer-socket.ts'), import('./router.ts')])
     const cookie = affinityCookie(rules, {
@@ -95,17 +106,28 @@ export function sessionLayer(
     const deliverUpgrade: DeliverUpgrade = (request, socket, head) => {
       // Without a session it came here by the client's address.
       if (peers.ownerOf(request) === 'none') cookie.addToHandshake(request, socket)
-      return deliver('upgrade', request, socket, head)
+      return target.deliver('upgrade', request, socket, head)
     }
-    const peerSocket = await openPeerSocket(folder, instance, { server, deliver, cookie, deliverUpgrade, world })
+    /** Requests of other workers go to its server. */
+    const target = { server, deliver, cookie, deliverUpgrade, world }
+    const peerSocket = await openPeerSocket(folder, instance, target)
     close = async () => {
       sendToPrimary({ type: 'peer-socket-closed' })
       await peerSocket.close()
     }
     runtime.createSessionId = () => peers.createSessionId()
-    // Connections of HTTP/2 are never transferred.
-    const byAddress = balance === 'address' && !isHttp2(server)
-    startRouting(router({ server, serve, peers, self, byAddress, folder, cookie, runtime, world }))
+    const routed = new Set<Server>()
+    routeRequestsOf = (next) => {
+      const { serve, deliver, start: startRouting } = intercept(next)
+      target.server = next
+      target.deliver = deliver
+      if (routed.has(next)) return
+      routed.add(next)
+      // Connections of HTTP/2 are never transferred.
+      const byAddress = balance === 'address' && !isHttp2(next)
+      startRouting(router({ server: next, serve, peers, self, byAddress, folder, cookie, runtime, world }))
+    }
+    routeRequestsOf(server)
     sendToPrimary({ type: 'peer-socket-open' })
     // Without the primary there are no other workers either.
     if (process.connected) await peersKnown.promise
@@ -113,6 +135,11 @@ export function sessionLayer(
 
   return {
     async open(server) {
+      if (started !== undefined && applicationServer !== server) {
+        checkTarget(server)
+        await started
+        routeRequestsOf(server)
+      }
       applicationServer = server
       if (rules.length > 0) started ??= start(server)
       await started
@@ -123,6 +150,12 @@ export function sessionLayer(
     },
     close: () => close(),
   }
+}
+
+/** @throws StickyError HOLDFAST_SESSION_TARGET */
+function checkTarget(server: Server): void {
+  if (isHttp(server)) return
+  throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
 }
 
 /**

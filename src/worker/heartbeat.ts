@@ -1,5 +1,4 @@
 // The heartbeats of a worker: once per interval it sends the primary its event loop lag, memory, CPU time and counts.
-import type { Server } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Heartbeat } from '../ipc/messages.ts'
 
@@ -9,13 +8,13 @@ const SAMPLES = 10
 /**
  * Sends heartbeats until the process ends; they do not keep it running.
  *
- * @param server - its open connections are counted
+ * @param countConnections - calls back with the number of open connections
  * @param interval - milliseconds
  * @param counts - returns the connections and requests so far
  * @returns sends one more heartbeat at once
  */
 export function startHeartbeats(
-  server: Server,
+  countConnections: (onCount: (error: unknown, connections: number) => void) => void,
   interval: number,
   counts: () => Pick<Heartbeat, 'served' | 'requests'>,
   send: (heartbeat: Heartbeat) => void,
@@ -29,7 +28,7 @@ export function startHeartbeats(
     const lag = Math.max(0, Math.round(delay.max / 1e6) - resolution)
     delay.reset()
     memory = memoryUsage() ?? memory
-    server.getConnections((_error, connections) => send({ lag, ...memory, cpu: cpuTime(), connections, ...counts() }))
+    countConnections((_error, connections) => send({ lag, ...memory, cpu: cpuTime(), connections, ...counts() }))
   }
   setInterval(sendHeartbeat, interval).unref()
   return sendHeartbeat

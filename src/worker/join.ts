@@ -1,17 +1,20 @@
 // A worker's part in the balancer: attaches the application's server, reports to the primary, drains and leaves.
+import type { Server } from 'node:net'
 import { Deadline } from '../async/waiting.ts'
 import { codeOf, describe } from '../errors.ts'
 import { surviveClosedOutput } from '../logger.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
 import { PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
 import { loadLibc } from '../native/libc.ts'
+import { noCounts } from '../ipc/request-counts.ts'
 import { sendToPrimary, socketsSent } from '../ipc/send.ts'
-import { prepareDrain } from '../serving/drain.ts'
+import { prepareDrain, type DrainServer } from '../serving/drain.ts'
 import { intake } from '../serving/intake.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
 import { startHeartbeats } from './heartbeat.ts'
+import { ProcessLife } from './process-life.ts'
 import { countRequests } from './request-counter.ts'
 
 export interface WorkerEvents {
@@ -27,7 +30,24 @@ export interface WorkerEvents {
   unknown(): void
 }
 
+/** Under the command the program decides which of its servers gets the connections, and when its process ends. */
+export interface ProgramLife {
+  /** Whether this worker finishes: no server gets connections any more. */
+  readonly isDraining: boolean
+  /** This server of the program gets the connections from now on. */
+  serve(server: Server): Promise<void>
+  /**
+   * The program has closed its server. Connections wait until it has another one, for at most `holdTimeout` milliseconds;
+   * then the worker leaves, and its connections go to another process.
+   */
+  hold(holdTimeout: number): void
+  /** The process ends when the program has nothing left to do. @param isNeeded - see ProcessLife */
+  setNeeded(isNeeded: boolean): void
+}
+
 export interface Joined {
+  /** For the command. */
+  readonly program: ProgramLife
   /**
    * Resolves when the server is attached and the primary was told.
    *
@@ -54,7 +74,14 @@ export function join(
   sessions: SessionLayer,
   events: WorkerEvents,
 ): Joined {
-  let closeAll = (_: Drain): Promise<void> => Promise.resolve()
+  /** The servers that got connections. */
+  const drains = new Map<Server, DrainServer>()
+  /** The server that gets the connections, or got the last one. */
+  let server: Server | undefined
+  /** Whether the program has closed its server, so that connections wait for the next one. */
+  let isHeld = false
+  const requestCounts = noCounts()
+  const life = new ProcessLife()
   let draining: Promise<void> | undefined
   /** The one object that the server's drain reads, because the primary may change the close code later. */
   const drainPlan = { ...setup.drainPlan }
@@ -101,25 +128,37 @@ export function join(
     for (const [i, fd] of descriptors.entries()) sockets.add(slots[i] ?? 0, fd)
   }
 
-  async function start(): Promise<void> {
-    const server = await resolveTarget(target)
-    const drainServer = prepareDrain(server)
-    closeAll = async (plan) => {
-      const sessionsEnded = sessions.sessionsEnded(plan)
-      await Promise.all([drainServer(plan, sessionsEnded), sessionsEnded.then(() => sessions.close())])
-    }
-    await sessions.open(server)
-    incoming.attach(server, () => void leave('server.close()', setup.drainPlan.deadline))
+  async function serve(next: Server): Promise<void> {
+    server = next
+    isHeld = false
+    const isNew = !drains.has(next)
+    if (isNew) drains.set(next, prepareDrain(next))
+    await sessions.open(next)
+    // The program may have closed the server meanwhile.
+    if (isHeld || server !== next) return
+    incoming.attach(next, () => void leave('server.close()', setup.drainPlan.deadline))
     if (draining !== undefined) return
+    if (isNew && setup.countRequests) countRequests(next, requestCounts)
+    becomeReady()
+  }
+
+  function becomeReady(): void {
+    if (isReady) return
     isReady = true
-    const requests = setup.countRequests ? { requests: countRequests(server) } : {}
+    const requests = setup.countRequests ? { requests: requestCounts } : {}
     sendHeartbeat = startHeartbeats(
-      server,
+      (onCount) => server?.getConnections(onCount),
       setup.interval,
       () => ({ served: incoming.served, ...requests }),
       (heartbeat) => sendToPrimary({ type: 'heartbeat', ...heartbeat }),
     )
     sendToPrimary({ type: 'ready', version: PROTOCOL_VERSION })
+  }
+
+  async function closeAll(plan: Drain): Promise<void> {
+    const sessionsEnded = sessions.sessionsEnded(plan)
+    const servers = [...drains.values()].map((drainServer) => drainServer(plan, sessionsEnded))
+    await Promise.all([...servers, sessionsEnded.then(() => sessions.close())])
   }
 
   async function leave(reason: string, deadline: number): Promise<void> {
@@ -138,9 +177,10 @@ export function join(
   async function finish(plan: Drain): Promise<void> {
     const deadline = new Deadline(plan.deadline)
     events.drain(plan)
+    incoming.giveBack()
     // Connections that the primary sent before it learned of the end are on their way, and are served.
-    if (isReady && !isStandby) await deadline.wait(incoming.complete)
-    await deadline.wait(closeAll(plan).then(socketsSent))
+    if (isReady && !isStandby) await life.during(deadline.wait(incoming.complete))
+    await deadline.wait(life.untilIdle(closeAll(plan)).then(socketsSent))
     sendHeartbeat()
     events.leave()
     // In its own turn, because a disconnect while early messages are delivered crashes Node.
@@ -152,7 +192,7 @@ export function join(
     // In its own turn, so that the target function can use what stickyListen returns.
     await Promise.resolve()
     try {
-      await start()
+      await serve(await resolveTarget(target))
     } catch (error) {
       sendToPrimary({ type: 'start-failed', message: describe(error), code: codeOf(error) })
       // A worker that serves nothing must not stay, even where the application ignores `ready`.
@@ -161,5 +201,29 @@ export function join(
     }
   }
 
-  return { ready: attempt(), leave }
+  let holds = 0
+  const leaveByItself = (reason: string): void => void leave(reason, setup.drainPlan.deadline)
+  life.onIdle = () => leaveByItself('the program has nothing left to do')
+  const program: ProgramLife = {
+    get isDraining() {
+      return draining !== undefined
+    },
+    async serve(next) {
+      if (draining === undefined) await serve(next)
+    },
+    hold(holdTimeout) {
+      if (draining !== undefined) return
+      isHeld = true
+      const hold = ++holds
+      const giveUp = (): void => {
+        if (isHeld && hold === holds) leaveByItself('server.close()')
+      }
+      incoming.hold(() => setTimeout(giveUp, holdTimeout).unref())
+    },
+    setNeeded(isNeeded) {
+      if (draining === undefined) life.followProgram(isNeeded)
+    },
+  }
+
+  return { ready: attempt(), leave, program }
 }

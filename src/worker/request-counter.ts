@@ -1,7 +1,7 @@
 // Counts the requests that the application of this worker answers, and measures how long the answers take.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
-import { count, countAnswer, noCounts } from '../ipc/request-counts.ts'
+import { count, countAnswer } from '../ipc/request-counts.ts'
 import { isHttp } from '../serving/target.ts'
 
 /**
@@ -10,10 +10,9 @@ import { isHttp } from '../serving/target.ts'
  *
  * @param server - has the application's listeners already. A server without a listener for requests gets none here,
  *   because with one Node's HTTP/2 makes a request of each stream.
- * @returns the counts so far, see request-counts.ts; they go on
+ * @param counts - are increased, see request-counts.ts
  */
-export function countRequests(server: Server): readonly number[] {
-  const counts = noCounts()
+export function countRequests(server: Server, counts: number[]): void {
   /** Responses of 'checkContinue', for which the application emits 'request' in many cases. */
   const counted = new WeakSet<ServerResponse>()
   const onCheckContinue = (request: IncomingMessage, response: ServerResponse): void => {
@@ -34,5 +33,4 @@ export function countRequests(server: Server): readonly number[] {
   if (server.listenerCount('upgrade') > 0 && isHttp(server)) {
     server.prependListener('upgrade', () => count(counts, 'upgrades'))
   }
-  return counts
 }

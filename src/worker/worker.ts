@@ -8,7 +8,7 @@ import type { Target } from '../serving/target.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import type { World } from '../world.ts'
-import { join, type Joined } from './join.ts'
+import { join, type Joined, type ProgramLife } from './join.ts'
 
 export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
@@ -55,6 +55,11 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
 
   get workers(): number {
     return this.#workers
+  }
+
+  /** For the command. */
+  get program(): ProgramLife {
+    return this.#joined.program
   }
 
   address(): Address {

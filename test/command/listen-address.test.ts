@@ -1,5 +1,5 @@
 import t from 'tap'
-import { includesAddress, listenAddress } from '../../src/command/listen-address.ts'
+import { includesAddress, listenAddress, overlaps } from '../../src/command/listen-address.ts'
 
 t.test('port and host are found in all forms of arguments of net.Server.listen', async (t) => {
   const all = { port: 80, host: undefined }
@@ -44,5 +44,32 @@ t.test('the balancer may be reachable only where the program would be reachable'
     ['app.internal', '127.0.0.1'],
   ] as const) {
     t.notOk(includesAddress(host, balancer), `${host} ${balancer}`)
+  }
+})
+
+t.test('a port is taken on all addresses that the listening server includes', async (t) => {
+  const range = (address: string) => ({ address, ipv6Only: false })
+  const only = { address: '::', ipv6Only: true }
+  for (const [one, other] of [
+    [range('::'), range('127.0.0.1')],
+    [range('::'), range('::1')],
+    [range('0.0.0.0'), range('127.0.0.1')],
+    [range('0.0.0.0'), range('::')],
+    [range('::1'), range('::1')],
+    [only, range('::1')],
+    [only, range('::')],
+  ] as const) {
+    t.ok(overlaps(one, other), `${one.address} ${other.address}`)
+    t.ok(overlaps(other, one), `${other.address} ${one.address}`)
+  }
+  for (const [one, other] of [
+    [range('127.0.0.1'), range('::1')],
+    [range('127.0.0.1'), range('127.0.0.2')],
+    [range('0.0.0.0'), range('::1')],
+    [only, range('0.0.0.0')],
+    [only, range('127.0.0.1')],
+  ] as const) {
+    t.notOk(overlaps(one, other), `${one.address} ${other.address}`)
+    t.notOk(overlaps(other, one), `${other.address} ${one.address}`)
   }
 })

@@ -49,11 +49,11 @@ export function peerSocketPath(folder: string, instance: number): string {
  *
  * @param folder - is made where it is missing
  * @param instance - of this process
- * @param target - gets the requests
+ * @param target - gets the requests; another server may take the place of its server later
  * @throws Error where the folder cannot be made, or other users have access to it
  */
 export async function openPeerSocket(folder: string, instance: number, target: PeerTarget): Promise<PeerSocket> {
-  const { server, deliver, deliverUpgrade, world } = target
+  const { world } = target
   const path = peerSocketPath(folder, instance)
   if (process.platform !== 'win32') makeFolder(folder)
   const muxes = new Set<IncomingStreams>()
@@ -68,13 +68,13 @@ export async function openPeerSocket(folder: string, instance: number, target: P
   listener.maxHeadersCount = 0
   listener.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!useClientInfo(request)) return void response.writeHead(400).end()
-    return deliver('request', request, response)
+    return target.deliver('request', request, response)
   })
   listener.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (!useClientInfo(request)) return void response.writeHead(400).end()
-    if (server.listenerCount('checkContinue') > 0) return deliver('checkContinue', request, response)
+    if (target.server.listenerCount('checkContinue') > 0) return target.deliver('checkContinue', request, response)
     response.writeContinue()
-    return deliver('request', request, response)
+    return target.deliver('request', request, response)
   })
   listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isMux(request)) {
@@ -85,7 +85,7 @@ export async function openPeerSocket(folder: string, instance: number, target: P
       return
     }
     if (!useClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
-    else if (!deliverUpgrade(request, socket, head)) socket.destroy()
+    else if (!target.deliverUpgrade(request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
   await new Promise<void>((done, fail) => listener.once('error', fail).listen({ path, exclusive: true }, done))
