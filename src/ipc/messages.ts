@@ -270,10 +270,11 @@ export type ToPrimary =
   | { type: 'bus-frame'; frame: Frame }
   /**
    * Broadcasts are to reach other hosts: the primary opens the bridge over this Redis, encoded by `packTarget()`.
+   * `program`: path of the worker's program; ioredis may be installed beside it only.
    *
    * socket-io/backplane.ts to socket-io/primary/exchange.ts
    */
-  | { type: 'open-bridge'; redis: string; channelPrefix: string }
+  | { type: 'open-bridge'; redis: string; channelPrefix: string; program: string }
   /**
    * A worker of the application's own cluster wants to take connections. The primary answers with `registered`.
    * `version`: {@link PROTOCOL_VERSION} of the worker.
@@ -322,7 +323,7 @@ const toPrimaryChecks: Record<ToPrimary['type'], FieldChecks> = {
   'peer-socket-closed': {},
   transfer: { instance: Number.isSafeInteger },
   'bus-frame': { frame: isFrame },
-  'open-bridge': { redis: isString, channelPrefix: isString },
+  'open-bridge': { redis: isString, channelPrefix: isString, program: isString },
   register: {},
 }
 

@@ -14,6 +14,7 @@ import type { OnServerGone } from './cluster-census.ts'
 import { Exchange, type BridgeRequest, type Member } from './primary/exchange.ts'
 import { redisAdapter } from './redis-adapters.ts'
 import { requireRedis } from '../redis/client.ts'
+import { ownProgram } from '../redis/optional.ts'
 import { packTarget } from '../redis/target.ts'
 import { streamsAdapter } from './streams-adapter.ts'
 
@@ -199,5 +200,5 @@ function warnOnce(runtime: Pick<Runtime, 'logger'>): Line['unreadable'] {
 }
 
 function bridgeRequest({ redis, channelPrefix }: RedisAdapterPlan): BridgeRequest {
-  return { type: 'open-bridge', redis: packTarget(redis), channelPrefix }
+  return { type: 'open-bridge', redis: packTarget(redis), channelPrefix, program: ownProgram() }
 }

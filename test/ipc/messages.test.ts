@@ -54,7 +54,7 @@ const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
   fc.record({ type: fc.constant('slots-released' as const), slots }),
   fc.record({ type: fc.constant('connections-ended' as const), seqs: fc.array(seq) }),
   fc.record({ type: fc.constant('leaving' as const), reason: text }),
-  fc.record({ type: fc.constant('open-bridge' as const), redis: text, channelPrefix: text }),
+  fc.record({ type: fc.constant('open-bridge' as const), redis: text, channelPrefix: text, program: text }),
   fc.record({
     type: fc.constant('heartbeat' as const),
     lag: fc.nat(),

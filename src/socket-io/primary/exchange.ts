@@ -5,6 +5,7 @@ import type { Logger } from '../../options/options.ts'
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts'
 import type { AdapterMessage } from '../adapter-message.ts'
 import { Bridge, type BridgeStatus } from './bridge.ts'
+import { lookBeside } from '../../redis/optional.ts'
 import { unpackTarget } from '../../redis/target.ts'
 import { relaySocketIO, type Recipient, type Relay } from './relay.ts'
 
@@ -61,7 +62,8 @@ export class Exchange<M extends Member> {
   /**
    * Opens the bridge, or another one where the request differs: the newest worker has the newest program and options.
    */
-  open({ redis, channelPrefix }: BridgeRequest): void {
+  open({ redis, channelPrefix, program }: BridgeRequest): void {
+    lookBeside(program)
     const request = `${channelPrefix} ${redis}`
     if (request !== this.#request) {
       void this.close()
