@@ -118,9 +118,9 @@ export function sessionLayer(
     runtime.createSessionId = () => peers.createSessionId()
     const routed = new Set<Server>()
     routeRequestsOf = (next) => {
-      const { serve, deliver, start: startRouting } = intercept(next)
+      const { serve, start: startRouting, ...to } = intercept(next)
       target.server = next
-      target.deliver = deliver
+      target.deliver = to.deliver
       if (routed.has(next)) return
       routed.add(next)
       // Connections of HTTP/2 are never transferred.
