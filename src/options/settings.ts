@@ -19,6 +19,7 @@ import { readReload, type ReloadSettings } from './reload.ts'
 import { readRestart, type RestartSettings } from './restart.ts'
 import { readSession } from './session.ts'
 import { readShutdown, type ShutdownSettings } from './shutdown.ts'
+import { readTicketRotation } from './tickets.ts'
 
 export type { AffinitySettings } from '../affinity/address.ts'
 
@@ -50,6 +51,8 @@ export interface Settings {
   /** undefined: off. */
   readonly admin: Readonly<AdminSettings> | undefined
   readonly shutdown: Readonly<ShutdownSettings>
+  /** undefined: the workers' keys are their own. */
+  readonly ticketRotation: number | undefined
   readonly logger: Logger
   readonly signal: AbortSignal | undefined
 }
@@ -90,6 +93,7 @@ export function readSettings(options: StickyOptions | number | undefined, name =
     standby: read.integer('standby', { min: 0, max: MAX_WORKERS, fallback: 0 }),
     admin: readAdmin(read),
     shutdown: readShutdown(read),
+    ticketRotation: readTicketRotation(read),
     logger: readLogger(read),
     signal: read.instance('signal', AbortSignal, 'an AbortSignal'),
   }

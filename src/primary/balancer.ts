@@ -7,6 +7,7 @@ import { FirstReady, giveUp, logDegraded, neverReady } from './startup.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { WorkerFactory } from './worker-factory.ts'
 import { PeerDirectory } from './peer-directory.ts'
+import { TicketKeys } from './ticket-keys.ts'
 import type { Address } from '../ipc/messages.ts'
 import { Ownership } from '../slots/ownership.ts'
 import { BusBroker } from '../bus/primary/broker.ts'
@@ -47,6 +48,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #operations: Operations
   readonly #serviceManager: ServiceManager
   readonly #peerDirectory: PeerDirectory
+  readonly #ticketKeys: TicketKeys
   readonly #onclosed: () => void
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
@@ -71,6 +73,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       owners: () => [...this.#ownership.table.owners],
       transfer: (channel, handle, metadata) => this.#steering.transfer(channel, handle, metadata),
     })
+    this.#ticketKeys = new TicketKeys(world, settings.ticketRotation, () => this.#supervisor.processes)
     this.#native = chooseTransport(forking.isShared, world)
     this.#serviceManager = new ServiceManager(settings.logger, () => this.#supervisor.workers)
     const { transport } = this.#native
@@ -201,6 +204,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   }
 
   #workerReady(worker: WorkerProcess): void {
+    this.#ticketKeys.give(worker)
     const endpoint = this.#workerFactory.endpointOf(worker.channel)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.channel, endpoint)
     this.#ownership.restore(worker.id)
@@ -263,6 +267,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#admin.close()
     this.#serviceManager.close()
     this.#peerDirectory.close()
+    this.#ticketKeys.close()
     void this.#exchange.close()
     this.#onclosed()
   }

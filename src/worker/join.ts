@@ -10,6 +10,7 @@ import { prepareDrain } from '../serving/drain.ts'
 import { intake } from '../serving/intake.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
+import { sharedTicketKeys } from '../serving/ticket-keys.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
 import { startHeartbeats } from './heartbeat.ts'
 import { countRequests } from './request-counter.ts'
@@ -64,6 +65,7 @@ export function join(
   let sendHeartbeat = (): void => {}
 
   // No message is missed: Node keeps those that came before the first listener.
+  const ticketKeys = sharedTicketKeys(channel)
   const incoming = intake(setup, channel, (slots, descriptors) => addSlotSockets(slots, descriptors))
   channel.on('drain', (plan) => {
     void drain(plan)
@@ -104,6 +106,7 @@ export function join(
   async function start(): Promise<void> {
     const server = await resolveTarget(target)
     const drainServer = prepareDrain(server)
+    ticketKeys.attach(server)
     closeAll = async (plan) => {
       const sessionsEnded = sessions.sessionsEnded(plan)
       await Promise.all([drainServer(plan, sessionsEnded), sessionsEnded.then(() => sessions.close())])
