@@ -7,6 +7,7 @@ import tls from 'node:tls'
 import t from 'tap'
 import { startBalancer, type Balancer } from '../../support/balancer.ts'
 import { freePort, until } from '../../support/clients.ts'
+import { startCluster } from '../../support/cluster.ts'
 
 t.jobs = 3
 
@@ -32,7 +33,7 @@ async function visit(port: number, more: tls.ConnectionOptions = {}): Promise<Vi
 }
 
 /** Ten connections, each with the same ticket. */
-async function visits(balancer: Balancer, more: tls.ConnectionOptions) {
+async function visits(balancer: Pick<Balancer, 'port'>, more: tls.ConnectionOptions) {
   const all: Visit[] = []
   for (let n = 0; n < 10; n++) all.push(await visit(balancer.port, more))
   return { resumed: all.filter(({ isResumed }) => isResumed).length, pids: [...new Set(all.map(({ pid }) => pid))] }
@@ -101,6 +102,17 @@ t.test('ticketRotation: false leaves the keys to the application', async (t) => 
   const { ticket, pid } = await visit(balancer.port)
   const next = [await visit(balancer.port, { session: ticket! }), await visit(balancer.port, { session: ticket! })]
   for (const one of next) t.equal(one.isResumed, one.pid === pid)
+})
+
+t.test("workers of the application's own cluster resume each other's sessions", async (t) => {
+  const cluster = await startCluster(t, {
+    workers: 2,
+    options: { loadBalancingMethod: 'round-robin' },
+    env: { FIXTURE_KIND: 'https' },
+  })
+  await cluster.untilJoined(2)
+  const { ticket } = await visit(cluster.port)
+  t.match(await visits(cluster, { session: ticket! }), { resumed: 10, pids: { length: 2 } })
 })
 
 for (const FIXTURE_KEYS of ['option', 'before'] as const) {
