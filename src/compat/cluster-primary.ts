@@ -5,6 +5,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Server } from 'node:net'
 import { Ownership } from '../slots/ownership.ts'
 import { PeerDirectory } from '../primary/peer-directory.ts'
+import { TicketKeys } from '../primary/ticket-keys.ts'
 import { protocolMismatch, type Address, type Registration } from '../ipc/messages.ts'
 import type { Settings } from '../options/settings.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
@@ -30,6 +31,7 @@ export class ClusterPrimary {
   readonly #ownership: Ownership
   readonly #handoff: Handoff
   readonly #directory: PeerDirectory
+  readonly #ticketKeys: TicketKeys
   #accept: AcceptFunction | undefined
   #address: Address | undefined
 
@@ -50,6 +52,7 @@ export class ClusterPrimary {
       },
       realWorld,
     )
+    this.#ticketKeys = new TicketKeys(realWorld, settings.ticketRotation, () => this.#all)
     this.#directory = new PeerDirectory(realWorld, {
       processes: () => this.#all,
       owners: () => [...this.#ownership.table.owners],
@@ -141,6 +144,7 @@ export class ClusterPrimary {
     if (guest.attached || guest.registration === undefined) return
     const { channel, name, id, pid } = guest
     guest.attached = true
+    this.#ticketKeys.give(guest)
     this.#handoff.attach(id, channel, transport.endpoint())
     this.#ownership.restore(id)
     this.#directory.changed()

@@ -7,6 +7,7 @@ import { primaryChannel } from '../ipc/channel.ts'
 import { PROTOCOL_VERSION, type Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { intake } from '../serving/intake.ts'
+import { sharedTicketKeys, watchTicketKeys } from '../serving/ticket-keys.ts'
 import { processRuntime } from '../runtime.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import { realWorld } from '../world.ts'
@@ -47,9 +48,13 @@ export function setupWorker(io: SocketIOServer): void {
 
 let isSetUp = false
 
+// Before the application makes its server.
+if (cluster.isWorker) watchTicketKeys()
+
 async function serve(server: Server): Promise<void> {
   const registration = await register()
   const channel = primaryChannel()
+  sharedTicketKeys(channel).attach(server)
   const incoming = intake(registration, channel)
   // No request waits for its worker: a Socket.IO session ends with its process.
   const limits = { holdTimeout: 0 }

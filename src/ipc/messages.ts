@@ -2,7 +2,7 @@
 // the protocol version. A message of Socket.IO's adapter or of the application fits neither union and is left alone.
 
 /** Changes whenever a message changes its name, its fields or its meaning. Primary and worker must have the same. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** Why a worker with that protocol version cannot serve under this primary; undefined: it can. */
 export function protocolMismatch(version: unknown): string | undefined {
@@ -159,6 +159,12 @@ export type ToWorker =
    */
   | { type: 'worker-count'; workers: number }
   /**
+   * The keys of TLS session tickets, 48 bytes in base64. They come before the first connection, and after each rotation.
+   *
+   * primary/ticket-keys.ts to serving/ticket-keys.ts
+   */
+  | { type: 'ticket-keys'; keys: string }
+  /**
    * All processes with an open peer socket, and the worker id of each slot's owner, by slot.
    *
    * primary/peer-directory.ts to sessions/session-layer.ts
@@ -294,6 +300,7 @@ const toWorkerChecks: Record<ToWorker['type'], FieldChecks> = {
   drain: { deadline: Number.isFinite, grace: Number.isFinite, spread: Number.isFinite, code: Number.isInteger },
   promote: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
   'worker-count': { workers: Number.isSafeInteger },
+  'ticket-keys': { keys: isTicketKeys },
   peers: { peers: Array.isArray, owners: Array.isArray },
   'bus-frame': { frame: isFrame },
   'bridge-state': { lost: Number.isSafeInteger },
@@ -377,4 +384,9 @@ function isObject(value: unknown): value is object {
 
 function isNumbers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every(Number.isSafeInteger)
+}
+
+/** Whether Node takes the value for keys of session tickets: 48 bytes, here in base64. */
+function isTicketKeys(value: unknown): boolean {
+  return isString(value) && Buffer.from(value, 'base64').length === 48
 }

@@ -287,6 +287,12 @@ export interface StickyOptions {
   admin?: AdminOptions | number | string | boolean | undefined
   /** How the balancer ends. */
   shutdown?: ShutdownOptions
+  /**
+   * Milliseconds after which the keys of TLS session tickets change. All workers have the same keys, so that each resumes
+   * the TLS sessions of the others; keys that the application sets are left alone. `false`: Holdfast sets no keys.
+   * @default 86400000
+   */
+  ticketRotation?: number | false
   /** Receives log events; `false` for no log. @default one line per event on stderr */
   logger?: Logger | false
   /** Closes the balancer when it aborts, as `close()` does. */

@@ -20,6 +20,7 @@ import { readReload, type ReloadSettings } from './reload.ts'
 import { readRestart, type RestartSettings } from './restart.ts'
 import { readSession } from './session.ts'
 import { readShutdown, type ShutdownSettings } from './shutdown.ts'
+import { readTicketRotation } from './tickets.ts'
 
 export type { AffinitySettings } from '../affinity/address.ts'
 
@@ -53,6 +54,8 @@ export interface Settings {
   /** undefined: off. */
   readonly admin: Readonly<AdminSettings> | undefined
   readonly shutdown: Readonly<ShutdownSettings>
+  /** undefined: the workers' keys are their own. */
+  readonly ticketRotation: number | undefined
   readonly logger: Logger
   readonly signal: AbortSignal | undefined
 }
@@ -99,6 +102,7 @@ export function readSettings(
     standby: read.integer('standby', { min: 0, max: MAX_WORKERS, text: true, fallback: 0 }),
     admin: readAdmin(read),
     shutdown: readShutdown(read),
+    ticketRotation: readTicketRotation(read),
     logger: readLogger(read),
     signal: read.instance('signal', AbortSignal, 'an AbortSignal'),
   }

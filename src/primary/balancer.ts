@@ -8,6 +8,7 @@ import { FirstReady, giveUp, logDegraded, neverReady } from './startup.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { WorkerFactory } from './worker-factory.ts'
 import { PeerDirectory } from './peer-directory.ts'
+import { TicketKeys } from './ticket-keys.ts'
 import type { Address } from '../ipc/messages.ts'
 import { Ownership } from '../slots/ownership.ts'
 import { BusBroker } from '../bus/primary/broker.ts'
@@ -59,6 +60,7 @@ export class Balancer {
   readonly #operations: Operations
   readonly #serviceManager: ServiceManager
   readonly #peerDirectory: PeerDirectory
+  readonly #ticketKeys: TicketKeys
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
   readonly #ownership: Ownership
@@ -80,6 +82,7 @@ export class Balancer {
       owners: () => [...this.#ownership.table.owners],
       transfer: (channel, handle, metadata) => this.#steering.transfer(channel, handle, metadata),
     })
+    this.#ticketKeys = new TicketKeys(world, settings.ticketRotation, () => this.#supervisor.processes)
     this.#native = chooseTransport(forking.isShared, world)
     this.#serviceManager = new ServiceManager(settings.logger, () => this.#supervisor.workers)
     const { transport } = this.#native
@@ -206,6 +209,7 @@ export class Balancer {
   }
 
   #workerReady(worker: WorkerProcess): void {
+    this.#ticketKeys.give(worker)
     const endpoint = this.#workerFactory.endpointOf(worker.channel)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.channel, endpoint)
     this.#ownership.restore(worker.id)
@@ -269,6 +273,7 @@ export class Balancer {
     this.#admin.close()
     this.#serviceManager.close()
     this.#peerDirectory.close()
+    this.#ticketKeys.close()
     void this.#exchange.close()
     this.#events.closed()
   }

@@ -46,8 +46,10 @@ export function prepareDrain(server: Server): DrainServer {
   return async (plan, sessionsEnded) => {
     closeWebSockets?.(plan)
     if (isHttp(server)) closeAfterAnswers(server, connections.sockets)
-    // Repeated, because connections change, and an answer that still says keep-alive may be on its way.
-    const timer = setInterval(closeUnused(server, connections), Math.min(LOOK, plan.deadline / 16)).unref()
+    const look = closeUnused(server, connections)
+    // Repeated, because connections change, and an answer that still says keep-alive may be on its way. In its own turn,
+    // because timers run before the bytes are read that came while the event loop was held up.
+    const timer = setInterval(() => setImmediate(look), Math.min(LOOK, plan.deadline / 16)).unref()
     await sessionsEnded
     await closed(server)
     clearInterval(timer)

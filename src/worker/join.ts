@@ -12,6 +12,7 @@ import { prepareDrain, type DrainServer } from '../serving/drain.ts'
 import { intake } from '../serving/intake.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
+import { sharedTicketKeys } from '../serving/ticket-keys.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
 import { startHeartbeats } from './heartbeat.ts'
 import { ProcessLife } from './process-life.ts'
@@ -91,6 +92,7 @@ export function join(
   let sendHeartbeat = (): void => {}
 
   // No message is missed: Node keeps those that came before the first listener.
+  const ticketKeys = sharedTicketKeys(channel)
   const incoming = intake(setup, channel, (slots, descriptors) => addSlotSockets(slots, descriptors))
   channel.on('drain', (plan) => {
     void drain(plan)
@@ -132,7 +134,10 @@ export function join(
     server = next
     isHeld = false
     const isNew = !drains.has(next)
-    if (isNew) drains.set(next, prepareDrain(next))
+    if (isNew) {
+      drains.set(next, prepareDrain(next))
+      ticketKeys.attach(next)
+    }
     await sessions.open(next)
     // The program may have closed the server meanwhile.
     if (isHeld || server !== next) return

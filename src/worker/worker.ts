@@ -1,14 +1,19 @@
 // What stickyListen returns in a worker.
 import { primaryChannel } from '../ipc/channel.ts'
 import type { Address, WorkerSetup } from '../ipc/messages.ts'
+import { hasWorkerSetup } from '../ipc/role.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
 import type { Runtime } from '../runtime.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import type { Target } from '../serving/target.ts'
+import { watchTicketKeys } from '../serving/ticket-keys.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import type { World } from '../world.ts'
 import { join, type Joined, type ProgramLife } from './join.ts'
+
+// Before the application makes its server.
+if (hasWorkerSetup()) watchTicketKeys()
 
 export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'

@@ -30,6 +30,10 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
   }),
   fc.record({ type: fc.constant('promote' as const), id: fc.nat(), workers: fc.nat() }),
   fc.record({ type: fc.constant('worker-count' as const), workers: fc.nat() }),
+  fc.record({
+    type: fc.constant('ticket-keys' as const),
+    keys: fc.uint8Array({ minLength: 48, maxLength: 48 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+  }),
   fc.record({ type: fc.constant('bridge-state' as const), connected: fc.boolean(), lost: fc.nat() }),
   fc.record({ type: fc.constant('server-gone' as const) }),
   fc.record({

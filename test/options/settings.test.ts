@@ -38,6 +38,7 @@ t.test('missing options get their defaults', async (t) => {
     restart: { minDelay: 100, maxDelay: 30_000, stableAfter: 10_000 },
     health: { readyTimeout: 30_000, ackTimeout: 1_000, deadline: 30_000 },
     shutdown: { deadline: 10_000, signals: ['SIGTERM', 'SIGINT'] },
+    ticketRotation: 86_400_000,
     logger: consoleLogger,
     signal: undefined,
   })

@@ -71,6 +71,17 @@ for (const [end, plan] of Object.entries(ENDS)) {
   })
 }
 
+t.test('a request that came while the event loop was held up is answered', async (t) => {
+  const { drain, port, server } = await start(t, 'http')
+  const socket = net.connect({ port, host: '127.0.0.1' })
+  await once(server, 'connection')
+  const drained = drain(ENDS.reload)
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  for (const end = performance.now() + DEADLINE / 8; performance.now() < end;);
+  t.match(await text(socket), /^HTTP\/1\.1 200 OK\r\n/)
+  await drained
+})
+
 t.test('an answer says that its connection closes, also where the application takes Expect itself', async (t) => {
   for (const [event, expect] of [
     ['checkContinue', '100-continue'],
@@ -124,7 +135,7 @@ async function start(t: Test, of: ServerKind | net.Server) {
   await once(server, 'listening')
   t.teardown(() => server.close())
   const connections = () => new Promise<number>((done) => server.getConnections((_, count) => done(count)))
-  return { drain, port: (server.address() as net.AddressInfo).port, connections }
+  return { drain, server, port: (server.address() as net.AddressInfo).port, connections }
 }
 
 /** A second connection that shows when the drain has closed what it closes. */
