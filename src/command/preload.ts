@@ -23,7 +23,7 @@ if (setup !== undefined && options !== undefined) interceptListen(readSettings(o
  * @param balancer - where the balancer listens
  */
 function interceptListen(settings: Settings, balancer: Address): void {
-  const { logger, health } = settings
+  const { logger } = settings
   process.env['PORT'] = String(balancer.port)
   const listen = Reflect.get(Server.prototype, 'listen') as (...args: unknown[]) => Server
   let isAttached = false
@@ -49,13 +49,6 @@ function interceptListen(settings: Settings, balancer: Address): void {
     emitSigtermOnLeave(sticky)
     return this
   }
-  // A program that never listens is restarted again and again. This warning comes before the first restart.
-  const delay = health.readyTimeout * 0.9 - performance.now()
-  setTimeout(() => {
-    if (isAttached) return
-    const hint = `the program must listen on process.env.PORT, which is ${balancer.port}`
-    logger.warn('command.no-listen', { hint, pid: process.pid })
-  }, delay).unref()
 }
 
 /** Programs write their data on SIGTERM. Holdfast asks a worker to finish by a message, so no SIGTERM would come. */

@@ -5,6 +5,7 @@ import { withoutDebugger } from '../options/debugger-flags.ts'
 import { codeOf } from '../errors.ts'
 import { readSettings } from '../options/settings.ts'
 import { startSticky } from '../sticky-listen.ts'
+import { plainForking, type Forking } from '../supervisor/fork.ts'
 import { UsageError, type Run } from './arguments.ts'
 import { launchEnvironment, optionsOf } from './launch-options.ts'
 
@@ -31,7 +32,12 @@ export async function run(commandLine: Run): Promise<void> {
   })
   if (settings.workers === 0)
     throw new UsageError('0 workers: there is nothing to balance; write node instead of holdfast')
-  await startSticky(target, settings).ready
+  await startSticky(target, settings, forking).ready
+}
+
+const forking: Forking = {
+  ...plainForking,
+  readyHint: (port) => `the program must listen on process.env.PORT, which is ${port}`,
 }
 
 /** An invalid option is an error of the command line. */

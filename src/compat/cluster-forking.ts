@@ -25,6 +25,7 @@ export const clusterForking: Forking = {
   // message.
   relays: (child) =>
     Object.getOwnPropertySymbols(workers.get(child) ?? {}).some(({ description }) => description === 'uids'),
+  readyHint: () => 'the program must call listen() in its workers too',
 }
 
 /**

@@ -75,9 +75,17 @@ export interface RestartOptions {
   minDelay?: number
   /** Milliseconds of the longest delay before a restart. @default 30000 */
   maxDelay?: number
-  /** Milliseconds of service after which earlier crashes of a worker no longer count. @default 10000 */
+  /**
+   * Milliseconds of service after which earlier crashes of a worker no longer count, and after which a process that
+   * leaves by itself is no failed start.
+   * @default 10000
+   */
   stableAfter?: number
-  /** Failed starts of one worker in a row after which restarts pause for `retryDelay`. @default 5 */
+  /**
+   * Failed starts of one worker in a row after which restarts pause for `retryDelay`. A start has failed if the process
+   * ended before it was ready, or if its program closed the server or exited with code 0 within `stableAfter`.
+   * @default 5
+   */
   maxStartCrashes?: number
   /** Crashes of all workers within one minute after which restarts pause for `retryDelay`. @default 10 */
   maxCrashesPerMinute?: number

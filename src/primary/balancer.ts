@@ -79,7 +79,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#exchange = new Exchange(settings.logger, serialization, () => this.#supervisor.processes)
     this.#workerFactory = new WorkerFactory(settings, {
       transport,
-      fork: forking.fork,
+      forking,
       directory: this.#peerDirectory,
       opened: (channel) => {
         this.#broker.started(channel)
@@ -219,7 +219,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
-  #tripped(reason: string, last: WorkerExit | undefined, isNoneLeft: boolean): void {
+  #tripped(reason: string, last: string | undefined, isNoneLeft: boolean): void {
     const error = neverReady(reason, last)
     this.tell('error', error)
     if (!isNoneLeft || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return

@@ -12,6 +12,8 @@ export interface Program {
   serialization: 'json' | 'advanced'
   /** Descriptors the child gets after its IPC channel, as its numbers 4, 5, ... */
   inherit: readonly number[]
+  /** What the program has to do to get ready, for the log. */
+  readyHint: string
   /** Starts the child. */
   fork: Fork
   /** Called as soon as the child has copies of `inherit`, or could not be started. */
@@ -21,7 +23,7 @@ export interface Program {
 }
 
 /** Starts a child as `child_process.fork` does. */
-export type Fork = (program: Omit<Program, 'fork' | 'forked' | 'opened'>) => ChildProcess
+export type Fork = (program: Omit<Program, 'readyHint' | 'fork' | 'forked' | 'opened'>) => ChildProcess
 
 /** How worker processes are started. */
 export interface Forking {
@@ -30,6 +32,8 @@ export interface Forking {
   readonly isShared: boolean
   /** Whether other code relays the messages of Socket.IO's adapter in that process. */
   relays(child: ChildProcess): boolean
+  /** What the program has to do to get ready, for the log. `port`: of the balancer. */
+  readyHint: (port: number) => string
 }
 
 export const plainForking: Forking = {
@@ -37,6 +41,7 @@ export const plainForking: Forking = {
     fork(exec, [...args], { execArgv: [...execArgv], env, serialization, stdio: stdioOf(inherit) }),
   isShared: false,
   relays: () => false,
+  readyHint: () => 'the program must call stickyListen, and a target function must return its server',
 }
 
 /** The worker has no stdin; its stderr comes to the primary. */

@@ -20,7 +20,7 @@ export interface SupervisorEvents extends WorkerEvents {
   /** The verdict on the health of the process that serves as this worker has changed. */
   healthChanged(process: WorkerProcess): void
   /** Too many crashes: no worker is started for `restart.retryDelay`. `isNoneLeft`: and no worker serves. */
-  tripped(reason: string, last: WorkerExit | undefined, isNoneLeft: boolean): void
+  tripped(reason: string, last: string | undefined, isNoneLeft: boolean): void
   /** Milliseconds that the process has owed an answer to steering. */
   silence(process: WorkerProcess, now: number): number
 }

@@ -19,6 +19,8 @@ export interface WorkerProcessOwner {
   readonly id: number
   /** The application is attached. */
   processReady(process: WorkerProcess): void
+  /** The application is not attached after so many milliseconds. @param hint - what the program has to do */
+  processSlowToStart(process: WorkerProcess, after: number, hint: string): void
   /** The application was not attached within `after` milliseconds; the process is killed next. */
   processNotReady(process: WorkerProcess, after: number): void
   /** The process wants no more connections: its server was closed, or it got SIGTERM from outside. */
@@ -38,6 +40,12 @@ export interface WorkerProcessOptions {
   readonly readyTimeout: number
 }
 
+/**
+ * Milliseconds, at most a third of the time to get ready, after which the log says that a process is not ready. Most
+ * programs never take so long, and one that never gets ready shows nothing else until it is killed.
+ */
+const SLOW_START = 5_000
+
 /** Milliseconds on top of a worker's own deadline, so that its last messages arrive. */
 const LAST_WORDS = 500
 
@@ -54,6 +62,7 @@ export class WorkerProcess {
   readonly #standing: Standing = { attached: false, healthy: true, enabled: true, stopping: false, gone: false }
   readonly #started = deferred()
   readonly #ended = deferred()
+  readonly #slowTimer: NodeJS.Timeout
   readonly #readyTimer: NodeJS.Timeout
   #owner: WorkerProcessOwner
   #state: WorkerState = 'starting'
@@ -85,6 +94,8 @@ export class WorkerProcess {
       failed: (message) => (this.#failure ??= message),
       ended: (code, signal) => this.#end(code, signal),
     })
+    const slow = Math.min(SLOW_START, Math.round(readyTimeout / 3))
+    this.#slowTimer = world.setTimeout(() => this.#owner.processSlowToStart(this, slow, program.readyHint), slow)
     this.#readyTimer = world.setTimeout(() => {
       this.#owner.processNotReady(this, readyTimeout)
       this.stop('SIGKILL', `not ready within health.readyTimeout, ${readyTimeout} ms`)
@@ -240,13 +251,18 @@ export class WorkerProcess {
       this.#failure = mismatch
       return this.stop('SIGKILL')
     }
-    this.#world.clearTimeout(this.#readyTimer)
+    this.#stopReadyTimers()
     this.#standing.attached = true
     this.#readyAt = this.#world.now()
     this.stderr?.release()
     this.#update()
     this.#owner.processReady(this)
     this.#started.resolve()
+  }
+
+  #stopReadyTimers(): void {
+    this.#world.clearTimeout(this.#slowTimer)
+    this.#world.clearTimeout(this.#readyTimer)
   }
 
   #leave(reason: string): void {
@@ -259,7 +275,7 @@ export class WorkerProcess {
   #end(code: number | null, signal: NodeJS.Signals | null): void {
     this.#standing.gone = true
     this.#world.clearTimeout(this.#killTimer)
-    this.#world.clearTimeout(this.#readyTimer)
+    this.#stopReadyTimers()
     this.#update()
     const now = this.#world.now()
     const uptime = now - this.startedAt

@@ -91,10 +91,13 @@ t.test('a program that listens on another port, or not at all, causes a warning'
     new RegExp(`port=${other} balanced=\\d+ hint="this port is not balanced; write --port ${other},`),
   )
   const file = join(t.testdir({}), 'holdfast.json')
-  writeFileSync(file, JSON.stringify({ health: { readyTimeout: 700 } }))
+  writeFileSync(file, JSON.stringify({ health: { readyTimeout: 7_000 } }))
   const silent = startProgram(t, 'src/cli.js', ['-w', '1', '--port', '0', '-c', file, app], { FIXTURE_SILENT: '1' })
-  await until('the warning comes', () => silent.stderr().includes('command.no-listen'))
-  t.match(silent.stderr(), /hint="the program must listen on process\.env\.PORT, which is \d+"/)
+  await until('the warning comes', () => silent.stderr().includes('worker.slow-start'))
+  t.match(
+    silent.stderr(),
+    /warning worker\.slow-start worker=0 pid=\d+ after=\d+ hint="the program must listen on process\.env\.PORT, which is \d+"/,
+  )
 })
 
 t.test('the SIGTERM handlers of a program run once', async (t) => {
