@@ -95,6 +95,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       silence: ({ channel }, now) => this.#steering.silence(channel, now),
       tripped: (reason, last, isNoneLeft) => this.#tripped(reason, last, isNoneLeft),
       foreignMessage: (process, message) => forking.relays(process.child) || this.#exchange.pass(process, message),
+      adapterMessage: (process, message) => this.#exchange.pass(process, message, true),
     })
     this.#operations = new Operations(settings.logger, world, {
       reload: () => this.#serviceManager.reloading(() => this.#supervisor.reload()),

@@ -23,6 +23,8 @@ export interface WorkerEvents {
   stateChanged(process: WorkerProcess, from: WorkerState): void
   /** The process sent a message that is not Holdfast's. */
   foreignMessage(process: WorkerProcess, message: unknown): void
+  /** The process sent a message of the Socket.IO adapter that attachSocketIO has set. */
+  adapterMessage(process: WorkerProcess, message: object): void
 }
 
 /** What a managed worker needs of the supervisor. */
@@ -171,7 +173,8 @@ export class ManagedWorker implements WorkerProcessOwner {
   // The events of the processes, also of those that no longer serve as this worker.
 
   processReady(process: WorkerProcess): void {
-    const { settings, world } = this.#supervision
+    const { settings, world, workerCount } = this.#supervision
+    process.tellWorkerCount(workerCount)
     const after = Math.round(world.now() - process.startedAt)
     const standby = this.id < 0 || undefined
     settings.logger.info('worker.ready', { worker: this.id, pid: process.pid, after, standby })
@@ -226,6 +229,10 @@ export class ManagedWorker implements WorkerProcessOwner {
 
   processSentForeign(process: WorkerProcess, message: unknown): void {
     this.#supervision.events.foreignMessage(process, message)
+  }
+
+  processSentAdapterMessage(process: WorkerProcess, message: object): void {
+    this.#supervision.events.adapterMessage(process, message)
   }
 
   #startSuccessor(): WorkerProcess {

@@ -31,6 +31,8 @@ export interface WorkerProcessOwner {
   processSentUnknown(process: WorkerProcess): void
   /** A message came that is not Holdfast's. */
   processSentForeign(process: WorkerProcess, message: unknown): void
+  /** A message of the Socket.IO adapter that attachSocketIO has set came. */
+  processSentAdapterMessage(process: WorkerProcess, message: object): void
 }
 
 export interface WorkerProcessOptions {
@@ -38,6 +40,8 @@ export interface WorkerProcessOptions {
   readonly generation: number
   /** Milliseconds until the application must be attached. */
   readonly readyTimeout: number
+  /** The number of workers that the process was told of. */
+  readonly workerCount: number
 }
 
 /**
@@ -73,10 +77,12 @@ export class WorkerProcess {
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
   #isExpectedToEnd = false
+  #workerCount: number
 
   /** @throws Error of the system when no process can be started */
   constructor(owner: WorkerProcessOwner, program: Program, world: World, options: WorkerProcessOptions) {
-    const { generation, readyTimeout } = options
+    const { generation, readyTimeout, workerCount } = options
+    this.#workerCount = workerCount
     this.#owner = owner
     this.#world = world
     this.generation = generation
@@ -169,7 +175,15 @@ export class WorkerProcess {
   become(owner: WorkerProcessOwner, workers: number): void {
     this.#owner = owner
     this.#readyAt = this.#world.now()
+    this.#workerCount = workers
     this.send({ type: 'promote', id: owner.id, workers })
+  }
+
+  /** The number of workers has changed. A process that is starting is told when it is ready. */
+  tellWorkerCount(workers: number): void {
+    if (!this.attached || workers === this.#workerCount) return
+    this.#workerCount = workers
+    this.send({ type: 'worker-count', workers })
   }
 
   send(message: ToWorker): void {
@@ -186,7 +200,7 @@ export class WorkerProcess {
    *
    * @param bytes - about how many the message has
    */
-  relay(message: unknown, bytes: number): void {
+  relay(message: object, bytes: number): void {
     this.#relay.relay(message, bytes)
   }
 
@@ -237,6 +251,7 @@ export class WorkerProcess {
       onUnknown: () => this.#owner.processSentUnknown(this),
       onForeign: (message) => this.#owner.processSentForeign(this, message),
     })
+    channel.on('adapter-message', ({ message }) => this.#owner.processSentAdapterMessage(this, message))
     channel.on('ready', ({ version }) => this.#ready(version))
     channel.on('start-failed', ({ message }) => (this.#failure = message))
     channel.on('heartbeat', (heartbeat) => (this.#heartbeat = heartbeat))

@@ -63,7 +63,6 @@ export function join(
   let sockets: SlotSockets | undefined
   let sendHeartbeat = (): void => {}
 
-  // No message is missed: Node keeps those that came before the first listener.
   const incoming = intake(setup, channel, (slots, descriptors) => addSlotSockets(slots, descriptors))
   channel.on('drain', (plan) => {
     void drain(plan)

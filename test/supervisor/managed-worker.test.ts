@@ -21,6 +21,7 @@ function supervise(options: StickyOptions & { workers: number }) {
     tripped: (reason, _, isNoneLeft) => void log.push(`tripped ${isNoneLeft} ${reason}`),
     silence: () => 0,
     foreignMessage() {},
+    adapterMessage() {},
   }
   const lines: string[] = []
   const level = (name: string) => (event: string) => void lines.push(`${name} ${event}`)
