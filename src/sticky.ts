@@ -55,7 +55,10 @@ export interface WorkerRoleEvents {
   drain: [Drain]
   /** This process was on standby and is worker `id` of `workers` now. */
   become: [{ id: number; workers: number }]
-  /** The last connection has ended, and this process exits within a second. Close databases and the like now. */
+  /**
+   * The last connection has ended. Close databases and the like now. This process ends a second later; where a listener
+   * returns a promise, a second after that is settled, and at the deadline of 'drain' at the latest.
+   */
   leave: []
 }
 

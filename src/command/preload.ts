@@ -46,16 +46,8 @@ function interceptListen(settings: Settings, balancer: Address): void {
     isAttached = true
     const sticky = startSticky(this, settings) as WorkerSticky
     sticky.ready.catch((error: unknown) => this.emit('error', error))
-    emitSigtermOnLeave(sticky)
     return this
   }
-}
-
-/** Programs write their data on SIGTERM. Holdfast asks a worker to finish by a message, so no SIGTERM would come. */
-function emitSigtermOnLeave(sticky: WorkerSticky): void {
-  let hasComeBefore = false
-  process.once('SIGTERM', () => (hasComeBefore = true))
-  sticky.once('leave', () => hasComeBefore || process.emit('SIGTERM', 'SIGTERM'))
 }
 
 function warnAboutOtherPort({ logger }: Settings, address: ListenAddress | undefined, { port }: Address): void {

@@ -12,13 +12,16 @@ import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
 import { startHeartbeats } from './heartbeat.ts'
+import { LastWords } from './last-words.ts'
 import { countRequests } from './request-counter.ts'
 
 export interface WorkerEvents {
   /** No new connections come in. Those that are served have until the deadline of the plan. */
   drain(plan: Drain): void
-  /** All connections are served or the deadline has passed; the process ends next. */
-  leave(): void
+  /** All connections are served or the deadline has passed; the process ends when the returned promise is settled. */
+  leave(): Promise<void>
+  /** The deadline has passed, and the process ends in the middle of its last words. @param after - milliseconds */
+  cut(after: number): void
   /** This standby takes the place of a worker. */
   become(id: number, workers: number): void
   /** The number of workers has changed. */
@@ -43,9 +46,6 @@ export interface Joined {
    */
   leave(reason: string, deadline: number): Promise<void>
 }
-
-/** Milliseconds in which the application can end the process after 'leave'; then it is ended. */
-const EXIT_TIMEOUT = 1_000
 
 export function join(
   target: Target,
@@ -91,7 +91,10 @@ export function join(
   // Ctrl-C and a closed terminal reach the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
-  process.on('SIGTERM', () => void leave('SIGTERM', setup.drainPlan.deadline))
+  const lastWords = new LastWords({
+    leave: () => void leave('SIGTERM', setup.drainPlan.deadline),
+    cut: (after) => events.cut(after),
+  })
 
   function addSlotSockets(slots: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
@@ -136,15 +139,15 @@ export function join(
 
   async function finish(plan: Drain): Promise<void> {
     const deadline = new Deadline(plan.deadline)
+    const endsAt = performance.now() + plan.deadline
     events.drain(plan)
     // Connections that the primary sent before it learned of the end are on their way, and are served.
     if (isReady && !isStandby) await deadline.wait(incoming.complete)
     await deadline.wait(closeAll(plan).then(socketsSent))
     sendHeartbeat()
-    events.leave()
+    lastWords.begin(endsAt - performance.now(), events.leave())
     // In its own turn, because a disconnect while early messages are delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())
-    setTimeout(() => process.exit(), EXIT_TIMEOUT).unref()
   }
 
   async function attempt(): Promise<void> {

@@ -101,11 +101,12 @@ t.test('a program that listens on another port, or not at all, causes a warning'
 })
 
 t.test('the SIGTERM handlers of a program run once', async (t) => {
-  const { port, child, exited, stdout, stderr } = await start(t, ['--workers', '2', app], { FIXTURE_GOODBYE: '1' })
+  const { port, child, exited, stdout, stderr } = await start(t, ['--workers', '2', app], { FIXTURE_GOODBYE: '1300' })
   const flushed = () => [/goodbye/g, /flushed/g].map((word) => stdout().match(word)?.length)
   // A worker that gets a real SIGTERM does not get a second one when it leaves.
   process.kill((await request({ port })).pid, 'SIGTERM')
   await until('the worker is replaced', () => stderr().match(/worker\.ready/g)?.length === 3)
+  await until('it has finished its work', () => flushed()[1] === 1)
   t.strictSame(flushed(), [1, 1])
   child.kill('SIGTERM')
   t.strictSame(await exited, { code: 0, signal: null })
