@@ -19,7 +19,7 @@ export interface Run {
 /** The options that were given as flags. Plain data, ready for JSON. */
 export type Flags = Pick<
   StickyOptions,
-  'port' | 'host' | 'workers' | 'steering' | 'balance' | 'standby' | 'admin' | 'proxyProtocol'
+  'port' | 'host' | 'workers' | 'steering' | 'balance' | 'standby' | 'admin' | 'proxyProtocol' | 'cwd'
 > & { session?: SessionRule[] }
 
 /** `holdfast status`, `reload`, `scale`: a request to a running balancer. */
@@ -49,6 +49,7 @@ const OPTIONS = {
   trust: { type: 'string', multiple: true },
   standby: { type: 'string' },
   admin: { type: 'string' },
+  cwd: { type: 'string' },
   config: { type: 'string', short: 'c' },
   node: { type: 'string', multiple: true },
   json: { type: 'boolean' },
@@ -115,7 +116,7 @@ function readControl(command: Control['command'], args: readonly string[]): Comm
 }
 
 function flagsOf(values: Values): Flags {
-  const { host, steering, balance, trust, session } = values
+  const { host, steering, balance, trust, session, cwd } = values
   const numbers = {
     port: readNumber('--port', values.port),
     workers: readNumber('--workers', values.workers),
@@ -125,6 +126,7 @@ function flagsOf(values: Values): Flags {
   const all = {
     ...numbers,
     host,
+    cwd,
     steering,
     balance,
     session: session?.map(readRule),
@@ -169,6 +171,8 @@ client keeps reaching the same process. The program needs no change: its call of
       --trust NETWORK    address or network of a proxy in front that sends the PROXY protocol; may be repeated
       --admin PORT       status, metrics and a page on 127.0.0.1:PORT; the commands status, reload and scale connect
                          to it (default there: ${ADMIN_PORT})
+      --cwd FOLDER       working directory of the processes, where the program is looked for; a reload follows a
+                         symbolic link in it to its new target
   -c, --config FILE      more options: a JSON file, or a module with a default export; flags override the file
       --node FLAG        a Node flag for the processes: --node=--max-old-space-size=512; may be repeated
   -h, --help             show this help

@@ -1,8 +1,10 @@
 // `holdfast program.js`: this process is the primary, and the program runs in its workers.
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { withoutDebugger } from '../options/debugger-flags.ts'
 import { codeOf } from '../errors.ts'
+import { throughLink, workingDirectory } from '../options/release-path.ts'
 import { readSettings } from '../options/settings.ts'
 import { startSticky } from '../sticky-listen.ts'
 import { plainForking, type Forking } from '../supervisor/fork.ts'
@@ -10,7 +12,7 @@ import { UsageError, type Run } from './arguments.ts'
 import { launchEnvironment, optionsOf } from './launch-options.ts'
 
 /** The workers load this file before the program. */
-const PRELOAD = new URL('./preload.js', import.meta.url).href
+const PRELOAD = fileURLToPath(new URL('./preload.js', import.meta.url))
 
 /**
  * Starts the balancer. Resolves when every worker is ready.
@@ -19,16 +21,23 @@ const PRELOAD = new URL('./preload.js', import.meta.url).href
  */
 export async function run(commandLine: Run): Promise<void> {
   const { program, args, nodeArgs, config, flags } = commandLine
-  const exec = resolve(program)
-  if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`there is no program ${program}`)
+  const started = workingDirectory()
   const options = await optionsOf(config, flags)
+  const cwd = resolve(started, pathOf(options.cwd ?? '.'))
+  const exec = resolve(cwd, program)
+  if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`there is no program ${program}`)
+  // This file's own path has no symbolic links any more. A release that brings its own Holdfast loads that one.
+  const preload = pathToFileURL(throughLink(PRELOAD, [cwd, exec, started, process.argv[1] ?? started]))
+  const launch = launchEnvironment({ config: config === undefined ? undefined : resolve(started, config), flags })
+  const { env } = options
   if ('exec' in options) throw new UsageError('--config: leave exec out; the command line names the program')
   const settings = readOptions({
     ...options,
     exec,
+    cwd,
     args: args.length > 0 ? args : (options.args ?? []),
-    env: { ...options.env, ...launchEnvironment(commandLine) },
-    execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${PRELOAD}`],
+    env: typeof env === 'function' ? (worker: number) => ({ ...env(worker), ...launch }) : { ...env, ...launch },
+    execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${preload.href}`],
   })
   if (settings.workers === 0)
     throw new UsageError('0 workers: there is nothing to balance; write node instead of holdfast')
@@ -38,6 +47,10 @@ export async function run(commandLine: Run): Promise<void> {
 const forking: Forking = {
   ...plainForking,
   readyHint: (port) => `the program must listen on process.env.PORT, which is ${port}`,
+}
+
+function pathOf(path: string | URL): string {
+  return path instanceof URL ? fileURLToPath(path) : path
 }
 
 /** An invalid option is an error of the command line. */

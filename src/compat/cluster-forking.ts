@@ -7,10 +7,10 @@ import { stdioOf, type Forking } from '../supervisor/fork.ts'
 const workers = new WeakMap<ChildProcess, Worker>()
 
 export const clusterForking: Forking = {
-  fork({ exec, args, execArgv, env, serialization, inherit }) {
+  fork({ exec, args, cwd, execArgv, env, serialization, inherit }) {
     const { settings } = cluster
     const stdio = stdioOf(inherit)
-    cluster.setupPrimary({ exec, args, execArgv: [...execArgv], serialization, stdio })
+    cluster.setupPrimary({ exec, args, cwd, execArgv: [...execArgv], serialization, stdio })
     try {
       const worker = cluster.fork({ ...unset(process.env), ...env })
       workers.set(worker.process, worker)

@@ -250,11 +250,20 @@ export interface StickyOptions {
   /** Command line arguments of the workers. @default those of this process */
   args?: readonly string[]
   /**
-   * Environment variables of the workers, in addition to those of this process. From NODE_OPTIONS the debugger flags
-   * (`--inspect`) are removed.
-   * @default {}
+   * Working directory of the workers. It is resolved anew for each process: where the path leads through a symbolic
+   * link, a reload follows the link to its new target, and `exec` and Node's flags are resolved in it.
+   * @default the working directory of this process, by the path that the shell used (the variable PWD)
+   * @example '/srv/app/current'
    */
-  env?: Readonly<Record<string, string>>
+  cwd?: string | URL
+  /**
+   * Environment variables of the workers, in addition to those of this process. From NODE_OPTIONS the debugger flags
+   * (`--inspect`) are removed. A function is called for each process with the id of its worker; a standby has a negative
+   * one.
+   * @default {}
+   * @example (worker) => ({ METRICS_PORT: String(9100 + worker) })
+   */
+  env?: Readonly<Record<string, string>> | ((worker: number) => Readonly<Record<string, string>>)
   /** Node flags of the workers. @default those of this process without the debugger flags */
   execArgv?: readonly string[]
   /** How a connection reaches its worker. @default 'handoff' */

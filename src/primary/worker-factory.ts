@@ -70,7 +70,7 @@ export function workerProgram(
   opened: (channel: WorkerChannel, endpoint: Endpoint) => void,
   { fork, readyHint }: WorkerFactoryParts['forking'] = plainForking,
 ): Program {
-  const { exec, args, execArgv, env, backlog, health } = settings
+  const { exec, args, cwd, execArgv, env, backlog, health } = settings
   const { serialization } = transport
   const setup = {
     ...assignment,
@@ -83,13 +83,16 @@ export function workerProgram(
     transport: transport.name,
     serialization,
   }
+  // First: a function of the application may throw.
+  const own = env(assignment.id)
   const endpoint = transport.endpoint()
   return {
     exec,
     args,
+    cwd,
     execArgv,
     serialization,
-    env: { ...ownEnvironment(), ...env, ...addonEnvironment(), ...workerEnvironment(setup) },
+    env: { ...ownEnvironment(), ...own, ...addonEnvironment(), ...workerEnvironment(setup) },
     inherit: endpoint.inherit,
     readyHint: readyHint(assignment.address.port),
     fork,

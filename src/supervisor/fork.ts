@@ -1,11 +1,13 @@
 // The program that a worker runs, and the start of its process.
 import { fork, type ChildProcess } from 'node:child_process'
+import { statSync } from 'node:fs'
 import type { WorkerChannel } from '../ipc/channel.ts'
 
 /** A program to run as a worker. */
 export interface Program {
   exec: string
   args: readonly string[]
+  cwd: string
   execArgv: readonly string[]
   env: NodeJS.ProcessEnv
   /** How the IPC channel encodes messages. */
@@ -37,8 +39,8 @@ export interface Forking {
 }
 
 export const plainForking: Forking = {
-  fork: ({ exec, args, execArgv, env, serialization, inherit }) =>
-    fork(exec, [...args], { execArgv: [...execArgv], env, serialization, stdio: stdioOf(inherit) }),
+  fork: ({ exec, args, cwd, execArgv, env, serialization, inherit }) =>
+    fork(exec, [...args], { cwd, execArgv: [...execArgv], env, serialization, stdio: stdioOf(inherit) }),
   isShared: false,
   relays: () => false,
   readyHint: () => 'the program must call stickyListen, and a target function must return its server',
@@ -51,6 +53,11 @@ export function stdioOf(inherit: readonly number[]): ('ignore' | 'inherit' | 'pi
 
 /** @throws Error of the system when no process can be started */
 export function start(program: Program): ChildProcess {
+  // Node's own error would say that node itself was not found.
+  if (!statSync(program.cwd, { throwIfNoEntry: false })?.isDirectory()) {
+    program.forked(false)
+    throw new Error(`there is no working directory ${program.cwd}`)
+  }
   let child: ChildProcess | undefined
   try {
     child = program.fork(program)

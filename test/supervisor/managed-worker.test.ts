@@ -30,6 +30,7 @@ function supervise(options: StickyOptions & { workers: number }) {
   const programOf = (): Program => ({
     exec: 'app.js',
     args: [],
+    cwd: process.cwd(),
     execArgv: [],
     env: {},
     serialization: 'json',
