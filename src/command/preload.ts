@@ -10,6 +10,7 @@ import { startSticky } from '../sticky-listen.ts'
 import type { WorkerSticky } from '../sticky.ts'
 import { launchOptions } from './launch-options.ts'
 import { includesAddress, listenAddress, type ListenAddress } from './listen-address.ts'
+import { refuseCluster } from './refuse-cluster.ts'
 
 // workerSetup() claims the role of the worker: processes that the program starts load this file too, and are no
 // workers.
@@ -28,6 +29,7 @@ function interceptListen(settings: Settings, balancer: Address): void {
   const listen = Reflect.get(Server.prototype, 'listen') as (...args: unknown[]) => Server
   let isAttached = false
   Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
+    refuseCluster(this)
     const address = listenAddress(args)
     if (address?.port !== balancer.port) {
       if (!isAttached) warnAboutOtherPort(settings, address, balancer)

@@ -113,6 +113,20 @@ t.test('the SIGTERM handlers of a program run once', async (t) => {
   t.strictSame(flushed(), [3, 3])
 })
 
+t.test('a program that starts workers by node:cluster ends at its start, with a clear error', async (t) => {
+  const file = join(t.testdir({}), 'app.mjs')
+  writeFileSync(
+    file,
+    `import cluster from 'node:cluster'
+import http from 'node:http'
+if (cluster.isPrimary) cluster.fork()
+else http.createServer((_, response) => response.end()).listen(process.env.PORT)`,
+  )
+  const { exited, stderr } = startProgram(t, 'src/cli.js', ['--port', '0', '-w', '1', file])
+  t.match(await exited, { code: 3 })
+  t.match(stderr(), /StickyError: .*the program starts workers by cluster\.fork\(\); take that out/)
+})
+
 t.test('a failed start ends with a reason and an exit code', async (t) => {
   const taken = net.createServer().listen(0, '::')
   await once(taken, 'listening')
