@@ -108,8 +108,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#stopSignals = handleSignals(settings, world, {
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
-      reload: () => this.reload(),
-      scale: (by) => this.scale(changedBy(by, this.#operations.wantedWorkers ?? this.#ownership.workers)),
+      reload: () => this.#report(this.reload()),
+      scale: (by) => this.#report(this.scale(changedBy(by, this.#operations.wantedWorkers ?? this.#ownership.workers))),
     })
     this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
     this.ready = this.#start().catch((error: unknown) => {
@@ -194,6 +194,16 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const how = { steering: steering.name, why: reason, transport: this.#native.transport.name }
     logger.info('balancer.ready', { ...this.#address, workers, ...how })
     this.#serviceManager.ready()
+  }
+
+  /** Emits 'error' where an operation fails that a signal has started, because no caller learns of it. */
+  async #report(operation: Promise<void>): Promise<void> {
+    try {
+      await operation
+    } catch (error) {
+      if (error instanceof StickyError && error.code !== 'HOLDFAST_CLOSED') this.tell('error', error)
+      throw error
+    }
   }
 
   #program(id: number, restarts: number): Program {

@@ -295,7 +295,8 @@ export class WorkerProcess {
     const now = this.#world.now()
     const uptime = now - this.startedAt
     const stderr = this.stderr?.tail ?? []
-    const exit = { code, signal, uptime, served: this.served(now), failure: this.#failure, stderr }
+    const telling = this.stderr?.telling
+    const exit = { code, signal, uptime, served: this.served(now), failure: this.#failure, stderr, telling }
     this.#owner.processEnded(this, exit)
     this.#started.reject(new StickyError('HOLDFAST_WORKER_NOT_READY', howItEnded(exit)))
     this.#ended.resolve()
