@@ -21,7 +21,7 @@ export interface Run {
 /** The options that were given as flags. Plain data, ready for JSON. */
 export type Flags = Pick<
   StickyOptions,
-  'port' | 'host' | 'workers' | 'steering' | 'balance' | 'standby' | 'admin' | 'proxyProtocol'
+  'port' | 'host' | 'workers' | 'steering' | 'balance' | 'standby' | 'admin' | 'proxyProtocol' | 'cwd'
 > & { session?: SessionRule[] }
 
 /** `holdfast status`, `reload`, `scale`: a request to a running balancer. */
@@ -57,6 +57,7 @@ const FLAGS = {
   trust: { type: 'string', multiple: true, example: '10.0.0.0/8' },
   standby: { type: 'string', example: '1' },
   admin: { type: 'string', example: String(ADMIN_PORT) },
+  cwd: { type: 'string', example: '/srv/app/current' },
   config: { type: 'string', short: 'c', example: 'holdfast.mjs' },
   node: { type: 'string', multiple: true, example: '--max-old-space-size=512' },
   json: { type: 'boolean' },
@@ -221,11 +222,12 @@ export function asUsage<T>(read: () => T): T {
 }
 
 function flagsOf(values: Values): Flags {
-  const { port, host, workers, steering, balance, standby, admin, session, trust } = values
+  const { port, host, workers, steering, balance, standby, admin, session, trust, cwd } = values
   const all = {
     port,
     host,
     workers,
+    cwd,
     steering,
     balance,
     standby,
@@ -268,6 +270,8 @@ client keeps reaching the same process. The program needs no change: its call of
       --trust NETWORK    address or network of a proxy in front that sends the PROXY protocol; may be repeated
       --admin PORT       status, metrics and a page on 127.0.0.1:PORT; the commands status, reload and scale connect
                          to it (default there: ${ADMIN_PORT})
+      --cwd FOLDER       working directory of the processes, where the program is looked for; a reload follows a
+                         symbolic link in it to its new target
   -c, --config FILE      more options: a JSON file, or a module with a default export; flags override the file
       --node FLAG        a Node flag for the processes: --node=--max-old-space-size=512; may be repeated
   -h, --help             show this help

@@ -1,17 +1,20 @@
 // `holdfast program.js`: this process is the primary, and the program runs in its workers.
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { withoutDebugger } from '../options/debugger-flags.ts'
 import type { StickyOptions } from '../options/options.ts'
+import { throughLink, workingDirectory } from '../options/release-path.ts'
 import { readSettings, type Settings } from '../options/settings.ts'
 import { WORKER_COUNT } from '../options/worker-count.ts'
 import { startSticky } from '../sticky-listen.ts'
+import { plainForking, type Forking } from '../supervisor/fork.ts'
 import { asUsage, flagged, flagsAfterProgram, UsageError, type Flags, type Run } from './arguments.ts'
 import { launchEnvironment, optionsOf } from './launch-options.ts'
 import { programHint } from './program-hint.ts'
 
 /** The workers load this file before the program. */
-const PRELOAD = new URL('./preload.js', import.meta.url).href
+const PRELOAD = fileURLToPath(new URL('./preload.js', import.meta.url))
 
 /**
  * Starts the balancer. Resolves when every worker is ready.
@@ -20,24 +23,40 @@ const PRELOAD = new URL('./preload.js', import.meta.url).href
  */
 export async function run(commandLine: Run): Promise<void> {
   const { program, args, nodeArgs, config, flags } = commandLine
-  const exec = resolve(program)
-  if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) {
-    throw new UsageError(`there is no program ${program}; ${programHint(program, args, process.cwd())}`)
-  }
+  const started = workingDirectory()
   const options = await optionsOf(config, flags)
   const name = config === undefined ? 'options' : `${config} options`
   if ('exec' in options) throw new UsageError(`${name}.exec: leave exec out; the command line names the program`)
+  const cwd = resolve(started, pathOf(options.cwd ?? '.'))
+  const exec = resolve(cwd, program)
+  if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) {
+    throw new UsageError(`there is no program ${program}; ${programHint(program, args, cwd)}`)
+  }
+  // This file's own path has no symbolic links any more. A release that brings its own Holdfast loads that one.
+  const preload = pathToFileURL(throughLink(PRELOAD, [cwd, exec, started, process.argv[1] ?? started]))
+  const launch = launchEnvironment({ config: config === undefined ? undefined : resolve(started, config), flags })
+  const { env } = options
   const given = {
     ...options,
     exec,
+    cwd,
     args: args.length > 0 ? args : (options.args ?? []),
-    env: { ...options.env, ...launchEnvironment(commandLine) },
-    execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${PRELOAD}`],
+    env: typeof env === 'function' ? (worker: number) => ({ ...env(worker), ...launch }) : { ...env, ...launch },
+    execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${preload.href}`],
   }
   const settings = asUsage(() => readSettings(given, name, flagged(flags)))
   if (settings.workers === 0) throw noWorkers(options, flags, name, program)
   hintAtFlags(settings, program, args)
-  await startSticky(target, settings).ready
+  await startSticky(target, settings, { forking }).ready
+}
+
+const forking: Forking = {
+  ...plainForking,
+  readyHint: (port) => `the program must listen on process.env.PORT, which is ${port}`,
+}
+
+function pathOf(path: string | URL): string {
+  return path instanceof URL ? fileURLToPath(path) : path
 }
 
 /** `workers: 0` means one process without a balancer, and the program itself knows of no balancer. */

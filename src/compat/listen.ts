@@ -71,8 +71,8 @@ function read(port: unknown, options: ListenOptions): Settings {
     const write = "stickyListen(server, { port, … }) of 'holdfast', which has more"
     throw misuse(TypeError, `listen options: unknown option '${unknown}'; known are workers and env; write ${write}`)
   }
-  // The application may have set another program for the workers with cluster.setupPrimary().
-  const { exec, args }: ClusterSettings = cluster.isPrimary ? cluster.settings : {}
+  // The application may have set another program and folder for the workers with cluster.setupPrimary().
+  const { exec, args, cwd }: ClusterSettings = cluster.isPrimary ? cluster.settings : {}
   return readSettings(
     {
       port: portOf(port),
@@ -81,6 +81,7 @@ function read(port: unknown, options: ListenOptions): Settings {
       ...(env === undefined ? {} : { env: toTexts(env) }),
       ...(exec === undefined ? {} : { exec }),
       ...(args === undefined ? {} : { args }),
+      ...(cwd === undefined ? {} : { cwd }),
     },
     'listen options',
   )

@@ -75,9 +75,17 @@ export interface RestartOptions {
   minDelay?: number
   /** Milliseconds of the longest delay before a restart. @default 30000 */
   maxDelay?: number
-  /** Milliseconds of service after which earlier crashes of a worker no longer count. @default 10000 */
+  /**
+   * Milliseconds of service after which earlier crashes of a worker no longer count, and after which a process that
+   * leaves by itself is no failed start.
+   * @default 10000
+   */
   stableAfter?: number
-  /** Failed starts of one worker in a row after which restarts pause for `retryDelay`. @default 5 */
+  /**
+   * Failed starts of one worker in a row after which restarts pause for `retryDelay`. A start has failed if the process
+   * ended before it was ready, or if its program closed the server or exited with code 0 within `stableAfter`.
+   * @default 5
+   */
   maxStartCrashes?: number
   /** Crashes of all workers within one minute after which restarts pause for `retryDelay`. @default 10 */
   maxCrashesPerMinute?: number
@@ -242,11 +250,20 @@ export interface StickyOptions {
   /** Command line arguments of the workers. @default those of this process */
   args?: readonly string[]
   /**
-   * Environment variables of the workers, in addition to those of this process. From NODE_OPTIONS the debugger flags
-   * (`--inspect`) are removed.
-   * @default {}
+   * Working directory of the workers. It is resolved anew for each process: where the path leads through a symbolic
+   * link, a reload follows the link to its new target, and `exec` and Node's flags are resolved in it.
+   * @default the working directory of this process, by the path that the shell used (the variable PWD)
+   * @example '/srv/app/current'
    */
-  env?: Readonly<Record<string, string>>
+  cwd?: string | URL
+  /**
+   * Environment variables of the workers, in addition to those of this process. From NODE_OPTIONS the debugger flags
+   * (`--inspect`) are removed. A function is called for each process with the id of its worker; a standby has a negative
+   * one.
+   * @default {}
+   * @example (worker) => ({ METRICS_PORT: String(9100 + worker) })
+   */
+  env?: Readonly<Record<string, string>> | ((worker: number) => Readonly<Record<string, string>>)
   /** Node flags of the workers. @default those of this process without the debugger flags */
   execArgv?: readonly string[]
   /** How a connection reaches its worker. @default 'handoff' */

@@ -132,12 +132,25 @@ export class Reader {
     throw this.wrong(name, TypeError, 'an array of strings', "['…']", value)
   }
 
-  record(name: string): Readonly<Record<string, string>> {
+  /** An object of texts, or a function that returns one for a number. */
+  recordOf(name: string): (of: number) => Readonly<Record<string, string>> {
     const value = this.raw(name)
+    if (typeof value === 'function') return (of) => this.#record(name, Reflect.apply(value, undefined, [of]))
+    const record = this.#record(name, value)
+    return () => record
+  }
+
+  #record(name: string, value: unknown): Readonly<Record<string, string>> {
     if (value === undefined) return {}
     const entries = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : null
     if (entries?.every(isVariable)) return Object.freeze(Object.fromEntries(entries))
-    throw this.wrong(name, TypeError, 'an object whose values are strings', "{ NAME: 'value' }", value)
+    throw this.wrong(
+      name,
+      TypeError,
+      'an object whose values are strings, or a function that returns one',
+      "{ NAME: 'value' }",
+      value,
+    )
   }
 
   oneOf<T extends string>(name: string, choices: readonly T[], fallback: T): T {

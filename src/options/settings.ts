@@ -16,6 +16,7 @@ import { readLimits, type LimitsSettings } from './limits.ts'
 import type { Balance, SteeringChoice, StickyOptions } from './options.ts'
 import { readProxyProtocol, type ProxySettings } from './proxy.ts'
 import { Reader, type Flagged } from './reader.ts'
+import { isFolder, throughLink, workingDirectory } from './release-path.ts'
 import { readReload, type ReloadSettings } from './reload.ts'
 import { readRestart, type RestartSettings } from './restart.ts'
 import { readSession } from './session.ts'
@@ -36,7 +37,10 @@ export interface Settings {
   /** Path of the workers' program; empty when node was started without a file. */
   readonly exec: string
   readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string>>
+  /** Working directory of the workers, resolved at each start. */
+  readonly cwd: string
+  /** The variables for a worker; the id of a standby is negative. @throws TypeError */
+  readonly env: (worker: number) => Readonly<Record<string, string>>
   readonly execArgv: readonly string[]
   readonly steering: SteeringChoice
   /** Only setupPrimary() can ask for 'random'; the option `balance` does not offer it. */
@@ -86,9 +90,9 @@ export function readSettings(
       env: 'WEB_CONCURRENCY',
       fallback: Math.min(MAX_WORKERS, availableParallelism()),
     }),
-    exec: readExec(read),
+    ...readProgram(read),
     args: read.strings('args', process.argv.slice(2)),
-    env: read.record('env'),
+    env: read.recordOf('env'),
     execArgv: read.strings('execArgv', withoutDebugger(process.execArgv)),
     steering: read.oneOf('steering', ['handoff', 'kernel', 'auto'], 'handoff'),
     balance: read.oneOf('balance', ['address', 'round-robin', 'least-connections'], 'address'),
@@ -141,11 +145,30 @@ function checkTogether(read: Reader, { admin, balance, limits, port }: Settings)
   }
 }
 
-function readExec(read: Reader): string {
+function readCwd(read: Reader): string {
+  const given = read.string('cwd')
+  if (given === undefined) return workingDirectory()
+  const path = resolve(workingDirectory(), given)
+  if (!isWorker() && !isFolder(path))
+    throw read.wrong('cwd', RangeError, 'the path of a folder', "'/srv/app/current'", given)
+  return path
+}
+
+function readProgram(read: Reader): Pick<Settings, 'cwd' | 'exec'> {
+  const cwd = readCwd(read)
+  return { cwd, exec: readExec(read, cwd) }
+}
+
+/** A worker starts nothing, and a relative path means something else in its working directory. */
+function isWorker(): boolean {
+  return process.env['HOLDFAST_WORKER'] !== undefined
+}
+
+function readExec(read: Reader, cwd: string): string {
   const given = read.string('exec')
-  if (given === undefined) return process.argv[1] ?? ''
-  const path = resolve(given)
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+  if (given === undefined) return throughLink(process.argv[1] ?? '', [cwd])
+  const path = resolve(cwd, given)
+  if (!isWorker() && !statSync(path, { throwIfNoEntry: false })?.isFile()) {
     throw read.wrong('exec', RangeError, 'the path of a program file', "new URL('./worker.js', import.meta.url)", given)
   }
   return path

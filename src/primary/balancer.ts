@@ -91,7 +91,7 @@ export class Balancer {
     this.#exchange = new Exchange(settings.logger, serialization, () => this.#supervisor.processes)
     this.#workerFactory = new WorkerFactory(settings, {
       transport,
-      fork: forking.fork,
+      forking,
       directory: this.#peerDirectory,
       opened: (channel) => {
         this.#broker.started(channel)
@@ -107,6 +107,7 @@ export class Balancer {
       silence: ({ channel }, now) => this.#steering.silence(channel, now),
       tripped: (reason, last, isNoneLeft) => this.#tripped(reason, last, isNoneLeft),
       foreignMessage: (process, message) => forking.relays(process.child) || this.#exchange.pass(process, message),
+      adapterMessage: (process, message) => this.#exchange.pass(process, message, true),
     })
     this.#operations = new Operations(settings.logger, world, {
       reload: () => this.#serviceManager.reloading(() => this.#supervisor.reload()),
@@ -119,8 +120,8 @@ export class Balancer {
     this.#stopSignals = handleSignals(settings, world, {
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
-      reload: () => this.reload(),
-      scale: (by) => this.scale(changedBy(by, this.#operations.wantedWorkers ?? this.#ownership.workers)),
+      reload: () => this.#report(this.reload()),
+      scale: (by) => this.#report(this.scale(changedBy(by, this.#operations.wantedWorkers ?? this.#ownership.workers))),
     })
     this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
     this.ready = this.#start().catch((error: unknown) => {
@@ -203,6 +204,16 @@ export class Balancer {
     this.#serviceManager.ready()
   }
 
+  /** Emits 'error' where an operation fails that a signal has started, because no caller learns of it. */
+  async #report(operation: Promise<void>): Promise<void> {
+    try {
+      await operation
+    } catch (error) {
+      if (error instanceof StickyError && error.code !== 'HOLDFAST_CLOSED') this.#tell('error', error)
+      throw error
+    }
+  }
+
   #program(id: number, restarts: number): Program {
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
     return this.#workerFactory.program({ id, restarts, address, workers: this.#ownership.workers })
@@ -228,7 +239,7 @@ export class Balancer {
     this.#tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
-  #tripped(reason: string, last: WorkerExit | undefined, isNoneLeft: boolean): void {
+  #tripped(reason: string, last: string | undefined, isNoneLeft: boolean): void {
     const error = neverReady(reason, last)
     this.#tell('error', error)
     if (!isNoneLeft || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return

@@ -71,7 +71,7 @@ export function throughBridge(plan: RedisAdapterPlan, runtime: Runtime): Adapter
 export function bridgeStandalone(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
-  const listeners = new Set<(message: { nsp: string }) => void>()
+  const listeners = new Set<AdapterListener>()
   const self: Member = {
     relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
     send: (message) => message.type === 'bridge-state' && backplane.told(message),
@@ -183,10 +183,30 @@ function bridged(reason: string) {
 function lineToPrimary(runtime: Runtime): Line {
   return {
     serialization: workerSetup()?.serialization ?? 'json',
-    // A failed write is ignored: without its primary this worker ends.
-    send: (message) => process.send?.(message, undefined, undefined, () => {}),
+    send: (message) => sendToPrimary({ type: 'adapter-message', message }),
+    listen: listenToPrimary,
     unreadable: warnOnce(runtime),
   }
+}
+
+type AdapterListener = (message: { nsp: string }) => void
+
+/** Those of all namespaces of this process. */
+const adapterListeners = new Set<AdapterListener>()
+
+function listenToPrimary(listener: AdapterListener): () => void {
+  if (adapterListeners.size === 0) stopListening = primaryChannel().on('adapter-message', deliver)
+  adapterListeners.add(listener)
+  return () => {
+    adapterListeners.delete(listener)
+    if (adapterListeners.size === 0) stopListening?.()
+  }
+}
+
+let stopListening: (() => void) | undefined
+
+function deliver({ message }: { message: object }): void {
+  for (const listener of adapterListeners) listener(message as { nsp: string })
 }
 
 let wasUnreadable = false

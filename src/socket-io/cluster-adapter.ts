@@ -14,12 +14,8 @@ export interface Line {
   /** Of the channel; JSON cannot express bytes. */
   readonly serialization: 'json' | 'advanced'
   send(message: object): void
-  /**
-   * Listens to messages that do not arrive by process.on('message'), where the adapter listens itself.
-   *
-   * @returns ends the listening
-   */
-  listen?(listener: (message: { nsp: string }) => void): () => void
+  /** @returns ends the listening */
+  listen(listener: (message: { nsp: string }) => void): () => void
   /** A message of another process cannot be read, and is dropped. */
   unreadable(error: unknown): void
 }
@@ -55,15 +51,14 @@ export function clusterAdapter(line: Line): AdapterFactory {
     const before = new Set(process.listeners('message'))
     const adapter = new PackedAdapter(namespace)
     const added = process.listeners('message').filter((listener) => !before.has(listener))
-    const stopListening = line.listen?.((message) => {
+    // The messages arrive over the line. This listener would also take the application's first messages from it.
+    for (const listener of added) process.off('message', listener)
+    const stopListening = line.listen((message) => {
       if (message.nsp === adapter.nsp.name) adapter.onMessage(message as Message)
     })
     sendAtTheCall(adapter, false)
     // The adapter itself never stops listening, and would count as a node again with its next answer.
-    beforeClose(adapter, () => {
-      for (const listener of added) process.off('message', listener)
-      stopListening?.()
-    })
+    beforeClose(adapter, stopListening)
     return adapter
   }
 }

@@ -39,6 +39,8 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   #sockets: Iterable<Socket> = []
   #drainServer: DrainServer = () => Promise.resolve()
   #closing: Promise<boolean> | undefined
+  /** Resolves when the listeners of 'leave' are done. */
+  #hasLeft: Promise<void> = Promise.resolve()
 
   /**
    * @param runtime - gets the logger, and the events of this process
@@ -58,7 +60,9 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
       settings.logger.warn('standalone.no-workers', { hint: `${ALONE}, so there is nothing to reload or to scale` })
     this.#stopSignals = handleSignals(settings, realWorld, {
       first: async (deadline) => {
+        const end = new Deadline(deadline)
         const isClean = await this.#closeOnce(deadline)
+        await end.wait(this.#hasLeft)
         await new Deadline(EXIT_TIMEOUT).wait(once(process, 'beforeExit'))
         return isClean
       },
@@ -126,7 +130,8 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     this.#announce('drain', plan)
     const isClean = await new Deadline(deadline).wait(this.#serveRest(plan))
     for (const socket of this.#sockets) socket.destroy()
-    this.#announce('leave')
+    this.#hasLeft = this.tellAndWait('leave')
+    this.#runtime.announce('leave')
     this.#settings.logger.info('standalone.closed', { clean: isClean })
     return isClean
   }

@@ -15,14 +15,17 @@ import { resolveTarget, type Target } from '../serving/target.ts'
 import { sharedTicketKeys } from '../serving/ticket-keys.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
 import { startHeartbeats } from './heartbeat.ts'
+import { LastWords } from './last-words.ts'
 import { ProcessLife } from './process-life.ts'
 import { countRequests } from './request-counter.ts'
 
 export interface WorkerEvents {
   /** No new connections come in. Those that are served have until the deadline of the plan. */
   drain(plan: Drain): void
-  /** All connections are served or the deadline has passed; the process ends next. */
-  leave(): void
+  /** All connections are served or the deadline has passed; the process ends when the returned promise is settled. */
+  leave(): Promise<void>
+  /** The deadline has passed, and the process ends in the middle of its last words. @param after - milliseconds */
+  cut(after: number): void
   /** This standby takes the place of a worker. */
   become(id: number, workers: number): void
   /** The number of workers has changed. */
@@ -64,9 +67,6 @@ export interface Joined {
    */
   leave(reason: string, deadline: number): Promise<void>
 }
-
-/** Milliseconds in which the application can end the process after 'leave'; then it is ended. */
-const EXIT_TIMEOUT = 1_000
 
 export function join(
   target: Target,
@@ -121,7 +121,10 @@ export function join(
   // Ctrl-C and a closed terminal reach the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
-  process.on('SIGTERM', () => void leave('SIGTERM', setup.drainPlan.deadline))
+  const lastWords = new LastWords({
+    leave: () => void leave('SIGTERM', setup.drainPlan.deadline),
+    cut: (after) => events.cut(after),
+  })
 
   function addSlotSockets(slots: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
@@ -181,16 +184,16 @@ export function join(
 
   async function finish(plan: Drain): Promise<void> {
     const deadline = new Deadline(plan.deadline)
+    const endsAt = performance.now() + plan.deadline
     events.drain(plan)
     incoming.giveBack()
     // Connections that the primary sent before it learned of the end are on their way, and are served.
     if (isReady && !isStandby) await life.during(deadline.wait(incoming.complete))
     await deadline.wait(life.untilIdle(closeAll(plan)).then(socketsSent))
     sendHeartbeat()
-    events.leave()
+    lastWords.begin(endsAt - performance.now(), events.leave())
     // In its own turn, because a disconnect while early messages are delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())
-    setTimeout(() => process.exit(), EXIT_TIMEOUT).unref()
   }
 
   async function attempt(): Promise<void> {
@@ -208,7 +211,10 @@ export function join(
 
   let holds = 0
   const leaveByItself = (reason: string): void => void leave(reason, setup.drainPlan.deadline)
-  life.onIdle = () => leaveByItself('the program has nothing left to do')
+  life.onIdle = () => {
+    if (draining === undefined) lastWords.needNoSigterm()
+    leaveByItself('the program has nothing left to do')
+  }
   const program: ProgramLife = {
     get isDraining() {
       return draining !== undefined

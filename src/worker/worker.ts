@@ -46,7 +46,16 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
         runtime.isDraining = true
         this.#announce('drain', plan)
       },
-      leave: () => this.#announce('leave'),
+      leave: () => {
+        const told = this.tellAndWait('leave')
+        runtime.announce('leave')
+        return told
+      },
+      cut: (after) => {
+        const hint =
+          "listeners of SIGTERM and 'leave' must end the process, or leave it nothing to do, before the deadline"
+        settings.logger.warn('worker.cut', { worker: this.#id, pid: process.pid, after, hint })
+      },
       become: (id, workers) => this.#become(id, workers),
       workers: (workers) => (this.#workers = workers),
       unknown: () => settings.logger.warn('primary.unknown-message', { worker: this.#id }),

@@ -93,22 +93,40 @@ t.test('a program that listens on another port, or not at all, causes a warning'
     new RegExp(`port=${other} balanced=\\d+ hint="this port is not balanced; write --port ${other},`),
   )
   const file = join(t.testdir({}), 'holdfast.json')
-  writeFileSync(file, JSON.stringify({ health: { readyTimeout: 700 } }))
+  writeFileSync(file, JSON.stringify({ health: { readyTimeout: 7_000 } }))
   const silent = startProgram(t, 'src/cli.js', ['-w', '1', '--port', '0', '-c', file, app], { FIXTURE_SILENT: '1' })
-  await until('the warning comes', () => silent.stderr().includes('command.no-listen'))
-  t.match(silent.stderr(), /hint="the program must listen on process\.env\.PORT, which is \d+"/)
+  await until('the warning comes', () => silent.stderr().includes('worker.slow-start'))
+  t.match(
+    silent.stderr(),
+    /warning worker\.slow-start worker=0 pid=\d+ after=\d+ hint="the program must listen on process\.env\.PORT, which is \d+"/,
+  )
 })
 
 t.test('the SIGTERM handlers of a program run once', async (t) => {
-  const { port, child, exited, stdout, stderr } = await start(t, ['--workers', '2', app], { FIXTURE_GOODBYE: '1' })
+  const { port, child, exited, stdout, stderr } = await start(t, ['--workers', '2', app], { FIXTURE_GOODBYE: '1300' })
   const flushed = () => [/goodbye/g, /flushed/g].map((word) => stdout().match(word)?.length)
   // A worker that gets a real SIGTERM does not get a second one when it leaves.
   process.kill((await request({ port })).pid, 'SIGTERM')
   await until('the worker is replaced', () => stderr().match(/worker\.ready/g)?.length === 3)
+  await until('it has finished its work', () => flushed()[1] === 1)
   t.strictSame(flushed(), [1, 1])
   child.kill('SIGTERM')
   t.strictSame(await exited, { code: 0, signal: null })
   t.strictSame(flushed(), [3, 3])
+})
+
+t.test('a program that starts workers by node:cluster ends at its start, with a clear error', async (t) => {
+  const file = join(t.testdir({}), 'app.mjs')
+  writeFileSync(
+    file,
+    `import cluster from 'node:cluster'
+import http from 'node:http'
+if (cluster.isPrimary) cluster.fork()
+else http.createServer((_, response) => response.end()).listen(process.env.PORT)`,
+  )
+  const { exited, stderr } = startProgram(t, 'src/cli.js', ['--port', '0', '-w', '1', file])
+  t.match(await exited, { code: 3 })
+  t.match(stderr(), /StickyError: .*the program starts workers by cluster\.fork\(\); take that out/)
 })
 
 t.test('a failed start ends with a reason and an exit code', async (t) => {

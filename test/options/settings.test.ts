@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { StickyError } from '../../src/errors.ts'
@@ -31,7 +32,7 @@ t.test('missing options get their defaults', async (t) => {
     backlog: 4096,
     exec: process.argv[1],
     args: [],
-    env: {},
+    cwd: process.cwd(),
     steering: 'handoff',
     affinity: { ipv4Prefix: 32, ipv6Prefix: 64, seed: 0 },
     limits: { maxConnections: Infinity, maxPerAddress: Infinity, maxPending: 4096, holdTimeout: 5_000 },
@@ -69,12 +70,23 @@ t.test('settings are frozen, down to the lists', async (t) => {
   const given = { args: ['a'], env: { A: '1' }, execArgv: ['--no-warnings'], shutdown: { signals: ['SIGHUP'] } }
   const settings = read(given)
   const { affinity, limits, restart, health, shutdown, args, env, execArgv } = settings
-  const groups = { settings, affinity, limits, restart, health, shutdown, args, env, execArgv, list: shutdown.signals }
+  const groups = {
+    settings,
+    affinity,
+    limits,
+    restart,
+    health,
+    shutdown,
+    args,
+    env: env(0),
+    execArgv,
+    list: shutdown.signals,
+  }
   for (const [name, group] of Object.entries(groups)) t.ok(Object.isFrozen(group), name)
   given.args.push('later')
   given.env.A = '2'
   t.match(read(given).args, ['a', 'later'])
-  t.strictSame([settings.args, settings.env], [['a'], { A: '1' }], 'a later change of the options has no effect')
+  t.strictSame([settings.args, settings.env(1)], [['a'], { A: '1' }], 'a later change of the options has no effect')
 })
 
 t.test('an unknown option is refused, with the most similar known one', async (t) => {
@@ -236,6 +248,24 @@ t.test('at least two heartbeats fit into health.deadline', async (t) => {
     message:
       'stickyListen options.health.interval: expected from 1 to half of health.deadline, got 1000; write health: { interval: 500 }',
   })
+})
+
+t.test('env may be a function of the worker, and what it returns is checked', async (t) => {
+  const { env } = read({ env: (worker: number) => ({ METRICS_PORT: String(9100 + worker) }) })
+  t.strictSame(
+    [env(0), env(3), env(-1)],
+    [{ METRICS_PORT: '9100' }, { METRICS_PORT: '9103' }, { METRICS_PORT: '9099' }],
+  )
+  for (const wrong of ['text', null, { METRICS_PORT: 9100 }]) {
+    t.throws(() => read({ env: () => wrong }).env(0), { name: 'TypeError', message: /env: expected an object/ })
+  }
+})
+
+t.test('cwd is an existing folder, in which exec is looked for', async (t) => {
+  const folder = t.testdir({ 'app.js': '', deep: { 'app.js': '' } })
+  t.match(read({ cwd: folder, exec: 'app.js' }), { cwd: folder, exec: join(folder, 'app.js') })
+  t.match(read({ cwd: pathToFileURL(join(folder, 'deep')), exec: '../app.js' }), { exec: join(folder, 'app.js') })
+  t.match(complaint({ cwd: './nowhere' }), { name: 'RangeError', message: /cwd: expected .* got '\.\/nowhere'/ })
 })
 
 t.test('exec is the path or file URL of an existing file', async (t) => {

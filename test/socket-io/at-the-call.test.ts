@@ -10,7 +10,9 @@ function startServer(t: Test) {
   const sent: object[] = []
   const send = (message: object) => void (isAdapterMessage(message) && message.packed && sent.push(message))
   const io = new Server()
-  io.adapter(clusterAdapter({ serialization: 'advanced', send, unreadable: () => t.fail() }) as never)
+  io.adapter(
+    clusterAdapter({ serialization: 'advanced', send, listen: () => () => {}, unreadable: () => t.fail() }) as never,
+  )
   t.teardown(() => io.of('/').adapter.close())
   return { io, sent }
 }

@@ -48,9 +48,13 @@ export class Exchange<M extends Member> {
     channel.on('open-bridge', (message) => this.open(message))
   }
 
-  /** Takes a message of a worker that is not Holdfast's own. */
-  pass(from: M, message: unknown): void {
-    this.#relay.pass(from, message)
+  /**
+   * Takes a message of a worker.
+   *
+   * @param isWrapped - whether it came as a message of Holdfast's, and not as it is
+   */
+  pass(from: M, message: unknown, isWrapped = false): void {
+    this.#relay.pass(from, message, isWrapped)
   }
 
   /** A worker has ended. With adapters over Redis, its answers are not known to the relay. */
