@@ -4,7 +4,8 @@ import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { withoutDebugger } from '../options/debugger-flags.ts'
 import type { StickyOptions } from '../options/options.ts'
-import { throughLink, workingDirectory } from '../options/release-path.ts'
+import { show } from '../options/reader.ts'
+import { isFolder, throughLink, workingDirectory } from '../options/release-path.ts'
 import { readSettings, type Settings } from '../options/settings.ts'
 import { WORKER_COUNT } from '../options/worker-count.ts'
 import { startSticky } from '../sticky-listen.ts'
@@ -28,6 +29,10 @@ export async function run(commandLine: Run): Promise<void> {
   const name = config === undefined ? 'options' : `${config} options`
   if ('exec' in options) throw new UsageError(`${name}.exec: leave exec out; the command line names the program`)
   const cwd = resolve(started, pathOf(options.cwd ?? '.'))
+  if (!isFolder(cwd)) {
+    const where = flags.cwd === undefined ? `${name}.cwd` : '--cwd'
+    throw new UsageError(`${where}: expected the path of a folder, got ${show(options.cwd)}; there is no folder ${cwd}`)
+  }
   const exec = resolve(cwd, program)
   if (!statSync(exec, { throwIfNoEntry: false })?.isFile()) {
     throw new UsageError(`there is no program ${program}; ${programHint(program, args, cwd)}`)

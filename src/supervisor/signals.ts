@@ -107,7 +107,7 @@ export function handleCrash(logger: Logger, stopWorkers: () => void): () => void
   return () => void process.off('uncaughtExceptionMonitor', crashed)
 }
 
-/** Notices the signals that this process sends to itself. A signal does not tell its handler who sent it. */
+/** Notices the signals that this process sends to itself. A signal does not tell its handler the sender. */
 function watchOwnSignals(): { hasSent(signal: NodeJS.Signals): boolean; stop(): void } {
   const sent = new Set<string>()
   const original: unknown = Reflect.get(process, 'kill')

@@ -117,6 +117,7 @@ const complaints: [line: string, message: string][] = [
     "--session: expected cookie:NAME, own-cookie:NAME or header:NAME, got { header: 'a:b' }; write --session cookie:worker",
   ],
   ['--trust proxy app.js', "--trust: expected addresses and CIDR networks, got 'proxy'; write --trust 10.0.0.0/8"],
+  ['--cwd', '--cwd: expected a value, got nothing; write --cwd /srv/app/current'],
   ['--config', '--config: expected a value, got nothing; write --config holdfast.mjs'],
   ['--node', '--node: expected a value, got nothing; write --node --max-old-space-size=512'],
   ['--json app.js', '--json works only with holdfast status'],

@@ -61,6 +61,11 @@ t.test('a program that is no file is refused with what to write', async (t) => {
   await t.rejects(start('npm', 'start'), { message: /^there is no program npm; write holdfast / })
 })
 
+t.test('a working directory that is none is refused before the program is looked for', async (t) => {
+  const message = /^--cwd: expected the path of a folder, got '\.\/nowhere'; there is no folder \S+\/nowhere$/
+  await t.rejects(start('--cwd', './nowhere', app), { name: 'UsageError', message })
+})
+
 async function start(...args: string[]): Promise<void> {
   await run(readArguments(args) as Run)
 }
