@@ -5,7 +5,7 @@
 
 /** No I/O, no clock, no process: what goes in decides what comes out. */
 const pure =
-  '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|breaker|health|health-history|memory|recycling|restart-policy|worker-phases|worker-state)[.]ts$)'
+  '^src/(affinity/|slots/|native/cbpf[.]ts$|supervisor/(backoff|breaker|health|health-history|memory|recycling|restart-policy|telling-line|worker-phases|worker-state)[.]ts$)'
 
 /** What the package exports (and its command): for others to import, not for the house itself. */
 const faces = '^src/(index|broadcast|compat|socket-io|cli)[.]ts$'

@@ -9,8 +9,15 @@ import { readSources } from './sources.mjs'
 
 const { faces, commands } = entryPoints()
 
-/** Chunks by name, each with what the file imports statically: the code of every process, then that of session rules. */
-const CHUNKS = { holdfast: 'src/index.ts', sessions: 'src/sessions/router.ts' }
+/** Chunks by name, each with what the file imports statically and no chunk before it has. */
+const CHUNKS = {
+  // The code of every process.
+  holdfast: 'src/index.ts',
+  // The code of the primary.
+  balancer: 'src/primary/balancer.ts',
+  // The code of a worker with session rules.
+  sessions: 'src/sessions/router.ts',
+}
 
 rmSync(DIST, { recursive: true, force: true })
 await bundleCode([...faces, ...commands])

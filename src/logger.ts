@@ -52,6 +52,12 @@ export function surviveClosedStderr(): void {
   process.stderr.on('error', () => {})
 }
 
+/** The same for stdout, in a worker: the primary may be the reader of both. */
+export function surviveClosedOutput(): void {
+  surviveClosedStderr()
+  process.stdout.on('error', () => {})
+}
+
 /** Drops every event. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 

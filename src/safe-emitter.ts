@@ -22,6 +22,18 @@ export class SafeEmitter<Events extends Record<keyof Events, unknown[]>> extends
     }
   }
 
+  /** The same, and resolves when the promises that listeners returned are settled. */
+  protected async tellAndWait<K extends keyof Events & string>(event: K, ...args: Events[K]): Promise<void> {
+    const results = (this as EventEmitter).rawListeners(event).map(async (listener) => {
+      try {
+        await (Reflect.apply(listener, this, args) as unknown)
+      } catch (error) {
+        this.#failed(event, error)
+      }
+    })
+    await Promise.all(results)
+  }
+
   override [EventEmitter.captureRejectionSymbol](error: Error, ...[event]: readonly unknown[]): void {
     this.#failed(String(event), error)
   }

@@ -2,7 +2,7 @@
 import type { Cluster } from 'node:cluster'
 import { Server } from 'node:net'
 import { Standalone } from './standalone/standalone.ts'
-import { Balancer, type BalancerOptions } from './primary/balancer.ts'
+import { Primary, type PrimaryParts } from './primary/primary.ts'
 import { StickyError } from './errors.ts'
 import { misuse, show } from './options/reader.ts'
 import type { StickyOptions } from './options/options.ts'
@@ -19,7 +19,7 @@ import { realWorld } from './world.ts'
 
 /** The balancer of this process, or this process's part in it, and the options of the first call. */
 interface Current extends CheckedOptions {
-  sticky: Balancer | Worker | Standalone
+  sticky: Primary | Worker | Standalone
   /** Where the servers of all calls listen. */
   places: TcpTarget[]
 }
@@ -35,7 +35,7 @@ let current: Current | undefined
  *
  * @param target - an http, https, http2, tls or net server, or a function that returns one or a promise of one. The
  *   function is called in workers only, so the primary never builds the application.
- * @param options - options, or just the port
+ * @param options - options, or just the port; digits as text are a port too
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION where the target or an option is wrong
  * @returns the balancer, or this worker. A second call, for another server on another port, joins the same balancer and
  *   returns the same object.
@@ -44,7 +44,7 @@ let current: Current | undefined
  * @example
  * stickyListen(http.createServer(app), 3000)
  */
-export function stickyListen(target: Target, options?: StickyOptions | number): Sticky {
+export function stickyListen(target: Target, options?: StickyOptions | number | string): Sticky {
   if (typeof target !== 'function' && !(target instanceof Server)) {
     const expected = 'a server or a function that returns one'
     throw misuse(TypeError, `stickyListen: expected ${expected}, got ${show(target)}; write http.createServer(app)`)
@@ -57,7 +57,8 @@ export function stickyListen(target: Target, options?: StickyOptions | number): 
   return startSticky(target, readSettings(options), { given })
 }
 
-export interface StartOptions extends BalancerOptions {
+/** What differs between the faces of Holdfast. */
+export interface StartOptions extends PrimaryParts {
   /** The options as the caller gave them. */
   given?: StickyOptions
 }
@@ -87,7 +88,7 @@ export function startSticky(target: Target, settings: Settings, { given = {}, ..
   const sticky =
     settings.workers === 0
       ? new Standalone(target, settings, processRuntime, onClosed)
-      : new Balancer(settings, places, realWorld, onClosed, more)
+      : new Primary(settings, places, realWorld, onClosed, more)
   current = { sticky, given, settings, places: [...places] }
   return sticky
 }
@@ -109,7 +110,7 @@ function addTo(to: Current, target: Target, places: readonly TcpTarget[], option
   }
   checkSameBalancer(to, options)
   to.places.push(...places)
-  if (sticky instanceof Balancer) sticky.add(places)
+  if (sticky instanceof Primary) sticky.add(places)
   else if (sticky instanceof Worker) void sticky.add(target, places)
   else void sticky.add(target, options.settings)
   return sticky

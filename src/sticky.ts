@@ -41,7 +41,7 @@ export interface PrimaryEvents {
    * that own slots now.
    */
   'slots:moved': [change: { moved: number; workers: readonly number[]; reason: string }]
-  /** A failure at run time, for example when no worker can be started. */
+  /** A failure at run time: no worker can be started, or a reload or scale that a signal has started fails. */
   error: [error: StickyError]
 }
 
@@ -55,7 +55,10 @@ export interface WorkerRoleEvents {
   drain: [Drain]
   /** This process was on standby and is worker `id` of `workers` now. */
   become: [{ id: number; workers: number }]
-  /** The last connection has ended, and this process exits within a second. Close databases and the like now. */
+  /**
+   * The last connection has ended. Close databases and the like now. This process ends a second later; where a listener
+   * returns a promise, a second after that is settled, and at the deadline of 'drain' at the latest.
+   */
   leave: []
 }
 

@@ -1,5 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import net from 'node:net'
+import { join } from 'node:path'
 import t from 'tap'
 import { stickyListen } from '../src/index.ts'
 import { startBalancer, type Balancer } from './support/balancer.ts'
@@ -48,17 +51,40 @@ t.test('a port in use rejects `ready` with a code and leaves no child behind', a
   t.match(await (failure as Balancer).exited, { code: 1 })
 })
 
-t.test('an application that ignores `ready` ends with exit code 1 when the port is in use', async (t) => {
-  const taken = net.createServer().listen(0)
-  await once(taken, 'listening')
-  t.teardown(() => taken.close())
-  const { port } = taken.address() as net.AddressInfo
-  const failure = await startBalancer(t, { fixture: 'careless-app', options: { port } }).catch(
-    (error: unknown) => error,
+for (const workers of [2, 0]) {
+  t.test(
+    `an application that ignores \`ready\` says in one line that the port is in use, ${workers} workers`,
+    async (t) => {
+      const taken = net.createServer().listen(0)
+      await once(taken, 'listening')
+      t.teardown(() => taken.close())
+      const { port } = taken.address() as net.AddressInfo
+      const file = join(t.testdir({}), 'app.mjs')
+      const holdfast = new URL('../src/index.js', import.meta.url).href
+      const options = (logger: string) => `{ port: ${port}, workers: ${workers}, ${logger} }`
+      const program = (logger: string, more = '') => `import http from 'node:http'
+import { stickyListen } from '${holdfast}'
+${more}
+stickyListen(() => http.createServer(), ${options(logger)})
+setInterval(() => {}, 1000)
+`
+      const line =
+        /^\[holdfast\] error balancer\.failed code=HOLDFAST_PORT_IN_USE error="another process listens .*"\n$/
+      for (const logger of ['', 'logger: false']) {
+        writeFileSync(file, program(logger))
+        const { status, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8' })
+        t.equal(status, 1)
+        t.match(stderr, line)
+      }
+      // An application that handles such errors itself goes on to do so.
+      writeFileSync(file, program('', `process.on('unhandledRejection', ({ code }) => process.exit(code.length))`))
+      t.match(spawnSync(process.execPath, [file], { encoding: 'utf8' }), {
+        status: 'HOLDFAST_PORT_IN_USE'.length,
+        stderr: '',
+      })
+    },
   )
-  t.match(await (failure as Balancer).exited, { code: 1 })
-  t.match((failure as Error).message, /HOLDFAST_PORT_IN_USE/)
-})
+}
 
 t.test('close() answers the requests in service, and then no process is left', async (t) => {
   const balancer = await startBalancer(t, { options: { workers: 2 } })

@@ -64,8 +64,12 @@ function describeWorkers(sticky: Sticky): string {
 }
 
 function tellOfWorkers(sticky: PrimarySticky): void {
+  const known = new Set(sticky.status().workers.map(({ id }) => id))
   sticky.on('worker:exit', ({ id, pid, code, signal }) => {
     if (code !== 0) console.log(`Worker ${id} (pid ${pid}) has ended: ${signal ?? `exit code ${code}`}.`)
   })
-  sticky.on('worker:ready', ({ id, pid }) => console.log(`Worker ${id} is back (pid ${pid}).`))
+  sticky.on('worker:ready', ({ id, pid }) => {
+    console.log(`Worker ${id} is ${known.has(id) ? 'back' : 'new'} (pid ${pid}).`)
+    known.add(id)
+  })
 }

@@ -4,16 +4,16 @@ import { StickyError } from 'holdfast'
 import { MissingProgram } from './companion.ts'
 import { MissingRedis } from './private-redis.ts'
 
-/** EX_CONFIG of sysexits.h, for an error that a second attempt would not correct. */
-const BAD_CONFIGURATION = 78
-const configuration = new Set(['HOLDFAST_BAD_OPTION', 'HOLDFAST_PORT_DENIED', 'HOLDFAST_PORT_IN_USE'])
+/** EX_USAGE of sysexits.h, as the command `holdfast` has it: what the user wrote is invalid. */
+const BAD_USAGE = 64
 
 /** @throws the error itself if the user cannot correct it */
 export function endWith(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const missing = error instanceof MissingRedis || error instanceof MissingProgram
-  const known = error instanceof StickyError || missing || configuration.has(code)
+  const isMisuse = code === 'HOLDFAST_BAD_OPTION'
+  const known = error instanceof StickyError || missing || isMisuse
   if (!known || !(error instanceof Error)) throw error
   console.error(`${code}: ${error.message}`)
-  process.exit(configuration.has(code) ? BAD_CONFIGURATION : 1)
+  process.exit(isMisuse ? BAD_USAGE : 1)
 }

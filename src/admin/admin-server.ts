@@ -6,7 +6,9 @@ import { isIP } from 'node:net'
 import type { AdminSettings } from '../options/admin.ts'
 import { codeOf, describe } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { endpointText, isLoopback } from '../affinity/address.ts'
+import { endpointText, isLoopback, parseAddress } from '../affinity/address.ts'
+import { misuse, numberOf, show } from '../options/reader.ts'
+import { checkWorkerCount } from '../options/worker-count.ts'
 import type { Address } from '../ipc/messages.ts'
 import { listen } from '../steering/listen.ts'
 import type { PrimarySticky, Status } from '../sticky.ts'
@@ -75,7 +77,12 @@ function readRoutes(balancer: AdminTarget, isClosing: () => boolean): Record<str
     }),
     '/healthz': () => health(balancer.status(), isClosing()),
     '/explain': ({ searchParams }) => {
-      const { key, ...rest } = balancer.explain(searchParams.get('address') ?? '')
+      const address = searchParams.get('address') ?? ''
+      if (parseAddress(address) === undefined) {
+        const write = 'GET /explain?address=192.0.2.7'
+        throw misuse(TypeError, `explain: expected an IP address, got ${show(address)}; write ${write}`)
+      }
+      const { key, ...rest } = balancer.explain(address)
       return json({ ...rest, key: key.toString('hex') })
     },
   }
@@ -90,7 +97,9 @@ function changeRoutes(balancer: AdminTarget): Record<string, Route> {
     },
     '/scale': async ({ searchParams }) => {
       const text = searchParams.get('workers') ?? ''
-      await balancer.scale(/^\d+$/.test(text) ? Number(text) : (text as never))
+      const workers = numberOf(text)
+      checkWorkerCount(workers ?? text, 'POST /scale?workers=4')
+      await balancer.scale(workers ?? 0)
       return json({ done: true })
     },
   }

@@ -1,5 +1,6 @@
 // The session of a request: which texts of the request name it, and which worker owns it. Pure.
 import type { IncomingHttpHeaders } from 'node:http'
+import type { CookieRule } from './cookie-rule.ts'
 
 /** The part of an HTTP request that a session rule sees. */
 export interface SessionRequest {
@@ -12,16 +13,13 @@ export interface SessionRequest {
  *
  * - `'socket.io'`: the session of Socket.IO. Its id names the worker. `attachSocketIO` adds this rule by itself.
  * - `{ cookie: name }`: a cookie that Holdfast sets. It names the worker that served the client's first request. With
- *   `set: false` the application sets the cookie, and its value is hashed.
+ *   `set: false` the application sets the cookie, and its value is hashed. See {@link CookieRule}.
  * - `{ header: name }`: the value of a request header is hashed.
  * - `(request) => …`: a string is hashed, a number is a worker id, and `undefined` means that the request has no
  *   session. The function must not throw.
  */
 export type SessionRule =
-  | 'socket.io'
-  | { cookie: string; set?: boolean }
-  | { header: string }
-  | ((request: SessionRequest) => string | number | undefined)
+  'socket.io' | CookieRule | { header: string } | ((request: SessionRequest) => string | number | undefined)
 
 /** The owner of a session: the process that created it, the worker of a hashed key, or a worker by its id. */
 export type SessionOwner =
@@ -47,6 +45,9 @@ export const SID_RANDOM = 11
 /** Lengths in base64url characters. */
 const SID_LENGTH = 20
 const IDENTITY_LENGTH = 6
+
+/** An identity as text. Servers may put cookie values in quotes (RFC 6265, 4.1.1), and some proxies do. */
+const IDENTITY_TEXT = /^("?)([\w-]{6})\1$/
 
 /** @returns the value of the affinity cookie, 6 characters */
 export function identityText({ worker, instance }: ProcessIdentity): string {
@@ -94,26 +95,41 @@ function applyRule<T, C>(request: SessionRequest, rule: SessionRule, lookUp: Loo
   return text === undefined ? undefined : lookUp(rule, text, context)
 }
 
-/** @returns undefined when the text names no session */
-export function ownerIn(rule: SessionRule, text: string | number): SessionOwner | undefined {
+/**
+ * A client may send several cookies of one name, for example after `domain` or `path` was changed, and the oldest one comes
+ * first. So a cookie that cannot be read, or that names an ended process, hides no cookie behind it.
+ *
+ * @param isAlive - whether a process still runs
+ * @returns undefined when the text names no session
+ */
+export function ownerIn(
+  rule: SessionRule,
+  text: string | number,
+  isAlive: (identity: ProcessIdentity) => boolean = () => true,
+): SessionOwner | undefined {
   if (typeof text === 'number') return { type: 'worker', worker: text }
-  if (rule === 'socket.io') return byIdentity(text)
+  if (rule === 'socket.io') return byProcess(identityIn(text))
   if (typeof rule === 'function' || 'header' in rule) return byKey(text)
-  const value = cookieIn(text, rule.cookie)
-  return rule.set === false ? byKey(value) : byIdentity(value)
+  const values = cookiesIn(text, rule.cookie)
+  if (rule.set === false) return byKey(values.find((value) => value !== ''))
+  const identities = values.map(identityIn).filter((identity) => identity !== undefined)
+  return byProcess(identities.find(isAlive) ?? identities[0])
 }
 
 function byKey(key: string | undefined): SessionOwner | undefined {
   return key === undefined || key === '' ? undefined : { type: 'key', key }
 }
 
-function byIdentity(text: string | undefined): SessionOwner | undefined {
-  const bytes = text === undefined ? undefined : Buffer.from(text, 'base64url')
-  if (bytes === undefined || bytes.length < IDENTITY_BYTES) return undefined
-  return {
-    type: 'process',
-    identity: { worker: bytes.readUInt8(0), instance: bytes.readUIntBE(1, IDENTITY_BYTES - 1) },
-  }
+function byProcess(identity: ProcessIdentity | undefined): SessionOwner | undefined {
+  return identity && { type: 'process', identity }
+}
+
+/** @returns undefined when {@link identityText} has not made the text */
+function identityIn(text: string): ProcessIdentity | undefined {
+  const [, , encoded] = IDENTITY_TEXT.exec(text) ?? []
+  if (encoded === undefined) return undefined
+  const bytes = Buffer.from(encoded, 'base64url')
+  return { worker: bytes.readUInt8(0), instance: bytes.readUIntBE(1, IDENTITY_BYTES - 1) }
 }
 
 function identityBytes(worker: number, instance: number): Buffer {
@@ -150,8 +166,8 @@ function hasEioParameter(url: string): boolean {
 }
 
 /**
- * Looks up the lines of a header, until one names a session. It reads `rawHeaders`, because Node builds `headers` on
- * first use, at a tenth of the cost of a small request.
+ * Looks up the lines of a header, until one names a session. The lines of cookies are looked up as one. It reads
+ * `rawHeaders`, because Node builds `headers` on first use, at a tenth of the cost of a small request.
  */
 function lookUpHeader<T, C>(
   { headers, rawHeaders }: SessionRequest & { rawHeaders?: readonly string[] },
@@ -161,22 +177,33 @@ function lookUpHeader<T, C>(
 ): T | undefined {
   const wanted = 'header' in rule ? rule.header.toLowerCase() : 'cookie'
   if (rawHeaders === undefined) {
-    const value = headers[wanted]
-    return lookUp(rule, (Array.isArray(value) ? value[0] : value) ?? '', context)
+    for (const value of [headers[wanted] ?? ''].flat()) {
+      const found = lookUp(rule, value, context)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
+  let cookies: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]
     if (name?.length !== wanted.length || name.toLowerCase() !== wanted) continue
-    const found = lookUp(rule, String(rawHeaders[i + 1]), context)
+    const line = String(rawHeaders[i + 1])
+    if ('cookie' in rule) {
+      cookies = cookies === undefined ? line : `${cookies}; ${line}`
+      continue
+    }
+    const found = lookUp(rule, line, context)
     if (found !== undefined) return found
   }
-  return undefined
+  return cookies === undefined ? undefined : lookUp(rule, cookies, context)
 }
 
-function cookieIn(line: string, name: string): string | undefined {
+/** @returns the values of all cookies of the name, in their order */
+function cookiesIn(line: string, name: string): string[] {
+  const values: string[] = []
   for (const pair of line.split(';')) {
     const at = pair.indexOf('=')
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()
+    if (at > 0 && pair.slice(0, at).trim() === name) values.push(pair.slice(at + 1).trim())
   }
-  return undefined
+  return values
 }

@@ -61,7 +61,7 @@ function readRedisOption(
   const value = read.raw('redis')
   const none = (reason: string) => ({ settings: undefined, reason })
   const some = (options: unknown, reason: string) => {
-    return { settings: readRedis(new Reader('redis', { maxBuffered, ...(options as object) })), reason }
+    return { settings: readRedis(read.nested('redis', { maxBuffered, ...(options as object) })), reason }
   }
   if (typeof value === 'string' && isRedisUrl(value)) return some({ url: value }, 'the redis option is set')
   if (typeof value === 'object' && value !== null) return some(value, 'the redis option is set')

@@ -1,7 +1,7 @@
 // Frames on Node's own channel between primary and worker. Where it speaks JSON, bytes would arrive as an object of
 // numbers, so they travel as base64 there.
 import type { ChildProcess } from 'node:child_process'
-import type { Frame } from '../ipc/messages.ts'
+import { envelope, type Frame } from '../ipc/messages.ts'
 
 type Serialization = 'json' | 'advanced'
 
@@ -12,12 +12,12 @@ export function frameToWorker(
   frame: Buffer,
   written: () => void,
 ): void {
-  if (child.connected) child.send(envelope(serialization, frame), () => written())
+  if (child.connected) child.send(frameMessage(serialization, frame), () => written())
 }
 
 /** The same from a worker to its primary. */
 export function frameToPrimary(serialization: Serialization, frame: Buffer, written: () => void): void {
-  if (process.connected) process.send?.(envelope(serialization, frame), undefined, undefined, () => written())
+  if (process.connected) process.send?.(frameMessage(serialization, frame), undefined, undefined, () => written())
 }
 
 export function bytesOf(frame: Frame): Buffer {
@@ -25,6 +25,6 @@ export function bytesOf(frame: Frame): Buffer {
   return Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
 }
 
-function envelope(serialization: Serialization, frame: Buffer): object {
-  return { holdfast: { type: 'bus-frame', frame: serialization === 'json' ? frame.toString('base64') : frame } }
+function frameMessage(serialization: Serialization, frame: Buffer): object {
+  return envelope({ type: 'bus-frame', frame: serialization === 'json' ? frame.toString('base64') : frame })
 }

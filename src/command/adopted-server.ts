@@ -5,7 +5,7 @@ import { getSystemErrorMap } from 'node:util'
 import type { Address } from '../ipc/messages.ts'
 import type { ServerInside } from '../serving/attach.ts'
 import { ListeningHandle } from '../serving/listening-handle.ts'
-import { isHttp1, isHttp2, isHttps } from '../serving/target.ts'
+import { isHttp, isTls } from '../serving/target.ts'
 
 export interface AdoptedServerEvents {
   /** The program has closed the server. */
@@ -80,11 +80,9 @@ const SERVING: readonly (string | symbol)[] = [
 function isServing(server: Server): boolean {
   // A server with its own way of emitting may serve without listeners.
   if (Object.hasOwn(server, 'emit')) return true
-  const isTls = 'setSecureContext' in server
-  const isHttp = isHttp1(server) || isHttp2(server)
   const ofNode: Record<string, number> = {
-    connection: isTls || isHttp ? 1 : 0,
-    secureConnection: isHttps(server) || (isTls && isHttp2(server)) ? 1 : 0,
+    connection: isTls(server) || isHttp(server) ? 1 : 0,
+    secureConnection: isTls(server) && isHttp(server) ? 1 : 0,
   }
   return SERVING.some((event) => server.listenerCount(event) > (ofNode[String(event)] ?? 0))
 }

@@ -1,7 +1,9 @@
-// Reads the command line. The values of options are checked later, with all other options.
+// Reads the command line. readSettings() checks the values of the options, together with those of the file.
 import { parseArgs } from 'node:util'
 import { ADMIN_PORT } from '../options/admin.ts'
 import type { SessionRule, StickyOptions } from '../options/options.ts'
+import { nearestOf, numberOf, Reader, type Flag, type Flagged } from '../options/reader.ts'
+import { isWorkerCount, WORKER_COUNT } from '../options/worker-count.ts'
 
 /** `holdfast program.js`: run a program. */
 export interface Run {
@@ -19,7 +21,7 @@ export interface Run {
 /** The options that were given as flags. Plain data, ready for JSON. */
 export type Flags = Pick<
   StickyOptions,
-  'port' | 'host' | 'workers' | 'steering' | 'balance' | 'standby' | 'admin' | 'proxyProtocol'
+  'port' | 'host' | 'workers' | 'steering' | 'balance' | 'standby' | 'admin' | 'proxyProtocol' | 'cwd'
 > & { session?: SessionRule[] }
 
 /** `holdfast status`, `reload`, `scale`: a request to a running balancer. */
@@ -28,7 +30,7 @@ export interface Control {
   /** Port of its admin interface. */
   admin: number
   /** The argument of `scale`. */
-  workers: string | undefined
+  workers: number | undefined
   json: boolean
 }
 
@@ -39,22 +41,32 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-const OPTIONS = {
-  port: { type: 'string', short: 'p' },
-  host: { type: 'string' },
-  workers: { type: 'string', short: 'w' },
-  steering: { type: 'string' },
-  balance: { type: 'string' },
-  session: { type: 'string', multiple: true },
-  trust: { type: 'string', multiple: true },
-  standby: { type: 'string' },
-  admin: { type: 'string' },
-  config: { type: 'string', short: 'c' },
-  node: { type: 'string', multiple: true },
+/** What parseArgs() needs, and for a flag with a value what error messages say. */
+const FLAGS = {
+  port: { type: 'string', short: 'p', example: '3000' },
+  host: { type: 'string', example: '127.0.0.1' },
+  workers: { type: 'string', short: 'w', example: '4', expected: WORKER_COUNT },
+  steering: { type: 'string', example: 'auto' },
+  balance: { type: 'string', example: 'round-robin' },
+  session: {
+    type: 'string',
+    multiple: true,
+    example: 'cookie:worker',
+    expected: 'cookie:NAME, own-cookie:NAME or header:NAME',
+  },
+  trust: { type: 'string', multiple: true, example: '10.0.0.0/8' },
+  standby: { type: 'string', example: '1' },
+  admin: { type: 'string', example: String(ADMIN_PORT) },
+  cwd: { type: 'string', example: '/srv/app/current' },
+  config: { type: 'string', short: 'c', example: 'holdfast.mjs' },
+  node: { type: 'string', multiple: true, example: '--max-old-space-size=512' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
+
+/** The flag of an option, where its name is another one. */
+const OTHER_NAMES: Partial<Record<string, keyof typeof FLAGS>> = { proxyProtocol: 'trust' }
 
 const CONTROLS = ['status', 'reload', 'scale'] as const
 
@@ -66,6 +78,31 @@ export function readArguments(argv: readonly string[]): CommandLine {
   // `run` allows a program that has the name of a command.
   if (first === 'run') return readRun(own, splitAtProgram(more))
   return readRun([], [own, first === undefined ? [] : [first, ...more]])
+}
+
+/** The flags behind these options, for error messages. */
+export function flagged(flags: Flags): Flagged {
+  const entries = Object.keys(flags).map((option) => {
+    const name = OTHER_NAMES[option] ?? option
+    return [option, { ...(FLAGS as Record<string, object>)[name], name: `--${name}` } as Flag] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/**
+ * The arguments of the program that look like flags of the command: a flag after the program goes to the program.
+ *
+ * @returns with their values, as they stand
+ */
+export function flagsAfterProgram(args: readonly string[]): string[] {
+  const end = args.indexOf('--')
+  const own = args.slice(0, end === -1 ? undefined : end)
+  return tokensOf(own).flatMap((token) => {
+    // Many programs have --help and --version of their own.
+    if (token.kind !== 'option' || exampleOf(token.name) === undefined) return []
+    const value = token.inlineValue === false && token.value !== undefined ? [token.value] : []
+    return [own[token.index] ?? '', ...value]
+  })
 }
 
 function readRun(before: readonly string[], [own, [program, ...args]]: ReturnType<typeof splitAtProgram>): CommandLine {
@@ -80,25 +117,68 @@ function readRun(before: readonly string[], [own, [program, ...args]]: ReturnTyp
 
 type Values = ReturnType<typeof parse>['values']
 
+/** @throws UsageError */
 function parse(args: readonly string[], allowPositionals = false) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
+  const plain = tokensOf(args).flatMap((token) => {
+    if (token.kind !== 'option') return token.value ?? []
+    checkFlag(token)
+    return `--${token.name}${token.value === undefined ? '' : `=${token.value}`}`
+  })
+  return parseArgs({ args: plain, options: FLAGS, allowPositionals })
+}
+
+/** In place of Node's own check, whose errors show no example. @throws UsageError */
+function checkFlag({ name, rawName, value, inlineValue }: OptionToken): void {
+  if (!Object.hasOwn(FLAGS, name)) {
+    const nearest = nearestOf(name, Object.keys(FLAGS))
+    throw new UsageError(`unknown flag ${rawName}${nearest === undefined ? '' : `; did you mean --${nearest}?`}`)
   }
+  const example = exampleOf(name)
+  if (example === undefined && value !== undefined) throw new UsageError(`--${name} has no value; write --${name}`)
+  if (example === undefined) return
+  // The value of --node is a flag, and a negative number is checked with the other numbers.
+  const isFlag = inlineValue === false && name !== 'node' && /^-\D/.test(value ?? '')
+  if (value !== undefined && !isFlag) return
+  const got = value === undefined ? 'nothing' : `the flag ${value}`
+  throw new UsageError(`--${name}: expected a value, got ${got}; write --${name} ${example}`)
+}
+
+/** undefined for a flag without a value, and for an unknown one. */
+function exampleOf(name: string): string | undefined {
+  return Object.hasOwn(FLAGS, name) ? (FLAGS as Record<string, { example?: string }>)[name]?.example : undefined
 }
 
 /** Splits before the first positional argument: everything behind the program belongs to the program. */
 function splitAtProgram(argv: readonly string[]): [own: string[], rest: string[]] {
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options: OPTIONS,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  })
-  const at = tokens.find(({ kind }) => kind === 'positional')?.index ?? argv.length
+  const at = tokensOf(argv).find(({ kind }) => kind === 'positional')?.index ?? argv.length
   return [argv.slice(0, at).filter((text) => text !== '--'), argv.slice(at)]
+}
+
+interface OptionToken {
+  kind: 'option'
+  index: number
+  name: string
+  /** With its dashes. */
+  rawName: string
+  value: string | undefined
+  inlineValue: boolean | undefined
+}
+
+interface OtherToken {
+  kind: 'positional' | 'option-terminator'
+  index: number
+  value?: string
+}
+
+function tokensOf(args: readonly string[]): (OptionToken | OtherToken)[] {
+  const how = { strict: false, allowPositionals: true, tokens: true, options: FLAGS } as const
+  return parseArgs({ args: withAdminPort(args), ...how }).tokens
+}
+
+/** `--admin` without a port means the default port: what follows is a port only if it begins with a digit. */
+function withAdminPort(args: readonly string[]): string[] {
+  const isBare = (text: string, i: number) => text === '--admin' && !/^-?\d/.test(args[i + 1] ?? '')
+  return args.map((text, i) => (isBare(text, i) ? `--admin=${ADMIN_PORT}` : text))
 }
 
 function readControl(command: Control['command'], args: readonly string[]): CommandLine {
@@ -106,44 +186,65 @@ function readControl(command: Control['command'], args: readonly string[]): Comm
   const { admin, json = false, help, version, ...others } = values
   if (help) return { command: 'help' }
   if (version) return { command: 'version' }
+  const example = `holdfast ${command}${command === 'scale' ? ' 4' : ''}`
   const [unknown] = Object.keys(others)
-  if (unknown !== undefined) throw new UsageError(`--${unknown} works only when a program is started`)
-  if (positionals.length !== Number(command === 'scale')) {
-    throw new UsageError(`wrong number of arguments; write holdfast ${command}${command === 'scale' ? ' 4' : ''}`)
+  if (unknown !== undefined) {
+    throw new UsageError(`--${unknown} works only when a program is started; write ${example}`)
   }
-  return { command, admin: readNumber('--admin', admin) ?? ADMIN_PORT, workers: positionals[0], json }
+  if (positionals.length !== Number(command === 'scale')) {
+    throw new UsageError(`wrong number of arguments; write ${example}`)
+  }
+  return { command, admin: readAdminPort(admin), workers: readWorkers(positionals[0]), json }
+}
+
+/** @throws UsageError */
+function readAdminPort(text: string | undefined): number {
+  const read = new Reader('options', { admin: text }, flagged({ admin: text }))
+  return asUsage(() => read.integer('admin', { min: 1, max: 65535, fallback: ADMIN_PORT, text: true }))
+}
+
+/** The argument of `scale`. @throws UsageError */
+function readWorkers(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const workers = numberOf(text)
+  if (isWorkerCount(workers)) return workers
+  throw new UsageError(`scale: expected ${FLAGS.workers.expected}, got '${text}'; write holdfast scale 4`)
+}
+
+/** An invalid option is an error of the command line. @throws UsageError */
+export function asUsage<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message)
+    throw error
+  }
 }
 
 function flagsOf(values: Values): Flags {
-  const { host, steering, balance, trust, session } = values
-  const numbers = {
-    port: readNumber('--port', values.port),
-    workers: readNumber('--workers', values.workers),
-    standby: readNumber('--standby', values.standby),
-    admin: readNumber('--admin', values.admin),
-  }
+  const { port, host, workers, steering, balance, standby, admin, session, trust, cwd } = values
   const all = {
-    ...numbers,
+    port,
     host,
+    workers,
+    cwd,
     steering,
     balance,
+    standby,
+    admin,
     session: session?.map(readRule),
     proxyProtocol: trust === undefined ? undefined : { trust },
   }
-  // readSettings() refuses invalid words.
+  // readSettings() refuses invalid values.
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
-function readNumber(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw new UsageError(`${flag}: expected a whole number, got '${text}'`)
-}
-
+/** @throws UsageError */
 function readRule(text: string): SessionRule {
   const [, kind, name] = /^(cookie|own-cookie|header):(.+)$/.exec(text) ?? []
   if (name === undefined) {
-    throw new UsageError(`--session: expected cookie:NAME, own-cookie:NAME or header:NAME, got '${text}'`)
+    const { expected, example } = FLAGS.session
+    throw new UsageError(`--session: expected ${expected}, got '${text}'; write --session ${example}`)
   }
   if (kind === 'header') return { header: name }
   return kind === 'cookie' ? { cookie: name } : { cookie: name, set: false }
@@ -169,6 +270,8 @@ client keeps reaching the same process. The program needs no change: its calls o
       --trust NETWORK    address or network of a proxy in front that sends the PROXY protocol; may be repeated
       --admin PORT       status, metrics and a page on 127.0.0.1:PORT; the commands status, reload and scale connect
                          to it (default there: ${ADMIN_PORT})
+      --cwd FOLDER       working directory of the processes, where the program is looked for; a reload follows a
+                         symbolic link in it to its new target
   -c, --config FILE      more options: a JSON file, or a module with a default export; flags override the file
       --node FLAG        a Node flag for the processes: --node=--max-old-space-size=512; may be repeated
   -h, --help             show this help

@@ -9,7 +9,7 @@ import { statusText } from './status-text.ts'
 
 /** @returns the exit code */
 export async function control({ command, admin, workers, json }: Control): Promise<number> {
-  const path = command === 'scale' ? `/scale?workers=${encodeURIComponent(workers ?? '')}` : `/${command}`
+  const path = command === 'scale' ? `/scale?workers=${workers}` : `/${command}`
   const method = command === 'status' ? 'GET' : 'POST'
   if (command !== 'status') process.stderr.write(`${command} …\n`)
   const { error, ...answer } = await send(`http://127.0.0.1:${admin}${path}`, method)

@@ -1,10 +1,12 @@
 // The options of the command, and their way to its workers: an environment variable.
 import { pathToFileURL } from 'node:url'
+import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { describe } from '../errors.ts'
 import type { StickyOptions } from '../options/options.ts'
-import type { Flags, Run } from './arguments.ts'
+import { show } from '../options/reader.ts'
+import { UsageError, type Flags, type Run } from './arguments.ts'
 
 const VARIABLE = 'HOLDFAST_COMMAND'
 
@@ -35,18 +37,25 @@ export async function launchOptions(): Promise<StickyOptions | undefined> {
 /**
  * The options of the file, overridden by the flags.
  *
- * @throws Error when the file cannot be read
+ * @param config - path of the file, as the user wrote it
+ * @throws UsageError when the file has no options
  */
 export async function optionsOf(config: string | undefined, flags: Flags): Promise<StickyOptions> {
-  return { ...(config === undefined ? {} : await load(resolve(config))), ...flags }
+  return { ...(config === undefined ? {} : await load(config)), ...flags }
 }
 
-async function load(path: string): Promise<object> {
+async function load(config: string): Promise<object> {
+  const path = resolve(config)
+  const wrong = (what: string, cause?: unknown) => new UsageError(`--config ${config}: ${what}`, { cause })
+  // Checked before, because an error of `import` names the file that imports.
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (!stats?.isFile()) throw wrong(stats === undefined ? 'there is no such file' : 'expected a file, got a folder')
   const found = await read(path).catch((error: unknown) => {
-    throw new Error(`--config ${path}: ${describe(error)}`, { cause: error })
+    throw wrong(describe(error), error)
   })
   if (typeof found === 'object' && found !== null && !Array.isArray(found)) return found
-  throw new TypeError(`--config ${path}: expected an object of options; write export default { … }`)
+  const write = extname(path) === '.json' ? '{ "workers": 4 }' : 'export default { workers: 4 }'
+  throw wrong(`expected an object of options, got ${show(found)}; write ${write}`)
 }
 
 async function read(path: string): Promise<unknown> {

@@ -7,10 +7,10 @@ import { stdioOf, type Forking } from '../supervisor/fork.ts'
 const workers = new WeakMap<ChildProcess, Worker>()
 
 export const clusterForking: Forking = {
-  fork({ exec, args, execArgv, env, serialization, inherit }) {
+  fork({ exec, args, cwd, execArgv, env, serialization, inherit }) {
     const { settings } = cluster
     const stdio = stdioOf(inherit)
-    cluster.setupPrimary({ exec, args, execArgv: [...execArgv], serialization, stdio })
+    cluster.setupPrimary({ exec, args, cwd, execArgv: [...execArgv], serialization, stdio })
     try {
       const worker = cluster.fork({ ...unset(process.env), ...env })
       workers.set(worker.process, worker)
@@ -25,6 +25,7 @@ export const clusterForking: Forking = {
   // message.
   relays: (child) =>
     Object.getOwnPropertySymbols(workers.get(child) ?? {}).some(({ description }) => description === 'uids'),
+  readyHint: () => 'the program must call listen() in its workers too',
 }
 
 /**

@@ -5,6 +5,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Server } from 'node:net'
 import { Ownership } from '../slots/ownership.ts'
 import { PeerDirectory } from '../primary/peer-directory.ts'
+import { TicketKeys } from '../primary/ticket-keys.ts'
 import { protocolMismatch, type Address, type Registration } from '../ipc/messages.ts'
 import type { Settings } from '../options/settings.ts'
 import { MAX_WORKERS } from '../slots/slot-table.ts'
@@ -24,17 +25,18 @@ const CHECK_INTERVAL = 1_000
 const transport = nodeIpc(realWorld, { isShared: true })
 
 export class ClusterPrimary {
-  readonly #server: Server
-  readonly #settings: Settings
+  readonly settings: Settings
+  readonly #servers = new Set<Server>()
   readonly #guests = new Map<ChildProcess, Guest>()
   readonly #ownership: Ownership
   readonly #handoff: Handoff
   readonly #directory: PeerDirectory
+  readonly #ticketKeys: TicketKeys
+  #accept: AcceptFunction | undefined
   #address: Address | undefined
 
-  constructor(server: Server, settings: Settings) {
-    this.#server = server
-    this.#settings = settings
+  constructor(settings: Settings) {
+    this.settings = settings
     this.#ownership = new Ownership(1, {
       serves: (id) => this.#all.some((guest) => guest.id === id && guest.serves),
       moved: (table) => this.#handoff.assign(table),
@@ -44,9 +46,13 @@ export class ClusterPrimary {
       settings,
       this.#ownership.table,
       events,
-      async (_target, accept) => this.#listen(accept),
+      async (_target, accept) => {
+        this.#accept = accept
+        return noListener
+      },
       realWorld,
     )
+    this.#ticketKeys = new TicketKeys(realWorld, settings.ticketRotation, () => this.#all)
     this.#directory = new PeerDirectory(realWorld, {
       processes: () => this.#all,
       owners: () => [...this.#ownership.table.owners],
@@ -54,14 +60,12 @@ export class ClusterPrimary {
     })
   }
 
-  /** Watches the cluster's workers. The workers get connections as soon as the server listens. */
+  /** Watches the cluster's workers. The workers get connections as soon as a server listens. */
   open(): void {
     cluster.on('fork', (worker) => this.#watch(worker))
     for (const worker of Object.values(cluster.workers ?? {})) if (worker !== undefined) this.#watch(worker)
-    // The one server of the application listens wherever the application says.
-    const listener = { id: 0, target: { port: 0, host: undefined }, isBehindProxy: false }
-    if (this.#server.listening) void this.#handoff.open(listener)
-    else this.#server.once('listening', () => void this.#handoff.open(listener))
+    // The servers of the application listen wherever the application says.
+    void this.#handoff.open({ id: 0, target: { port: 0, host: undefined }, isBehindProxy: false })
     setInterval(() => this.#checkForStuckWorkers(performance.now()), CHECK_INTERVAL).unref()
     process.once('exit', () => this.#directory.close())
     void removeLeftBehind()
@@ -71,18 +75,21 @@ export class ClusterPrimary {
     return [...this.#guests.values()]
   }
 
-  #listen(accept: AcceptFunction): TcpListener {
-    const take = (): TcpListener => {
-      const listener = takeOver(this.#server, accept)
-      this.#address = listener.address
-      this.#settings.logger.info('cluster.listening', { ...this.#address, balance: this.#settings.balance })
-      for (const guest of this.#all) this.#register(guest)
-      return listener
-    }
-    const listener = take()
+  /** The connections of the server go to the workers. A second call for a server changes nothing. */
+  add(server: Server): void {
+    if (this.#servers.has(server)) return
+    this.#servers.add(server)
     // The application may call listen() again after close().
-    this.#server.on('listening', take)
-    return listener
+    server.on('listening', () => this.#take(server))
+    if (server.listening) this.#take(server)
+  }
+
+  #take(server: Server): void {
+    if (this.#accept === undefined) throw new Error('the cluster is not watched yet')
+    const { address } = takeOver(server, this.#accept)
+    this.#address = address
+    this.settings.logger.info('cluster.listening', { ...address, balance: this.settings.balance })
+    for (const guest of this.#all) this.#register(guest)
   }
 
   #watch(worker: Worker): void {
@@ -125,24 +132,25 @@ export class ClusterPrimary {
     const instance = this.#directory.newInstance()
     this.#directory.started(guest.channel, instance)
     const { folder } = this.#directory
-    const countEnds = countingOption(this.#settings) !== undefined
+    const countEnds = countingOption(this.settings) !== undefined
     return { id, address, transport: 'node-ipc', countEnds, instance, folder }
   }
 
   #refuse(guest: Guest, reason: string): void {
     guest.enabled = false
-    this.#settings.logger.error('cluster.refused', { worker: guest.name, pid: guest.pid, reason })
+    this.settings.logger.error('cluster.refused', { worker: guest.name, pid: guest.pid, reason })
   }
 
   #ready(guest: Guest): void {
     if (guest.attached || guest.registration === undefined) return
     const { channel, name, id, pid } = guest
     guest.attached = true
+    this.#ticketKeys.give(guest)
     this.#handoff.serve(channel, 0)
     this.#handoff.attach(id, channel, transport.endpoint())
     this.#ownership.restore(id)
     this.#directory.changed()
-    this.#settings.logger.info('cluster.join', { worker: name, pid })
+    this.settings.logger.info('cluster.join', { worker: name, pid })
   }
 
   #leave(guest: Guest, reason: string): void {
@@ -153,7 +161,7 @@ export class ClusterPrimary {
     this.#handoff.retire(channel)
     this.#ownership.failOver(id)
     this.#directory.changed()
-    this.#settings.logger.info('cluster.leave', { worker: name, pid, reason })
+    this.settings.logger.info('cluster.leave', { worker: name, pid, reason })
   }
 
   #gone(guest: Guest): void {
@@ -169,14 +177,22 @@ export class ClusterPrimary {
     for (const guest of this.#all.filter(({ attached, enabled }) => attached && enabled)) {
       const { channel, name, id, pid } = guest
       const silence = this.#handoff.silence(channel, now)
-      const isStuck = silence > this.#settings.limits.holdTimeout
+      const isStuck = silence > this.settings.limits.holdTimeout
       if (isStuck === guest.isStuck) continue
       guest.isStuck = isStuck
       if (isStuck) this.#ownership.failOver(id)
       else this.#ownership.restore(id)
-      this.#settings.logger.warn('cluster.stuck', { worker: name, pid, stuck: isStuck, silence })
+      this.settings.logger.warn('cluster.stuck', { worker: name, pid, stuck: isStuck, silence })
     }
   }
+}
+
+/** The application opens and closes its servers itself. */
+const noListener: TcpListener = {
+  address: { address: '::', family: 'IPv6', port: 0 },
+  pause: () => false,
+  resume() {},
+  close: () => Promise.resolve(),
 }
 
 /** Calls `leave` when disconnect() is called, in the primary or in the worker: node:cluster sets this property first. */

@@ -2,6 +2,7 @@
 // the connections.
 import cluster from 'node:cluster'
 import { Server } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { misuse, Reader, show } from '../options/reader.ts'
 import type { LimitsOptions, Logger } from '../options/options.ts'
 import { readSettings, type Settings } from '../options/settings.ts'
@@ -24,7 +25,8 @@ export interface SetupOptions {
  * `setupPrimary` of the package \@socket.io/sticky: the connections of `httpServer` go to the workers of node:cluster that
  * have called {@link setupWorker}. The primary reads nothing from them.
  *
- * To be called once, in the primary. The application forks its workers, before or after this call.
+ * To be called in the primary, once for each server that listens: the connections of all of them go to the same workers. The
+ * application forks its workers, before or after this call.
  *
  * @param httpServer - the server on which the application calls `listen()`
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION where the call or an option is wrong
@@ -43,12 +45,24 @@ export function setupPrimary(httpServer: Server, options?: SetupOptions): void {
     throw misuse(TypeError, `setupPrimary: expected ${expected}, got ${show(httpServer)}; write http.createServer()`)
   }
   const settings = readSetupOptions(options)
-  if (isSetUp) throw misuse(TypeError, 'setupPrimary: called before; a second port needs a program of its own')
-  isSetUp = true
-  new ClusterPrimary(httpServer, settings).open()
+  if (primary === undefined) {
+    primary = new ClusterPrimary(settings)
+    primary.open()
+  } else if (options !== undefined && differs(options, settings, primary.settings)) {
+    const write = 'setupPrimary(httpServer) without options, or the same ones'
+    throw misuse(TypeError, `setupPrimary: the options of the first call hold for all servers; write ${write}`)
+  }
+  primary.add(httpServer)
 }
 
-let isSetUp = false
+/** One for all servers: their connections go to the same workers. */
+let primary: ClusterPrimary | undefined
+
+/** Whether an option that is given differs from the one of the first call. */
+function differs({ loadBalancingMethod, limits }: SetupOptions, given: Settings, first: Settings): boolean {
+  if (loadBalancingMethod !== undefined && given.balance !== first.balance) return true
+  return limits !== undefined && !isDeepStrictEqual(given.limits, first.limits)
+}
 
 const METHODS = {
   random: 'random',

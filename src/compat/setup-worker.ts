@@ -7,6 +7,7 @@ import { primaryChannel } from '../ipc/channel.ts'
 import { PROTOCOL_VERSION, type Registration } from '../ipc/messages.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import { intake } from '../serving/intake.ts'
+import { sharedTicketKeys, watchTicketKeys } from '../serving/ticket-keys.ts'
 import { processRuntime } from '../runtime.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import { realWorld } from '../world.ts'
@@ -47,12 +48,17 @@ export function setupWorker(io: SocketIOServer): void {
 
 let isSetUp = false
 
+// Before the application makes its server.
+if (cluster.isWorker) watchTicketKeys()
+
 async function serve(server: Server): Promise<void> {
   const registration = await register()
   const channel = primaryChannel()
+  sharedTicketKeys(channel).attach(server)
   const incoming = intake(registration, channel)
   // No request waits for its worker: a Socket.IO session ends with its process.
-  const settings = { session: [], balance: 'random', limits: { holdTimeout: 0 } } as const
+  const limits = { holdTimeout: 0 }
+  const settings = { session: [], balance: 'random', proxyProtocol: undefined, limits } as const
   await sessionLayer(settings, registration, channel, processRuntime, realWorld).open(server)
   incoming.attach(server, [0], registration.address, () => {
     processRuntime.isDraining = true

@@ -58,12 +58,16 @@ export class WorkerChannel {
 
   constructor(child: ChildProcess, events: WorkerChannelEvents = {}) {
     this.child = child
-    child.on('message', (raw: unknown, handle: unknown) => {
+    child.on('internalMessage', (raw: unknown, handle: unknown) => {
+      if (!isEnvelope(raw)) return
       events.onReceived?.()
       const message = decodeForPrimary(raw)
-      if (message !== undefined) this.#handlers.call(message, raw as Envelope<unknown>, handle)
-      else if (isEnvelope(raw)) events.onUnknown?.()
-      else events.onForeign?.(raw)
+      if (message === undefined) events.onUnknown?.()
+      else this.#handlers.call(message, raw, handle)
+    })
+    child.on('message', (raw: unknown) => {
+      events.onReceived?.()
+      events.onForeign?.(raw)
     })
   }
 
@@ -105,7 +109,7 @@ export class PrimaryChannel {
   onUnknown: (() => void) | undefined
 
   constructor(source: NodeJS.EventEmitter) {
-    source.on('message', (raw: unknown, handle: unknown) => {
+    source.on('internalMessage', (raw: unknown, handle: unknown) => {
       if (!isEnvelope(raw)) return
       // The most frequent message is the cheapest one: a bare number.
       if (typeof raw.holdfast === 'number') return this.onConnection?.(raw.holdfast, raw, handle)
@@ -129,8 +133,8 @@ export class PrimaryChannel {
 let opened: PrimaryChannel | undefined
 
 /**
- * This process's end of the channel to its primary. It listens from the first call on. Node keeps messages that come
- * before a program listens for the first time.
+ * This process's end of the channel to its primary. It listens from the first call on. Messages that come before are lost:
+ * the primary sends none that a worker has not asked for, and waits for `ready` otherwise.
  */
 export function primaryChannel(): PrimaryChannel {
   return (opened ??= new PrimaryChannel(process))

@@ -1,5 +1,5 @@
 // The messages between primary and worker on Node's IPC channel: two unions, the guards that check what arrives, and
-// the protocol version. A message of Socket.IO's adapter or of the application fits neither union and is left alone.
+// the protocol version. Other messages on the same channel, such as the application's, are not touched.
 import { isListenTarget, type Address, type ListenTarget, type OpenListener } from './listen-target.ts'
 
 export type { Address } from './listen-target.ts'
@@ -167,9 +167,15 @@ export type ToWorker =
   /**
    * The number of workers has changed.
    *
-   * supervisor/supervisor.ts to worker/join.ts
+   * supervisor/worker-process.ts to worker/join.ts
    */
   | { type: 'worker-count'; workers: number }
+  /**
+   * The keys of TLS session tickets, 48 bytes in base64. They come before the first connection, and after each rotation.
+   *
+   * primary/ticket-keys.ts to serving/ticket-keys.ts
+   */
+  | { type: 'ticket-keys'; keys: string }
   /**
    * All processes with an open peer socket, and the worker id of each slot's owner, by slot.
    *
@@ -188,6 +194,18 @@ export type ToWorker =
    * socket-io/primary/exchange.ts to socket-io/backplane.ts
    */
   | { type: 'bridge-state'; connected: boolean; lost: number }
+  /**
+   * Another worker process has ended, and with it its part of Socket.IO.
+   *
+   * socket-io/primary/exchange.ts to socket-io/backplane.ts
+   */
+  | { type: 'server-gone' }
+  /**
+   * A message of Socket.IO's adapter in another worker.
+   *
+   * socket-io/primary/relay.ts to socket-io/backplane.ts
+   */
+  | { type: 'adapter-message'; message: object }
   /**
    * Answer to `register`.
    *
@@ -297,10 +315,18 @@ export type ToPrimary =
   | { type: 'bus-frame'; frame: Frame }
   /**
    * Broadcasts are to reach other hosts: the primary opens the bridge over this Redis, encoded by `packTarget()`.
+   * `program`: path of the worker's program; ioredis may be installed beside it only.
    *
    * socket-io/backplane.ts to socket-io/primary/exchange.ts
    */
-  | { type: 'open-bridge'; redis: string; channelPrefix: string }
+  | { type: 'open-bridge'; redis: string; channelPrefix: string; program: string }
+  /**
+   * A message of the Socket.IO adapter that attachSocketIO has set, for other workers. The application's own adapter sends
+   * its messages as they are.
+   *
+   * socket-io/backplane.ts to supervisor/worker-process.ts
+   */
+  | { type: 'adapter-message'; message: object }
   /**
    * A worker of the application's own cluster wants to take connections. The primary answers with `registered`.
    * `version`: {@link PROTOCOL_VERSION} of the worker.
@@ -321,9 +347,12 @@ const toWorkerChecks: Record<ToWorker['type'], FieldChecks> = {
   drain: { deadline: Number.isFinite, grace: Number.isFinite, spread: Number.isFinite, code: Number.isInteger },
   promote: { id: Number.isSafeInteger, workers: Number.isSafeInteger },
   'worker-count': { workers: Number.isSafeInteger },
+  'ticket-keys': { keys: isTicketKeys },
   peers: { peers: Array.isArray, owners: Array.isArray },
   'bus-frame': { frame: isFrame },
   'bridge-state': { lost: Number.isSafeInteger },
+  'server-gone': {},
+  'adapter-message': { message: isObject },
   registered: { registration: isObject },
 }
 
@@ -351,15 +380,29 @@ const toPrimaryChecks: Record<ToPrimary['type'], FieldChecks> = {
   'peer-socket-closed': {},
   transfer: { instance: Number.isSafeInteger },
   'bus-frame': { frame: isFrame },
-  'open-bridge': { redis: isString, channelPrefix: isString },
+  'open-bridge': { redis: isString, channelPrefix: isString, program: isString },
+  'adapter-message': { message: isObject },
   register: {},
 }
 
+/**
+ * Marks the messages of Holdfast. Node emits a message with a `cmd` that begins with NODE_ as 'internalMessage' and not as
+ * 'message', so the application never sees one. node:cluster has its own messages in the same way, as NODE_CLUSTER.
+ */
+const COMMAND = 'NODE_HOLDFAST'
+
 /** A message of Holdfast's as it travels, so that it differs from any other message on the same channel. */
 export interface Envelope<T> {
+  cmd: typeof COMMAND
   holdfast: T
   /** What travels with a connection, encoded (transport/metadata.ts), in base64. */
   metadata?: string
+}
+
+/** @param metadata - of a connection, encoded */
+export function envelope<T>(message: T, metadata?: Buffer): Envelope<T> {
+  if (metadata === undefined) return { cmd: COMMAND, holdfast: message }
+  return { cmd: COMMAND, holdfast: message, metadata: metadata.toString('base64') }
 }
 
 /** Decodes a message in a worker. @returns undefined when it is not a known message with the right fields */
@@ -374,7 +417,7 @@ export function decodeForPrimary(raw: unknown): ToPrimary | undefined {
 
 /** Whether the message is marked as one of Holdfast's, known or unknown. */
 export function isEnvelope(raw: unknown): raw is Envelope<unknown> {
-  return typeof raw === 'object' && raw !== null && 'holdfast' in raw
+  return typeof raw === 'object' && raw !== null && 'cmd' in raw && raw.cmd === COMMAND && 'holdfast' in raw
 }
 
 function decode(raw: unknown, checksByType: Readonly<Record<string, FieldChecks>>): unknown {
@@ -409,4 +452,9 @@ function isObject(value: unknown): value is object {
 
 function isNumbers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every(Number.isSafeInteger)
+}
+
+/** Whether Node takes the value for keys of session tickets: 48 bytes, here in base64. */
+function isTicketKeys(value: unknown): boolean {
+  return isString(value) && Buffer.from(value, 'base64').length === 48
 }

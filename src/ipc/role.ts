@@ -33,6 +33,11 @@ export function workerSetup(): WorkerSetup | undefined {
   return JSON.parse(setup) as WorkerSetup
 }
 
+/** Whether this process may be a worker: {@link workerSetup} decides it, and claims the role. */
+export function hasWorkerSetup(): boolean {
+  return Boolean(process.env[SETUP]) && process.send !== undefined
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { deferred, type Deferred } from '../async/deferred.ts'
 import type { TcpHandle } from '../native/tcp-handle.ts'
-import type { ToPrimary, ToWorker } from './messages.ts'
+import { envelope, type ToPrimary, type ToWorker } from './messages.ts'
 
 /**
  * Sends a message, or a connection, to a worker. Does nothing when the channel is closed.
@@ -19,15 +19,13 @@ export function sendToWorker(
   metadata?: Buffer,
 ): void {
   if (!child.connected) return
-  const envelope =
-    metadata === undefined ? { holdfast: message } : { holdfast: message, metadata: metadata.toString('base64') }
   // Without a callback, a failed write is an 'error' event, which can end the primary.
-  child.send(envelope, handle as never, ignore)
+  child.send(envelope(message, metadata), handle as never, ignore)
 }
 
 /** Sends a message to the primary. Does nothing when the channel is closed. */
 export function sendToPrimary(message: ToPrimary): void {
-  if (process.connected) process.send?.({ holdfast: message }, undefined, undefined, ignore)
+  if (process.connected) process.send?.(envelope(message), undefined, undefined, ignore)
 }
 
 /**
@@ -38,9 +36,8 @@ export function sendToPrimary(message: ToPrimary): void {
  */
 export function sendSocket(message: ToPrimary, handle: TcpHandle, metadata: Buffer, onSent: () => void): void {
   if (!process.connected) return onSent()
-  const envelope = { holdfast: message, metadata: metadata.toString('base64') }
   unsentSockets++
-  process.send?.(envelope, handle as never, undefined, () => {
+  process.send?.(envelope(message, metadata), handle as never, undefined, () => {
     onSent()
     if (--unsentSockets > 0) return
     allSent?.resolve()

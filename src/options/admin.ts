@@ -17,14 +17,14 @@ export function readAdmin(read: Reader): Readonly<AdminSettings> | undefined {
   if (given === undefined || given === false) return undefined
   const local = { host: '127.0.0.1', names: [] }
   if (given === true) return { port: ADMIN_PORT, ...local }
-  if (typeof given === 'number') {
-    return { port: read.integer('admin', { min: 0, max: 65535, fallback: ADMIN_PORT }), ...local }
+  if (typeof given === 'number' || typeof given === 'string') {
+    return { port: read.port('admin', { fallback: ADMIN_PORT }), ...local }
   }
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw read.wrong('admin', TypeError, 'true, a port, or { port, host, names }', `{ port: ${ADMIN_PORT} }`, given)
   }
   return read.group('admin', (group) => ({
-    port: group.integer('port', { min: 0, max: 65535, fallback: ADMIN_PORT }),
+    port: group.port('port', { fallback: ADMIN_PORT }),
     host: group.host('host') ?? local.host,
     names: group.strings('names', local.names).map((name) => name.toLowerCase()),
   }))

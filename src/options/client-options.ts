@@ -1,7 +1,8 @@
 // The options about clients: their addresses, the proxies in front of them, their sessions.
+import type { CookieRule } from '../affinity/cookie-rule.ts'
 import type { SessionRequest, SessionRule } from '../affinity/session.ts'
 
-export type { SessionRequest, SessionRule }
+export type { CookieRule, SessionRequest, SessionRule }
 
 /** How a client address becomes the key that is hashed. Clients with the same key have the same worker. */
 export interface AffinityOptions {

@@ -75,9 +75,17 @@ export interface RestartOptions {
   minDelay?: number
   /** Milliseconds of the longest delay before a restart. @default 30000 */
   maxDelay?: number
-  /** Milliseconds of service after which earlier crashes of a worker no longer count. @default 10000 */
+  /**
+   * Milliseconds of service after which earlier crashes of a worker no longer count, and after which a process that
+   * leaves by itself is no failed start.
+   * @default 10000
+   */
   stableAfter?: number
-  /** Failed starts of one worker in a row after which restarts pause for `retryDelay`. @default 5 */
+  /**
+   * Failed starts of one worker in a row after which restarts pause for `retryDelay`. A start has failed if the process
+   * ended before it was ready, or if its program closed the server or exited with code 0 within `stableAfter`.
+   * @default 5
+   */
   maxStartCrashes?: number
   /** Crashes of all workers within one minute after which restarts pause for `retryDelay`. @default 10 */
   maxCrashesPerMinute?: number
@@ -157,13 +165,13 @@ export interface ReloadOptions {
   deadline?: number
   /**
    * Milliseconds between the 'drain' event of a worker and the close of its WebSockets with code 1012. In this time the
-   * application can end its long-lived connections itself.
+   * application can end its long-lived connections itself. At most a quarter of the deadline.
    * @default 1000
    */
   grace?: number
   /**
    * Milliseconds over which these WebSockets are closed, each at a random moment, so that their clients do not all
-   * reconnect at once.
+   * reconnect at once. At most half of the deadline.
    * @default 5000
    */
   spread?: number
@@ -177,7 +185,7 @@ export interface ReloadOptions {
 /** Where the admin interface listens. */
 export interface AdminOptions {
   /** TCP port. 0 picks a free port; the log line `admin.ready` has it. @default 9464 */
-  port?: number
+  port?: number | string | undefined
   /**
    * Address to listen on. Every client that can connect to it may read. Only programs on this machine may reload and
    * scale.
@@ -213,12 +221,12 @@ export interface ShutdownOptions {
  */
 export interface StickyOptions {
   /**
-   * TCP port, 0 to 65535, or a list of ports: one server behind all of them. 0 picks a free port; `address()` returns it.
-   * Listening sockets from a service manager replace this option.
+   * TCP port, 0 to 65535, or a list of ports: one server behind all of them. Digits as text are a port too. 0 picks a free
+   * port; `address()` returns it. Listening sockets from a service manager replace this option.
    * @default the environment variable PORT, else 3000
    * @example [3000, 3001]
    */
-  port?: number | readonly (number | string)[]
+  port?: number | string | readonly (number | string)[] | undefined
   /**
    * Address or host name to listen on.
    * @default '::' for every IPv6 and IPv4 address; '0.0.0.0' on a machine without IPv6
@@ -230,10 +238,10 @@ export interface StickyOptions {
    */
   backlog?: number
   /**
-   * Number of worker processes, 1 to 256. 0 serves in this process, without a primary: for development.
+   * Number of worker processes, 1 to 256; also as text. 0 serves in this process, without a primary: for development.
    * @default the environment variable WEB_CONCURRENCY, else os.availableParallelism()
    */
-  workers?: number
+  workers?: number | string | undefined
   /**
    * Program of the workers: a path or a file URL.
    * @default process.argv[1], the program that calls stickyListen
@@ -243,11 +251,20 @@ export interface StickyOptions {
   /** Command line arguments of the workers. @default those of this process */
   args?: readonly string[]
   /**
-   * Environment variables of the workers, in addition to those of this process. From NODE_OPTIONS the debugger flags
-   * (`--inspect`) are removed.
-   * @default {}
+   * Working directory of the workers. It is resolved anew for each process: where the path leads through a symbolic
+   * link, a reload follows the link to its new target, and `exec` and Node's flags are resolved in it.
+   * @default the working directory of this process, by the path that the shell used (the variable PWD)
+   * @example '/srv/app/current'
    */
-  env?: Readonly<Record<string, string>>
+  cwd?: string | URL
+  /**
+   * Environment variables of the workers, in addition to those of this process. From NODE_OPTIONS the debugger flags
+   * (`--inspect`) are removed. A function is called for each process with the id of its worker; a standby has a negative
+   * one.
+   * @default {}
+   * @example (worker) => ({ METRICS_PORT: String(9100 + worker) })
+   */
+  env?: Readonly<Record<string, string>> | ((worker: number) => Readonly<Record<string, string>>)
   /** Node flags of the workers. @default those of this process without the debugger flags */
   execArgv?: readonly string[]
   /** How a connection reaches its worker. @default 'handoff' */
@@ -260,7 +277,7 @@ export interface StickyOptions {
    * How to recognise sessions in HTTP requests. All requests of one session go to one worker, on whichever connection
    * they arrive: for clients that share an address or change it, and for proxies that mix clients on their connections.
    * With several rules the first rule that finds a session decides. For HTTP servers only.
-   * @default [], and 'socket.io' when attachSocketIO is used
+   * @default none, and 'socket.io' when attachSocketIO is used
    * @example ['socket.io', { cookie: 'worker' }]
    */
   session?: SessionRule | readonly SessionRule[]
@@ -275,19 +292,25 @@ export interface StickyOptions {
   /** How `reload()` replaces workers. */
   reload?: ReloadOptions
   /**
-   * Number of ready processes in addition to the workers, 0 to 256. When a worker dies, one of them takes its place at
+   * Number of ready processes in addition to the workers, 0 to 256; also as text. When a worker dies, one of them takes its place at
    * once.
    * @default 0
    */
-  standby?: number
+  standby?: number | string | undefined
   /**
    * Status, metrics for Prometheus and a page, over HTTP on a port of the primary. `true` means port 9464 of 127.0.0.1,
-   * a number is another port there. It also switches on the counting of requests. See docs/admin.md.
+   * a number, or digits as text, is another port there. It also switches on the counting of requests. See docs/admin.md.
    * @default false
    */
-  admin?: AdminOptions | number | boolean
+  admin?: AdminOptions | number | string | boolean | undefined
   /** How the balancer ends. */
   shutdown?: ShutdownOptions
+  /**
+   * Milliseconds after which the keys of TLS session tickets change. All workers have the same keys, so that each resumes
+   * the TLS sessions of the others; keys that the application sets are left alone. `false`: Holdfast sets no keys.
+   * @default 86400000
+   */
+  ticketRotation?: number | false
   /** Receives log events; `false` for no log. @default one line per event on stderr */
   logger?: Logger | false
   /** Closes the balancer when it aborts, as `close()` does. */

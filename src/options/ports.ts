@@ -13,7 +13,7 @@ export interface PortSettings {
 export function readPorts(read: Reader): PortSettings {
   const given = read.raw('port')
   if (!Array.isArray(given)) {
-    const port = read.integer('port', { min: 0, max: MAX_PORT, env: 'PORT', fallback: 3000 })
+    const port = read.port('port', { env: 'PORT', fallback: 3000 })
     return { port, ports: Object.freeze([port]) }
   }
   const ports = given.map((port) => readPort(read, port))

@@ -1,5 +1,6 @@
 // Reads the option `proxyProtocol`.
-import net, { isIP, type BlockList } from 'node:net'
+import { BlockList } from 'node:net'
+import { addNetwork } from './networks.ts'
 import { MAX_METADATA } from '../transport/metadata.ts'
 import { MAX_TIMER, type Reader } from './reader.ts'
 
@@ -36,19 +37,10 @@ function readTrust(group: Reader): BlockList {
   if (networks.length === 0) {
     throw group.wrong('trust', TypeError, 'the addresses of your proxies', write, group.raw('trust'))
   }
-  const list = new net.BlockList()
+  const list = new BlockList()
   for (const network of networks) {
-    if (!add(list, network)) throw group.wrong('trust', RangeError, 'addresses and CIDR networks', write, network)
+    if (!addNetwork(list, network))
+      throw group.wrong('trust', RangeError, 'addresses and CIDR networks', write, network)
   }
   return list
-}
-
-/** @returns false when `network` is neither `address` nor `address/prefix` */
-function add(list: BlockList, network: string): boolean {
-  const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(network.trim()) ?? []
-  const family = isIP(address)
-  const bits = family === 4 ? 32 : 128
-  if (family === 0 || address.includes('%') || Number(prefix ?? 0) > bits) return false
-  list.addSubnet(address, Number(prefix ?? bits), family === 4 ? 'ipv4' : 'ipv6')
-  return true
 }

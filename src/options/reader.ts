@@ -12,24 +12,45 @@ interface IntegerRule {
   fallback: number
   /** Environment variable that replaces a missing option. */
   env?: string
+  /** Whether digits as text are valid too: for a number that applications take from an environment variable. */
+  text?: boolean
 }
 
 /** Milliseconds of the longest timer. Node fires a longer one after 1 ms. */
 export const MAX_TIMER = 2 ** 31 - 1
+
+/** How a command line has an option: error messages name the flag instead of the option then. */
+export interface Flag {
+  /** With its dashes. */
+  readonly name: string
+  /** A valid value, as a user writes it. */
+  readonly example: string
+  /** What the value should be, in words, where the words for the option do not fit. */
+  readonly expected?: string
+}
+
+/** The options that came as flags, by the name of the option. */
+export type Flagged = Readonly<Record<string, Flag>>
 
 /** Every method throws a TypeError or RangeError with code HOLDFAST_BAD_OPTION for an invalid option. */
 export class Reader {
   readonly #path: string
   readonly #options: ReadonlyMap<string, unknown>
   readonly #known: string[] = []
+  readonly #flagged: Flagged
+  readonly #parent: Parent | undefined
 
   /**
-   * @param path - the name of the object in error messages: 'stickyListen options', 'limits'
+   * @param path - the name of the object in error messages: 'stickyListen options', 'stickyListen options.limits'
    * @param options - undefined counts as an empty object
+   * @param parent - where the object is the value of an option of another object
    */
-  constructor(path: string, options: unknown) {
+  constructor(path: string, options: unknown, flagged: Flagged = {}, parent?: Parent) {
+    this.#flagged = flagged
+    this.#parent = parent
     if (options !== undefined && (typeof options !== 'object' || options === null || Array.isArray(options))) {
-      throw misuse(TypeError, `${path}: expected an object, got ${show(options)}; write { … } or leave it out`)
+      const write = parent === undefined ? '{ … }' : `${parent.name}: { … }`
+      throw misuse(TypeError, `${path}: expected an object, got ${show(options)}; write ${write} or leave it out`)
     }
     this.#path = path
     this.#options = new Map<string, unknown>(Object.entries(options ?? {}))
@@ -48,28 +69,40 @@ export class Reader {
    * @param write - an example of a valid value, as source text
    */
   wrong(name: string, kind: ErrorKind, expected: string, write: string, got: unknown): Error {
-    return misuse(kind, `${this.#path}.${name}: expected ${expected}, got ${show(got)}; write ${name}: ${write}`)
+    const flag = this.#parent?.flag ?? this.#flagged[name]
+    if (flag !== undefined) {
+      const complaint = `expected ${flag.expected ?? expected}, got ${show(got)}`
+      return misuse(kind, `${flag.name}: ${complaint}; write ${flag.name} ${flag.example}`)
+    }
+    const assignment = this.#parent === undefined ? `${name}: ${write}` : `${this.#parent.name}: { ${name}: ${write} }`
+    return misuse(kind, `${this.#path}.${name}: expected ${expected}, got ${show(got)}; write ${assignment}`)
   }
 
-  integer(name: string, { min, max, fallback, env }: IntegerRule): number {
-    const value = this.raw(name)
+  integer(name: string, { min, max, fallback, env, text: takesText = false }: IntegerRule): number {
+    const given = this.raw(name)
+    const value = takesText && typeof given === 'string' ? (numberOf(given) ?? given) : given
     const expected = `an integer from ${min} to ${max}${fallback === Infinity ? ' or Infinity' : ''}`
     const text = env === undefined ? undefined : process.env[env]
     if (value === undefined && env !== undefined && text) {
-      const number = /^\s*\d+\s*$/.test(text) ? Number(text) : NaN
-      if (number >= min && number <= max) return number
-      const kind = Number.isNaN(number) ? TypeError : RangeError
+      const number = numberOf(text)
+      if (number !== undefined && number >= min && number <= max) return number
+      const kind = number === undefined ? TypeError : RangeError
       throw misuse(
         kind,
         `environment variable ${env}: expected ${expected}, got ${show(text)}; write ${env}=${fallback}`,
       )
     }
     if (value === undefined || value === fallback) return fallback
-    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, String(fallback), value)
+    if (typeof value !== 'number') throw this.wrong(name, TypeError, expected, String(fallback), given)
     if (!Number.isInteger(value) || value < min || value > max) {
-      throw this.wrong(name, RangeError, expected, String(fallback), value)
+      throw this.wrong(name, RangeError, expected, String(fallback), given)
     }
     return value
+  }
+
+  /** A TCP port, as a number or as text. */
+  port(name: string, rule: Pick<IntegerRule, 'fallback' | 'env'>): number {
+    return this.integer(name, { min: 0, max: 65535, text: true, ...rule })
   }
 
   milliseconds(name: string, fallback: number): number {
@@ -99,12 +132,25 @@ export class Reader {
     throw this.wrong(name, TypeError, 'an array of strings', "['…']", value)
   }
 
-  record(name: string): Readonly<Record<string, string>> {
+  /** An object of texts, or a function that returns one for a number. */
+  recordOf(name: string): (of: number) => Readonly<Record<string, string>> {
     const value = this.raw(name)
+    if (typeof value === 'function') return (of) => this.#record(name, Reflect.apply(value, undefined, [of]))
+    const record = this.#record(name, value)
+    return () => record
+  }
+
+  #record(name: string, value: unknown): Readonly<Record<string, string>> {
     if (value === undefined) return {}
     const entries = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : null
     if (entries?.every(isVariable)) return Object.freeze(Object.fromEntries(entries))
-    throw this.wrong(name, TypeError, 'an object whose values are strings', "{ NAME: 'value' }", value)
+    throw this.wrong(
+      name,
+      TypeError,
+      'an object whose values are strings, or a function that returns one',
+      "{ NAME: 'value' }",
+      value,
+    )
   }
 
   oneOf<T extends string>(name: string, choices: readonly T[], fallback: T): T {
@@ -137,9 +183,14 @@ export class Reader {
     throw this.wrong(name, TypeError, expected, 'new AbortController().signal', value)
   }
 
+  /** A reader of the value of an option. */
+  nested(name: string, options: unknown): Reader {
+    return new Reader(`${this.#path}.${name}`, options, {}, { name, flag: this.#flagged[name] })
+  }
+
   /** A nested object of options. */
   group<T extends object>(name: string, build: (group: Reader) => T): Readonly<T> {
-    const group = new Reader(name, this.raw(name))
+    const group = this.nested(name, this.raw(name))
     const built = Object.freeze(build(group))
     group.done()
     return built
@@ -149,12 +200,17 @@ export class Reader {
   done(): void {
     for (const name of this.#options.keys()) {
       if (this.#known.includes(name)) continue
-      const nearest = this.#known.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
-      const isNear = nearest !== undefined && distance(name, nearest) <= Math.max(2, name.length / 3)
-      const fix = isNear ? `did you mean '${nearest}'?` : `known are ${this.#known.join(', ')}`
+      const nearest = nearestOf(name, this.#known)
+      const fix = nearest === undefined ? `known are ${this.#known.join(', ')}` : `did you mean '${nearest}'?`
       throw misuse(TypeError, `${this.#path}: unknown option '${name}'; ${fix}`)
     }
   }
+}
+
+/** The option whose value is an object of options. */
+interface Parent {
+  readonly name: string
+  readonly flag: Flag | undefined
 }
 
 type ErrorKind = TypeErrorConstructor | RangeErrorConstructor
@@ -164,11 +220,22 @@ export function misuse(kind: ErrorKind, message: string): Error {
   return Object.assign(new kind(message), { code: 'HOLDFAST_BAD_OPTION' satisfies ErrorCode })
 }
 
+/** The number of a text that has only digits, with or without spaces around them; undefined for any other text. */
+export function numberOf(text: string): number | undefined {
+  return /^\s*\d+\s*$/.test(text) ? Number(text) : undefined
+}
+
 /** A value as source text, at most 60 characters long, for an error message. */
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   const text = inspect(value, { depth: 1, breakLength: Infinity, compact: true })
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+/** The most similar of the names; undefined where none is similar. */
+export function nearestOf(name: string, names: readonly string[]): string | undefined {
+  const nearest = names.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
+  return nearest !== undefined && distance(name, nearest) <= Math.max(2, name.length / 3) ? nearest : undefined
 }
 
 /** Levenshtein distance, ignoring letter case. */

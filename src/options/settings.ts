@@ -1,5 +1,6 @@
 // Options become frozen Settings, checked once. Each nested option has a reader of its own beside this file.
 import { statSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import type { AffinitySettings } from '../affinity/address.ts'
@@ -15,11 +16,13 @@ import { readLimits, type LimitsSettings } from './limits.ts'
 import type { Balance, SteeringChoice, StickyOptions } from './options.ts'
 import { readPorts, type PortSettings } from './ports.ts'
 import { readProxyProtocol, type ProxySettings } from './proxy.ts'
-import { Reader } from './reader.ts'
+import { Reader, type Flagged } from './reader.ts'
+import { isFolder, throughLink, workingDirectory } from './release-path.ts'
 import { readReload, type ReloadSettings } from './reload.ts'
 import { readRestart, type RestartSettings } from './restart.ts'
 import { readSession } from './session.ts'
 import { readShutdown, type ShutdownSettings } from './shutdown.ts'
+import { readTicketRotation } from './tickets.ts'
 
 export type { AffinitySettings } from '../affinity/address.ts'
 
@@ -28,11 +31,16 @@ export interface Settings extends PortSettings {
   /** undefined: '::', or '0.0.0.0' on a machine without IPv6. */
   readonly host: string | undefined
   readonly backlog: number
+  /** A server that listens on the port already. Only listen() of holdfast/compat has one. */
+  readonly bound?: Server
   readonly workers: number
   /** Path of the workers' program; empty when node was started without a file. */
   readonly exec: string
   readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string>>
+  /** Working directory of the workers, resolved at each start. */
+  readonly cwd: string
+  /** The variables for a worker; the id of a standby is negative. @throws TypeError */
+  readonly env: (worker: number) => Readonly<Record<string, string>>
   readonly execArgv: readonly string[]
   readonly steering: SteeringChoice
   /** Only setupPrimary() can ask for 'random'; the option `balance` does not offer it. */
@@ -50,6 +58,8 @@ export interface Settings extends PortSettings {
   /** undefined: off. */
   readonly admin: Readonly<AdminSettings> | undefined
   readonly shutdown: Readonly<ShutdownSettings>
+  /** undefined: the workers' keys are their own. */
+  readonly ticketRotation: number | undefined
   readonly logger: Logger
   readonly signal: AbortSignal | undefined
 }
@@ -59,11 +69,16 @@ export interface Settings extends PortSettings {
  *
  * @param options - the user's object, or the port alone
  * @param name - how error messages call the object
+ * @param flagged - the options that the user gave as flags of a command
  * @throws TypeError or RangeError with code HOLDFAST_BAD_OPTION; the message says what was expected, what came, and
  *   what to write
  */
-export function readSettings(options: StickyOptions | number | undefined, name = 'stickyListen options'): Settings {
-  const read = new Reader(name, typeof options === 'number' ? { port: options } : options)
+export function readSettings(
+  options: StickyOptions | number | string | undefined,
+  name = 'stickyListen options',
+  flagged: Flagged = {},
+): Settings {
+  const read = new Reader(name, isPort(options) ? { port: options } : options, flagged)
   const settings: Settings = {
     ...readPorts(read),
     host: read.host('host'),
@@ -71,12 +86,13 @@ export function readSettings(options: StickyOptions | number | undefined, name =
     workers: read.integer('workers', {
       min: 0,
       max: MAX_WORKERS,
+      text: true,
       env: 'WEB_CONCURRENCY',
       fallback: Math.min(MAX_WORKERS, availableParallelism()),
     }),
-    exec: readExec(read),
+    ...readProgram(read),
     args: read.strings('args', process.argv.slice(2)),
-    env: read.record('env'),
+    env: read.recordOf('env'),
     execArgv: read.strings('execArgv', withoutDebugger(process.execArgv)),
     steering: read.oneOf('steering', ['handoff', 'kernel', 'auto'], 'handoff'),
     balance: read.oneOf('balance', ['address', 'round-robin', 'least-connections'], 'address'),
@@ -87,15 +103,20 @@ export function readSettings(options: StickyOptions | number | undefined, name =
     restart: readRestart(read),
     health: readHealth(read),
     reload: readReload(read),
-    standby: read.integer('standby', { min: 0, max: MAX_WORKERS, fallback: 0 }),
+    standby: read.integer('standby', { min: 0, max: MAX_WORKERS, text: true, fallback: 0 }),
     admin: readAdmin(read),
     shutdown: readShutdown(read),
+    ticketRotation: readTicketRotation(read),
     logger: readLogger(read),
     signal: read.instance('signal', AbortSignal, 'an AbortSignal'),
   }
   read.done()
   checkTogether(read, settings)
   return Object.freeze(settings)
+}
+
+function isPort(options: unknown): options is number | string {
+  return typeof options === 'number' || typeof options === 'string'
 }
 
 /**
@@ -125,11 +146,30 @@ function checkTogether(read: Reader, { admin, balance, limits, ports }: Settings
   }
 }
 
-function readExec(read: Reader): string {
+function readCwd(read: Reader): string {
+  const given = read.string('cwd')
+  if (given === undefined) return workingDirectory()
+  const path = resolve(workingDirectory(), given)
+  if (!isWorker() && !isFolder(path))
+    throw read.wrong('cwd', RangeError, 'the path of a folder', "'/srv/app/current'", given)
+  return path
+}
+
+function readProgram(read: Reader): Pick<Settings, 'cwd' | 'exec'> {
+  const cwd = readCwd(read)
+  return { cwd, exec: readExec(read, cwd) }
+}
+
+/** A worker starts nothing, and a relative path means something else in its working directory. */
+function isWorker(): boolean {
+  return process.env['HOLDFAST_WORKER'] !== undefined
+}
+
+function readExec(read: Reader, cwd: string): string {
   const given = read.string('exec')
-  if (given === undefined) return process.argv[1] ?? ''
-  const path = resolve(given)
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+  if (given === undefined) return throughLink(process.argv[1] ?? '', [cwd])
+  const path = resolve(cwd, given)
+  if (!isWorker() && !statSync(path, { throwIfNoEntry: false })?.isFile()) {
     throw read.wrong('exec', RangeError, 'the path of a program file', "new URL('./worker.js', import.meta.url)", given)
   }
   return path

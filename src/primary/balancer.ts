@@ -1,5 +1,6 @@
 // The primary: puts slots, steering and supervision together. No other file of the primary imports all of them.
 import { Admin } from '../admin/admin.ts'
+import { Deadline } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import { explain } from './explain.ts'
 import { Operations } from './operations.ts'
@@ -8,17 +9,17 @@ import { FirstReady, giveUp, logDegraded, neverReady } from './startup.ts'
 import { surviveClosedStderr } from '../logger.ts'
 import { WorkerFactory } from './worker-factory.ts'
 import { PeerDirectory } from './peer-directory.ts'
+import { TicketKeys } from './ticket-keys.ts'
 import { isPath, type Address, type ListenTarget } from '../ipc/listen-target.ts'
 import { Ownership } from '../slots/ownership.ts'
 import { BusBroker } from '../bus/primary/broker.ts'
 import { Exchange } from '../socket-io/primary/exchange.ts'
 import type { World } from '../world.ts'
-import { SafeEmitter } from '../safe-emitter.ts'
 import { checkEntry, closeDeadline, type Settings } from '../options/settings.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Steering, SteeringEvents } from '../steering/steering.ts'
 import { chooseSteering, unchosenSteering } from '../steering/choose.ts'
-import type { CloseOptions, Explanation, PrimaryEvents, PrimarySticky, Status } from '../sticky.ts'
+import type { CloseOptions, Explanation, PrimaryEvents, Status } from '../sticky.ts'
 import { closing } from '../supervisor/drain-plans.ts'
 import type { PassedSockets } from '../service-manager/kept-sockets.ts'
 import { ServiceManager } from '../service-manager/service-manager.ts'
@@ -26,7 +27,7 @@ import { handleCrash, handleSignals } from '../supervisor/signals.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import { plainForking, type Forking, type Program } from '../supervisor/fork.ts'
 import type { WorkerExit } from '../supervisor/worker-exit.ts'
-import type { WorkerProcess } from '../supervisor/worker-process.ts'
+import { outputWritten, type WorkerProcess } from '../supervisor/worker-process.ts'
 import { chooseTransport, type Native } from '../transport/choose.ts'
 import { changedBy, checkWorkerCount } from '../options/worker-count.ts'
 
@@ -38,11 +39,23 @@ export interface BalancerOptions {
   isCommand?: boolean
 }
 
-export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
-  readonly role = 'primary'
+/** Milliseconds that the last output of the workers may take. */
+const OUTPUT_TIMEOUT = 1_000
+
+/** What the balancer reports to the file that made it. */
+export interface BalancerEvents {
+  /** An event for the application. */
+  tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void
+  /** Called once, when the last worker has ended, or when nothing was started. */
+  closed(): void
+}
+
+/** The members of the same names are those of PrimarySticky. */
+export class Balancer {
   readonly ready: Promise<void>
 
   readonly #settings: Settings
+  readonly #events: BalancerEvents
   readonly #world: World
   readonly #startedAt: number
   #steering: Steering = unchosenSteering()
@@ -57,7 +70,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #operations: Operations
   readonly #serviceManager: ServiceManager
   readonly #peerDirectory: PeerDirectory
-  readonly #onclosed: () => void
+  readonly #ticketKeys: TicketKeys
   readonly #stopSignals: () => void
   readonly #stopCrash: () => void
   readonly #ownership: Ownership
@@ -70,18 +83,15 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
 
-  /**
-   * @param places - where the balancer listens
-   * @param onclosed - called once, when the last worker has ended
-   */
+  /** @param places - where the balancer listens */
   constructor(
     settings: Settings,
     places: readonly ListenTarget[],
     world: World,
-    onclosed: () => void,
+    events: BalancerEvents,
     { forking = plainForking, isCommand = false }: BalancerOptions = {},
   ) {
-    super(settings.logger)
+    this.#events = events
     this.#places = [...places]
     this.#isCommand = isCommand
     this.#listeners = new Listeners({
@@ -92,7 +102,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     })
     this.#world = world
     this.#startedAt = world.now()
-    this.#onclosed = onclosed
     this.#settings = settings
     this.#ownership = new Ownership(settings.workers, {
       serves: (id) => this.#supervisor.serves(id),
@@ -103,6 +112,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       owners: () => [...this.#ownership.table.owners],
       transfer: (channel, handle, metadata) => this.#steering.transfer(channel, handle, metadata),
     })
+    this.#ticketKeys = new TicketKeys(world, settings.ticketRotation, () => this.#supervisor.processes)
     this.#native = chooseTransport(forking.isShared, world)
     this.#serviceManager = new ServiceManager(settings.logger, () => this.#supervisor.workers)
     const { transport } = this.#native
@@ -111,7 +121,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#exchange = new Exchange(settings.logger, serialization, () => this.#supervisor.processes)
     this.#workerFactory = new WorkerFactory(settings, {
       transport,
-      fork: forking.fork,
+      forking,
       directory: this.#peerDirectory,
       opened: (channel) => {
         this.#listeners.started(channel)
@@ -123,11 +133,12 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       ready: (process) => this.#workerReady(process),
       retired: ({ channel }) => this.#steering.retire(channel),
       ended: (process, exit) => this.#workerEnded(process, exit),
-      stateChanged: ({ id, pid, state }, from) => this.tell('worker:state', { id, pid, from, state }),
+      stateChanged: ({ id, pid, state }, from) => this.#tell('worker:state', { id, pid, from, state }),
       healthChanged: ({ id, healthy }) => (healthy ? this.#ownership.restore(id) : this.#ownership.ejectUnhealthy(id)),
       silence: ({ channel }, now) => this.#steering.silence(channel, now),
       tripped: (reason, last, isNoneLeft) => this.#tripped(reason, last, isNoneLeft),
       foreignMessage: (process, message) => forking.relays(process.child) || this.#exchange.pass(process, message),
+      adapterMessage: (process, message) => this.#exchange.pass(process, message, true),
     })
     this.#operations = new Operations(settings.logger, world, {
       reload: async () => {
@@ -144,8 +155,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#stopSignals = handleSignals(settings, world, {
       first: (deadline) => this.close({ deadline }),
       second: () => this.#supervisor.kill(),
-      reload: () => this.reload(),
-      scale: (by) => this.scale(changedBy(by, this.#operations.wantedWorkers ?? this.#ownership.workers)),
+      reload: () => this.#report(this.reload()),
+      scale: (by) => this.#report(this.scale(changedBy(by, this.#operations.wantedWorkers ?? this.#ownership.workers))),
     })
     this.#stopCrash = handleCrash(settings.logger, () => this.#supervisor.abandon())
     this.ready = this.#start().catch((error: unknown) => {
@@ -168,7 +179,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     if (!this.#isStarted) return void this.#places.push(...places)
     for (const place of places) {
       this.#listeners.add(place, true).catch((error: unknown) => {
-        if (error instanceof StickyError) this.tell('error', error)
+        if (error instanceof StickyError) this.#tell('error', error)
       })
     }
   }
@@ -210,10 +221,6 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     return (this.#closing ??= this.#close(deadline))
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
-  }
-
   async #start(): Promise<void> {
     const settings = this.#settings
     const { logger, workers } = settings
@@ -240,7 +247,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
       await this.#steering.closeListeners()
       throw new StickyError('HOLDFAST_CLOSED')
     }
-    this.tell('listening', this.#address)
+    this.#tell('listening', this.#address)
     const allReady = this.#firstReady.all(workers)
     this.#supervisor.start(workers)
     // Loads the native hash, which the primary has the time for while its workers start.
@@ -275,6 +282,16 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     return first
   }
 
+  /** Emits 'error' where an operation fails that a signal has started, because no caller learns of it. */
+  async #report(operation: Promise<void>): Promise<void> {
+    try {
+      await operation
+    } catch (error) {
+      if (error instanceof StickyError && error.code !== 'HOLDFAST_CLOSED') this.#tell('error', error)
+      throw error
+    }
+  }
+
   #program(id: number, restarts: number): Program {
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
     const { workers } = this.#ownership
@@ -285,10 +302,11 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
 
   #workerReady(worker: WorkerProcess): void {
     this.#listeners.ready(worker.channel, worker.listeners)
+    this.#ticketKeys.give(worker)
     const endpoint = this.#workerFactory.endpointOf(worker.channel)
     if (endpoint !== undefined) this.#steering.attach(worker.id, worker.channel, endpoint)
     this.#ownership.restore(worker.id)
-    this.tell('worker:ready', { id: worker.id, pid: worker.pid })
+    this.#tell('worker:ready', { id: worker.id, pid: worker.pid })
     this.#firstReady.ready(worker.id)
   }
 
@@ -301,12 +319,12 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#broker.gone(channel)
     this.#exchange.gone(worker)
     this.#admin.gone(worker)
-    this.tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
+    this.#tell('worker:exit', { id: worker.id, pid: worker.pid, code, signal })
   }
 
-  #tripped(reason: string, last: WorkerExit | undefined, isNoneLeft: boolean): void {
+  #tripped(reason: string, last: string | undefined, isNoneLeft: boolean): void {
     const error = neverReady(reason, last)
-    this.tell('error', error)
+    this.#tell('error', error)
     if (!isNoneLeft || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
     giveUp(this.#settings.logger, error, () => this.#supervisor.kill())
   }
@@ -314,13 +332,13 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   #moved(table: SlotTable, moved: number, reason: string): void {
     this.#steering.assign(table)
     this.#settings.logger.info('slots.moved', { moved, reason })
-    this.tell('slots:moved', { moved, workers: table.workers, reason })
+    this.#tell('slots:moved', { moved, workers: table.workers, reason })
   }
 
-  protected override tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
+  #tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void {
     this.#serviceManager.changed()
     this.#peerDirectory.changed()
-    super.tell(event, ...args)
+    this.#events.tell(event, ...args)
   }
 
   async #close(deadline: number): Promise<boolean> {
@@ -337,6 +355,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const clean = await this.#supervisor.stop(closing(this.#settings, Math.max(0, end - this.#world.now())))
     this.#steering.close()
     this.#firstReady.failed(new StickyError('HOLDFAST_CLOSED'))
+    await new Deadline(OUTPUT_TIMEOUT, this.#world).wait(outputWritten())
     logger.info('balancer.closed', { clean })
     this.#release()
     return clean
@@ -348,7 +367,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     this.#admin.close()
     this.#serviceManager.close()
     this.#peerDirectory.close()
+    this.#ticketKeys.close()
     void this.#exchange.close()
-    this.#onclosed()
+    this.#events.closed()
   }
 }

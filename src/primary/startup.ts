@@ -6,7 +6,6 @@ import { StickyError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Settings } from '../options/settings.ts'
 import { fallbackReason } from '../slots/hash.ts'
-import { howItEnded, type WorkerExit } from '../supervisor/worker-exit.ts'
 import type { Native } from '../transport/choose.ts'
 
 /** Waits until every worker has been ready once. */
@@ -45,9 +44,9 @@ export function logDegraded({ logger, workers, balance, session }: Settings, { t
   if (workers > cores) logger.warn('workers.many', { workers, cores, hint: 'more than one per core seldom helps' })
 }
 
-/** @param last - how the last process ended; undefined where none could be started */
-export function neverReady(reason: string, last: WorkerExit | undefined): StickyError {
-  const how = last === undefined ? '' : `; the last one ended with: ${howItEnded(last)}`
+/** @param last - how the last process ended, in words; undefined where none could be started */
+export function neverReady(reason: string, last: string | undefined): StickyError {
+  const how = last === undefined ? '' : `; the last one ended with: ${last}`
   return new StickyError('HOLDFAST_WORKER_NOT_READY', `${reason}${how}`)
 }
 

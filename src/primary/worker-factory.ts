@@ -10,13 +10,13 @@ import type { Settings } from '../options/settings.ts'
 import { withoutManagerVariables } from '../service-manager/activation.ts'
 import { countingOption } from '../steering/handoff/connection-limits.ts'
 import { leaving } from '../supervisor/drain-plans.ts'
-import { plainForking, type Fork, type Program } from '../supervisor/fork.ts'
+import { plainForking, type Forking, type Program } from '../supervisor/fork.ts'
 import type { Endpoint, Transport } from '../transport/transport.ts'
 import type { PeerDirectory } from './peer-directory.ts'
 
 export interface WorkerFactoryParts {
   transport: Transport
-  fork: Fork
+  forking: Pick<Forking, 'fork' | 'readyHint'>
   directory: PeerDirectory
   /** Called with the channel to each process that was started, before any message comes over it. */
   opened(channel: WorkerChannel): void
@@ -34,7 +34,7 @@ export class WorkerFactory {
 
   /** @param assignment - what is known of the process before it is started */
   program(assignment: Omit<Assignment, 'instance' | 'folder'>): Program {
-    const { transport, fork, directory } = this.#parts
+    const { transport, forking, directory } = this.#parts
     const { folder } = directory
     const instance = directory.newInstance()
     const opened = (channel: WorkerChannel, endpoint: Endpoint): void => {
@@ -42,7 +42,7 @@ export class WorkerFactory {
       directory.started(channel, instance)
       this.#parts.opened(channel)
     }
-    return workerProgram(this.#settings, transport, { ...assignment, instance, folder }, opened, fork)
+    return workerProgram(this.#settings, transport, { ...assignment, instance, folder }, opened, forking)
   }
 
   /** The primary's end of the transport that the process was given. */
@@ -72,9 +72,9 @@ export function workerProgram(
   transport: Transport,
   assignment: Assignment,
   opened: (channel: WorkerChannel, endpoint: Endpoint) => void,
-  fork: Fork = plainForking.fork,
+  { fork, readyHint }: WorkerFactoryParts['forking'] = plainForking,
 ): Program {
-  const { exec, args, execArgv, env, backlog, health } = settings
+  const { exec, args, cwd, execArgv, env, backlog, health } = settings
   const { serialization } = transport
   const setup = {
     ...assignment,
@@ -89,14 +89,18 @@ export function workerProgram(
     transport: transport.name,
     serialization,
   }
+  // First: a function of the application may throw.
+  const own = env(assignment.id)
   const endpoint = transport.endpoint()
   return {
     exec,
     args,
+    cwd,
     execArgv,
     serialization,
-    env: { ...ownEnvironment(), ...env, ...addonEnvironment(), ...workerEnvironment(setup) },
+    env: { ...ownEnvironment(), ...own, ...addonEnvironment(), ...workerEnvironment(setup) },
     inherit: endpoint.inherit,
+    readyHint: readyHint(assignment.address.port),
     fork,
     forked(isStarted) {
       endpoint.afterFork()

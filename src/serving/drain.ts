@@ -1,31 +1,33 @@
-// Drains a server: the requests in service are answered, then their connections are closed.
-import type { Server as HttpServer, ServerResponse } from 'node:http'
+// Drains a server: the requests in service are answered, then their connections are closed. Connections without a request
+// are closed earlier: docs/guarantees.md has the table of all kinds of connections.
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
-import type { Server as HttpsServer } from 'node:https'
 import { Server, type Socket } from 'node:net'
 import type { Drain } from '../ipc/messages.ts'
-import { isAdopted, movedOf, type ServerInside } from './attach.ts'
-import { DenseSet } from './dense-set.ts'
-import { isHttp1, isHttps } from './target.ts'
+import { isAdopted, type ServerInside } from './attach.ts'
+import type { DenseSet } from './dense-set.ts'
+import { hasStream, openConnections, responseOn, type OpenConnections } from './open-connections.ts'
+import { isHttp } from './target.ts'
 import { prepareWebSockets } from './websockets.ts'
 
 /**
- * Milliseconds between two looks for connections without a request. A connection that is open for less may bring a
- * request that the client sent before it learned of the end, and that would be lost with the connection.
+ * Milliseconds between two looks at the connections, at most a 16th of the deadline: all that the drain closes by itself is
+ * closed within half of the deadline. A connection that is open for less may bring a request that the client sent before
+ * it learned of the end, and that would be lost with the connection.
  */
-const IDLE_CHECK = 250
+const LOOK = 250
 
 /**
- * Milliseconds, at most a quarter of the deadline, for which a connection stays open after its last answer. A client that
- * sends its next request sooner learns of the end by the answer, and sends no request into a connection that closes.
+ * Looks for which a connection stays open after its last answer. A client that sends its next request sooner learns of the
+ * end by the answer, and sends no request into a connection that closes. A session of HTTP/2 is told at the first look.
  */
-const KEEP_IDLE = 1_000
+const IDLE_LOOKS = 4
 
-/** Idle checks after which a connection is closed where its first request is still not complete. */
-const FIRST_REQUEST_CHECKS = 8
+/** Looks after which a connection is closed where its TLS handshake or its request head is still not complete. */
+const INCOMPLETE_LOOKS = 8
 
-/** Milliseconds before an HTTP/2 session gets GOAWAY, and from then until it closes. */
-const GOAWAY_DELAY = 250
+/** Looks for which the client of an HTTP/2 session that has ended can close the connection. */
+const ENDED_LOOKS = 4
 
 /** GOAWAY with this stream id announces that no new streams are taken soon, and refuses none (RFC 9113, 6.8). */
 const ANY_STREAM = 2 ** 31 - 1
@@ -39,34 +41,31 @@ export type DrainServer = (plan: Drain, sessionsEnded?: Promise<void>) => Promis
 
 /** @param server - has had no connection yet */
 export function prepareDrain(server: Server): DrainServer {
-  return isHttp1(server) ? prepareHttp1(server) : prepareHttp2(server)
-}
-
-/** While the server drains, answers say `Connection: close`, and connections without a request are closed. */
-function prepareHttp1(server: HttpServer | HttpsServer): DrainServer {
-  const sockets = openSockets(server)
-  const closeWebSockets = prepareWebSockets(server)
+  const connections = openConnections(server)
+  const closeWebSockets = isHttp(server) ? prepareWebSockets(server) : undefined
   return async (plan, sessionsEnded) => {
-    closeWebSockets(plan)
-    for (const socket of sockets) closeAfter(responseOn(socket))
-    server.prependListener('request', ({ socket }, response) => {
-      // A request that another worker forwarded came on a connection of that worker, which stays open.
-      if (sockets.has(socket)) closeAfter(response)
-    })
-    const keepIdle = Math.min(KEEP_IDLE, plan.deadline / 4)
-    let checks = 0
-    // Repeated, because an answer that still says keep-alive may be on its way.
-    const timer = setInterval(() => {
-      checks++
-      if (checks * IDLE_CHECK >= keepIdle) server.closeIdleConnections()
-      // For Node a connection is idle only after its first request. A connection without a byte is closed now (browsers
-      // open some in advance); one in the middle of its first request has some time more.
-      const isLate = checks >= FIRST_REQUEST_CHECKS
-      for (const socket of sockets) if (isUnused(socket) || (isLate && hasNoResponse(socket))) socket.destroy()
-    }, IDLE_CHECK).unref()
+    closeWebSockets?.(plan)
+    if (isHttp(server)) closeAfterAnswers(server, connections.sockets)
+    const look = closeUnused(server, connections)
+    // Repeated, because connections change, and an answer that still says keep-alive may be on its way. In its own turn,
+    // because timers run before the bytes are read that came while the event loop was held up.
+    const timer = setInterval(() => setImmediate(look), Math.min(LOOK, plan.deadline / 16)).unref()
     await sessionsEnded
     await closed(server)
     clearInterval(timer)
+  }
+}
+
+/** From now on the answers on these connections say `Connection: close`. HTTP/2 has GOAWAY instead. */
+function closeAfterAnswers(server: Server, sockets: DenseSet<Socket>): void {
+  for (const socket of sockets) closeAfter(responseOn(socket))
+  const onRequest = ({ httpVersionMajor, socket }: IncomingMessage, response: ServerResponse): void => {
+    // A request that another worker forwarded came on a connection of that worker, which stays open.
+    if (httpVersionMajor < 2 && sockets.has(socket)) closeAfter(response)
+  }
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) {
+    // A listener where there was none would change what Node does with the request.
+    if (server.listenerCount(event) > 0) server.prependListener(event, onRequest)
   }
 }
 
@@ -75,58 +74,52 @@ function closeAfter(response: ServerResponse | undefined): void {
   if (response !== undefined) response.shouldKeepAlive = false
 }
 
-/**
- * The open connections of a server. A TLS connection is in it twice: as the TCP socket, and as the TLS socket.
- *
- * @param server - has had no connection yet
- */
-export function openSockets(server: Server): DenseSet<Socket> {
-  const sockets = new DenseSet<Socket>()
-  // One function for all sockets.
-  const remove = function (this: Socket): void {
-    sockets.delete(this)
+/** @returns to be called once per look: closes the connections whose time is over */
+function closeUnused(server: Server, { sockets, stateOf }: OpenConnections): () => void {
+  /** Looks at each connection so far, and at each whose session has ended. */
+  const looksAt = new Map<Socket, number>([...sockets].map((socket) => [socket, 0]))
+  const looksAtEnded = new Map<Socket, number>()
+  const closeSession = (socket: Socket, session: Http2Session, count: number): void => {
+    if (count === 1 && !session.closed && !session.destroyed) session.goaway(0, ANY_STREAM)
+    if (count >= IDLE_LOOKS) session.close()
+    // Node waits for the rest of a request head, and for the client to close the connection. A client may do neither.
+    const isLate = session.destroyed
+      ? add(looksAtEnded, socket, 1) > ENDED_LOOKS
+      : count >= INCOMPLETE_LOOKS && !hasStream(session)
+    if (isLate) socket.destroy()
   }
-  const add = (socket: Socket): void => {
-    sockets.add(socket)
-    socket.on('close', remove)
-  }
-  server.on('connection', add)
-  if (isHttps(server)) server.on('secureConnection', add)
-  return sockets
-}
-
-/** Whether no byte was read. The bytes of a connection that another worker transferred were read there. */
-function isUnused(socket: Socket): boolean {
-  return socket.bytesRead === 0 && movedOf(socket) === undefined
-}
-
-function responseOn(socket: Socket): ServerResponse | undefined {
-  return (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined) ?? undefined
-}
-
-/** Whether the connection speaks HTTP, which Node's parser on it shows, and has no request that is being answered. */
-function hasNoResponse(socket: Socket): boolean {
-  return !socket.destroyed && Boolean(Reflect.get(socket, 'parser')) && responseOn(socket) === undefined
-}
-
-/** An HTTP/2 session closes when its open streams have ended. A server without sessions is just closed. */
-function prepareHttp2(server: Server): DrainServer {
-  const sessions = new DenseSet<Http2Session>()
-  let closeSession: (session: Http2Session) => void = () => {}
-  server.on('session', (session: Http2Session) => {
-    sessions.add(session)
-    session.once('close', () => sessions.delete(session))
-    closeSession(session)
-  })
-  return async (_plan, sessionsEnded) => {
-    closeSession = (session) => {
-      setTimeout(() => session.destroyed || session.goaway(0, ANY_STREAM), GOAWAY_DELAY)
-      setTimeout(() => session.close(), 2 * GOAWAY_DELAY)
+  let looks = 0
+  return () => {
+    looks++
+    if (isHttp(server) && looks >= IDLE_LOOKS) closeIdleConnections(server, sockets)
+    for (const socket of sockets) {
+      // A connection that came since the last look has its first one at the next.
+      const count = add(looksAt, socket, looksAt.has(socket) ? 1 : 0)
+      if (count === 0) continue
+      const state = stateOf(socket)
+      if (typeof state === 'object') closeSession(socket, state, count)
+      else if (state === 'silent' || (state === 'incomplete' && count >= INCOMPLETE_LOOKS)) socket.destroy()
     }
-    for (const session of sessions) closeSession(session)
-    await sessionsEnded
-    await closed(server)
   }
+}
+
+function add(counts: Map<Socket, number>, socket: Socket, more: number): number {
+  const count = (counts.get(socket) ?? 0) + more
+  counts.set(socket, count)
+  return count
+}
+
+/**
+ * Closes the connections that wait for their next request; for Node, one that waits for its first request is not idle. Node
+ * takes a connection for idle too where `response.end()` was called and the client has not read the whole answer (20 to
+ * 26), so such an answer looks unfinished meanwhile.
+ */
+function closeIdleConnections(server: Server, sockets: DenseSet<Socket>): void {
+  const unsent = [...sockets].map(responseOn).filter((response) => response?.writableEnded)
+  for (const response of unsent) Object.assign(response ?? {}, { finished: false })
+  // The method of http2's own servers is missing in older versions.
+  HttpServer.prototype.closeIdleConnections.call(server as HttpServer)
+  for (const response of unsent) Object.assign(response ?? {}, { finished: true })
 }
 
 /**

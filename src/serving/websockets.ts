@@ -1,18 +1,26 @@
 // Closes WebSockets when a server drains, whichever library answers them: a close frame tells the client to come back.
-import type { IncomingMessage, Server as HttpServer } from 'node:http'
-import type { Server as HttpsServer } from 'node:https'
+import type { IncomingMessage } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Drain } from '../ipc/messages.ts'
 import { DenseSet } from './dense-set.ts'
+import { isHttp2 } from './target.ts'
 
-/** Milliseconds in which a client can answer the close frame before its connection is ended. */
+/**
+ * Milliseconds in which a client can answer the close frame before its connection is ended, at most an eighth of the
+ * deadline.
+ */
 const CLOSE_TIMEOUT = 2_000
 
+/** What carries a WebSocket: a connection, or a stream of HTTP/2. */
+type Carrier = Duplex & Partial<Pick<ServerHttp2Stream, 'headersSent'>>
+
 /** Sends a frame to the client. */
-type SendFrame = (frame: Buffer, socket: Socket) => void
+type SendFrame = (frame: Buffer, carrier: Duplex) => void
 
 /** Functions that add a WebSocket to those that are closed, by server. */
-const adders = new WeakMap<Server, (socket: Socket, sendFrame: SendFrame) => void>()
+const adders = new WeakMap<Server, (carrier: Carrier, sendFrame: SendFrame) => void>()
 
 /**
  * Adds a WebSocket of which the server's listeners do not know, because another worker answers it.
@@ -24,26 +32,26 @@ export function addWebSocket(server: Server, socket: Socket, sendFrame: SendFram
 }
 
 /**
- * Collects the connections that become WebSockets.
+ * Collects the connections, and the streams of HTTP/2, that become WebSockets.
  *
- * @param server - has had no connection yet
+ * @param server - speaks HTTP, and has had no connection yet
  * @returns closes the WebSockets, and those that open later, each at a random moment of the `spread` that follows the
  *   `grace` of the plan. The code is the one that the plan has at that moment.
  */
-export function prepareWebSockets(server: HttpServer | HttpsServer): (plan: Drain) => void {
-  const open = new DenseSet<Socket>()
+export function prepareWebSockets(server: Server): (plan: Drain) => void {
+  const open = new DenseSet<Carrier>()
   /** How frames are sent on WebSockets that another worker answers. */
-  const senders = new Map<Socket, SendFrame>()
-  let closeLater = (_socket: Socket): void => {}
-  const remove = function (this: Socket): void {
+  const senders = new Map<Carrier, SendFrame>()
+  let closeLater = (_carrier: Carrier): void => {}
+  const remove = function (this: Carrier): void {
     open.delete(this)
     senders.delete(this)
   }
-  const add = (socket: Socket, sendFrame?: SendFrame): void => {
-    open.add(socket)
-    if (sendFrame !== undefined) senders.set(socket, sendFrame)
-    socket.on('close', remove)
-    closeLater(socket)
+  const add = (carrier: Carrier, sendFrame?: SendFrame): void => {
+    open.add(carrier)
+    if (sendFrame !== undefined) senders.set(carrier, sendFrame)
+    carrier.on('close', remove)
+    closeLater(carrier)
   }
   adders.set(server, add)
   const onUpgrade = ({ headers }: IncomingMessage, socket: Socket): void => {
@@ -65,29 +73,37 @@ export function prepareWebSockets(server: HttpServer | HttpsServer): (plan: Drai
   })
   server.on('removeListener', update)
   update('upgrade')
+  if (isHttp2(server)) {
+    server.on('stream', (stream: ServerHttp2Stream, headers: Record<string, unknown>) => {
+      if (headers[':protocol'] === 'websocket') add(stream)
+    })
+  }
   return (plan) => {
-    closeLater = (socket) => {
-      const sendFrame = senders.get(socket) ?? writeFrame
+    const timeout = Math.min(CLOSE_TIMEOUT, plan.deadline / 8)
+    closeLater = (carrier) => {
+      const sendFrame = senders.get(carrier) ?? writeFrame
       const delay = plan.grace + Math.random() * plan.spread
-      setTimeout(() => close(socket, sendFrame, plan.code), delay).unref()
+      setTimeout(() => close(carrier, sendFrame, plan.code, timeout), delay).unref()
     }
-    for (const socket of open) closeLater(socket)
+    for (const carrier of open) closeLater(carrier)
   }
 }
 
 /** A close frame may stand between any two frames (RFC 6455, 5.4), and libraries write whole frames. */
-function writeFrame(frame: Buffer, socket: Socket): void {
-  socket.write(frame)
+function writeFrame(frame: Buffer, carrier: Duplex): void {
+  carrier.write(frame)
 }
 
-function close(socket: Socket, sendFrame: SendFrame, code: number): void {
-  if (socket.destroyed || !socket.writable) return
+/** @param timeout - milliseconds for the client's answer, and again for the client to close the connection */
+function close(carrier: Carrier, sendFrame: SendFrame, code: number, timeout: number): void {
+  // A stream without headers is no WebSocket yet. A frame would be the body of an answer.
+  if (carrier.destroyed || !carrier.writable || carrier.headersSent === false) return
   const frame = Buffer.from([0x88, 2, 0, 0])
   frame.writeUInt16BE(code, 2)
-  sendFrame(frame, socket)
+  sendFrame(frame, carrier)
   setTimeout(() => {
-    if (socket.destroyed) return
-    socket.end()
-    setTimeout(() => socket.destroy(), CLOSE_TIMEOUT).unref()
-  }, CLOSE_TIMEOUT).unref()
+    if (carrier.destroyed) return
+    carrier.end()
+    setTimeout(() => carrier.destroy(), timeout).unref()
+  }, timeout).unref()
 }

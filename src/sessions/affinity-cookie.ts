@@ -1,60 +1,91 @@
 // The affinity cookie names the process that first answered a client, so that the client's next requests go there.
-import type { ServerResponse } from 'node:http'
-import type { TLSSocket } from 'node:tls'
-import type { SessionRule } from '../options/options.ts'
-import type { SetAffinityCookie } from '../serving/target.ts'
-import { pairs } from './peer/forward-headers.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { cookieAttributes, wouldBeSent, type CookieRule } from '../affinity/cookie-rule.ts'
+import { listOf } from '../options/networks.ts'
+import type { SessionRule } from '../affinity/session.ts'
+import type { Logger } from '../logger.ts'
+import { isSecure } from './client-scheme.ts'
+import { addToHandshake } from './handshake-cookie.ts'
+import { addCookie } from './response-cookie.ts'
+import { isForSharedCaches } from './shared-cache.ts'
+
+/** Marks the answers to requests of no session. */
+export interface AffinityCookie {
+  addToResponse(request: IncomingMessage, response: ServerResponse): void
+  /** Adds the cookie to the 101 of an upgrade, whichever library writes it. */
+  addToHandshake(request: IncomingMessage, socket: Socket): void
+}
+
+export interface AffinityCookieOptions {
+  /** Returns the cookie's value, see `identityText`. */
+  createValue: () => string
+  /** Whether all connections come from trusted proxies, because others are refused: with the PROXY protocol. */
+  areProxiesTrusted: boolean
+  logger: Pick<Logger, 'warn'>
+}
+
+const NOT_MODIFIED = 304
+const SWITCHING_PROTOCOLS = 101
 
 /**
  * @param rules - the first `{ cookie }` rule without `set: false` names the cookie
- * @param createValue - returns the cookie's value, see `identityText`
- * @returns a function that adds the cookie to a response; it does nothing where no rule names a cookie
+ * @returns functions that do nothing where no rule names a cookie
  */
-export function affinityCookieSetter(rules: readonly SessionRule[], createValue: () => string): SetAffinityCookie {
-  const rule = rules.find((each) => typeof each === 'object' && 'cookie' in each && each.set !== false)
-  if (typeof rule !== 'object' || !('cookie' in rule)) return () => {}
-  const { cookie } = rule
-  return ({ socket }, response) => {
-    const secure = (socket as Partial<TLSSocket>).encrypted === true ? '; Secure' : ''
-    addCookie(response, `${cookie}=${createValue()}; Path=/; HttpOnly; SameSite=Lax${secure}`)
+export function affinityCookie(
+  rules: readonly SessionRule[],
+  { createValue, areProxiesTrusted, logger }: AffinityCookieOptions,
+): AffinityCookie {
+  const rule = rules.find(isSetHere)
+  if (rule === undefined) return { addToResponse() {}, addToHandshake() {} }
+  const name = rule.cookie
+  let isLogged = false
+
+  /** Whether the application sets a cookie of this name itself. Of two the client would keep the last one. */
+  const isTaken = (cookies: readonly string[]): boolean => {
+    const taken = cookies.find((cookie) => cookie.trimStart().startsWith(`${name}=`))
+    if (taken === undefined) return false
+    // Without a value it removes the cookie, which is all right.
+    if (!isLogged && !/^[^=]+=(?:"")?\s*(?:;|$)/.test(taken)) {
+      isLogged = true
+      const hint =
+        'the application sets a cookie of this name; choose another one for the session rule, or add set: false'
+      logger.warn('session.cookie-taken', { cookie: name, hint })
+    }
+    return true
+  }
+  const trusted = areProxiesTrusted ? 'all' : listOf(rule.trust ?? [])
+  const cookieFor = (request: IncomingMessage): string =>
+    `${name}=${createValue()}${cookieAttributes(rule, () => isSecure(request, trusted))}`
+  return {
+    addToResponse(request, response) {
+      if (!wouldBeSent(rule, request)) return
+      const cookie = cookieFor(request)
+      addCookie(response, (status, valuesOf) => {
+        const isInterim = status < 200 && status !== SWITCHING_PROTOCOLS
+        if (isInterim || isTaken(valuesOf('set-cookie'))) return undefined
+        if (rule.set === 'always') return cookie
+        return status === NOT_MODIFIED || isForSharedCaches(valuesOf) ? undefined : cookie
+      })
+    },
+    addToHandshake(request, socket) {
+      if (!wouldBeSent(rule, request)) return
+      const cookie = cookieFor(request)
+      addToHandshake(socket, (behind) => (isTaken(cookiesInHead(behind)) ? undefined : `Set-Cookie: ${cookie}`))
+    },
   }
 }
 
-/** Adds a cookie to those that the application sets later, which would replace it otherwise. */
-function addCookie(response: ServerResponse, cookie: string): void {
-  const setHeader = response.setHeader.bind(response)
-  setHeader('Set-Cookie', [cookie])
-  response.setHeader = (name, value) => {
-    if (!isCookie(name)) return setHeader(name, value)
-    const others = (Array.isArray(value) ? value : [value]).map(String).filter((each) => each !== cookie)
-    return setHeader(name, [cookie, ...others])
-  }
-  const writeHead = response.writeHead.bind(response) as WriteHead
-  response.writeHead = (status: number, ...rest: unknown[]) => {
-    const headers = rest.at(-1)
-    if (typeof headers !== 'object' || headers === null) return writeHead(status, ...rest)
-    return writeHead(status, ...rest.slice(0, -1), setCookies(response, headers))
-  }
+function isSetHere(rule: SessionRule): rule is CookieRule {
+  return typeof rule === 'object' && 'cookie' in rule && rule.set !== false
 }
 
-type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse
-
-/**
- * Sets the cookies among the headers by `setHeader()`. Node does not do so for a list of headers, nor over HTTP/2.
- *
- * @param headers - an object, or a list of names and values in turns
- * @returns the headers that are no cookies, in the same form
- */
-function setCookies(response: ServerResponse, headers: object): object {
-  const isList = Array.isArray(headers)
-  const all = isList ? pairs(headers as unknown[]) : Object.entries(headers)
-  const cookies = all.filter(([name]) => isCookie(name)).flatMap(([, value]) => value as string | string[])
-  if (cookies.length === 0) return headers
-  response.setHeader('Set-Cookie', cookies)
-  const others = all.filter(([name]) => !isCookie(name))
-  return isList ? others.flat() : Object.fromEntries(others)
-}
-
-function isCookie(name: unknown): boolean {
-  return String(name).toLowerCase() === 'set-cookie'
+/** @param text - header lines, and perhaps what follows the head */
+function cookiesInHead(text: string): string[] {
+  const lines = text.split('\r\n')
+  const end = lines.indexOf('')
+  const names = /^set-cookie:/i
+  return (end < 0 ? lines : lines.slice(0, end))
+    .filter((line) => names.test(line))
+    .map((line) => line.replace(names, ''))
 }

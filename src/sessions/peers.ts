@@ -99,7 +99,7 @@ export class Peers {
     typeof text === 'number' ? this.#find(rule, text) : this.#cache.lookUp(connection, rule, text, this.#find)
 
   readonly #find = (rule: SessionRule, text: string | number): Owner | undefined => {
-    const owner = ownerIn(rule, text)
+    const owner = ownerIn(rule, text, this.#isAlive)
     if (owner === undefined) return undefined
     if (owner.type === 'worker') return this.#processOf(owner.worker)
     if (owner.type === 'key') return this.#ownersByKey.get(owner.key) ?? this.#findByKey(owner.key)
@@ -107,6 +107,9 @@ export class Peers {
     // A process that has ended, or an id that no process has made: the application gives its usual answer.
     return this.#byInstance.get(owner.identity.instance) ?? 'none'
   }
+
+  readonly #isAlive = ({ instance }: ProcessIdentity): boolean =>
+    instance === this.#self.instance || this.#byInstance.has(instance)
 
   /**
    * Calls back when the owner of the request is known: when its worker is back, when its slots have another owner, or with

@@ -4,8 +4,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Runtime } from '../runtime.ts'
 import { movedOf } from '../serving/attach.ts'
-import type { Emit, SetAffinityCookie } from '../serving/target.ts'
+import type { Emit } from '../serving/target.ts'
 import type { World } from '../world.ts'
+import type { AffinityCookie } from './affinity-cookie.ts'
+import type { Route } from './intercept-emit.ts'
 import { ConnectionMigrator } from './migrate-connection.ts'
 import { Forwarder } from './peer/forwarding.ts'
 import type { Owner, Peers } from './peers.ts'
@@ -16,8 +18,8 @@ export interface RouterOptions {
   server: Server
   /** Number of its listener, the first one where it has several. */
   listener: number
-  /** The server's own `emit`, to which {@link routeRequests} gives the requests of this process. */
-  emit: Emit
+  /** Gives the application the requests of this process. */
+  serve: Emit
   peers: Peers
   /** This process; its worker id changes when a standby becomes a worker. */
   self: { readonly worker: number }
@@ -25,14 +27,14 @@ export interface RouterOptions {
   byAddress: boolean
   /** The folder of the peer sockets. */
   folder: string
-  setAffinityCookie: SetAffinityCookie
+  cookie: AffinityCookie
   runtime: Pick<Runtime, 'isDraining' | 'logger'>
   world: World
 }
 
-/** Replaces the server's `emit`, so that requests are routed before any listener of the application is called. */
-export function routeRequests(options: RouterOptions): void {
-  const { server, listener, emit, peers, self, byAddress, setAffinityCookie, runtime } = options
+/** @returns gives each request and upgrade to the process that has its session */
+export function router(options: RouterOptions): Route {
+  const { listener, serve, peers, self, byAddress, cookie, runtime } = options
   const forwarder = new Forwarder(options)
   const migrator = new ConnectionMigrator(options)
 
@@ -41,11 +43,11 @@ export function routeRequests(options: RouterOptions): void {
   const ownerOf = (request: IncomingMessage): Owner => peers.ownerOf(request, addressWorkerOf(request.socket))
 
   const routeRequest = (event: string, request: IncomingMessage, response: ServerResponse, owner: Owner): boolean => {
-    if (owner === 'self') return emit(event, request, response)
+    if (owner === 'self') return serve(event, request, response)
     if (owner === 'unavailable') return hold(request, (found) => routeRequest(event, request, response, found))
     if (owner === 'none') {
-      setAffinityCookie(request, response)
-      return emit(event, request, response)
+      cookie.addToResponse(request, response)
+      return serve(event, request, response)
     }
     migrator.migrateWithNext(request, owner)
     const maySetCookie = addressWorkerOf(request.socket) !== undefined && peers.ownerOf(request) === 'none'
@@ -58,7 +60,8 @@ export function routeRequests(options: RouterOptions): void {
 
   const routeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer, owner: Owner): boolean => {
     if (owner === 'unavailable') return hold(request, (found) => routeUpgrade(request, socket, head, found))
-    if (owner === 'self' || owner === 'none') return emit('upgrade', request, socket, head)
+    if (owner === 'none') cookie.addToHandshake(request, socket)
+    if (owner === 'self' || owner === 'none') return serve('upgrade', request, socket, head)
     const canMove = !owner.draining && !runtime.isDraining
     const moved = { isFinal: true, from: addressWorkerOf(socket) ?? self.worker }
     if (canMove && transferSocket(request, socket, head, owner, moved, listener)) return true
@@ -82,23 +85,22 @@ export function routeRequests(options: RouterOptions): void {
     return true
   }
 
-  server.emit = ((event: string, ...args: unknown[]): boolean => {
-    if (isRequest(event)) {
+  return (event, args) => {
+    if (event !== 'upgrade') {
       // Indexes, not destructuring: this runs for every request.
       const request = args[0] as IncomingMessage
       return routeRequest(event, request, args[1] as ServerResponse, ownerOf(request))
     }
-    if (event !== 'upgrade') return emit(event, ...args)
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer]
     if (migrator.migrate(request, socket, head)) return true
     // The worker that transferred this socket has routed its first request already.
-    if (movedOf(socket)?.isFinal === true) return emit('upgrade', request, socket, head)
+    if (movedOf(socket)?.isFinal === true) {
+      // Without a session it came here by the client's address.
+      if (peers.ownerOf(request) === 'none') cookie.addToHandshake(request, socket)
+      return serve(event, request, socket, head)
+    }
     return routeUpgrade(request, socket, head, ownerOf(request))
-  }) as Server['emit']
-}
-
-function isRequest(event: string): boolean {
-  return event === 'request' || event === 'checkContinue' || event === 'checkExpectation'
+  }
 }
 
 function ignore(): void {}

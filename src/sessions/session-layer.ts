@@ -9,9 +9,10 @@ import type { SessionRequest, SessionRule } from '../options/options.ts'
 import type { Settings } from '../options/settings.ts'
 import { sendToPrimary } from '../ipc/send.ts'
 import type { Runtime } from '../runtime.ts'
-import { isHttp1, isHttp2, type Emit } from '../serving/target.ts'
+import { isHttp, isHttp2, type DeliverUpgrade } from '../serving/target.ts'
 import type { World } from '../world.ts'
-import { affinityCookieSetter } from './affinity-cookie.ts'
+import { affinityCookie } from './affinity-cookie.ts'
+import { interceptEmit, type InterceptedEmit } from './intercept-emit.ts'
 import { Peers } from './peers.ts'
 
 /** Milliseconds between two looks at the number of open sessions while this worker drains. */
@@ -26,6 +27,7 @@ const LAST_REQUESTS = 1_000
 export interface SessionSettings {
   session: Settings['session']
   balance: Settings['balance']
+  proxyProtocol: Settings['proxyProtocol']
   limits: Pick<Settings['limits'], 'holdTimeout'>
 }
 
@@ -93,44 +95,52 @@ export function sessionLayer(
     peersKnown.resolve()
   })
 
-  /** Each server whose requests are routed, and the server's own `emit`. */
-  const routed = new Map<Server, Emit>()
+  const intercepted = new Map<Server, InterceptedEmit>()
+  const routed = new Set<Server>()
+
+  /** Puts this layer before the listeners of the server. It may do so once only. */
+  function intercept(server: Server): InterceptedEmit {
+    const known = intercepted.get(server)
+    if (known !== undefined) return known
+    const emit = interceptEmit(server, runtime.logger)
+    intercepted.set(server, emit)
+    return emit
+  }
 
   async function start(layer: ServerLayer): Promise<void> {
     const { server, listener, peers } = layer
     if (!isTarget(server, listener)) return
     const { folder, instance } = registration
+    const { deliver } = intercept(server)
     // Loaded here, because many workers have no session rule.
-    const [{ openPeerSocket, peerSocketPath }, { routeRequests }] = await Promise.all([
+    const [{ openPeerSocket, peerSocketPath }, { router }] = await Promise.all([
       import('./peer/peer-socket.ts'),
       import('./router.ts'),
     ])
-    const setAffinityCookie = affinityCookieSetter(rules, () => peers.identity)
+    const cookie = affinityCookie(rules, {
+      createValue: () => peers.identity,
+      areProxiesTrusted: settings.proxyProtocol !== undefined,
+      logger: runtime.logger,
+    })
+    const deliverUpgrade: DeliverUpgrade = (request, socket, head) => {
+      // Without a session it came here by the client's address.
+      if (peers.ownerOf(request) === 'none') cookie.addToHandshake(request, socket)
+      return target.deliver('upgrade', request, socket, head)
+    }
     /** Requests of other workers go to its server. */
-    const target = { server, emit: server.emit.bind(server) as Emit, setAffinityCookie, world }
+    const target = { server, deliver, cookie, deliverUpgrade, world }
     const peerSocket = await openPeerSocket(folder, peerSocketPath(folder, instance, listener), target)
     layer.close = () => peerSocket.close()
     runtime.createSessionId = () => peers.createSessionId()
     layer.route = (next) => {
-      const emit = routed.get(next) ?? (next.emit.bind(next) as Emit)
+      const { serve, start: startRouting, ...to } = intercept(next)
       target.server = next
-      target.emit = emit
+      target.deliver = to.deliver
       if (routed.has(next)) return
-      routed.set(next, emit)
+      routed.add(next)
       // Connections of HTTP/2 are never transferred.
       const byAddress = balance === 'address' && !isHttp2(next)
-      routeRequests({
-        server: next,
-        listener,
-        emit,
-        peers,
-        self,
-        byAddress,
-        folder,
-        setAffinityCookie,
-        runtime,
-        world,
-      })
+      startRouting(router({ server: next, listener, serve, peers, self, byAddress, folder, cookie, runtime, world }))
     }
     layer.route(server)
     sendToPrimary({ type: 'peer-socket-open' })
@@ -182,7 +192,7 @@ export function sessionLayer(
  * @throws StickyError HOLDFAST_SESSION_TARGET for a server of the first listener that does not speak HTTP
  */
 function isTarget(server: Server, listener: number): boolean {
-  if (isHttp1(server) || isHttp2(server)) return true
+  if (isHttp(server)) return true
   if (listener > 0) return false
   throw new StickyError('HOLDFAST_SESSION_TARGET', 'give an http, https or http2 server, or take `session` away')
 }

@@ -1,6 +1,7 @@
 // What every adapter of Socket.IO needs around its methods: nothing that an adapter does may end the worker, and
 // nothing of an adapter may stay behind when its namespace ends.
-import { plain } from './plain.ts'
+import { isOfCall } from './adapter-message.ts'
+import { plain, strictlyPlain } from './plain.ts'
 
 /**
  * Acts when the adapter is closed. With Socket.IO's cleanupEmptyChildNamespaces, a namespace that a client has made
@@ -16,7 +17,8 @@ export function beforeClose(adapter: { close(): unknown }, act: () => void): voi
 
 /**
  * Makes one argument of a method plain. Some adapters write JSON or MessagePack of data of the application, and an
- * error of the encoder would be caught nowhere.
+ * error of the encoder would be caught nowhere. In a message of a call of the application, data that cannot be sent
+ * throws.
  *
  * @param index - of the argument
  * @param maxDepth - levels of nested data that the encoder takes; deeper ones are left out
@@ -25,7 +27,10 @@ export function makePlain(adapter: object, method: string, index: number, maxDep
   const own = (Reflect.get(adapter, method) as (...args: unknown[]) => unknown).bind(adapter)
   const options = { asBuffers: true, ...(maxDepth === undefined ? {} : { maxDepth }) }
   Object.assign(adapter, {
-    [method]: (...args: unknown[]) => own(...args.with(index, plain(args[index], options))),
+    [method]: (...args: unknown[]) => {
+      const toPlain = isOfCall(args[index]) ? strictlyPlain : plain
+      return own(...args.with(index, toPlain(args[index], options)))
+    },
   })
 }
 
@@ -33,11 +38,7 @@ export function makePlain(adapter: object, method: string, index: number, maxDep
  * Passes errors of serverSideEmit() to the callback of the application. Some adapters first ask Redis for the number of
  * servers, and Socket.IO ignores the promise: while Redis is away, an unhandled rejection would end the worker.
  */
-export function passErrorsToCallback({
-  adapter,
-}: {
-  adapter: { serverSideEmit: (packet: unknown[]) => unknown }
-}): void {
+export function passErrorsToCallback(adapter: { serverSideEmit: (packet: unknown[]) => unknown }): void {
   const serverSideEmit = adapter.serverSideEmit.bind(adapter)
   adapter.serverSideEmit = (packet) => {
     const answer = packet.at(-1)

@@ -27,6 +27,15 @@ export function sizeOf({ packed }: AdapterMessage): number {
   return 128 + (packed?.length ?? 0)
 }
 
+/**
+ * Whether the content of the message is what the application gave to emit(), to serverSideEmit() or to the callback of
+ * it: BROADCAST, SERVER_SIDE_EMIT and SERVER_SIDE_EMIT_RESPONSE of MessageType. The adapter reads other content itself,
+ * such as `socket.data`, and no call of the application waits for it.
+ */
+export function isOfCall(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && [3, 9, 10].includes(Reflect.get(message, 'type') as number)
+}
+
 /** MessageType.HEARTBEAT: the node exists. */
 const HEARTBEAT = 2
 

@@ -15,6 +15,7 @@ import {
   type Backplane,
 } from './backplane.ts'
 import { nameProcessInIds } from './engine-ids.ts'
+import { strictlyPlain } from './plain.ts'
 
 /**
  * Lets a Socket.IO server reach the clients of all workers: rooms, broadcasts, acknowledgements, `fetchSockets()`.
@@ -35,8 +36,12 @@ export function attachSocketIO(io: Server, options?: AttachOptions): Backplane {
   const setup = workerSetup()
   const runtime = processRuntime
   if (setup === undefined) return attachOutsideWorker(io, plan, runtime)
-  routeSessions(io, runtime)
-  runtime.once('drain', (drain) => closeClients(io, drain))
+  runtime.addSessionRule('socket.io')
+  const engines = eachEngine(io, (engine) => {
+    nameProcessInIds(engine, runtime)
+    runtime.addSessionCount(() => engine.clientsCount)
+  })
+  runtime.once('drain', (drain) => closeClients(engines, drain))
   const backplane = attachAdapter(io, setUp(plan, runtime), runtime)
   // All workers choose the same, so one log line is enough. It is written in the next turn, because stickyListen may
   // set the application's logger in this one.
@@ -50,16 +55,20 @@ function setUp(plan: AdapterPlan, runtime: Runtime): AdapterSetup {
 }
 
 function attachAdapter(io: Server, { adapter, backplane }: AdapterSetup, runtime: Runtime): Backplane {
-  io.adapter(adapter as Parameters<Server['adapter']>[0])
-  eachNamespace(io, (namespace) => {
-    passErrorsToCallback(namespace)
+  const hasTimers = backplane.adapter === 'ipc' || backplane.adapter === 'bridge'
+  // Socket.IO calls this with `new`, so it cannot be an arrow function.
+  function create(namespace: unknown) {
+    const created = adapter(namespace) as Namespace['adapter']
+    passErrorsToCallback(created)
     // The cluster adapter's timers would keep this process alive until its deadline.
-    if (backplane.adapter === 'ipc' || backplane.adapter === 'bridge') closeAtLeave(namespace, runtime)
-  })
+    if (hasTimers) closeAtLeave(created, runtime)
+    return created
+  }
+  io.adapter(create as unknown as Parameters<Server['adapter']>[0])
   return backplane
 }
 
-function closeAtLeave({ adapter }: Namespace, runtime: Runtime): void {
+function closeAtLeave(adapter: Namespace['adapter'], runtime: Runtime): void {
   const close = (): void => void adapter.close()
   runtime.once('leave', close)
   beforeClose(adapter, () => runtime.off('leave', close))
@@ -79,22 +88,26 @@ function eachNamespace(io: Server, act: (namespace: Namespace) => void): void {
 }
 
 /**
- * Lets polling requests and upgrades reach the worker of their session over any connection: the session id names it.
+ * Acts on all engines, those that the application attaches later included: one per HTTP server that it attaches `io` to.
+ *
+ * @returns the engines, with the later ones
  */
-function routeSessions(io: Server, runtime: Runtime): void {
-  runtime.addSessionRule('socket.io')
-  const nameSessions = (engine: Server['engine']): void => {
-    nameProcessInIds(engine, runtime)
-    runtime.addSessionCount(() => engine.clientsCount)
+function eachEngine(io: Server, act: (engine: Server['engine']) => void = () => {}): ReadonlySet<Server['engine']> {
+  const engines = new Set<Server['engine']>()
+  const add = (engine: Server['engine']): void => {
+    if (engines.has(engine)) return
+    engines.add(engine)
+    act(engine)
   }
   // Absent until the application attaches `io` to a server.
   const engine = io.engine as typeof io.engine | undefined
-  if (engine !== undefined) return nameSessions(engine)
+  if (engine !== undefined) add(engine)
   const bind = io.bind.bind(io)
   io.bind = (late) => {
-    nameSessions(late as Server['engine'])
+    add(late as Server['engine'])
     return bind(late)
   }
+  return engines
 }
 
 /**
@@ -103,7 +116,8 @@ function routeSessions(io: Server, runtime: Runtime): void {
 function attachOutsideWorker(io: Server, plan: AdapterPlan, runtime: Runtime): Backplane {
   let current = fixed('none', 'this process is not a worker')
   const attach = (): void => {
-    runtime.once('drain', (drain) => closeClients(io, drain))
+    const engines = eachEngine(io)
+    runtime.once('drain', (drain) => closeClients(engines, drain))
     current = plan.adapter === 'ipc' ? attachNoAdapter(io) : attachAdapter(io, setUpStandalone(plan, runtime), runtime)
     logChoice(io, current, runtime)
   }
@@ -141,6 +155,7 @@ function setUpStandalone(plan: Exclude<AdapterPlan, { adapter: 'ipc' }>, runtime
 function attachNoAdapter(io: Server): Backplane {
   eachNamespace(io, ({ adapter }) => {
     adapter.serverSideEmit = (packet: unknown[]) => {
+      strictlyPlain(packet)
       const callback = packet.at(-1)
       if (typeof callback === 'function') callback(null, [])
     }
@@ -153,11 +168,10 @@ function attachNoAdapter(io: Server): Backplane {
  * Each client gets a moment of its own, so that not all reconnect at once. A polling client learns of the close by the
  * answer to its next request, so its session must not be gone before.
  */
-function closeClients(io: Server, { grace, spread }: Drain): void {
-  // Absent when the application never attached `io` to a server.
-  const engine = io.engine as typeof io.engine | undefined
-  if (engine === undefined) return
-  const clients = Object.values(Reflect.get(engine, 'clients') as Record<string, { close(): void }>)
-  for (const client of clients) setTimeout(() => client.close(), grace + Math.random() * spread).unref()
-  setTimeout(() => engine.close(), grace + spread).unref()
+function closeClients(engines: ReadonlySet<Server['engine']>, { grace, spread }: Drain): void {
+  for (const engine of engines) {
+    const clients = Object.values(Reflect.get(engine, 'clients') as Record<string, { close(): void }>)
+    for (const client of clients) setTimeout(() => client.close(), grace + Math.random() * spread).unref()
+    setTimeout(() => engine.close(), grace + spread).unref()
+  }
 }

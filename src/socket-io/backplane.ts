@@ -1,16 +1,20 @@
 // The ways that Socket.IO's broadcasts take between workers: each as an adapter, and the state of its connection.
+import { EventEmitter } from 'node:events'
 import { describe } from '../errors.ts'
 import { primaryChannel } from '../ipc/channel.ts'
 import { workerSetup } from '../ipc/role.ts'
 import { sendToPrimary } from '../ipc/send.ts'
+import type { ToWorker } from '../ipc/messages.ts'
 import type { Runtime } from '../runtime.ts'
 import { AdapterClients } from './adapter-clients.ts'
 import type { AdapterFactory } from './adapter-message.ts'
 import type { AdapterChoice, AdapterPlan } from './attach-options.ts'
 import { clusterAdapter, type Line } from './cluster-adapter.ts'
+import type { OnServerGone } from './cluster-census.ts'
 import { Exchange, type BridgeRequest, type Member } from './primary/exchange.ts'
 import { redisAdapter } from './redis-adapters.ts'
 import { requireRedis } from '../redis/client.ts'
+import { ownProgram } from '../redis/optional.ts'
 import { packTarget } from '../redis/target.ts'
 import { streamsAdapter } from './streams-adapter.ts'
 
@@ -57,7 +61,7 @@ export function throughBridge(plan: RedisAdapterPlan, runtime: Runtime): Adapter
   // The primary needs ioredis; an error here, in the worker, reaches the application.
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
-  primaryChannel().on('bridge-state', (message) => backplane.told(message))
+  newsOfPrimary().on('bridge-state', (message) => backplane.told(message))
   // Before the adapter says its first word.
   sendToPrimary(bridgeRequest(plan))
   return { adapter: clusterAdapter(lineToPrimary(runtime)), backplane }
@@ -67,7 +71,7 @@ export function throughBridge(plan: RedisAdapterPlan, runtime: Runtime): Adapter
 export function bridgeStandalone(plan: RedisAdapterPlan, runtime: Runtime): AdapterSetup {
   requireRedis('the bridge')
   const backplane = bridged(plan.reason)
-  const listeners = new Set<(message: { nsp: string }) => void>()
+  const listeners = new Set<AdapterListener>()
   const self: Member = {
     relay: (message) => listeners.forEach((listener) => listener(message as { nsp: string })),
     send: (message) => message.type === 'bridge-state' && backplane.told(message),
@@ -100,7 +104,7 @@ export function throughRedis(plan: WorkerRedisPlan, runtime: Runtime): AdapterSe
     refused: (command, why) => runtime.logger.error('redis.refused', { worker: id, command, reason: why }),
   })
   runtime.once('leave', () => clients.close())
-  const adapter = adapterOf(plan, clients)
+  const adapter = adapterOf(plan, clients, onServerGone)
   const backplane: Backplane = {
     kind: 'redis',
     adapter: choice,
@@ -116,17 +120,40 @@ export function throughRedis(plan: WorkerRedisPlan, runtime: Runtime): AdapterSe
   return { adapter, backplane }
 }
 
-function adapterOf({ adapter, channelPrefix, history }: WorkerRedisPlan, clients: AdapterClients): AdapterFactory {
+function adapterOf(
+  { adapter, channelPrefix, history }: WorkerRedisPlan,
+  clients: AdapterClients,
+  gone: OnServerGone,
+): AdapterFactory {
   switch (adapter) {
     case 'redis':
-      return redisAdapter(clients, channelPrefix, false)
+      return redisAdapter(clients, channelPrefix, false, gone)
     case 'redis-sharded':
-      return redisAdapter(clients, channelPrefix, true)
+      return redisAdapter(clients, channelPrefix, true, gone)
     case 'redis-streams':
-      return streamsAdapter(clients, channelPrefix, history)
+      return streamsAdapter(clients, channelPrefix, history, gone)
     default:
       return adapter satisfies never
   }
+}
+
+/** What the primary tells: the channel has one handler per message, and an application several namespaces and servers. */
+const news = new EventEmitter<{ 'bridge-state': [BridgeState]; 'server-gone': [] }>().setMaxListeners(0)
+let isListening = false
+
+type BridgeState = Extract<ToWorker, { type: 'bridge-state' }>
+
+function newsOfPrimary(): typeof news {
+  if (isListening || workerSetup() === undefined) return news
+  isListening = true
+  primaryChannel().on('bridge-state', (message) => news.emit('bridge-state', message))
+  primaryChannel().on('server-gone', () => news.emit('server-gone'))
+  return news
+}
+
+const onServerGone: OnServerGone = (listener) => {
+  newsOfPrimary().on('server-gone', listener)
+  return () => news.off('server-gone', listener)
 }
 
 export function fixed(kind: 'ipc' | 'none', reason: string): Backplane {
@@ -156,10 +183,30 @@ function bridged(reason: string) {
 function lineToPrimary(runtime: Runtime): Line {
   return {
     serialization: workerSetup()?.serialization ?? 'json',
-    // A failed write is ignored: without its primary this worker ends.
-    send: (message) => process.send?.(message, undefined, undefined, () => {}),
+    send: (message) => sendToPrimary({ type: 'adapter-message', message }),
+    listen: listenToPrimary,
     unreadable: warnOnce(runtime),
   }
+}
+
+type AdapterListener = (message: { nsp: string }) => void
+
+/** Those of all namespaces of this process. */
+const adapterListeners = new Set<AdapterListener>()
+
+function listenToPrimary(listener: AdapterListener): () => void {
+  if (adapterListeners.size === 0) stopListening = primaryChannel().on('adapter-message', deliver)
+  adapterListeners.add(listener)
+  return () => {
+    adapterListeners.delete(listener)
+    if (adapterListeners.size === 0) stopListening?.()
+  }
+}
+
+let stopListening: (() => void) | undefined
+
+function deliver({ message }: { message: object }): void {
+  for (const listener of adapterListeners) listener(message as { nsp: string })
 }
 
 let wasUnreadable = false
@@ -173,5 +220,5 @@ function warnOnce(runtime: Pick<Runtime, 'logger'>): Line['unreadable'] {
 }
 
 function bridgeRequest({ redis, channelPrefix }: RedisAdapterPlan): BridgeRequest {
-  return { type: 'open-bridge', redis: packTarget(redis), channelPrefix }
+  return { type: 'open-bridge', redis: packTarget(redis), channelPrefix, program: ownProgram() }
 }

@@ -3,22 +3,19 @@
 // that carries JSON bytes do not become an object of numbers, nor a Map {}.
 import type * as ClusterAdapter from '@socket.io/cluster-adapter'
 import { deserialize } from 'node:v8'
-import type { AdapterFactory } from './adapter-message.ts'
+import { isOfCall, type AdapterFactory } from './adapter-message.ts'
 import { beforeClose } from './adapter-guards.ts'
 import { requireOptional } from '../redis/optional.ts'
-import { serializePlain } from './plain.ts'
+import { sendAtTheCall } from './at-the-call.ts'
+import { serializePlain, serializeStrictlyPlain } from './plain.ts'
 
 /** The way of messages to the other workers and back. */
 export interface Line {
   /** Of the channel; JSON cannot express bytes. */
   readonly serialization: 'json' | 'advanced'
   send(message: object): void
-  /**
-   * Listens to messages that do not arrive by process.on('message'), where the adapter listens itself.
-   *
-   * @returns ends the listening
-   */
-  listen?(listener: (message: { nsp: string }) => void): () => void
+  /** @returns ends the listening */
+  listen(listener: (message: { nsp: string }) => void): () => void
   /** A message of another process cannot be read, and is dropped. */
   unreadable(error: unknown): void
 }
@@ -54,14 +51,14 @@ export function clusterAdapter(line: Line): AdapterFactory {
     const before = new Set(process.listeners('message'))
     const adapter = new PackedAdapter(namespace)
     const added = process.listeners('message').filter((listener) => !before.has(listener))
-    const stopListening = line.listen?.((message) => {
+    // The messages arrive over the line. This listener would also take the application's first messages from it.
+    for (const listener of added) process.off('message', listener)
+    const stopListening = line.listen((message) => {
       if (message.nsp === adapter.nsp.name) adapter.onMessage(message as Message)
     })
+    sendAtTheCall(adapter, false)
     // The adapter itself never stops listening, and would count as a node again with its next answer.
-    beforeClose(adapter, () => {
-      for (const listener of added) process.off('message', listener)
-      stopListening?.()
-    })
+    beforeClose(adapter, stopListening)
     return adapter
   }
 }
@@ -82,7 +79,7 @@ function pack(message: object, serialization: 'json' | 'advanced'): Packed {
   const { uid, nsp, type, data } = message as Packed & { data?: unknown }
   const fields = { source: '_sio_adapter', uid, nsp, type } as const
   if (data === undefined) return fields
-  const bytes = serializePlain(data)
+  const bytes = isOfCall(message) ? serializeStrictlyPlain(data) : serializePlain(data)
   return { ...fields, packed: serialization === 'json' ? bytes.toString('base64') : bytes }
 }
 

@@ -4,7 +4,9 @@ import { requireOptional } from '../redis/optional.ts'
 import type { AdapterClients } from './adapter-clients.ts'
 import { countSafely, makePlain } from './adapter-guards.ts'
 import type { AdapterFactory } from './adapter-message.ts'
-import { plain } from './plain.ts'
+import { sendAtTheCall } from './at-the-call.ts'
+import { classicAdapter } from './classic-adapter.ts'
+import { takeCensus, type OnServerGone } from './cluster-census.ts'
 
 /**
  * @param isSharded - over the sharded publish and subscribe of Redis 7, with a channel per room: a worker gets only the
@@ -15,6 +17,7 @@ export function redisAdapter(
   { publisher, subscriber }: AdapterClients,
   channelPrefix: string,
   isSharded: boolean,
+  onServerGone: OnServerGone,
 ): AdapterFactory {
   const name = '@socket.io/redis-adapter'
   const { createShardedAdapter, RedisAdapter: Classic } = requireOptional(
@@ -22,11 +25,11 @@ export function redisAdapter(
     'Socket.IO over Redis',
   ) as typeof RedisAdapter
   if (!isSharded) {
-    const PlainAdapter = plainAdapter(Classic)
+    const Adapter = classicAdapter(Classic, onServerGone)
     const options = { key: channelPrefix, publishOnSpecificResponseChannel: true }
     // Socket.IO calls this with `new`, so it cannot be an arrow function.
     return function create(namespace: unknown) {
-      return new PlainAdapter(namespace, publisher, subscriber, options)
+      return new Adapter(namespace, publisher, subscriber, options)
     }
   }
   const create = createShardedAdapter(publisher, subscriber, { channelPrefix })
@@ -34,115 +37,9 @@ export function redisAdapter(
     const adapter = create(namespace)
     makePlain(adapter, 'doPublish', 0)
     makePlain(adapter, 'doPublishResponse', 1)
+    sendAtTheCall(adapter, false)
+    takeCensus(adapter, onServerGone)
     countSafely(adapter)
     return adapter
   }
-}
-
-/** The members of the classic adapter that are used here; most of them are private in the types of its package. */
-interface ClassicAdapter {
-  readonly nsp: { _onServerSideEmit(packet: unknown[]): void }
-  readonly requestChannel: string
-  /** By id: requests of this node that wait for answers. */
-  readonly requests: ReadonlyMap<string, unknown>
-  onrequest(channel: Buffer, bytes: Buffer): Promise<void>
-  publishResponse(request: FetchRequest, response: string): void
-  fetchSockets(options: object): Promise<FoundSocket[]>
-  serverSideEmit(packet: unknown[]): void
-  serverSideEmitWithAck(packet: unknown[]): Promise<void>
-}
-
-interface FetchRequest {
-  type: number
-  uid: string
-  requestId: string
-  opts: { rooms: string[]; except: string[] }
-}
-
-interface FoundSocket {
-  id: string
-  handshake: object
-  rooms: ReadonlySet<string>
-  data: unknown
-}
-
-/** RequestType.REMOTE_FETCH in @socket.io/redis-adapter: another server asks for the sockets of this one. */
-const REMOTE_FETCH = 5
-
-type Callback = (error: unknown, ...more: unknown[]) => void
-
-/**
- * The classic adapter with plain data. It writes JSON of `socket.data`, of the arguments of serverSideEmit() and of the
- * answers to it; an error of JSON.stringify() there would end the worker.
- *
- * @param classic - the class of the adapter
- */
-function plainAdapter(classic: unknown): new (...args: unknown[]) => object {
-  const Base = classic as new (...args: unknown[]) => ClassicAdapter
-  return class PlainAdapter extends Base {
-    constructor(...args: unknown[]) {
-      super(...args)
-      makeAnswersPlain(this.nsp)
-      countSafely(this)
-    }
-
-    /**
-     * Answers a fetch request here, because the adapter has no method between reading `socket.data` and writing JSON.
-     */
-    override async onrequest(channel: Buffer, bytes: Buffer): Promise<void> {
-      const request = channel.toString().startsWith(this.requestChannel) ? readFetchRequest(bytes) : undefined
-      if (request === undefined) return super.onrequest(channel, bytes)
-      const { requestId, opts } = request
-      if (this.requests.has(requestId)) return // its own
-      const [rooms, except] = [new Set(opts.rooms), new Set(opts.except)]
-      const found = await super.fetchSockets({ rooms, except, flags: { local: true } })
-      this.publishResponse(request, JSON.stringify(plain({ requestId, sockets: found.map(described) })))
-    }
-
-    override serverSideEmit(packet: unknown[]): void {
-      super.serverSideEmit(packet.map((one) => (typeof one === 'function' ? one : plain(one))))
-    }
-
-    /**
-     * Passes an error, such as that Redis is away, to the callback; the adapter ignores it, and no answer would come.
-     */
-    override async serverSideEmitWithAck(packet: unknown[]): Promise<void> {
-      const callback = packet.at(-1) as Callback
-      let isAnswered = false
-      const answer: Callback = (...args) => {
-        isAnswered = true
-        callback(...args)
-      }
-      try {
-        await super.serverSideEmitWithAck([...packet.slice(0, -1), answer])
-      } catch (error) {
-        if (isAnswered) throw error // the callback itself has thrown it
-        callback(error)
-      }
-    }
-  }
-}
-
-function readFetchRequest(bytes: Buffer): FetchRequest | undefined {
-  // Most messages are of other types, and the adapter reads them itself.
-  if (!bytes.includes(`"type":${REMOTE_FETCH},`)) return undefined
-  try {
-    const request = JSON.parse(bytes.toString()) as FetchRequest
-    return request.type === REMOTE_FETCH ? request : undefined
-  } catch {
-    return undefined // the adapter ignores it
-  }
-}
-
-/** The fields that the adapter sends. The store of sessions in the handshake belongs to the application. */
-function described({ id, handshake, rooms, data }: FoundSocket): object {
-  return { id, handshake: { ...handshake, sessionStore: undefined }, rooms: [...rooms], data }
-}
-
-/** Makes the answers plain that listeners of this server give to other servers. */
-function makeAnswersPlain(namespace: ClassicAdapter['nsp']): void {
-  const own = namespace._onServerSideEmit.bind(namespace)
-  const wrap = (one: unknown): unknown =>
-    typeof one === 'function' ? (answer: unknown) => Reflect.apply(one, undefined, [plain(answer)]) as unknown : one
-  namespace._onServerSideEmit = (packet) => own(packet.map(wrap))
 }

@@ -3,9 +3,11 @@ import type * as StreamsAdapter from '@socket.io/redis-streams-adapter'
 import { setTimeout as delay } from 'node:timers/promises'
 import { oneAfterTheOther, wrapped, type AdapterClients } from './adapter-clients.ts'
 import type { AdapterFactory } from './adapter-message.ts'
+import { takeCensus, type OnServerGone } from './cluster-census.ts'
 import { keepSnapshots, type RecoveringAdapter } from './session-snapshots.ts'
 import { requireOptional } from '../redis/optional.ts'
 import { countSafely, makePlain } from './adapter-guards.ts'
+import { sendAtTheCall } from './at-the-call.ts'
 
 /** Milliseconds until a read that failed is repeated. */
 const RETRY_DELAY = 1_000
@@ -17,7 +19,12 @@ const MAX_DEPTH = 98
  * @param history - the number of broadcasts that the stream keeps
  * @throws StickyError HOLDFAST_MISSING_PACKAGE
  */
-export function streamsAdapter(clients: AdapterClients, channelPrefix: string, history: number): AdapterFactory {
+export function streamsAdapter(
+  clients: AdapterClients,
+  channelPrefix: string,
+  history: number,
+  onServerGone: OnServerGone,
+): AdapterFactory {
   const name = '@socket.io/redis-streams-adapter'
   const { createAdapter } = requireOptional(name, 'Socket.IO over Redis streams') as typeof StreamsAdapter
   const { publisher } = clients
@@ -54,6 +61,8 @@ export function streamsAdapter(clients: AdapterClients, channelPrefix: string, h
     makePlain(adapter, 'doPublish', 0)
     makePlain(adapter, 'doPublishResponse', 1, MAX_DEPTH)
     makePlain(adapter, 'persistSession', 0, MAX_DEPTH)
+    sendAtTheCall(adapter, true, { maxDepth: MAX_DEPTH })
+    takeCensus(adapter, onServerGone)
     countSafely(adapter)
     keepSnapshots(adapter as unknown as RecoveringAdapter, clients, channelPrefix)
     return adapter

@@ -2,13 +2,15 @@
 // worker, and no process is forked.
 import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
+import { observed } from '../async/observed.ts'
 import { Deadline } from '../async/waiting.ts'
 import { StickyError } from '../errors.ts'
 import type { Address, Drain } from '../ipc/messages.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
 import type { Runtime } from '../runtime.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
-import { openSockets, prepareDrain, type DrainServer } from '../serving/drain.ts'
+import { prepareDrain, type DrainServer } from '../serving/drain.ts'
+import { openSockets } from '../serving/open-connections.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
 import { listen } from '../steering/listen.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
@@ -20,6 +22,8 @@ import { listenBehindProxy, type ProxiedListener } from './proxied.ts'
 
 /** Milliseconds in which the application can end the process after 'leave', as in a worker. */
 const EXIT_TIMEOUT = 1_000
+
+const ALONE = 'workers: 0 runs one process without a balancer'
 
 /** A server of the application that listens. */
 interface StartedServer {
@@ -35,13 +39,15 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
   readonly id = 0
   readonly workers = 1
   readonly restarts = 0
-  readonly ready: Promise<void>
+  readonly #ready: () => Promise<void>
   readonly #settings: Settings
   readonly #runtime: Runtime
   readonly #onClosed: () => void
   readonly #stopSignals: () => void
   readonly #started: StartedServer[] = []
   #closing: Promise<boolean> | undefined
+  /** Resolves when the listeners of 'leave' are done. */
+  #hasLeft: Promise<void> = Promise.resolve()
 
   /**
    * @param runtime - gets the logger, and the events of this process
@@ -55,12 +61,15 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     runtime.logger = settings.logger
     runtime.isStandalone = true
     runtime.emit('standalone')
-    if (settings.admin !== undefined) settings.logger.info('admin.none', { hint: 'nothing to tell with `workers: 0`' })
+    if (settings.admin !== undefined)
+      settings.logger.info('admin.none', { hint: `${ALONE}, which has no admin interface` })
     const warnNoWorkers = async () =>
-      settings.logger.warn('standalone.no-workers', { hint: 'nothing to do with `workers: 0`' })
+      settings.logger.warn('standalone.no-workers', { hint: `${ALONE}, so there is nothing to reload or to scale` })
     this.#stopSignals = handleSignals(settings, realWorld, {
       first: async (deadline) => {
+        const end = new Deadline(deadline)
         const isClean = await this.#closeOnce(deadline)
+        await end.wait(this.#hasLeft)
         await new Deadline(EXIT_TIMEOUT).wait(once(process, 'beforeExit'))
         return isClean
       },
@@ -68,12 +77,17 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
       reload: warnNoWorkers,
       scale: warnNoWorkers,
     })
-    this.ready = this.#start(target, settings).catch((error: unknown) => {
+    const started = this.#start(target, settings).catch((error: unknown) => {
       this.#release()
       throw error
     })
+    this.#ready = observed(started, settings.logger)
     settings.signal?.addEventListener('abort', () => void this.close(), { once: true })
     if (settings.signal?.aborted) void this.close()
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready()
   }
 
   address(): Address | null {
@@ -139,7 +153,8 @@ export class Standalone extends SafeEmitter<WorkerRoleEvents> implements WorkerS
     this.#announce('drain', plan)
     const isClean = await new Deadline(deadline).wait(this.#serveRest(plan))
     for (const { sockets } of this.#started) for (const socket of sockets) socket.destroy()
-    this.#announce('leave')
+    this.#hasLeft = this.tellAndWait('leave')
+    this.#runtime.announce('leave')
     this.#settings.logger.info('standalone.closed', { clean: isClean })
     return isClean
   }

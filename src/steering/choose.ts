@@ -37,7 +37,7 @@ export async function chooseSteering(
   const { libc } = native
   const handoff = (reason: string) => {
     const accepting = libc === undefined ? undefined : { libc, clock: world }
-    const listen = listening(settings.backlog, accepting, passed)
+    const listen = listening(settings, accepting, passed)
     return { steering: new Handoff(settings, table, events, listen, world), reason, passed }
   }
   if (settings.steering === 'handoff') return handoff('it is configured')
@@ -45,7 +45,8 @@ export async function chooseSteering(
   if (settings.steering === 'auto' && passed.hasListener(settings)) return handoff('one listening socket was passed in')
   const kernel = await tryKernel(settings, native, table, events, passed, world)
   if (typeof kernel !== 'string') return { steering: kernel, reason: 'the self-test passed', passed }
-  if (settings.steering === 'kernel') throw new StickyError('HOLDFAST_KERNEL_STEERING', kernel)
+  if (settings.steering === 'kernel')
+    throw new StickyError('HOLDFAST_KERNEL_STEERING', `${kernel}; write 'auto' instead of 'kernel'`)
   return handoff(`no kernel steering: ${kernel}`)
 }
 
@@ -80,11 +81,15 @@ export function unchosenSteering(): Steering {
 }
 
 /** Opens listeners later: see {@link openListener} and {@link openPathListener}. */
-function listening(backlog: number, native: NativeAccept | undefined, passed: PassedSockets): Listen {
-  return (target, accept) =>
-    isPath(target)
-      ? openPathListener(target, backlog, accept)
-      : openListener({ ...target, backlog }, native, accept, passed)
+function listening(settings: Settings, native: NativeAccept | undefined, passed: PassedSockets): Listen {
+  const { backlog } = settings
+  let unused = settings.bound
+  return (target, accept) => {
+    if (isPath(target)) return openPathListener(target, backlog, accept)
+    const bound = unused
+    unused = undefined
+    return openListener({ ...target, backlog, bound }, native, accept, passed)
+  }
 }
 
 /** The name of an option for which each connection has to pass through the primary; undefined where none is set. */

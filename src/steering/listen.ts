@@ -13,6 +13,8 @@ export interface ListenOptions {
   ipv6Only?: boolean | undefined
   /** Tells several listeners on port 0 of the same host apart. @default 0 */
   index?: number | undefined
+  /** A server that listens there already, and has accepted nothing. */
+  bound?: Server | undefined
 }
 
 /** The codes with which a system without IPv6 refuses to listen on `::`. */
@@ -39,15 +41,29 @@ export async function listen(server: Server, options: ListenOptions, inherited?:
   if (inherited !== undefined) return listenOnDescriptor(server, inherited, backlog)
   try {
     if (host !== undefined) return await tryListen(server, { port, host, ipv6Only }, backlog)
-    try {
-      await tryListen(server, { port, host: '::' }, backlog)
-    } catch (error) {
-      if (!NO_IPV6_CODES.has(codeOf(error) ?? '')) throw error
-      await tryListen(server, { port, host: '0.0.0.0' }, backlog)
-    }
+    // With a host Node loads its resolver, even where the host is an address. That takes five milliseconds.
+    await tryListen(server, { port }, backlog)
+    if (family(server) === 'IPv6') return
+    // Node takes 0.0.0.0 where `::` failed for any reason. Only a system without IPv6 is a good one.
+    await new Promise((resolve) => void server.close(resolve))
+    await listenOnEveryAddress(server, port, backlog)
   } catch (error) {
     throw explainListenError(error, options)
   }
+}
+
+async function listenOnEveryAddress(server: Server, port: number, backlog: number): Promise<void> {
+  try {
+    await tryListen(server, { port, host: '::' }, backlog)
+  } catch (error) {
+    if (!NO_IPV6_CODES.has(codeOf(error) ?? '')) throw error
+    await tryListen(server, { port, host: '0.0.0.0' }, backlog)
+  }
+}
+
+function family(server: Server): string | undefined {
+  const address = server.address()
+  return typeof address === 'object' ? address?.family : undefined
 }
 
 async function listenOnDescriptor(server: Server, fd: number, backlog: number): Promise<void> {
@@ -64,7 +80,7 @@ async function listenOnDescriptor(server: Server, fd: number, backlog: number): 
 }
 
 type Where =
-  | { port: number; host: string; ipv6Only?: boolean }
+  | { port: number; host?: string; ipv6Only?: boolean }
   | { fd: number }
   | { path: string; readableAll: boolean; writableAll: boolean }
 
@@ -83,5 +99,12 @@ export function tryListen(server: Server, where: Where, backlog: number): Promis
 /** The error to throw when listening failed. @param error - of Node or of a system call, with its `code` */
 export function explainListenError(error: unknown, { port, host }: ListenOptions): StickyError {
   const code = ERROR_CODES[codeOf(error) ?? ''] ?? 'HOLDFAST_LISTEN_FAILED'
-  return new StickyError(code, `${host ?? 'any address'}, port ${port}; ${HINTS[code] ?? describe(error)}`, error)
+  const explained = new StickyError(
+    code,
+    `${host ?? 'any address'}, port ${port}; ${HINTS[code] ?? describe(error)}`,
+    error,
+  )
+  // All frames are inside Node and Holdfast, and the message says what to do.
+  for (const one of [explained, error]) if (one instanceof Error) one.stack = `${one.name}: ${one.message}`
+  return explained
 }

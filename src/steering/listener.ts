@@ -45,11 +45,11 @@ export async function openListener(
   accept: AcceptFunction,
   passed?: PassedSockets,
 ): Promise<TcpListener> {
-  let server = newServer()
+  let server = options.bound ?? newServer()
   /** While the listener is paused: another descriptor of the same socket. */
   let pausedDescriptor: number | undefined
   const inherited = await passed?.listener(options)
-  await listen(server, options, inherited)
+  if (options.bound === undefined) await listen(server, options, inherited)
   if (inherited === undefined) passed?.keepListener(descriptorOf(server), options)
   const start = (): void => {
     if (!acceptHandles(server, accept, native)) acceptSockets(server, accept)
@@ -101,6 +101,20 @@ export function takeOver(server: Server, accept: AcceptFunction): TcpListener {
     resume() {},
     close: () => closeServer(server),
   }
+}
+
+/**
+ * Listens on every address before it returns. The connections wait in the kernel's queue until {@link openListener} gets
+ * the server, which has to be in this turn of the event loop.
+ *
+ * @returns undefined when the port cannot be opened; `openListener` says why
+ */
+export function listenAtOnce({ port, backlog }: ListenOptions): Server | undefined {
+  const server = newServer()
+  server.on('error', () => {})
+  // With a host Node looks up the name first, even that of an address.
+  server.listen({ port, backlog, exclusive: true })
+  return server.listening ? server : undefined
 }
 
 function newServer(): Server {

@@ -5,6 +5,8 @@ export interface Exit {
   at: number
   /** How long the process had been ready; 0 if it never was. */
   served: number
+  /** Whether the process left by itself: its program closed the server, or exited with code 0. */
+  left?: boolean
 }
 
 export interface BackoffPolicy {

@@ -4,8 +4,9 @@ import { StickyError } from '../errors.ts'
 import type { Settings } from '../options/settings.ts'
 import type { World } from '../world.ts'
 import { leaving, replaced } from './drain-plans.ts'
-import type { Restarter } from './restarter.ts'
-import type { WorkerExit } from './worker-exit.ts'
+import { isFailedStart } from './breaker.ts'
+import type { End, Restarter } from './restarter.ts'
+import { howItEnded, type WorkerExit } from './worker-exit.ts'
 import { accepts, transition, type Action, type Phase, type PhaseEvent } from './worker-phases.ts'
 import type { WorkerProcess, WorkerProcessOwner } from './worker-process.ts'
 import type { WorkerState } from './worker-state.ts'
@@ -22,6 +23,8 @@ export interface WorkerEvents {
   stateChanged(process: WorkerProcess, from: WorkerState): void
   /** The process sent a message that is not Holdfast's. */
   foreignMessage(process: WorkerProcess, message: unknown): void
+  /** The process sent a message of the Socket.IO adapter that attachSocketIO has set. */
+  adapterMessage(process: WorkerProcess, message: object): void
 }
 
 /** What a managed worker needs of the supervisor. */
@@ -49,8 +52,11 @@ interface EventDetails {
   /** The standby process that takes over. */
   standby?: WorkerProcess
   /** How the process, or its successor, ended. */
-  end?: { served: number; crashed: boolean }
+  end?: End
 }
+
+/** A start that the system refused. */
+const NOT_STARTED: End = { served: 0, crashed: false }
 
 export class ManagedWorker implements WorkerProcessOwner {
   /** Worker id; negative for a standby. */
@@ -63,6 +69,8 @@ export class ManagedWorker implements WorkerProcessOwner {
   #former: WorkerProcess | undefined
   #restarts = 0
   #lastExit: WorkerExit | undefined
+  /** How the last process that served as this worker ended or left, in words. */
+  #lastEnd: string | undefined
   /** Runs until the next start. */
   #startTimer: NodeJS.Timeout | undefined
 
@@ -165,12 +173,18 @@ export class ManagedWorker implements WorkerProcessOwner {
   // The events of the processes, also of those that no longer serve as this worker.
 
   processReady(process: WorkerProcess): void {
-    const { settings, world } = this.#supervision
+    const { settings, world, workerCount } = this.#supervision
+    process.tellWorkerCount(workerCount)
     const after = Math.round(world.now() - process.startedAt)
     const standby = this.id < 0 || undefined
     settings.logger.info('worker.ready', { worker: this.id, pid: process.pid, after, standby })
     if (process === this.#successor) this.#dispatch('successorReady')
     else if (process === this.#process) this.#dispatch('ready')
+  }
+
+  processSlowToStart(process: WorkerProcess, after: number, hint: string): void {
+    if (process.isExpectedToEnd) return
+    this.#supervision.settings.logger.warn('worker.slow-start', { worker: this.id, pid: process.pid, after, hint })
   }
 
   processNotReady(process: WorkerProcess, after: number): void {
@@ -179,17 +193,25 @@ export class ManagedWorker implements WorkerProcessOwner {
 
   processLeaves(process: WorkerProcess, reason: string): void {
     const { settings, events, world } = this.#supervision
-    settings.logger.info('worker.leave', { worker: this.id, pid: process.pid, reason })
+    // SIGTERM came from outside: no fault of the program.
+    const end: End = { served: process.served(world.now()), crashed: false, left: reason !== 'SIGTERM' }
+    const isEarly = end.left === true && isFailedStart(end, settings.restart.stableAfter)
+    const level = isEarly ? 'warn' : 'info'
+    const hint = isEarly ? 'counts as a failed start: it comes within restart.stableAfter' : undefined
+    settings.logger[level]('worker.leave', { worker: this.id, pid: process.pid, reason, hint })
     events.retired(process)
     process.drain(leaving(settings))
-    if (process === this.#process)
-      this.#dispatch('left', { end: { served: process.served(world.now()), crashed: false } })
+    if (process !== this.#process) return
+    this.#lastEnd = `it left by itself (${reason})`
+    this.#dispatch('left', { end })
   }
 
   processEnded(process: WorkerProcess, exit: WorkerExit): void {
     this.#supervision.processEnded(process, exit)
     this.#lastExit = exit
-    const end = { served: exit.served, crashed: !process.isExpectedToEnd }
+    const crashed = !process.isExpectedToEnd
+    const end: End = { served: exit.served, crashed, left: crashed && exit.code === 0 }
+    if (process === this.#process || process === this.#successor) this.#lastEnd = howItEnded(exit)
     if (process === this.#process) this.#dispatch('ended', { end })
     else if (process === this.#successor) this.#dispatch('successorEnded', { end: { ...end, served: 0 } })
   }
@@ -209,6 +231,10 @@ export class ManagedWorker implements WorkerProcessOwner {
     this.#supervision.events.foreignMessage(process, message)
   }
 
+  processSentAdapterMessage(process: WorkerProcess, message: object): void {
+    this.#supervision.events.adapterMessage(process, message)
+  }
+
   #startSuccessor(): WorkerProcess {
     if (!accepts(this.#phase, 'replace')) {
       throw new StickyError('HOLDFAST_WORKER_NOT_READY', `worker ${this.id} has no process to replace (${this.#phase})`)
@@ -226,7 +252,7 @@ export class ManagedWorker implements WorkerProcessOwner {
     this.#former = undefined
   }
 
-  #perform(action: Action, { standby, end = { served: 0, crashed: false } }: EventDetails): void {
+  #perform(action: Action, { standby, end = NOT_STARTED }: EventDetails): void {
     const { settings, world, events, restarter } = this.#supervision
     switch (action) {
       case 'fork':
@@ -235,7 +261,7 @@ export class ManagedWorker implements WorkerProcessOwner {
         return world.clearTimeout(this.#startTimer)
       case 'recordEnd':
       case 'recordSuccessorEnd':
-        return restarter.record(this.id, end.served, end.crashed)
+        return restarter.record(this.id, end)
       case 'forgetEnds':
         return restarter.forget(this.id)
       case 'clearProcess':
@@ -296,7 +322,7 @@ export class ManagedWorker implements WorkerProcessOwner {
   #fill(): void {
     if (this.#phase !== 'vacant' || this.takeStandby()) return
     const { settings, world, restarter } = this.#supervision
-    const delay = restarter.nextDelay(this.id, this.#lastExit)
+    const delay = restarter.nextDelay(this.id, this.#lastEnd)
     // onTripped may have stopped everything meanwhile, because no worker is left.
     if (this.#phase !== 'vacant') return
     settings.logger.debug('worker.restart', { worker: this.id, delay })

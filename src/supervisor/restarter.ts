@@ -2,16 +2,21 @@
 import type { Logger } from '../logger.ts'
 import type { World } from '../world.ts'
 import { RestartHistory, type RestartPolicy } from './restart-policy.ts'
-import { tellingLine } from './stderr-relay.ts'
-import type { WorkerExit } from './worker-exit.ts'
+import type { Exit } from './backoff.ts'
 
 /**
  * Starting has stopped for a while.
  *
  * @param reason - in words
- * @param lastExit - how the last process of the worker ended; undefined where none could be started
+ * @param last - how the last process of the worker ended, in words; undefined where none could be started
  */
-export type OnTripped = (reason: string, lastExit: WorkerExit | undefined) => void
+export type OnTripped = (reason: string, last: string | undefined) => void
+
+/** The end of a process, or a start that failed. */
+export interface End extends Omit<Exit, 'at'> {
+  /** Whether the end was not wanted. */
+  crashed: boolean
+}
 
 export class Restarter {
   readonly #history: RestartHistory
@@ -26,14 +31,9 @@ export class Restarter {
     this.#onTripped = onTripped
   }
 
-  /**
-   * A process of the worker has ended, or could not be started.
-   *
-   * @param served - milliseconds that it had served; 0 if it never was ready
-   * @param crashed - whether the end was not wanted
-   */
-  record(worker: number, served: number, crashed: boolean): void {
-    this.#history.record(worker, { at: this.#world.now(), served }, crashed)
+  /** A process of the worker has ended, or could not be started. */
+  record(worker: number, { crashed, ...exit }: End): void {
+    this.#history.record(worker, { at: this.#world.now(), ...exit }, crashed)
   }
 
   /** Earlier ends of the worker's processes do not count any more. */
@@ -42,16 +42,15 @@ export class Restarter {
   }
 
   /**
-   * @param lastExit - for the log
+   * @param last - how the last process ended, in words, for the log
    * @returns milliseconds until the worker is to start
    */
-  nextDelay(worker: number, lastExit: WorkerExit | undefined): number {
+  nextDelay(worker: number, last: string | undefined): number {
     const { delay, stopped } = this.#history.next(worker, this.#world.now(), this.#world.random())
     if (stopped !== undefined) {
-      const { code, signal, stderr } = lastExit ?? {}
-      const last = tellingLine(stderr ?? [])
-      this.#log.error('restart.stopped', { worker, reason: stopped, code, signal, stderr: last, retryIn: delay })
-      this.#onTripped(stopped, lastExit)
+      // First, because the primary may end here: then no next attempt is to be announced.
+      this.#onTripped(stopped, last)
+      this.#log.error('restart.stopped', { worker, reason: stopped, last, retryIn: delay })
     }
     return delay
   }

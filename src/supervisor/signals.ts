@@ -1,6 +1,10 @@
 // Signals to the primary: the first one closes tidily, the second one ends everything at once; others reload and scale.
+import { once } from 'node:events'
+import { constants } from 'node:os'
+import { Deadline } from '../async/waiting.ts'
 import type { Logger } from '../logger.ts'
 import type { Settings } from '../options/settings.ts'
+import { programListensTo } from '../signal-listeners.ts'
 import type { World } from '../world.ts'
 
 interface SignalActions {
@@ -25,7 +29,7 @@ const SCALE: Partial<Record<NodeJS.Signals, 1 | -1>> = { SIGTTIN: 1, SIGTTOU: -1
 
 /**
  * Ends this process after the first signal: code 0, or 1 where the deadline had to be forced. A second signal kills the
- * workers and exits with 1 at once.
+ * workers and exits with 1 at once, unless this process sent it to itself. Listeners of the program have until the deadline.
  *
  * @returns stops listening for signals
  */
@@ -35,21 +39,36 @@ export function handleSignals(
   on: SignalActions,
 ): () => void {
   const which = countSignals(() => world.now())
+  const own = watchOwnSignals()
+  let isEnding = false
+  let onRepeated = (): void => {}
   const end = (signal: NodeJS.Signals): void => {
+    const isOwn = own.hasSent(signal)
+    const isHeard = programListensTo(signal, end)
     const nth = which(signal)
+    // Some frameworks remove their listener when their work is done, and send the signal again: it would end the process.
+    if (isOwn && nth !== 'first') return isHeard ? undefined : onRepeated()
     if (nth === 'echo') return
     logger.info('balancer.signal', { signal, second: nth === 'second' || undefined })
     if (nth === 'second') {
       on.second()
       process.exit(1)
     }
-    on.first(shutdown.deadline).then(
-      (clean) => process.exit(clean ? 0 : 1),
-      (error: unknown) => {
-        logger.error('balancer.close-failed', { error })
-        process.exit(1)
-      },
-    )
+    isEnding = true
+    const deadline = new Deadline(shutdown.deadline)
+    const repeated = new Promise<void>((done) => (onRepeated = done))
+    const exit = async (clean: boolean): Promise<void> => {
+      if (isHeard) {
+        if (!clean) process.exitCode = 1
+        const inTime = await deadline.wait(Promise.race([once(process, 'beforeExit'), repeated]))
+        if (!inTime) logger.warn('balancer.cut', { signal, hint: `a listener of ${signal} has not ended the process` })
+      }
+      process.exit(clean ? 0 : 1)
+    }
+    on.first(shutdown.deadline).then(exit, (error: unknown) => {
+      logger.error('balancer.close-failed', { error })
+      process.exit(1)
+    })
   }
   const change = (signal: NodeJS.Signals): void => {
     logger.info('balancer.signal', { signal })
@@ -64,6 +83,9 @@ export function handleSignals(
   for (const signal of ends) process.on(signal, end)
   for (const signal of changes) process.on(signal, change)
   return () => {
+    // The process is about to end, and a signal that the program sends again must not end it before.
+    if (isEnding) return
+    own.stop()
     for (const signal of ends) process.off(signal, end)
     for (const signal of changes) process.off(signal, change)
   }
@@ -83,6 +105,25 @@ export function handleCrash(logger: Logger, stopWorkers: () => void): () => void
   }
   process.on('uncaughtExceptionMonitor', crashed)
   return () => void process.off('uncaughtExceptionMonitor', crashed)
+}
+
+/** Notices the signals that this process sends to itself. A signal does not tell its handler the sender. */
+function watchOwnSignals(): { hasSent(signal: NodeJS.Signals): boolean; stop(): void } {
+  const sent = new Set<string>()
+  const original: unknown = Reflect.get(process, 'kill')
+  const kill = process.kill.bind(process)
+  const watched: typeof kill = (pid, signal = 'SIGTERM') => {
+    const [name] = Object.entries(constants.signals).find((entry) => entry.includes(signal as never)) ?? []
+    if (name !== undefined && pid === process.pid) sent.add(name)
+    return kill(pid, signal)
+  }
+  process.kill = watched
+  return {
+    hasSent: (signal) => sent.delete(signal),
+    stop() {
+      if (process.kill === watched) Object.assign(process, { kill: original })
+    },
+  }
 }
 
 /** @param now - milliseconds */

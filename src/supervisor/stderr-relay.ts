@@ -1,12 +1,7 @@
 // The stderr of a worker: it is copied to the stderr of the primary, and its last lines are kept for the report of the end.
 import type { Readable } from 'node:stream'
 import type { World } from '../world.ts'
-
-/** The line that most likely says why a program ended; Node writes its own version last. */
-export function tellingLine(lines: readonly string[]): string | undefined {
-  const said = lines.filter((line) => line.trim() !== '' && !/^Node\.js v\d/.test(line))
-  return said.findLast((line) => /^\S*Error\b/.test(line)) ?? said.at(-1)
-}
+import { TellingLine } from './telling-line.ts'
 
 /** Lines to keep, and characters of each. */
 const LINES = 20
@@ -29,6 +24,7 @@ export class StderrRelay {
   #held: Buffer[] | undefined = []
   #size = 0
   #lines: string[] = []
+  readonly #telling = new TellingLine()
   #rest = ''
 
   constructor(stream: Readable, out: (chunk: Buffer) => void, world: World) {
@@ -41,6 +37,12 @@ export class StderrRelay {
   /** The last lines, oldest first. */
   get tail(): readonly string[] {
     return this.#rest === '' ? this.#lines : [...this.#lines, this.#rest].slice(-LINES)
+  }
+
+  /** The line that most likely says why the program ended, also where it is not among the last ones any more. */
+  get telling(): string | undefined {
+    if (this.#rest !== '') this.#telling.add(this.#rest)
+    return this.#telling.line
   }
 
   /** The output that is held back; undefined once it was copied. */
@@ -64,7 +66,9 @@ export class StderrRelay {
   #take(chunk: Buffer): void {
     const lines = (this.#rest + chunk.toString()).split('\n')
     this.#rest = (lines.pop() ?? '').slice(0, LINE_LENGTH)
-    this.#lines = [...this.#lines, ...lines.map((line) => line.slice(0, LINE_LENGTH))].slice(-LINES)
+    const cut = lines.map((line) => line.slice(0, LINE_LENGTH))
+    for (const line of cut) this.#telling.add(line)
+    this.#lines = [...this.#lines, ...cut].slice(-LINES)
     if (this.#held === undefined) return this.#out(chunk)
     // From the first byte on: a busy machine may take long to get there, and the last byte follows soon.
     this.#timer ??= this.#world.setTimeout(() => this.release(), HOLD_TIME).unref()

@@ -20,7 +20,7 @@ export interface SupervisorEvents extends WorkerEvents {
   /** The verdict on the health of the process that serves as this worker has changed. */
   healthChanged(process: WorkerProcess): void
   /** Too many crashes: no worker is started for `restart.retryDelay`. `isNoneLeft`: and no worker serves. */
-  tripped(reason: string, last: WorkerExit | undefined, isNoneLeft: boolean): void
+  tripped(reason: string, last: string | undefined, isNoneLeft: boolean): void
   /** Milliseconds that the process has owed an answer to steering. */
   silence(process: WorkerProcess, now: number): number
 }
@@ -114,7 +114,7 @@ export class Supervisor implements Supervision {
     const removed = this.#pool.cut(workers)
     const added = this.#pool.grow(workers, this)
     for (const worker of added) worker.start()
-    for (const process of this.#processes) process.send({ type: 'worker-count', workers })
+    for (const process of this.#processes) process.tellWorkerCount(workers)
     await Promise.all([
       ...added.map(({ id, process }) => process?.started ?? Promise.reject(notForked(id))),
       ...removed.map((worker) => worker.dismiss()),
@@ -148,7 +148,7 @@ export class Supervisor implements Supervision {
     if (this.#isStopping) throw new StickyError('HOLDFAST_CLOSED')
     const { health, logger } = this.settings
     const program = this.#programOf(worker.id, worker.restarts)
-    const options = { generation: this.#generation, readyTimeout: health.readyTimeout }
+    const options = { generation: this.#generation, readyTimeout: health.readyTimeout, workerCount: this.workerCount }
     const process = new WorkerProcess(worker, program, this.world, options)
     logger.debug('worker.start', { worker: worker.id, pid: process.pid })
     this.#processes.add(process)

@@ -1,5 +1,4 @@
 // How a process ended, as facts and in words.
-import { tellingLine } from './stderr-relay.ts'
 
 /** How a process ended. */
 export interface WorkerExit {
@@ -12,9 +11,11 @@ export interface WorkerExit {
   failure: string | undefined
   /** The last lines that the process wrote to stderr, oldest first. */
   stderr: readonly string[]
+  /** The line of stderr that most likely says why. */
+  telling: string | undefined
 }
 
 /** The same in words: the failure that was reported, else the telling line of stderr, else code or signal. */
-export function howItEnded({ code, signal, failure, stderr }: WorkerExit): string {
-  return failure ?? tellingLine(stderr) ?? (signal === null ? `exit code ${code}` : `signal ${signal}`)
+export function howItEnded({ code, signal, failure, telling }: WorkerExit): string {
+  return failure ?? telling ?? (signal === null ? `exit code ${code}` : `signal ${signal}`)
 }

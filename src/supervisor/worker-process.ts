@@ -10,6 +10,7 @@ import { BoundedRelay } from './bounded-relay.ts'
 import { watchChildEnd } from './child-end.ts'
 import { start, type Program } from './fork.ts'
 import { StderrRelay } from './stderr-relay.ts'
+import { Output, WholeLines } from './whole-lines.ts'
 import { howItEnded, type WorkerExit } from './worker-exit.ts'
 import { stateOf, type Standing, type WorkerState } from './worker-state.ts'
 
@@ -19,6 +20,8 @@ export interface WorkerProcessOwner {
   readonly id: number
   /** The application is attached. */
   processReady(process: WorkerProcess): void
+  /** The application is not attached after so many milliseconds. @param hint - what the program has to do */
+  processSlowToStart(process: WorkerProcess, after: number, hint: string): void
   /** The application was not attached within `after` milliseconds; the process is killed next. */
   processNotReady(process: WorkerProcess, after: number): void
   /** The process wants no more connections: its server was closed, or it got SIGTERM from outside. */
@@ -29,6 +32,8 @@ export interface WorkerProcessOwner {
   processSentUnknown(process: WorkerProcess): void
   /** A message came that is not Holdfast's. */
   processSentForeign(process: WorkerProcess, message: unknown): void
+  /** A message of the Socket.IO adapter that attachSocketIO has set came. */
+  processSentAdapterMessage(process: WorkerProcess, message: object): void
 }
 
 export interface WorkerProcessOptions {
@@ -36,10 +41,36 @@ export interface WorkerProcessOptions {
   readonly generation: number
   /** Milliseconds until the application must be attached. */
   readonly readyTimeout: number
+  /** The number of workers that the process was told of. */
+  readonly workerCount: number
 }
+
+/**
+ * Milliseconds, at most a third of the time to get ready, after which the log says that a process is not ready. Most
+ * programs never take so long, and one that never gets ready shows nothing else until it is killed.
+ */
+const SLOW_START = 5_000
 
 /** Milliseconds on top of a worker's own deadline, so that its last messages arrive. */
 const LAST_WORDS = 500
+
+let output: Output | undefined
+
+/** The stdout of this process, for all workers. */
+function stdout(): Output {
+  return (output ??= new Output(process.stdout))
+}
+
+/** Resolves when the output of all workers is written. */
+export async function outputWritten(): Promise<void> {
+  await output?.written()
+}
+
+function relayStderr(stderr: Readable, world: World): StderrRelay {
+  const lines = new WholeLines((chunk) => process.stderr.write(chunk), world)
+  stderr.on('end', () => lines.end())
+  return new StderrRelay(stderr, (chunk) => lines.take(chunk), world)
+}
 
 export class WorkerProcess {
   readonly child: ChildProcess
@@ -54,6 +85,7 @@ export class WorkerProcess {
   readonly #standing: Standing = { attached: false, healthy: true, enabled: true, stopping: false, gone: false }
   readonly #started = deferred()
   readonly #ended = deferred()
+  readonly #slowTimer: NodeJS.Timeout
   readonly #readyTimer: NodeJS.Timeout
   #owner: WorkerProcessOwner
   #state: WorkerState = 'starting'
@@ -65,10 +97,12 @@ export class WorkerProcess {
   #failure: string | undefined
   #killTimer: NodeJS.Timeout | undefined
   #isExpectedToEnd = false
+  #workerCount: number
 
   /** @throws Error of the system when no process can be started */
   constructor(owner: WorkerProcessOwner, program: Program, world: World, options: WorkerProcessOptions) {
-    const { generation, readyTimeout } = options
+    const { generation, readyTimeout, workerCount } = options
+    this.#workerCount = workerCount
     this.#owner = owner
     this.#world = world
     this.generation = generation
@@ -79,13 +113,16 @@ export class WorkerProcess {
     this.#relay = new BoundedRelay(child)
     // A primary without descriptors gets a child without pipes, whatever the types say, and an 'error' event in the next turn.
     const stderr = child.stderr as Readable | null | undefined
-    if (stderr) this.stderr = new StderrRelay(stderr, (chunk) => process.stderr.write(chunk), world)
+    if (stderr) this.stderr = relayStderr(stderr, world)
+    if (child.stdout) stdout().relay(child.stdout, world)
     this.channel = this.#openChannel()
     program.opened(this.channel)
     watchChildEnd(child, world, {
       failed: (message) => (this.#failure ??= message),
       ended: (code, signal) => this.#end(code, signal),
     })
+    const slow = Math.min(SLOW_START, Math.round(readyTimeout / 3))
+    this.#slowTimer = world.setTimeout(() => this.#owner.processSlowToStart(this, slow, program.readyHint), slow)
     this.#readyTimer = world.setTimeout(() => {
       this.#owner.processNotReady(this, readyTimeout)
       this.stop('SIGKILL', `not ready within health.readyTimeout, ${readyTimeout} ms`)
@@ -164,7 +201,15 @@ export class WorkerProcess {
   become(owner: WorkerProcessOwner, workers: number): void {
     this.#owner = owner
     this.#readyAt = this.#world.now()
+    this.#workerCount = workers
     this.send({ type: 'promote', id: owner.id, workers })
+  }
+
+  /** The number of workers has changed. A process that is starting is told when it is ready. */
+  tellWorkerCount(workers: number): void {
+    if (!this.attached || workers === this.#workerCount) return
+    this.#workerCount = workers
+    this.send({ type: 'worker-count', workers })
   }
 
   send(message: ToWorker): void {
@@ -181,7 +226,7 @@ export class WorkerProcess {
    *
    * @param bytes - about how many the message has
    */
-  relay(message: unknown, bytes: number): void {
+  relay(message: object, bytes: number): void {
     this.#relay.relay(message, bytes)
   }
 
@@ -232,6 +277,7 @@ export class WorkerProcess {
       onUnknown: () => this.#owner.processSentUnknown(this),
       onForeign: (message) => this.#owner.processSentForeign(this, message),
     })
+    channel.on('adapter-message', ({ message }) => this.#owner.processSentAdapterMessage(this, message))
     channel.on('ready', ({ version, listeners }) => {
       this.#listeners = listeners
       this.#ready(version)
@@ -249,13 +295,18 @@ export class WorkerProcess {
       this.#failure = mismatch
       return this.stop('SIGKILL')
     }
-    this.#world.clearTimeout(this.#readyTimer)
+    this.#stopReadyTimers()
     this.#standing.attached = true
     this.#readyAt = this.#world.now()
     this.stderr?.release()
     this.#update()
     this.#owner.processReady(this)
     this.#started.resolve()
+  }
+
+  #stopReadyTimers(): void {
+    this.#world.clearTimeout(this.#slowTimer)
+    this.#world.clearTimeout(this.#readyTimer)
   }
 
   #leave(reason: string): void {
@@ -268,12 +319,13 @@ export class WorkerProcess {
   #end(code: number | null, signal: NodeJS.Signals | null): void {
     this.#standing.gone = true
     this.#world.clearTimeout(this.#killTimer)
-    this.#world.clearTimeout(this.#readyTimer)
+    this.#stopReadyTimers()
     this.#update()
     const now = this.#world.now()
     const uptime = now - this.startedAt
     const stderr = this.stderr?.tail ?? []
-    const exit = { code, signal, uptime, served: this.served(now), failure: this.#failure, stderr }
+    const telling = this.stderr?.telling
+    const exit = { code, signal, uptime, served: this.served(now), failure: this.#failure, stderr, telling }
     this.#owner.processEnded(this, exit)
     this.#started.reject(new StickyError('HOLDFAST_WORKER_NOT_READY', howItEnded(exit)))
     this.#ended.resolve()

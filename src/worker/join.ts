@@ -3,7 +3,7 @@ import type { Server } from 'node:net'
 import { deferred } from '../async/deferred.ts'
 import { Deadline } from '../async/waiting.ts'
 import { codeOf, describe } from '../errors.ts'
-import { surviveClosedStderr } from '../logger.ts'
+import { surviveClosedOutput } from '../logger.ts'
 import type { PrimaryChannel } from '../ipc/channel.ts'
 import { addressOn, type ListenTarget } from '../ipc/listen-target.ts'
 import { PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.ts'
@@ -14,17 +14,21 @@ import { prepareDrain, type DrainServer } from '../serving/drain.ts'
 import { intake } from '../serving/intake.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
 import { resolveTarget, type Target } from '../serving/target.ts'
+import { sharedTicketKeys } from '../serving/ticket-keys.ts'
 import type { SessionLayer } from '../sessions/session-layer.ts'
 import { Claims, type Claim } from './claims.ts'
 import { startHeartbeats } from './heartbeat.ts'
+import { LastWords } from './last-words.ts'
 import { ProcessLife } from './process-life.ts'
 import { countRequests } from './request-counter.ts'
 
 export interface WorkerEvents {
   /** No new connections come in. Those that are served have until the deadline of the plan. */
   drain(plan: Drain): void
-  /** All connections are served or the deadline has passed; the process ends next. */
-  leave(): void
+  /** All connections are served or the deadline has passed; the process ends when the returned promise is settled. */
+  leave(): Promise<void>
+  /** The deadline has passed, and the process ends in the middle of its last words. @param after - milliseconds */
+  cut(after: number): void
   /** This standby takes the place of a worker. */
   become(id: number, workers: number): void
   /** The number of workers has changed. */
@@ -74,9 +78,6 @@ export interface Joined {
   leave(reason: string, deadline: number): Promise<void>
 }
 
-/** Milliseconds in which the application can end the process after 'leave'; then it is ended. */
-const EXIT_TIMEOUT = 1_000
-
 export function join(
   setup: WorkerSetup,
   channel: PrimaryChannel,
@@ -104,6 +105,7 @@ export function join(
   let sendHeartbeat = (): void => {}
 
   // No message is missed: Node keeps those that came before the first listener.
+  const ticketKeys = sharedTicketKeys(channel)
   const incoming = intake(setup, channel, (numbers, descriptors) => addSlotSockets(numbers, descriptors))
   channel.on('drain', (plan) => {
     void drain(plan)
@@ -128,11 +130,14 @@ export function join(
   process.on('disconnect', leaveWithoutPrimary)
   // The primary ended while this program was loading.
   if (!process.connected) setImmediate(leaveWithoutPrimary)
-  surviveClosedStderr()
+  surviveClosedOutput()
   // Ctrl-C and a closed terminal reach the whole process group; the primary decides when a worker ends.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
-  process.on('SIGTERM', () => void leave('SIGTERM', setup.drainPlan.deadline))
+  const lastWords = new LastWords({
+    leave: () => void leave('SIGTERM', setup.drainPlan.deadline),
+    cut: (after) => events.cut(after),
+  })
 
   function addSlotSockets(numbers: readonly number[], descriptors: readonly number[]): void {
     const { libc } = loadLibc()
@@ -152,7 +157,10 @@ export function join(
     if (first === undefined) return
     for (const id of ids) servers.set(id, server)
     const isNew = !drains.has(server)
-    if (isNew) drains.set(server, prepareDrain(server))
+    if (isNew) {
+      drains.set(server, prepareDrain(server))
+      ticketKeys.attach(server)
+    }
     await sessions.open(server, first.id)
     // The program may have closed the server meanwhile.
     const isServed = ids.filter((id) => servers.get(id) === server)
@@ -219,16 +227,16 @@ export function join(
 
   async function finish(plan: Drain): Promise<void> {
     const deadline = new Deadline(plan.deadline)
+    const endsAt = performance.now() + plan.deadline
     events.drain(plan)
     incoming.giveBack()
     // Connections that the primary sent before it learned of the end are on their way, and are served.
     if (isReady && !isStandby) await life.during(deadline.wait(incoming.complete))
     await deadline.wait(life.untilIdle(closeAll(plan)).then(socketsSent))
     sendHeartbeat()
-    events.leave()
+    lastWords.begin(endsAt - performance.now(), events.leave())
     // In its own turn, because a disconnect while early messages are delivered crashes Node.
     setImmediate(() => process.connected && process.disconnect())
-    setTimeout(() => process.exit(), EXIT_TIMEOUT).unref()
   }
 
   /** Counts an attempt to serve, so that this worker is not ready before all of them are done. */
@@ -259,7 +267,10 @@ export function join(
   }
 
   let holds = 0
-  life.onIdle = () => leaveByItself('the program has nothing left to do')
+  life.onIdle = () => {
+    if (draining === undefined) lastWords.needNoSigterm()
+    leaveByItself('the program has nothing left to do')
+  }
   const program: ProgramLife = {
     claims,
     get isDraining() {

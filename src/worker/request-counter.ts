@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import { count, countAnswer } from '../ipc/request-counts.ts'
-import { isHttp1 } from '../serving/target.ts'
+import { isHttp } from '../serving/target.ts'
 
 /**
  * Counts the requests that reach the application: also those that came in at another worker, and not those that are
@@ -30,7 +30,7 @@ export function countRequests(server: Server, counts: number[]): void {
   if (server.listenerCount('request') > 0) server.prependListener('request', onRequest)
   if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', onCheckContinue)
   // Without a listener for upgrades Node takes them for plain requests, so none is added where there is none.
-  if (server.listenerCount('upgrade') > 0 && isHttp1(server)) {
+  if (server.listenerCount('upgrade') > 0 && isHttp(server)) {
     server.prependListener('upgrade', () => count(counts, 'upgrades'))
   }
 }

@@ -2,14 +2,19 @@
 import { primaryChannel } from '../ipc/channel.ts'
 import type { ListenTarget } from '../ipc/listen-target.ts'
 import type { Address, WorkerSetup } from '../ipc/messages.ts'
+import { hasWorkerSetup } from '../ipc/role.ts'
 import { closeDeadline, type Settings } from '../options/settings.ts'
 import type { Runtime } from '../runtime.ts'
 import { SafeEmitter } from '../safe-emitter.ts'
 import type { Target } from '../serving/target.ts'
+import { watchTicketKeys } from '../serving/ticket-keys.ts'
 import { sessionLayer } from '../sessions/session-layer.ts'
 import type { CloseOptions, WorkerRoleEvents, WorkerSticky } from '../sticky.ts'
 import type { World } from '../world.ts'
 import { join, type Joined, type ProgramLife } from './join.ts'
+
+// Before the application makes its server.
+if (hasWorkerSetup()) watchTicketKeys()
 
 export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerSticky {
   readonly role = 'worker'
@@ -42,7 +47,16 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
         runtime.isDraining = true
         this.#announce('drain', plan)
       },
-      leave: () => this.#announce('leave'),
+      leave: () => {
+        const told = this.tellAndWait('leave')
+        runtime.announce('leave')
+        return told
+      },
+      cut: (after) => {
+        const hint =
+          "listeners of SIGTERM and 'leave' must end the process, or leave it nothing to do, before the deadline"
+        settings.logger.warn('worker.cut', { worker: this.#id, pid: process.pid, after, hint })
+      },
       become: (id, workers) => this.#become(id, workers),
       workers: (workers) => (this.#workers = workers),
       unknown: () => settings.logger.warn('primary.unknown-message', { worker: this.#id }),

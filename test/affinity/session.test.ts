@@ -6,6 +6,7 @@ import {
   ownerIn,
   sessionId,
   SID_RANDOM,
+  type ProcessIdentity,
   type SessionRequest,
   type SessionRule,
 } from '../../src/affinity/session.ts'
@@ -37,10 +38,66 @@ t.test('a cookie names its process, among other cookies and in any of several li
   )
 })
 
+const [ended, alive, other] = [
+  { worker: 1, instance: 10 },
+  { worker: 2, instance: 20 },
+  { worker: 3, instance: 30 },
+].map((identity) => ({ identity, text: identityText(identity) })) as [Named, Named, Named]
+
+interface Named {
+  identity: ProcessIdentity
+  text: string
+}
+
+/** Lines of cookies, and the process that the rule `{ cookie: 'seat' }` finds; `ended` is no process any more. */
+const DUPLICATES: [name: string, lines: string[], found: Named | undefined][] = [
+  ['the first of two', [`seat=${alive.text}; seat=${other.text}`], alive],
+  ['after an empty one', [`seat=; seat=${alive.text}`], alive],
+  ['after one without a value', [`seat; seat=${alive.text}`], alive],
+  ['after one that is too short', [`seat=abc; seat=${alive.text}`], alive],
+  ['after one that is too long', [`seat=${other.text}A; seat=${alive.text}`], alive],
+  ['after one of other characters', [`seat=a.b/c+; seat=${alive.text}`], alive],
+  ['in quotes', [`seat="${alive.text}"; seat=${other.text}`], alive],
+  ['after one with half its quotes', [`seat="${other.text}; seat=${alive.text}`], alive],
+  ['before one that cannot be read', [`seat=${alive.text}; seat=x`], alive],
+  ['after one of an ended process', [`seat=${ended.text}; seat=${alive.text}`], alive],
+  [
+    'after one of an ended process and one that cannot be read',
+    [`seat=${ended.text}; seat=x; seat=${alive.text}`],
+    alive,
+  ],
+  ['in the next line', [`seat=x; a=b`, `seat=${alive.text}`], alive],
+  ['in the line after one of an ended process', [`seat=${ended.text}`, `a=b; seat=${alive.text}`], alive],
+  ['one of an ended process alone', [`seat=x`, `seat=${ended.text}`], ended],
+  ['none that can be read', ['seat=; seat=x; Seat=AAAAAA; seatseat=AAAAAA', 'xseat=AAAAAA'], undefined],
+]
+
+for (const [name, cookies, found] of DUPLICATES) {
+  t.test(`of several cookies of one name, the first one that names a process counts: ${name}`, async (t) => {
+    const isAlive = ({ instance }: ProcessIdentity) => instance !== ended.identity.instance
+    const lookUp = (rule: SessionRule, text: string | number) => ownerIn(rule, text, isAlive)
+    const owner = found && { type: 'process', identity: found.identity }
+    const inRaw = lines(...cookies.flatMap((line) => ['Cookie', line]))
+    t.strictSame(firstFound(inRaw, [{ cookie: 'seat' }], lookUp), owner, 'in rawHeaders')
+    const inHeaders = { headers: { cookie: cookies.join('; ') } }
+    t.strictSame(firstFound(inHeaders, [{ cookie: 'seat' }], lookUp), owner, 'in headers')
+  })
+}
+
+t.test("of several cookies of the application's own, the first one with a value counts", async (t) => {
+  const rule = { cookie: 'id', set: false }
+  for (const cookies of [['id=; id=u1; id=u2'], ['id=', 'id=u1'], ['a=b', 'id=; id', 'id=u1; id=u2']]) {
+    const inRaw = lines(...cookies.flatMap((line) => ['cookie', line]))
+    t.strictSame(sessionOwner(inRaw, [rule]), { type: 'key', key: 'u1' }, cookies.join(' | '))
+  }
+  t.equal(sessionOwner(lines('cookie', 'id=; id'), [rule]), undefined)
+})
+
 t.test('a header is found in rawHeaders and in headers, in any letter case', async (t) => {
   const key = { type: 'key', key: 'u1' }
   t.strictSame(sessionOwner({ headers: { 'x-user': 'u1' } }, [{ header: 'X-User' }]), key)
   t.strictSame(sessionOwner({ headers: { 'x-user': ['u1', 'u2'] } }, [{ header: 'x-user' }]), key)
+  t.strictSame(sessionOwner({ headers: { 'x-user': ['', 'u1'] } }, [{ header: 'x-user' }]), key)
   t.strictSame(sessionOwner(lines('x-usER', 'u1', 'X-User', 'u2'), [{ header: 'X-User' }]), key)
   t.strictSame(sessionOwner(lines('cookie', 'id=u1'), [{ cookie: 'id', set: false }]), key)
   t.equal(sessionOwner(lines('x-other', 'u1'), [{ header: 'x-user' }]), undefined)

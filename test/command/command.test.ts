@@ -9,6 +9,7 @@ import { freePort, loopback, request, until } from '../support/clients.ts'
 import { startProgram, type Program } from '../support/program.ts'
 
 const app = fileURLToPath(new URL('../fixtures/plain-app.js', import.meta.url))
+const lines = fileURLToPath(new URL('../fixtures/lines-app.js', import.meta.url))
 const express = fileURLToPath(new URL('../fixtures/express-plain.js', import.meta.url))
 
 t.test('a program runs in several processes, and each client reaches one of them', async (t) => {
@@ -43,7 +44,8 @@ t.test('the command shows, reloads and scales a running program', async (t) => {
   t.match(await ask(t, 'status', '--admin', admin), { code: 0, stdout: /^ +1 +\d+ +ready +128 /m })
   const { stdout } = await ask(t, 'status', '--json', '--admin', admin)
   t.match(JSON.parse(stdout), { workers: [{ restarts: 1 }, { restarts: 1 }] })
-  t.match(await ask(t, 'scale', '0', '--admin', admin), { code: 1, stderr: /expected an integer from 1 to 256/ })
+  t.match(await ask(t, 'scale', '0', '--admin', admin), { code: 64, stderr: /^holdfast: scale: expected an integer/ })
+  t.match(await ask(t, 'status', '--admin', '9999999'), { code: 64, stderr: /^holdfast: --admin: expected an integer/ })
   t.match(await ask(t, 'status', '--admin', String(port)), { code: 1, stderr: /is not Holdfast's admin/ })
   t.match(await ask(t, 'status', '--admin', String(await freePort())), {
     code: 1,
@@ -84,22 +86,40 @@ t.test('a program does not become reachable on more addresses than it listens on
 
 t.test('a program that does not listen causes a warning', async (t) => {
   const file = join(t.testdir({}), 'holdfast.json')
-  writeFileSync(file, JSON.stringify({ health: { readyTimeout: 700 } }))
+  writeFileSync(file, JSON.stringify({ health: { readyTimeout: 7_000 } }))
   const silent = startProgram(t, 'src/cli.js', ['-w', '1', '--port', '0', '-c', file, app], { FIXTURE_SILENT: '1' })
-  await until('the warning comes', () => silent.stderr().includes('command.no-listen'))
-  t.match(silent.stderr(), /hint="the program must listen on process\.env\.PORT, which is \d+"/)
+  await until('the warning comes', () => silent.stderr().includes('worker.slow-start'))
+  t.match(
+    silent.stderr(),
+    /warning worker\.slow-start worker=0 pid=\d+ after=\d+ hint="the program must listen on process\.env\.PORT, which is \d+"/,
+  )
 })
 
 t.test('the SIGTERM handlers of a program run once', async (t) => {
-  const { port, child, exited, stdout, stderr } = await start(t, ['--workers', '2', app], { FIXTURE_GOODBYE: '1' })
+  const { port, child, exited, stdout, stderr } = await start(t, ['--workers', '2', app], { FIXTURE_GOODBYE: '1300' })
   const flushed = () => [/goodbye/g, /flushed/g].map((word) => stdout().match(word)?.length)
   // A worker that gets a real SIGTERM does not get a second one when it leaves.
   process.kill((await request({ port })).pid, 'SIGTERM')
   await until('the worker is replaced', () => stderr().match(/worker\.ready/g)?.length === 3)
+  await until('it has finished its work', () => flushed()[1] === 1)
   t.strictSame(flushed(), [1, 1])
   child.kill('SIGTERM')
   t.strictSame(await exited, { code: 0, signal: null })
   t.strictSame(flushed(), [3, 3])
+})
+
+t.test('a program that starts workers by node:cluster ends at its start, with a clear error', async (t) => {
+  const file = join(t.testdir({}), 'app.mjs')
+  writeFileSync(
+    file,
+    `import cluster from 'node:cluster'
+import http from 'node:http'
+if (cluster.isPrimary) cluster.fork()
+else http.createServer((_, response) => response.end()).listen(process.env.PORT)`,
+  )
+  const { exited, stderr } = startProgram(t, 'src/cli.js', ['--port', '0', '-w', '1', file])
+  t.match(await exited, { code: 3 })
+  t.match(stderr(), /StickyError: .*the program starts workers by cluster\.fork\(\); take that out/)
 })
 
 t.test('a failed start ends with a reason and an exit code', async (t) => {
@@ -107,22 +127,12 @@ t.test('a failed start ends with a reason and an exit code', async (t) => {
   await once(taken, 'listening')
   t.teardown(() => void taken.close())
   const { port } = taken.address() as net.AddressInfo
-  const config = join(
-    t.testdir({ 'bad.json': '{', 'list.json': '[]', 'zero.json': '{"workers":0}', 'exec.json': '{"exec":"a"}' }),
-  )
   for (const [args, code, message] of [
-    [[], 64, /no program is named; write holdfast app\.js\n.*--help/],
-    [['nowhere.js'], 64, /there is no program nowhere\.js/],
-    [['--steering', 'magic', app], 64, /options\.steering: expected 'handoff' or 'kernel' or 'auto', got 'magic'/],
-    [['--port', '70000', app], 64, /options\.port: expected an integer from 0 to 65535/],
-    [['--trust', 'somewhere', app], 64, /proxyProtocol\.trust: expected addresses/],
-    [['-c', join(config, 'none.json'), app], 1, /--config .*none\.json: ENOENT/],
-    [['-c', join(config, 'bad.json'), app], 1, /--config .*bad\.json: .*JSON/],
-    [['-c', join(config, 'list.json'), app], 1, /expected an object of options/],
-    [['--port', String(port), app], 1, /another process listens on the port/],
-    [['-w', '0', app], 64, /0 workers: there is nothing to balance/],
-    [['-c', join(config, 'zero.json'), app], 64, /0 workers: there is nothing to balance/],
-    [['-c', join(config, 'exec.json'), app], 64, /leave exec out/],
+    [[], 64, /^holdfast: no program is named; write holdfast app\.js\n.*--help/],
+    [['--port', '70000', app], 64, /^holdfast: --port: expected an integer from 0 to 65535/],
+    [['-c', 'missing.mjs', app], 64, /^holdfast: --config missing\.mjs: there is no such file\n/],
+    [['--port', String(port), app], 1, /^holdfast: another process listens on the port: .*\n$/],
+    [['--steering', 'kernel', '--balance', 'round-robin', app], 1, /balance: 'round-robin' .*; write 'auto'/],
   ] as const) {
     const { code: ended, stderr } = await ask(t, ...args)
     t.equal(ended, code, args.join(' '))
@@ -130,6 +140,29 @@ t.test('a failed start ends with a reason and an exit code', async (t) => {
   }
   t.match(await ask(t, '--version'), { code: 0, stdout: /^\d+\.\d+\.\d+/ })
   t.match(await ask(t, '--help'), { code: 0, stdout: /^Usage: holdfast/ })
+})
+
+t.test('flags after the program go to the program, with a hint', async (t) => {
+  const { port, stderr } = await start(t, ['--workers', '1', app, '--admin', '--workers', '2'])
+  t.match((await request({ port })).args, ['--admin', '--workers', '2'])
+  t.match(
+    stderr(),
+    /command\.flags-after-program flags="--admin --workers 2" hint="flags after the program go to the program; /,
+  )
+  t.match(stderr(), /write holdfast --admin --workers 2 \S+plain-app\.js"/)
+})
+
+t.test('the output of the processes arrives in whole lines', async (t) => {
+  const { child, exited, stdout, stderr } = await start(t, ['--workers', '2', lines])
+  const ends = (output: string) => output.match(/ end$/gm)?.length
+  await until('all lines are there', () => ends(stdout()) === 400 && ends(stderr()) === 400, 60_000)
+  for (const output of [stdout(), stderr()]) {
+    const wrong = output.split('\n').filter((line) => line.includes('xx') && !/^\d+ \d+ x{20000} end$/.test(line))
+    t.equal(wrong.length, 0, wrong.map((line) => line.slice(0, 50)).join())
+  }
+  child.kill('SIGTERM')
+  t.strictSame(await exited, { code: 0, signal: null })
+  t.equal(stdout().match(/done without a newline/g)?.length, 2)
 })
 
 t.test('an Express application needs no change', async (t) => {

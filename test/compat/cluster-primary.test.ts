@@ -93,6 +93,23 @@ t.test('a server that is closed and listens again is taken over again', async (t
   t.ok(cluster.joined().includes(reply.pid))
 })
 
+t.test('connections of a second server go to the same workers, beside the first one and after its end', async (t) => {
+  const cluster = await startCluster(t)
+  const [beside, after] = [await freePort(), await freePort()]
+  const workers = cluster.joined()
+  const visits = (port: number) => Array.from({ length: 12 }, (_, n) => () => request({ port, from: loopback(n) }))
+  cluster.tell('another', beside)
+  await until('it listens', () => cluster.output().includes('another listens'))
+  for (const port of [cluster.port, beside]) {
+    for (const { pid } of await pool(visits(port), 4)) t.ok(workers.includes(pid))
+  }
+  cluster.tell('close')
+  cluster.tell('another', after)
+  await until('it listens', () => cluster.output().match(/another listens/g)?.length === 2)
+  for (const { pid } of await pool(visits(after), 4)) t.ok(workers.includes(pid))
+  await t.rejects(request({ port: cluster.port }), { code: 'ECONNREFUSED' })
+})
+
 t.test('a worker knows the public address', async (t) => {
   const { port } = await startCluster(t, { workers: 1 })
   t.match(await request({ port }), { bound: { port } })

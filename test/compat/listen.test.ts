@@ -81,6 +81,12 @@ for (const adapter of ['own', 'attachSocketIO']) {
   })
 }
 
+t.test('the primary listens when the call returns: a connection at once is served', async (t) => {
+  const { output } = await start(t, { options: { workers: 1 }, env: { FIXTURE_CONNECT: '1' } })
+  await until('it is answered', () => output().includes('connected at once: '))
+  t.match(output(), 'connected at once: HTTP/1.1 200 OK')
+})
+
 t.test('a port in use ends the program with an error', async (t) => {
   const taken = net.createServer().listen(0)
   await once(taken, 'listening')
@@ -106,7 +112,7 @@ t.test('an invalid call is refused with what to write instead', async (t) => {
     [[server, 70_000], /listen options\.port: expected an integer from 0 to 65535, got 70000/],
     [[server, 3000, { proxy: true }], /unknown option 'proxy'; known are workers and env; write stickyListen/],
     [[server, 3000, { workers: 300 }], /listen options\.workers: expected an integer from 0 to 256, got 300/],
-    [[server, 3000, { workers: 'many' }], /listen options\.workers: expected an integer from 0 to 256, got NaN/],
+    [[server, 3000, { workers: 'many' }], /listen options\.workers: expected an integer from 0 to 256, got 'many'/],
     [[server, 3000, { env: { 'A=B': 1 } }], /listen options\.env: expected an object whose values are strings/],
     [[server, 3000, { env: 'A=1' }], /listen options\.env: expected an object/],
   ]

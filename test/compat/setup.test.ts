@@ -19,10 +19,22 @@ t.test('a wrong call of setupPrimary is refused with what to write instead', asy
   for (const [args, message] of bad) t.throws(() => call(...args), { code: 'HOLDFAST_BAD_OPTION', message })
 })
 
-t.test('a second call of setupPrimary is refused', async (t) => {
+t.test('setupPrimary may be called again, with the same options or without', async (t) => {
   const server = http.createServer()
-  setupPrimary(server, { logger: false })
-  t.throws(() => setupPrimary(server, { logger: false }), { code: 'HOLDFAST_BAD_OPTION', message: /called before/ })
+  const options = { loadBalancingMethod: 'random', limits: { holdTimeout: 100 }, logger: false } as const
+  setupPrimary(server, options)
+  const listeners = server.listenerCount('listening')
+  setupPrimary(server, options)
+  setupPrimary(server)
+  t.equal(server.listenerCount('listening'), listeners, 'again with the same server changes nothing')
+  t.doesNotThrow(() => setupPrimary(http.createServer(), { loadBalancingMethod: 'random' }))
+  for (const other of [{ loadBalancingMethod: 'round-robin' }, { limits: { holdTimeout: 200 } }] as const) {
+    t.throws(() => setupPrimary(http.createServer(), other), {
+      code: 'HOLDFAST_BAD_OPTION',
+      message:
+        /setupPrimary: the options of the first call hold for all servers; write setupPrimary\(httpServer\) without/,
+    })
+  }
 })
 
 t.test('setupMaster is the old name of setupPrimary', async (t) => {

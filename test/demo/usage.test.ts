@@ -55,7 +55,7 @@ t.test('a demo that does not use Redis refuses --redis', async (t) => {
 t.test('an invalid REDIS_URL ends a demo at once, with one line', async (t) => {
   for (const demo of ['chat', 'counter', 'sessions', 'ws']) {
     const program = startProgram(t, `demo/${demo}/server.js`, ['--port', '0'], { REDIS_URL: 'redis://127.0.0.1:99999' })
-    t.match(await program.exited, { code: 78 }, demo)
+    t.match(await program.exited, { code: 64 }, demo)
     t.match(program.stderr(), /^HOLDFAST_BAD_OPTION: environment variable REDIS_URL: expected a URL .*\n$/)
   }
 })
@@ -66,7 +66,7 @@ t.test('the next free port replaces a port in use, unless --port names it', asyn
   t.teardown(() => taken.close())
   const { port } = taken.address() as net.AddressInfo
   const insisting = startProgram(t, 'demo/express/server.js', ['--port', String(port)])
-  t.match(await insisting.exited, { code: 78 })
+  t.match(await insisting.exited, { code: 1 })
   t.match(insisting.stderr(), /^HOLDFAST_PORT_IN_USE: /)
   const yielding = startProgram(t, 'demo/express/server.js', ['--workers', '0'], { PORT: String(port) })
   await yielding.printed(/Ctrl-C stops it/)

@@ -5,6 +5,7 @@ import t from 'tap'
 import {
   decodeForPrimary,
   decodeForWorker,
+  envelope,
   isEnvelope,
   PROTOCOL_VERSION,
   protocolMismatch,
@@ -30,7 +31,12 @@ const toWorker: fc.Arbitrary<ToWorker> = fc.oneof(
   }),
   fc.record({ type: fc.constant('promote' as const), id: fc.nat(), workers: fc.nat() }),
   fc.record({ type: fc.constant('worker-count' as const), workers: fc.nat() }),
+  fc.record({
+    type: fc.constant('ticket-keys' as const),
+    keys: fc.uint8Array({ minLength: 48, maxLength: 48 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+  }),
   fc.record({ type: fc.constant('bridge-state' as const), connected: fc.boolean(), lost: fc.nat() }),
+  fc.record({ type: fc.constant('server-gone' as const) }),
   fc.record({
     type: fc.constant('registered' as const),
     registration: fc.record({
@@ -57,7 +63,7 @@ const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
   fc.record({ type: fc.constant('slots-released' as const), slots }),
   fc.record({ type: fc.constant('connections-ended' as const), seqs: fc.array(seq) }),
   fc.record({ type: fc.constant('leaving' as const), reason: text }),
-  fc.record({ type: fc.constant('open-bridge' as const), redis: text, channelPrefix: text }),
+  fc.record({ type: fc.constant('open-bridge' as const), redis: text, channelPrefix: text, program: text }),
   fc.record({
     type: fc.constant('heartbeat' as const),
     lag: fc.nat(),
@@ -69,13 +75,13 @@ const toPrimary: fc.Arbitrary<ToPrimary> = fc.oneof(
 )
 
 t.test('every message arrives as it was sent', async () => {
-  fc.assert(fc.property(toWorker, (message) => decodeForWorker({ holdfast: message }) === message))
-  fc.assert(fc.property(toPrimary, (message) => decodeForPrimary({ holdfast: message }) === message))
+  fc.assert(fc.property(toWorker, (message) => decodeForWorker(envelope(message)) === message))
+  fc.assert(fc.property(toPrimary, (message) => decodeForPrimary(envelope(message)) === message))
 })
 
 t.test('a message for the other direction is not decoded', async () => {
-  fc.assert(fc.property(toWorker, (message) => decodeForPrimary({ holdfast: message }) === undefined))
-  fc.assert(fc.property(toPrimary, (message) => decodeForWorker({ holdfast: message }) === undefined))
+  fc.assert(fc.property(toWorker, (message) => decodeForPrimary(envelope(message)) === undefined))
+  fc.assert(fc.property(toPrimary, (message) => decodeForWorker(envelope(message)) === undefined))
 })
 
 t.test('messages of other libraries and of the application are not decoded', async (t) => {
@@ -86,6 +92,8 @@ t.test('messages of other libraries and of the application are not decoded', asy
     }),
   )
   t.equal(decodeForWorker({ type: 'no-more-connections' }), undefined, 'nor is a message without its envelope')
+  const own = { holdfast: { type: 'no-more-connections' } }
+  t.equal(decodeForWorker(own), undefined, "nor is an object of the application's with the key holdfast")
 })
 
 t.test('an unknown message is not decoded', async (t) => {
@@ -95,18 +103,18 @@ t.test('an unknown message is not decoded', async (t) => {
         typeof message === 'object' &&
         message !== null &&
         ['no-more-connections', 'stop-acks'].includes(String(Reflect.get(message, 'type')))
-      return known || decodeForWorker({ holdfast: message }) === undefined
+      return known || decodeForWorker(envelope(message)) === undefined
     }),
   )
   for (const type of ['', 'PROBE', 'toString', '__proto__', 'constructor', 7, null, ['stop-acks']]) {
-    t.equal(decodeForWorker({ holdfast: { type } }), undefined, String(type))
-    t.equal(decodeForPrimary({ holdfast: { type } }), undefined, String(type))
+    t.equal(decodeForWorker(envelope({ type })), undefined, String(type))
+    t.equal(decodeForPrimary(envelope({ type })), undefined, String(type))
   }
 })
 
 t.test('a message without a field that is computed with, or with a wrong one, is not decoded', async (t) => {
   const refuses = (decode: (raw: unknown) => unknown, holdfast: object) =>
-    t.equal(decode({ holdfast }), undefined, inspect(holdfast))
+    t.equal(decode(envelope(holdfast)), undefined, inspect(holdfast))
   for (const [decode, type] of [
     [decodeForWorker, 'probe'],
     [decodeForPrimary, 'ack'],
@@ -128,13 +136,15 @@ t.test('a message without a field that is computed with, or with a wrong one, is
   refuses(decodeForPrimary, { type: 'connections-ended' })
   for (const wrong of [undefined, 1, ['1'], [0.5]])
     refuses(decodeForPrimary, { type: 'connections-ended', seqs: wrong })
+  refuses(decodeForWorker, { type: 'adapter-message', message: 'text' })
+  refuses(decodeForPrimary, { type: 'adapter-message' })
   refuses(decodeForWorker, { type: 'drain' })
   for (const wrong of [undefined, '5', Number.NaN]) refuses(decodeForWorker, { type: 'drain', deadline: wrong })
 })
 
 t.test('ready is decoded with any version, so that an error can name a wrong one', async (t) => {
   for (const version of [0, 99, 'two']) {
-    t.match(decodeForPrimary({ holdfast: { type: 'ready', version } }), { version })
+    t.match(decodeForPrimary(envelope({ type: 'ready', version })), { version })
   }
 })
 

@@ -21,7 +21,7 @@ t.test('an invalid option is refused with an example of a valid one', async (t) 
     [true, /proxyProtocol: expected an object, got true/],
     [
       {},
-      /proxyProtocol\.trust: expected the addresses of your proxies, got undefined; write trust: \['10\.0\.0\.0\/8'/,
+      /proxyProtocol\.trust: expected the addresses of your proxies, got undefined; write proxyProtocol: \{ trust: \['10\.0\.0\.0\/8'/,
     ],
     [{ trust: [] }, /trust: expected the addresses of your proxies, got \[\]/],
     [{ trust: '10.0.0.0/8' }, /trust: expected an array of strings/],

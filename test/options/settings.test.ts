@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { StickyError } from '../../src/errors.ts'
@@ -31,13 +32,14 @@ t.test('missing options get their defaults', async (t) => {
     backlog: 4096,
     exec: process.argv[1],
     args: [],
-    env: {},
+    cwd: process.cwd(),
     steering: 'handoff',
     affinity: { ipv4Prefix: 32, ipv6Prefix: 64, seed: 0 },
     limits: { maxConnections: Infinity, maxPerAddress: Infinity, maxPending: 4096, holdTimeout: 5_000 },
     restart: { minDelay: 100, maxDelay: 30_000, stableAfter: 10_000 },
     health: { readyTimeout: 30_000, ackTimeout: 1_000, deadline: 30_000 },
     shutdown: { deadline: 10_000, signals: ['SIGTERM', 'SIGINT'] },
+    ticketRotation: 86_400_000,
     logger: consoleLogger,
     signal: undefined,
   })
@@ -49,16 +51,42 @@ t.test('a number is the port', async (t) => {
   t.match(complaint(70_000), { name: 'RangeError', message: /port: expected an integer from 0 to 65535, got 70000/ })
 })
 
+t.test('digits as text are a number, where the number usually comes from an environment variable', async (t) => {
+  t.match(read('3000'), { port: 3000 })
+  t.match(read({ port: '8080', workers: '2', standby: '1', admin: '9000' }), { port: 8080, workers: 2, standby: 1 })
+  t.equal(read({ port: ' 8080\n' }).port, 8080, 'with spaces around, as Node takes it')
+  t.equal(read({ admin: '9000' }).admin!.port, 9_000)
+  t.equal(read({ admin: { port: '0' } }).admin!.port, 0)
+  for (const text of ['', ' ', '0x50', '1e3', '3000.5', '-1', '70000', '3000/tcp', 'http', '/run/app.sock']) {
+    const message = /options\.port: expected an integer from 0 to 65535, got '.*'; write port: 3000$/
+    t.match(complaint({ port: text }), { code: 'HOLDFAST_BAD_OPTION', message }, text)
+    t.match(complaint(text), { code: 'HOLDFAST_BAD_OPTION', message }, text)
+  }
+  t.match(complaint({ workers: '300' }), { message: /workers: expected an integer from 0 to 256, got '300'/ })
+  t.match(complaint({ health: { deadline: '1000' } }), { message: /deadline: expected an integer .*, got '1000'/ })
+})
+
 t.test('settings are frozen, down to the lists', async (t) => {
   const given = { args: ['a'], env: { A: '1' }, execArgv: ['--no-warnings'], shutdown: { signals: ['SIGHUP'] } }
   const settings = read(given)
   const { affinity, limits, restart, health, shutdown, args, env, execArgv } = settings
-  const groups = { settings, affinity, limits, restart, health, shutdown, args, env, execArgv, list: shutdown.signals }
+  const groups = {
+    settings,
+    affinity,
+    limits,
+    restart,
+    health,
+    shutdown,
+    args,
+    env: env(0),
+    execArgv,
+    list: shutdown.signals,
+  }
   for (const [name, group] of Object.entries(groups)) t.ok(Object.isFrozen(group), name)
   given.args.push('later')
   given.env.A = '2'
   t.match(read(given).args, ['a', 'later'])
-  t.strictSame([settings.args, settings.env], [['a'], { A: '1' }], 'a later change of the options has no effect')
+  t.strictSame([settings.args, settings.env(1)], [['a'], { A: '1' }], 'a later change of the options has no effect')
 })
 
 t.test('an unknown option is refused, with the most similar known one', async (t) => {
@@ -66,8 +94,14 @@ t.test('an unknown option is refused, with the most similar known one', async (t
     [{ prot: 1 }, /^stickyListen options: unknown option 'prot'; did you mean 'port'\?$/],
     [{ worker: 1 }, /did you mean 'workers'\?/],
     [{ EXECARGV: [] }, /did you mean 'execArgv'\?/],
-    [{ limits: { maxpending: 1 } }, /^limits: unknown option 'maxpending'; did you mean 'maxPending'\?/],
-    [{ affinity: { ipv6: 1 } }, /^affinity: unknown option 'ipv6'; known are ipv4Prefix, ipv6Prefix, seed$/],
+    [
+      { limits: { maxpending: 1 } },
+      /^stickyListen options\.limits: unknown option 'maxpending'; did you mean 'maxPending'\?/,
+    ],
+    [
+      { affinity: { ipv6: 1 } },
+      /^stickyListen options\.affinity: unknown option 'ipv6'; known are ipv4Prefix, ipv6Prefix, seed$/,
+    ],
     [{ trustProxy: true }, /^stickyListen options: unknown option 'trustProxy'; known are port, host, /],
   ]
   for (const [options, message] of cases) {
@@ -103,7 +137,11 @@ t.test('the message says which option is invalid, what was expected, what came a
       read(options)
       return false
     } catch (error) {
-      t.match(error, { code: 'HOLDFAST_BAD_OPTION', message: /^[\w ]+\.?\w*: expected .+, got .+; write .+/ }, path)
+      t.match(
+        error,
+        { code: 'HOLDFAST_BAD_OPTION', message: /^stickyListen options\.\w+(\.\w+)?: expected .+, got .+; write .+/ },
+        path,
+      )
       t.ok((error as Error).message.includes(path), (error as Error).message)
       t.ok(error instanceof TypeError || error instanceof RangeError)
       return true
@@ -121,6 +159,32 @@ t.test('the message says which option is invalid, what was expected, what came a
       const refused = wrong.filter((value) => check(t, `${group}.${name}`, { [group]: { [name]: value } }))
       t.ok(refused.length >= 8, `${group}.${name} refuses most of them`)
     }
+  }
+})
+
+t.test('a nested option is named and written with the option around it', async (t) => {
+  for (const [options, message] of [
+    [{ limits: 1 }, 'limits: expected an object, got 1; write limits: { … } or leave it out'],
+    [
+      { limits: { maxPending: 0 } },
+      'limits.maxPending: expected an integer from 1 to 1000000, got 0; write limits: { maxPending: 4096 }',
+    ],
+    [
+      { proxyProtocol: { trust: 'all' } },
+      "proxyProtocol.trust: expected an array of strings, got 'all'; write proxyProtocol: { trust: ['…'] }",
+    ],
+    [{ admin: { port: 'x' } }, "admin.port: expected an integer from 0 to 65535, got 'x'; write admin: { port: 9464 }"],
+  ] as const) {
+    t.equal(complaint(options).message, `stickyListen options.${message}`)
+  }
+})
+
+t.test('a session option without a rule is refused', async (t) => {
+  for (const session of [[], [undefined], [[]], null, false, '', ['socket.io', {}]]) {
+    t.match(complaint({ session }), {
+      code: 'HOLDFAST_BAD_OPTION',
+      message: /session: expected 'socket\.io', .*; write session: \['socket\.io', .*\], or leave session out$/,
+    })
   }
 })
 
@@ -176,11 +240,32 @@ t.test('every integer in the range is accepted, and no other', async () => {
 t.test('at least two heartbeats fit into health.deadline', async (t) => {
   t.equal(read({}).health.interval, 1_000)
   t.equal(read({ health: { deadline: 300 } }).health.interval, 100)
-  t.match(complaint({ health: { deadline: 1 } }), { message: /^health\.deadline: expected an integer from 2 / })
+  t.match(complaint({ health: { deadline: 1 } }), {
+    message: /^stickyListen options\.health\.deadline: expected an integer from 2 /,
+  })
   t.match(complaint({ health: { deadline: 1_500, interval: 1_000 } }), {
     name: 'RangeError',
-    message: 'health.interval: expected from 1 to half of health.deadline, got 1000; write interval: 500',
+    message:
+      'stickyListen options.health.interval: expected from 1 to half of health.deadline, got 1000; write health: { interval: 500 }',
   })
+})
+
+t.test('env may be a function of the worker, and what it returns is checked', async (t) => {
+  const { env } = read({ env: (worker: number) => ({ METRICS_PORT: String(9100 + worker) }) })
+  t.strictSame(
+    [env(0), env(3), env(-1)],
+    [{ METRICS_PORT: '9100' }, { METRICS_PORT: '9103' }, { METRICS_PORT: '9099' }],
+  )
+  for (const wrong of ['text', null, { METRICS_PORT: 9100 }]) {
+    t.throws(() => read({ env: () => wrong }).env(0), { name: 'TypeError', message: /env: expected an object/ })
+  }
+})
+
+t.test('cwd is an existing folder, in which exec is looked for', async (t) => {
+  const folder = t.testdir({ 'app.js': '', deep: { 'app.js': '' } })
+  t.match(read({ cwd: folder, exec: 'app.js' }), { cwd: folder, exec: join(folder, 'app.js') })
+  t.match(read({ cwd: pathToFileURL(join(folder, 'deep')), exec: '../app.js' }), { exec: join(folder, 'app.js') })
+  t.match(complaint({ cwd: './nowhere' }), { name: 'RangeError', message: /cwd: expected .* got '\.\/nowhere'/ })
 })
 
 t.test('exec is the path or file URL of an existing file', async (t) => {

@@ -1,48 +1,23 @@
 // The package as it is published: packed, installed into an empty folder, and used there. `npm run test:package`; it needs
 // the npm registry, or its cache, for the packages that the installed one works with.
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import http from 'node:http'
-import net from 'node:net'
-import { tmpdir } from 'node:os'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import t, { type Test } from 'tap'
+import t from 'tap'
+import { freePort, install, readManifest, ROOT, run, start, text, until } from './installation.ts'
 
-interface Manifest {
-  version: string
-  exports: Record<string, string | { types: string; default: string }>
-  devDependencies: Record<string, string>
-}
-
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const PROGRAMS = new URL('programs/', import.meta.url)
 
 /** Files besides the documents in the package. */
 const MOST_FILES = 60
 
-/** Milliseconds for anything to happen, as everything else on the machine may be starting too. */
-const DEADLINE = 30_000
-
 /** What programs and declarations need besides Holdfast. ioredis is left out: it is optional. */
 const COMPANIONS = ['socket.io', '@socket.io/cluster-adapter', '@types/node']
 
-const { devDependencies, exports, version } = readManifest(ROOT)
+const { exports, version } = readManifest(ROOT)
 const faces = Object.keys(exports).filter((name) => typeof exports[name] === 'object')
 
 t.test('the package', { timeout: 300_000 }, async (t) => {
-  // Outside the repository: from a folder inside, its packages would be found.
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-package-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }')
-  const { stdout } = await run('npm', ['pack', ROOT, '--json', '--pack-destination', folder], folder)
-  const [packed] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[]
-  const files = packed!.files.map(({ path }) => path)
-  const companions = COMPANIONS.map((name) => `${name}@${devDependencies[name]}`)
-  await run('npm', ['install', '--prefer-offline', join(folder, packed!.filename), ...companions], folder)
+  const { folder, files } = await install(t, COMPANIONS)
   // What a program imports by name is found from its own folder.
   cpSync(PROGRAMS, folder, { recursive: true, filter: (file) => !file.endsWith('.map') })
 
@@ -136,56 +111,10 @@ t.test('the package', { timeout: 300_000 }, async (t) => {
   })
 })
 
-function readManifest(folder: string): Manifest {
-  const file = join(folder, 'package.json')
-  return JSON.parse(readFileSync(file, 'utf8')) as Manifest
-}
-
-/** @throws Error with all that it wrote */
-async function run(command: string, args: readonly string[], cwd: string): Promise<{ stdout: string }> {
-  try {
-    return await promisify(execFile)(command, args, { cwd })
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string }
-    throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error })
-  }
-}
-
 /** @returns what the face exports, after the statement that brings it */
 async function evaluate(cwd: string, statement: string, type: 'module' | 'commonjs'): Promise<string[]> {
   const program = `${statement}; console.log(JSON.stringify(Object.keys(face).filter((name) => name !== '__esModule').sort()))`
   return JSON.parse((await run(process.execPath, [`--input-type=${type}`, '-e', program], cwd)).stdout) as string[]
-}
-
-interface Running {
-  /** Resolves when its stdout matches. */
-  printed(pattern: RegExp): Promise<void>
-  signal(name: NodeJS.Signals): void
-  /** Exit code and signal. */
-  exited: Promise<unknown[]>
-}
-
-/** Starts it with Node; ends it with the test. Its workers end with it. */
-function start(t: Test, cwd: string, args: readonly string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, args, {
-    cwd,
-    env: { ...process.env, PORT: '', WEB_CONCURRENCY: '', REDIS_URL: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let output = ''
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  const exited = once(child, 'exit')
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    await exited
-    if (!t.passing()) t.comment(output)
-  })
-  return {
-    exited,
-    signal: (name) => void child.kill(name),
-    printed: (pattern) => until(`it prints ${pattern}`, () => pattern.test(output)),
-  }
 }
 
 interface Answer {
@@ -209,31 +138,4 @@ async function visit(port: string, workers: number): Promise<Map<string, Answer>
 
 async function ask(port: string, from: string, path = '/'): Promise<Answer> {
   return JSON.parse(await text(port, path, from)) as Answer
-}
-
-function text(port: string, path: string, localAddress = '127.0.0.1'): Promise<string> {
-  return new Promise((done, fail) => {
-    const request = http.get({ host: '127.0.0.1', port, path, localAddress, agent: false }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => (body += chunk))
-      response.on('end', () => done(body))
-    })
-    request.on('error', fail)
-  })
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + DEADLINE; !(await holds()); await pause(20)) {
-    if (Date.now() > end) throw new Error(`waited for: ${what}`)
-  }
-}
-
-async function freePort(): Promise<string> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return String(port)
 }

@@ -4,7 +4,7 @@ import t from 'tap'
 import { WorkerChannel } from '../../src/ipc/channel.ts'
 import { PeerDirectory } from '../../src/primary/peer-directory.ts'
 import { realWorld } from '../../src/world.ts'
-import type { ToWorker } from '../../src/ipc/messages.ts'
+import { envelope, type ToWorker } from '../../src/ipc/messages.ts'
 
 t.test('a process that closed its peer socket is not listed any more, and still gets the list', async (t) => {
   const lists: (readonly [id: number, instances: number[]])[] = []
@@ -29,7 +29,7 @@ t.test('a process that closed its peer socket is not listed any more, and still 
   for (const { channel, id } of processes) directory.started(channel, 10 + id)
   const received = async (type: string, child: ChildProcess) => {
     lists.length = 0
-    child.emit('message', { holdfast: { type } })
+    child.emit('internalMessage', envelope({ type }))
     await new Promise((done) => setImmediate(done))
     return [...lists]
   }

@@ -112,3 +112,16 @@ t.test('nothing is remembered on a socket that HTTP/2 streams share, nor for an 
   }
   t.throws(() => peers.ownerOf(request({ socket: Object.freeze({}) })), 'any other socket is written to')
 })
+
+t.test('a cookie of an ended process hides no cookie of the same name that names a process', async (t) => {
+  const { peers } = setUp({ cookie: 'seat' })
+  const [ended, there, here] = [{ worker: 1, instance: 99 }, other, self].map(identityText)
+  const ownerOf = (...cookies: string[]) =>
+    peers.ownerOf(request({ rawHeaders: cookies.flatMap((line) => ['Cookie', line]) }))
+  t.equal(ownerOf(`seat=${ended}; seat=${there}`), other)
+  t.equal(ownerOf(`seat=${ended}`, `seat=${there}`), other)
+  t.equal(ownerOf(`seat=${ended}; seat=${here}`), 'self')
+  t.equal(ownerOf(`seat=${ended}; seat=x`), 'none')
+  peers.update([self], allSlots(0))
+  t.equal(ownerOf(`seat=${there}; seat=${here}`), 'self', 'the first process has ended since')
+})

@@ -2,6 +2,7 @@ import { io, type Socket } from 'socket.io-client'
 import t from 'tap'
 import { startBalancer } from '../support/balancer.ts'
 import { loopback, until } from '../support/clients.ts'
+import { Polling } from '../support/polling.ts'
 
 const binary = Buffer.from([0, 1, 127, 128, 255])
 
@@ -28,6 +29,23 @@ for (const [transport, env] of [
       t.teardown(() => socket.close())
       await new Promise<void>((done, fail) => socket.once('connect', done).once('connect_error', fail))
       return socket
+    }
+  })
+}
+
+for (const [what, env] of [
+  ['sets a generateId of its own', { FIXTURE_OWN_IDS: '1' }],
+  ['attaches Socket.IO to another HTTP server before', { FIXTURE_LATE_ENGINE: '1' }],
+] as const) {
+  t.test(`polling clients keep their worker where the application ${what}`, async (t) => {
+    const options = { workers: 2, balance: 'round-robin' as const }
+    const balancer = await startBalancer(t, { fixture: 'socket-io-app', options, env: { REDIS_URL: '', ...env } })
+    const how = { port: balancer.port, agent: false as const }
+    const clients = await Promise.all(Array.from({ length: 8 }, () => Polling.open(how)))
+    t.equal(new Set(clients.map(({ pid }) => pid)).size, 2)
+    for (const client of clients) {
+      for (let n = 0; n < 4; n++) await client.ask('address')
+      t.strictSame([...client.statuses.keys()], [200])
     }
   })
 }

@@ -136,6 +136,32 @@ export async function broadcastContract(t: Test, crowd: Crowd, disorder?: string
     for (const { received } of all) t.strictSame(received('description'), [expected, expected])
   })
 
+  await t.test('data that cannot be sent throws at the call, and reaches neither clients nor workers', async (t) => {
+    const all = await visitors(t)
+    const errors = (await all[0].socket.timeout(20_000).emitWithAck('refuse')) as Record<string, string>
+    for (const [call, error] of Object.entries(errors)) {
+      const isPromise = call.startsWith('emitWithAck:') || call.startsWith('serverSideEmitWithAck:')
+      // The parser has no check of its own for a reference back.
+      const name = /^emit.*circular/.test(call) ? 'RangeError' : 'TypeError'
+      t.equal(error, isPromise ? `rejected with ${name}` : `threw ${name}`, call)
+    }
+    t.equal(Object.keys(errors).length, 21)
+    await settled(all)
+    t.strictSame(receiversOf(all, 'refused'), [])
+    for (const { socket } of all) {
+      const notes = (await socket.emitWithAck('notes')) as unknown[]
+      t.notOk(notes.some((note) => typeof note === 'object' && note !== null && ('n' in note || 'self' in note)))
+    }
+  })
+
+  await t.test('a message is what it was at the call, and comes in the order of the calls', async (t) => {
+    const all = await visitors(t)
+    await all[0].socket.emitWithAck('hurry')
+    await settled(all)
+    for (const one of all) t.strictSame(one.received('hurried'), [{ n: 1 }])
+    t.strictSame(all[0].received('order'), ['broadcast', 'own'])
+  })
+
   await t.test(
     'acknowledgements come from the clients of all workers, and a timeout gives those that were in time',
     async (t) => {

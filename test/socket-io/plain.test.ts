@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { deserialize } from 'node:v8'
-import { plain, serializePlain } from '../../src/socket-io/plain.ts'
+import { plain, serializePlain, serializeStrictlyPlain, snapshot, strictlyPlain } from '../../src/socket-io/plain.ts'
 
 const bytes = fc.uint8Array({ maxLength: 8 })
 
@@ -85,4 +85,40 @@ t.test('getters and toJSON that throw, deep data and what V8 refuses throw no er
   const gone = new ArrayBuffer(8)
   structuredClone(gone, { transfer: [gone] })
   t.strictSame(deserialize(serializePlain({ gone, name: 'Ada' })), { gone: {}, name: 'Ada' })
+})
+
+t.test('strictly, a value is what JSON makes of it, or throws where JSON throws', async () => {
+  const odd = [fc.constant(() => {}), fc.constant(Symbol('odd')), fc.bigInt(), fc.constant(undefined)]
+  const value = fc.object({ values: [fc.string(), fc.integer(), ...odd], withBoxedValues: true })
+  const text = (make: () => unknown) => {
+    try {
+      return JSON.stringify(make())
+    } catch (error) {
+      return (error as Error).name
+    }
+  }
+  fc.assert(fc.property(value, (given) => text(() => strictlyPlain(given)) === text(() => given)))
+})
+
+t.test('strictly, nothing is left out silently', async (t) => {
+  const circular: { self?: object } = {}
+  circular.self = circular
+  t.throws(() => strictlyPlain(circular), TypeError)
+  t.throws(() => strictlyPlain({ timer: setInterval(() => {}, 60_000).unref() }), TypeError)
+  t.throws(() => strictlyPlain({ a: { b: { c: 1 } } }, { maxDepth: 2 }), RangeError)
+  const broken = {
+    get broken() {
+      throw new Error('broken')
+    },
+  }
+  t.throws(() => strictlyPlain({ broken }), /broken/)
+  t.throws(() => serializeStrictlyPlain([1n]), TypeError)
+})
+
+t.test('a snapshot does not change with the value', async (t) => {
+  const given = { list: [1], bytes: Buffer.from('a') }
+  const copy = snapshot(given)
+  given.list.push(2)
+  given.bytes[0] = 0
+  t.strictSame(copy, { list: [1], bytes: Buffer.from('a') })
 })

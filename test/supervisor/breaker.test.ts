@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Exit } from '../../src/supervisor/backoff.ts'
 import { tripped } from '../../src/supervisor/breaker.ts'
 
-const policy = { maxStartCrashes: 5, maxCrashesPerMinute: 10 }
+const policy = { maxStartCrashes: 5, maxCrashesPerMinute: 10, stableAfter: 10_000 }
 const failedStarts = (count: number, at = 0): Exit[] => Array.from({ length: count }, () => ({ at, served: 0 }))
 const served = (at: number): Exit => ({ at, served: 1 })
 
@@ -20,6 +20,17 @@ t.test('a successful start resets the count of failed starts', async () => {
     }),
   )
 })
+
+t.test(
+  'a process that leaves by itself soon after it was ready counts as a failed start, a crash in service does not',
+  async (t) => {
+    const left = (served: number): Exit => ({ at: 0, served, left: true })
+    const reason = '5 starts in a row ended before the worker was ready, or left by itself within 10000 ms'
+    t.equal(tripped([left(1), left(9_999), ...failedStarts(2), left(5)], [], 0, policy), reason)
+    t.equal(tripped([left(1), left(10_000), left(1), left(1), left(1), left(1)], [], 0, policy), undefined)
+    t.equal(tripped([left(1), served(0), left(1), left(1), left(1), left(1)], [], 0, policy), undefined)
+  },
+)
 
 t.test('ten crashes within a minute are enough, whichever workers crashed', async (t) => {
   const all = Array.from({ length: 10 }, (_, i) => served(i * 6_000))

@@ -4,7 +4,7 @@ import { readSettings } from '../../src/options/settings.ts'
 import type { StickyOptions } from '../../src/index.ts'
 import type { Program } from '../../src/supervisor/fork.ts'
 import { Supervisor, type SupervisorEvents } from '../../src/supervisor/supervisor.ts'
-import { childOf, simulatedFork } from '../support/simulated-child.ts'
+import { childOf, simulatedFork, type SimulatedChild } from '../support/simulated-child.ts'
 import { SimulatedWorld } from '../support/simulated-world.ts'
 
 /** A supervisor of simulated processes, and a record of what it reports. */
@@ -21,15 +21,21 @@ function supervise(options: StickyOptions & { workers: number }) {
     tripped: (reason, _, isNoneLeft) => void log.push(`tripped ${isNoneLeft} ${reason}`),
     silence: () => 0,
     foreignMessage() {},
+    adapterMessage() {},
   }
-  const settings = readSettings({ logger: false, ...options })
+  const lines: string[] = []
+  const level = (name: string) => (event: string) => void lines.push(`${name} ${event}`)
+  const logger = { debug() {}, info: level('info'), warn: level('warn'), error: level('error') }
+  const settings = readSettings({ logger, ...options })
   const programOf = (): Program => ({
     exec: 'app.js',
     args: [],
+    cwd: process.cwd(),
     execArgv: [],
     env: {},
     serialization: 'json',
     inherit: [],
+    readyHint: 'get ready',
     fork,
     forked() {},
     opened() {},
@@ -38,7 +44,7 @@ function supervise(options: StickyOptions & { workers: number }) {
   supervisor.start(settings.workers)
   const take = () => log.splice(0)
   const restarts = () => supervisor.workers.map((worker) => worker.restarts)
-  return { world, supervisor, fork, take, restarts, phases: () => supervisor.workers.map(({ phase }) => phase) }
+  return { world, supervisor, fork, take, lines, restarts, phases: () => supervisor.workers.map(({ phase }) => phase) }
 }
 
 t.test('each worker starts a process, and is announced when the process is ready', async (t) => {
@@ -155,6 +161,44 @@ t.test('a worker that leaves by itself gets no more connections, and another pro
   t.equal(fork.pids.length, 2, 'it had served long enough to start without delay')
 })
 
+t.test('a worker that leaves by itself soon after each start is given up, as one that cannot start', async (t) => {
+  const restart = { maxStartCrashes: 2, stableAfter: 1_000, retryDelay: 5_000 }
+  for (const leave of [
+    (child: SimulatedChild) => child.say({ type: 'leaving', reason: 'server.close()' }),
+    (child: SimulatedChild) => child.exit(0),
+  ]) {
+    const { world, fork, take, lines } = supervise({ workers: 1, restart })
+    for (const pid of [1, 2]) {
+      childOf(fork, pid).ready()
+      world.advance(999)
+      leave(childOf(fork, pid))
+      world.advance(1_000)
+    }
+    t.match(take().at(-1), /^tripped true 2 starts in a row .* left by itself within 1000 ms$/)
+    t.equal(lines.filter((line) => /^warn worker\.(leave|exit)$/.test(line)).length, 2, 'each end is a warning')
+    t.equal(fork.pids.length, 2, 'no third process before the retry')
+  }
+})
+
+t.test('SIGTERM from outside, and an end after stable service, count as no failed starts', async (t) => {
+  const restart = { maxStartCrashes: 2, stableAfter: 1_000 }
+  const { world, fork, take, lines } = supervise({ workers: 1, restart })
+  for (const [pid, reason, served] of [
+    [1, 'SIGTERM', 10],
+    [2, 'SIGTERM', 10],
+    [3, 'close()', 1_000],
+    [4, 'close()', 1_000],
+  ] as const) {
+    childOf(fork, pid).ready()
+    world.advance(served)
+    childOf(fork, pid).say({ type: 'leaving', reason })
+    world.advance(1_000)
+  }
+  t.notMatch(take().join('\n'), /tripped/)
+  t.notMatch(lines.join('\n'), /warn worker\.leave/)
+  t.equal(fork.pids.length, 5)
+})
+
 t.test('a dismissed worker finishes, and no process starts for its id any more', async (t) => {
   const { world, supervisor, fork, take, phases } = supervise({ workers: 2 })
   for (const pid of [1, 2]) childOf(fork, pid).ready()
@@ -165,6 +209,25 @@ t.test('a dismissed worker finishes, and no process starts for its id any more',
   await scaled
   world.advance(1_000)
   t.equal(fork.pids.length, 2)
+})
+
+t.test('the log tells of a process that does not get ready, long before the process is killed', async (t) => {
+  for (const [readyTimeout, after] of [
+    [30_000, 5_000],
+    [3_000, 1_000],
+  ] as const) {
+    const { world, lines } = supervise({ workers: 1, health: { readyTimeout } })
+    world.advance(after - 1)
+    t.strictSame(lines, [])
+    world.advance(1)
+    t.strictSame(lines, ['warn worker.slow-start'])
+    world.advance(readyTimeout - after - 1)
+    t.strictSame(lines, ['warn worker.slow-start'])
+  }
+  const { world, fork, lines } = supervise({ workers: 1 })
+  childOf(fork, 1).ready()
+  world.advance(6_000)
+  t.notMatch(lines.join(), /slow-start/)
 })
 
 t.test('a process that is not ready in time is killed, and that counts as a failed start', async (t) => {

@@ -11,7 +11,7 @@ export interface ClusterOptions {
   options?: Omit<SetupOptions, 'logger'> | ListenOptions
   env?: Record<string, string>
   /** File name in test/fixtures, without its extension. */
-  fixture?: 'cluster-app' | 'listen-app'
+  fixture?: 'cluster-app' | 'listen-app' | 'messages-app'
 }
 
 export interface Cluster {

@@ -2,7 +2,7 @@
 // files coverage has no target; COVERAGE=all shows the coverage of the whole run.
 
 const PURE =
-  /^build\/test\/((affinity|slots)\/.+|supervisor\/(backoff|breaker|health|health-history|recycling|restart-policy|rolling|worker-phases|worker-state))\.test\.js$/
+  /^build\/test\/((affinity|slots)\/.+|sessions\/(client-scheme|handshake-head|shared-cache)|supervisor\/(backoff|breaker|health|health-history|recycling|restart-policy|rolling|telling-line|worker-phases|worker-state))\.test\.js$/
 
 /** @returns the files to cover; null: none; an empty array: all files that the test loads */
 export default function coverageMap(testFile: string): string[] | null {

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { until } from './clients.ts'
@@ -20,12 +21,20 @@ export interface Program {
 /**
  * Starts the program. The program and all its descendants end with the test.
  *
- * @param path - path of the compiled file, relative to build/
+ * @param path - path of the compiled file, relative to build/, or an absolute path
+ * @param cwd - working directory
  */
-export function startProgram(t: Test, path: string, args: string[] = [], env: Record<string, string> = {}): Program {
-  const file = fileURLToPath(new URL(`../../${path}`, import.meta.url))
+export function startProgram(
+  t: Test,
+  path: string,
+  args: string[] = [],
+  env: Record<string, string> = {},
+  cwd?: string,
+): Program {
+  const file = isAbsolute(path) ? path : fileURLToPath(new URL(`../../${path}`, import.meta.url))
   const child = spawn(process.execPath, [file, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
     // An empty string counts as not set.
     env: { ...process.env, PORT: '', WEB_CONCURRENCY: '', REDIS_URL: '', ...env },
   })

@@ -1,7 +1,7 @@
 // Simulated child processes: the part of node:child_process that the supervisor uses, under the command of a test.
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import { PROTOCOL_VERSION, type ToPrimary } from '../../src/ipc/messages.ts'
+import { envelope, PROTOCOL_VERSION, type ToPrimary } from '../../src/ipc/messages.ts'
 import type { Fork } from '../../src/supervisor/fork.ts'
 
 export class SimulatedChild extends EventEmitter {
@@ -29,7 +29,7 @@ export class SimulatedChild extends EventEmitter {
 
   /** The child sends a message of Holdfast's protocol. */
   say(message: ToPrimary): void {
-    this.emit('message', { holdfast: message })
+    this.emit('internalMessage', envelope(message))
   }
 
   ready(): void {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { WorkerChannel } from '../../src/ipc/channel.ts'
+import { envelope } from '../../src/ipc/messages.ts'
 import { nodeIpc } from '../../src/transport/node-ipc.ts'
 import type { AcceptedConnection } from '../../src/transport/transport.ts'
 import { realWorld } from '../../src/world.ts'
@@ -34,7 +35,7 @@ function setUp() {
     sent,
     acknowledged,
     undelivered,
-    receive: (holdfast: object) => child.emit('message', { holdfast }),
+    receive: (holdfast: object) => child.emit('internalMessage', envelope(holdfast)),
   }
 }
 

@@ -53,7 +53,8 @@ export class WorkerReports {
 
   /** The state that tabs get. */
   state(): Crew {
-    const workers = [this.#row(), ...this.#peers.rows()].sort((a, b) => a.id - b.id || a.pid - b.pid)
+    const rows = this.#peers.rows({ ...this.#row(), key: this.#self.key })
+    const workers = rows.sort((a, b) => a.id - b.id || a.pid - b.pid)
     const rooms = [...new Set([...this.#events.rooms(), ...this.#peers.rooms()])].sort().slice(0, MAX_ROOMS)
     const { kind, connected } = this.#backplane
     return { workers, rooms, backplane: { kind, connected } }

@@ -1,6 +1,6 @@
 // The page: it connects, enters a room, and passes each event to the part that shows it.
 // oxlint-disable-next-line import/no-absolute-path -- that is where Socket.IO serves its client
-import { io } from '/socket.io/socket.io.esm.min.js'
+import { io, WebSocket } from '/socket.io/socket.io.esm.min.js'
 import { paintBadge, paintIcon } from './badge.js'
 import { Banner } from './banner.js'
 import { drawBackplane, drawRooms, drawWorkers } from './crew.js'
@@ -10,7 +10,7 @@ import { drawOthers, drawTabsOn } from './others.js'
 import { Outbox } from './outbox.js'
 import { setUpPanels } from './panels.js'
 import { People } from './people.js'
-import { countRefusals, drawServed } from './served.js'
+import { countingPolling, drawServed } from './served.js'
 import { setUpComposer } from './composer.js'
 import { Typing } from './typing.js'
 import { key, makeId, nickname, roomInAddress } from './visitor.js'
@@ -25,7 +25,8 @@ let welcome
 let crew
 let unread = 0
 
-const socket = io({ auth: { key }, reconnectionDelay: 200, reconnectionDelayMax: 1_500, ...connectOptions() })
+const transports = { polling: countingPolling(at('refused')), websocket: WebSocket }
+const socket = io({ auth: { key }, reconnectionDelay: 200, reconnectionDelayMax: 1_500, ...connectOptions(transports) })
 const banner = new Banner(at('banner'))
 const log = new Log(at('log'), at('to-end'), () => me.person)
 const typing = new Typing(at('typing'), () => socket.connected && socket.volatile.emit('typing'))
@@ -74,7 +75,6 @@ socket.on('disconnect', () => {
   sayOffline()
 })
 socket.on('connect_error', () => sayOffline())
-countRefusals(socket, at('refused'))
 socket.io.on('open', () => {
   const { engine } = socket.io
   dataset.transport = engine.transport.name

@@ -1,4 +1,6 @@
 // Shows how this tab is served: what decides on its worker, the transport, and the number of refused requests.
+// oxlint-disable-next-line import/no-absolute-path -- that is where Socket.IO serves its client
+import { XHR } from '/socket.io/socket.io.esm.min.js'
 import { addressWith, TRANSPORTS, wish } from './wish.js'
 
 /** @param welcome - the event 'welcome', which says what decides for a tab that does not ask for a worker */
@@ -43,15 +45,24 @@ function drawSwitch(box, choices, room) {
   box.replaceChildren(...links)
 }
 
-/** Counts the answers with status 400, which a worker gives for a session that it does not know. */
-export function countRefusals(socket, shown) {
+/**
+ * Polling that counts the answers with status 400, which a worker gives for a session that it does not know. It counts
+ * each answer: Socket.IO reports the first one that ends a connection only.
+ *
+ * @param shown - the element for the number
+ */
+export function countingPolling(shown) {
   const { dataset } = document.body
-  const note = (status) => {
-    if (status !== 400) return
-    dataset.refused = String(Number(dataset.refused) + 1)
-    shown.textContent = dataset.refused
-    shown.dataset.kind = 'bad'
+  return class extends XHR {
+    request(options) {
+      const request = super.request(options)
+      request.on('error', (status) => {
+        if (status !== 400) return
+        dataset.refused = String(Number(dataset.refused) + 1)
+        shown.textContent = dataset.refused
+        shown.dataset.kind = 'bad'
+      })
+      return request
+    }
   }
-  socket.on('disconnect', (_reason, details) => note(details?.description))
-  socket.on('connect_error', ({ description }) => note(description))
 }

@@ -11,13 +11,17 @@ export const wish = {
   transport: TRANSPORTS.find((name) => name === query.get('transport')) ?? 'default',
 }
 
-/** Options for `io()`. Every request carries the query, which the server's session rule reads. */
-export function connectOptions() {
+/**
+ * Options for `io()`. Every request carries the query, which the server's session rule reads.
+ *
+ * @param transports - the classes by name, the first one first
+ */
+export function connectOptions(transports) {
   const { by, worker, transport } = wish
   return {
     ...(by === 'worker' ? { query: { worker } } : {}),
     ...(by === 'session' ? { query: { session: sessionKey() } } : {}),
-    ...(transport === 'default' ? {} : { transports: [transport] }),
+    transports: transport === 'default' ? Object.values(transports) : [transports[transport]],
   }
 }
 

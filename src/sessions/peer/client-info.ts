@@ -50,7 +50,9 @@ export function encodeClientInfo(socket: Socket): string {
  */
 export function applyClientInfo(socket: Socket, encoded: string): void {
   const info = decodeClientInfo(encoded)
-  for (const name of PROPERTIES) Object.defineProperty(socket, name, { value: info.socket[name], configurable: true })
+  for (const name of PROPERTIES) {
+    Object.defineProperty(socket, name, { value: info.socket[name], configurable: true, writable: true })
+  }
   const { header, proxy } = info
   if (header === undefined || proxy === undefined) setProxyHeader(socket, undefined, { address: '', port: 0 })
   else setProxyHeader(socket, Buffer.from(header, 'base64'), proxy)

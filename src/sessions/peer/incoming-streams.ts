@@ -2,8 +2,9 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
-import type { Emit, SetAffinityCookie } from '../../serving/target.ts'
+import type { Emit } from '../../serving/target.ts'
 import type { World } from '../../world.ts'
+import type { AffinityCookie } from '../affinity-cookie.ts'
 import { assignClientInfo } from './client-info.ts'
 import { FRAME, Mux, WINDOW } from './mux.ts'
 import type { StreamHead } from './outgoing-streams.ts'
@@ -19,9 +20,9 @@ interface IncomingStream {
 export interface StreamTarget {
   /** The application's server. */
   server: Server
-  /** The server's own `emit`, which routes nothing. */
-  emit: Emit
-  setAffinityCookie: SetAffinityCookie
+  /** Gives the application a request, which is not routed again. */
+  deliver: Emit
+  cookie: Pick<AffinityCookie, 'addToResponse'>
   world: World
 }
 
@@ -75,7 +76,7 @@ export class IncomingStreams {
   }
 
   #open(id: number, head: StreamHead): void {
-    const { server, emit, setAffinityCookie } = this.#target
+    const { server, deliver, cookie } = this.#target
     const socket = new StreamSocket(this.#mux, id, server)
     assignClientInfo(socket, head.client)
     const request = createRequest(socket, head)
@@ -86,7 +87,7 @@ export class IncomingStreams {
     const response = new ServerResponse(request)
     response.shouldKeepAlive &&= head.keepAlive
     response.assignSocket(socket as never)
-    if (head.maySetCookie) setAffinityCookie(request, response)
+    if (head.maySetCookie) cookie.addToResponse(request, response)
     const decidesContinue = head.event === 'checkContinue' && server.listenerCount('checkContinue') > 0
     // Node's server sets these for its connections. `_expect_continue`: an answer other than 100 ends the connection,
     // because the client may send the body or not.
@@ -119,9 +120,9 @@ export class IncomingStreams {
     })
     if (head.event === 'checkContinue' && !decidesContinue) {
       response.writeContinue()
-      emit('request', request, response)
+      deliver('request', request, response)
     } else {
-      emit(head.event, request, response)
+      deliver(head.event, request, response)
     }
   }
 

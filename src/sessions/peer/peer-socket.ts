@@ -4,6 +4,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { sleep } from '../../async/waiting.ts'
+import type { DeliverUpgrade } from '../../serving/target.ts'
 import { applyClientInfo, CLIENT_INFO } from './client-info.ts'
 import { IncomingStreams, type StreamTarget } from './incoming-streams.ts'
 import { MUX_PROTOCOL } from './mux.ts'
@@ -22,6 +23,11 @@ const IDLE_CHECK = 50
 
 /** Milliseconds in which connections are accepted that were made just before the path was removed. */
 const LAST_ACCEPTS = 50
+
+/** What gets the requests that other workers forward. */
+export interface PeerTarget extends StreamTarget {
+  deliverUpgrade: DeliverUpgrade
+}
 
 export interface PeerSocket {
   /** Accepts no new connections. Resolves when the requests that came in are answered. */
@@ -47,7 +53,7 @@ export function peerSocketPath(folder: string, instance: number, listener: numbe
  * @param target - gets the requests; another server may take the place of its server later
  * @throws Error where the folder cannot be made, or other users have access to it
  */
-export async function openPeerSocket(folder: string, path: string, target: StreamTarget): Promise<PeerSocket> {
+export async function openPeerSocket(folder: string, path: string, target: PeerTarget): Promise<PeerSocket> {
   const { world } = target
   if (process.platform !== 'win32') makeFolder(folder)
   const muxes = new Set<IncomingStreams>()
@@ -62,13 +68,13 @@ export async function openPeerSocket(folder: string, path: string, target: Strea
   listener.maxHeadersCount = 0
   listener.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!useClientInfo(request)) return void response.writeHead(400).end()
-    return target.emit('request', request, response)
+    return target.deliver('request', request, response)
   })
   listener.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (!useClientInfo(request)) return void response.writeHead(400).end()
-    if (target.server.listenerCount('checkContinue') > 0) return target.emit('checkContinue', request, response)
+    if (target.server.listenerCount('checkContinue') > 0) return target.deliver('checkContinue', request, response)
     response.writeContinue()
-    return target.emit('request', request, response)
+    return target.deliver('request', request, response)
   })
   listener.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isMux(request)) {
@@ -79,7 +85,7 @@ export async function openPeerSocket(folder: string, path: string, target: Strea
       return
     }
     if (!useClientInfo(request)) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
-    else if (!target.emit('upgrade', request, socket, head)) socket.destroy()
+    else if (!target.deliverUpgrade(request, socket, head)) socket.destroy()
   })
   // exclusive: a worker of node:cluster would ask its primary to listen.
   await new Promise<void>((done, fail) => listener.once('error', fail).listen({ path, exclusive: true }, done))

@@ -5,6 +5,7 @@ import type { Logger } from '../../options/options.ts'
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts'
 import type { AdapterMessage } from '../adapter-message.ts'
 import { Bridge, type BridgeStatus } from './bridge.ts'
+import { lookBeside } from '../../redis/optional.ts'
 import { unpackTarget } from '../../redis/target.ts'
 import { relaySocketIO, type Recipient, type Relay } from './relay.ts'
 
@@ -47,19 +48,26 @@ export class Exchange<M extends Member> {
     channel.on('open-bridge', (message) => this.open(message))
   }
 
-  /** Takes a message of a worker that is not Holdfast's own. */
-  pass(from: M, message: unknown): void {
-    this.#relay.pass(from, message)
+  /**
+   * Takes a message of a worker.
+   *
+   * @param isWrapped - whether it came as a message of Holdfast's, and not as it is
+   */
+  pass(from: M, message: unknown, isWrapped = false): void {
+    this.#relay.pass(from, message, isWrapped)
   }
 
+  /** A worker has ended. With adapters over Redis, its answers are not known to the relay. */
   gone(worker: M): void {
     this.#relay.gone(worker)
+    for (const member of this.#members()) if (member !== worker) member.send({ type: 'server-gone' })
   }
 
   /**
    * Opens the bridge, or another one where the request differs: the newest worker has the newest program and options.
    */
-  open({ redis, channelPrefix }: BridgeRequest): void {
+  open({ redis, channelPrefix, program }: BridgeRequest): void {
+    lookBeside(program)
     const request = `${channelPrefix} ${redis}`
     if (request !== this.#request) {
       void this.close()

@@ -6,7 +6,7 @@ import { BusBroker } from '../../../src/bus/primary/broker.ts'
 import { bytesOf } from '../../../src/bus/frame-channel.ts'
 import { encodeRecord, OP, readFrame } from '../../../src/bus/frames.ts'
 import { WorkerChannel } from '../../../src/ipc/channel.ts'
-import type { Frame } from '../../../src/ipc/messages.ts'
+import { envelope, type Frame } from '../../../src/ipc/messages.ts'
 
 /** A worker that reads when the test calls read(). */
 class Worker extends EventEmitter {
@@ -24,7 +24,7 @@ class Worker extends EventEmitter {
   }
 
   publish(...records: Buffer[]): void {
-    this.emit('message', { holdfast: { type: 'bus-frame', frame: Buffer.concat(records) } })
+    this.emit('internalMessage', envelope({ type: 'bus-frame', frame: Buffer.concat(records) }))
   }
 }
 

@@ -44,7 +44,7 @@ t.test('the demo starts without Redis, serves its page and stops with one Ctrl-C
 t.test('a port of --port that is in use is an error with a code', async (t) => {
   const port = await takePort(t)
   const demo = startProgram(t, server, ['--port', String(port), '--workers', '2'])
-  t.match(await demo.exited, { code: 78 })
+  t.match(await demo.exited, { code: 1 })
   t.match(demo.stderr(), /^HOLDFAST_PORT_IN_USE: /)
   t.match(demo.stderr(), new RegExp(`port ${port}`))
   t.strictSame(descendants(demo.pid), [])
@@ -62,7 +62,7 @@ t.test('without --port, the next free port replaces a port in use, with a note',
 
 t.test('an invalid environment variable is an error with a code', async (t) => {
   const demo = startProgram(t, server, ['--port', '0'], { WEB_CONCURRENCY: 'many' })
-  t.match(await demo.exited, { code: 78 })
+  t.match(await demo.exited, { code: 64 })
   t.match(demo.stderr(), /^HOLDFAST_BAD_OPTION: .*WEB_CONCURRENCY/)
 })
 

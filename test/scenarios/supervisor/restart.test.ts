@@ -47,6 +47,21 @@ t.test('a crash at every start is tried five times, then rarely, and a repaired 
   t.match((await balancer.status()).workers[0], { restarts: 5, state: 'ready' })
 })
 
+t.test('a program that closes its server after each start is given up, with the reason', async (t) => {
+  const dir = t.testdir({ starts: '' })
+  const exec = join(dir, 'app.mjs')
+  const body = `const server = http.createServer((_, response) => response.end('{}'))
+const sticky = stickyListen(server, {})
+if (sticky.role === 'worker') sticky.ready.then(() => server.close())`
+  writeFileSync(exec, program(body, dir))
+  const balancer = await startBalancer(t, { options: { workers: 1, exec, restart: { minDelay: 1 } } })
+  t.match(await balancer.exited, { code: 3 })
+  t.equal(starts(dir), 5)
+  t.match(balancer.output(), /warning worker\.leave worker=0 pid=\d+ reason=server\.close\(\) hint=/)
+  t.match(balancer.output(), /balancer\.give-up .* the last one ended with: it left by itself \(server\.close\(\)\)/)
+  t.notMatch(balancer.output(), /restart\.stopped/, 'no next attempt is announced before the end')
+})
+
 t.test('a worker that crashes again and again does not end the others', async (t) => {
   const restart = { minDelay: 1, maxCrashesPerMinute: 4, retryDelay: 600_000 }
   const balancer = await startBalancer(t, { options: { workers: 2, restart, limits: { holdTimeout: 100 } } })
