@@ -17,7 +17,7 @@ t.test('a second call may leave options out, repeat them, and have a port and a 
     { port: 3001, host: '127.0.0.1' },
     { ...first, port: 3001 },
     { port: 3001, limits: { maxPending: 5, holdTimeout: 5_000 } },
-    { port: 3001, steering: 'handoff', admin: false, standby: undefined as never },
+    { port: 3001, steering: 'handoff', admin: false, standby: undefined },
   ] as StickyOptions[]) {
     t.doesNotThrow(() => check(first, second))
   }
