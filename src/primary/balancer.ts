@@ -66,6 +66,8 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   readonly #isCommand: boolean
   /** Where the balancer listens, as its options say. */
   readonly #places: ListenTarget[]
+  /** Number of places of the first call of stickyListen. */
+  readonly #ofFirstCall: number
   #isStarted = false
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
@@ -83,6 +85,7 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
   ) {
     super(settings.logger)
     this.#places = [...places]
+    this.#ofFirstCall = places.length
     this.#isCommand = isCommand
     this.#listeners = new Listeners({
       logger: settings.logger,
@@ -279,8 +282,15 @@ export class Balancer extends SafeEmitter<PrimaryEvents> implements PrimaryStick
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
     const { workers } = this.#ownership
     const former = this.#supervisor.workers.find((worker) => worker.id === id)?.process
-    const expected = this.#listeners.servedBy(former?.channel)
-    return this.#workerFactory.program({ id, restarts, address, workers, listeners: this.#listeners.open, expected })
+    return this.#workerFactory.program({
+      id,
+      restarts,
+      address,
+      workers,
+      listeners: this.#listeners.open,
+      ofFirstCall: this.#ofFirstCall,
+      expected: this.#listeners.servedBy(former?.channel),
+    })
   }
 
   #workerReady(worker: WorkerProcess): void {
