@@ -82,7 +82,7 @@ export function startSticky(target: Target, settings: Settings, { given = {}, ..
   if (setup !== undefined) {
     const worker = new Worker(setup, settings, processRuntime, realWorld)
     current = { sticky: worker, given, settings, places: [...places] }
-    void worker.add(target, places)
+    void worker.add(target, places, true)
     return worker
   }
   const sticky =

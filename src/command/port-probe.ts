@@ -29,7 +29,7 @@ export function watchForProbe(port: number): PortProbe {
 export function warnAboutProbe(logger: Logger, { port }: Address, target: ListenTarget): void {
   const instead = isPath(target) ? target.path : target.port
   const reason = `the program connected to port ${port}, found it open, and listens on another port`
-  const hint = `Holdfast holds port ${port} open for it: switch this check off in the program (serve: --no-port-switching)`
+  const hint = `Holdfast holds port ${port} open for the program: switch this check off, and let the program only listen`
   logger.warn('command.port-probe', { port, instead, reason, hint })
 }
 

@@ -40,6 +40,8 @@ export interface WorkerSetup extends Registration {
   workers: number
   /** The listeners that are open when the process starts. */
   listeners: readonly OpenListener[]
+  /** How many of them, from number 0 on, are those of the first call of stickyListen in the primary. */
+  ofFirstCall: number
   /**
    * The listeners that the process before this one serves: this one is not ready before it serves them too. Empty where
    * there is none.

@@ -79,6 +79,8 @@ export class Balancer {
   readonly #isCommand: boolean
   /** Where the balancer listens, as its options say. */
   readonly #places: ListenTarget[]
+  /** Number of places of the first call of stickyListen. */
+  readonly #ofFirstCall: number
   #isStarted = false
   #address: Address | null = null
   #closing: Promise<boolean> | undefined
@@ -93,6 +95,7 @@ export class Balancer {
   ) {
     this.#events = events
     this.#places = [...places]
+    this.#ofFirstCall = places.length
     this.#isCommand = isCommand
     this.#listeners = new Listeners({
       logger: settings.logger,
@@ -296,8 +299,15 @@ export class Balancer {
     const address = this.#address ?? { address: '::', family: 'IPv6', port: 0 }
     const { workers } = this.#ownership
     const former = this.#supervisor.workers.find((worker) => worker.id === id)?.process
-    const expected = this.#listeners.servedBy(former?.channel)
-    return this.#workerFactory.program({ id, restarts, address, workers, listeners: this.#listeners.open, expected })
+    return this.#workerFactory.program({
+      id,
+      restarts,
+      address,
+      workers,
+      listeners: this.#listeners.open,
+      ofFirstCall: this.#ofFirstCall,
+      expected: this.#listeners.servedBy(former?.channel),
+    })
   }
 
   #workerReady(worker: WorkerProcess): void {

@@ -60,6 +60,7 @@ export interface Assignment {
   address: Address
   /** The listeners that are open, and those that the process before this one serves; see WorkerSetup. */
   listeners: readonly OpenListener[]
+  ofFirstCall: number
   expected: readonly number[]
   /** Identity of the process among its peers; see {@link Registration}. */
   instance: number

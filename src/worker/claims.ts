@@ -17,10 +17,12 @@ export class Claims {
   readonly #counts = new Map<string, number>()
   /** For port 0, how many servers of this process listen on a port of their own, by host. */
   readonly #freePorts = new Map<string, Set<number>>()
+  readonly #ofFirstCall: readonly OpenListener[]
   #requests = 0
   #mustAsk = false
 
-  constructor({ listeners }: Pick<WorkerSetup, 'listeners'>, channel: PrimaryChannel) {
+  constructor({ listeners, ofFirstCall }: Pick<WorkerSetup, 'listeners' | 'ofFirstCall'>, channel: PrimaryChannel) {
+    this.#ofFirstCall = listeners.filter(({ id }) => id < ofFirstCall)
     // Any other may be closed meanwhile.
     const permanent = listeners.filter(({ isPermanent }) => isPermanent)
     this.#known = new Map(permanent.map((listener) => [listener.key, listener]))
@@ -40,6 +42,26 @@ export class Claims {
   /** The worker reports its listeners now. From then on the primary is told of each. */
   reported(): void {
     this.#mustAsk = true
+  }
+
+  /**
+   * Claims the places of the first call of stickyListen in this process. The program of the workers may be another one than
+   * that of the primary, and name no port or another one: then these are the places of the first call there.
+   *
+   * @throws Error as {@link claim} does
+   */
+  async claimFirst(targets: readonly ListenTarget[]): Promise<Claim[]> {
+    if (targets.some((target) => this.#known.has(listenKey(target)))) return this.claimAll(targets)
+    return this.#ofFirstCall.map((listener) => {
+      this.#keys.set(listener.id, listener.key)
+      this.#counts.set(listener.key, 1)
+      return listener
+    })
+  }
+
+  /** See {@link claim}. */
+  claimAll(targets: readonly ListenTarget[]): Promise<Claim[]> {
+    return Promise.all(targets.map((target) => this.claim(target)))
   }
 
   /**

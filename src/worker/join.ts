@@ -65,10 +65,11 @@ export interface Joined {
    * Serves these places with the application's server. Resolves when the server is attached. The primary is told as soon
    * as the servers of all calls so far are attached.
    *
+   * @param isFirst - whether this is the first call of stickyListen in this process
    * @throws what the target function throws, or StickyError HOLDFAST_BAD_TARGET, HOLDFAST_TARGET_LISTENS or
    *   HOLDFAST_SESSION_TARGET; the process ends then
    */
-  add(target: Target, places: readonly ListenTarget[]): Promise<void>
+  add(target: Target, places: readonly ListenTarget[], isFirst: boolean): Promise<void>
   /**
    * Drains, and ends the process.
    *
@@ -146,9 +147,9 @@ export function join(
     for (const [i, fd] of descriptors.entries()) sockets.add(numbers[i] ?? 0, fd)
   }
 
-  async function start(target: Target, places: readonly ListenTarget[]): Promise<void> {
+  async function start(target: Target, places: readonly ListenTarget[], isFirst: boolean): Promise<void> {
     const server = await resolveTarget(target)
-    await serve(server, await Promise.all(places.map((place) => claims.claim(place))))
+    await serve(server, await (isFirst ? claims.claimFirst(places) : claims.claimAll(places)))
   }
 
   async function serve(server: Server, claimed: readonly Claim[]): Promise<void> {
@@ -250,12 +251,12 @@ export function join(
     becomeReadyIfExpected()
   }
 
-  async function add(target: Target, places: readonly ListenTarget[]): Promise<void> {
+  async function add(target: Target, places: readonly ListenTarget[], isFirst: boolean): Promise<void> {
     try {
       await during(async () => {
         // In its own turn, so that the target function can use what stickyListen returns.
         await Promise.resolve()
-        await start(target, places)
+        await start(target, places, isFirst)
       })
     } catch (error) {
       sendToPrimary({ type: 'start-failed', message: describe(error), code: codeOf(error) })

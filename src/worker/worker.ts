@@ -65,8 +65,8 @@ export class Worker extends SafeEmitter<WorkerRoleEvents> implements WorkerStick
   }
 
   /** A server of the application listens there. */
-  add(target: Target, places: readonly ListenTarget[]): Promise<void> {
-    return this.#joined.add(target, places)
+  add(target: Target, places: readonly ListenTarget[], isFirst = false): Promise<void> {
+    return this.#joined.add(target, places, isFirst)
   }
 
   get id(): number {

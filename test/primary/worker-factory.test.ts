@@ -11,7 +11,17 @@ const transport = {
 
 function environment(env: Record<string, string> = {}): NodeJS.ProcessEnv {
   const address = { address: '::', family: 'IPv6' as const, port: 3000 }
-  const setup = { id: 0, workers: 1, restarts: 0, address, instance: 1, folder: '', listeners: [], expected: [] }
+  const setup = {
+    id: 0,
+    workers: 1,
+    restarts: 0,
+    address,
+    instance: 1,
+    folder: '',
+    listeners: [],
+    ofFirstCall: 1,
+    expected: [],
+  }
   return workerProgram(readSettings({ env }), transport, setup, () => {}).env
 }
 
