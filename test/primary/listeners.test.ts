@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import t from 'tap'
 import type { ChildProcess } from 'node:child_process'
 import { WorkerChannel } from '../../src/ipc/channel.ts'
+import { envelope } from '../../src/ipc/messages.ts'
 import type { ListenTarget } from '../../src/ipc/listen-target.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { Listeners } from '../../src/primary/listeners.ts'
@@ -25,13 +26,13 @@ class Asker {
 
   async ask(target: ListenTarget): Promise<Record<string, unknown>> {
     const count = this.answers.length
-    this.child.emit('message', { holdfast: { type: 'listen', request: this.#requests++, target } })
+    this.child.emit('internalMessage', envelope({ type: 'listen', request: this.#requests++, target }))
     while (this.answers.length === count) await new Promise((done) => setImmediate(done))
     return this.answers.at(-1)!
   }
 
   leave(listener: number): void {
-    this.child.emit('message', { holdfast: { type: 'unlisten', listener } })
+    this.child.emit('internalMessage', envelope({ type: 'unlisten', listener }))
   }
 }
 
