@@ -55,7 +55,7 @@ export function listenSomewhere(flags: Flags, listen: Listen): Promise<Sticky> {
     listen({
       port,
       workers: flags.workers,
-      shutdown: { deadline: 1_000 },
+      shutdown: { deadline: 3_000 },
       logger: narrator,
     }),
   )

@@ -37,7 +37,7 @@ export async function chooseSteering(
   const { libc } = native
   const handoff = (reason: string) => {
     const accepting = libc === undefined ? undefined : { libc, clock: world }
-    const listen = listening(settings, accepting, passed)
+    const listen = listening(settings, accepting, passed, world)
     return { steering: new Handoff(settings, table, events, listen, world), reason, passed }
   }
   if (settings.steering === 'handoff') return handoff('it is configured')
@@ -81,11 +81,16 @@ export function unchosenSteering(): Steering {
 }
 
 /** Opens listeners later: see {@link openListener} and {@link openPathListener}. */
-function listening(settings: Settings, native: NativeAccept | undefined, passed: PassedSockets): Listen {
+function listening(
+  settings: Settings,
+  native: NativeAccept | undefined,
+  passed: PassedSockets,
+  world: World,
+): Listen {
   const { backlog } = settings
   let unused = settings.bound
   return (target, accept) => {
-    if (isPath(target)) return openPathListener(target, backlog, accept)
+    if (isPath(target)) return openPathListener(target, backlog, accept, world)
     const bound = unused
     unused = undefined
     return openListener({ ...target, backlog, bound }, native, accept, passed)

@@ -1,13 +1,13 @@
 // A listener on a path: a Unix socket, or a pipe of Windows. Its clients have no address.
 import { lstatSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { PathTarget } from '../ipc/listen-target.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import type { AcceptFunction } from './accept.ts'
 import { HandleConnection } from './connection.ts'
 import { tryListen } from './listen.ts'
 import type { Listener } from './listener.ts'
+import type { World } from '../world.ts'
 
 /**
  * Opens a listener on a path. As with Node, a file that is there already is an error, EADDRINUSE, and the file is removed
@@ -15,7 +15,12 @@ import type { Listener } from './listener.ts'
  *
  * @throws Error of Node
  */
-export async function openPathListener(target: PathTarget, backlog: number, accept: AcceptFunction): Promise<Listener> {
+export async function openPathListener(
+  target: PathTarget,
+  backlog: number,
+  accept: AcceptFunction,
+  world: Pick<World, 'setImmediate'>,
+): Promise<Listener> {
   const { path, readableAll = false, writableAll = false } = target
   const open = async (): Promise<Server> => {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true })
@@ -25,7 +30,7 @@ export async function openPathListener(target: PathTarget, backlog: number, acce
   }
   const close = async (server: Server): Promise<void> => {
     // What is queued is accepted in this turn and the next one: a Unix socket whose file is gone gets no more.
-    await endOfTurn()
+    await new Promise<void>((done) => void world.setImmediate(done))
     await new Promise<void>((resolve) => void server.close(() => resolve()))
   }
   let server = await open()

@@ -14,7 +14,7 @@ import type { SlotTable } from '../../slots/slot-table.ts'
 import { encodeMetadata } from '../../transport/metadata.ts'
 import type { AcceptedConnection, Endpoint } from '../../transport/transport.ts'
 import type { World } from '../../world.ts'
-import { transferredConnection, freeFromRecipient } from '../connection.ts'
+import { transferredConnection, freeFromRecipient, type IncomingConnection } from '../connection.ts'
 import { openPathListener } from '../path-listener.ts'
 import {
   checkPeriod,
@@ -241,13 +241,14 @@ export class KernelSteering implements Steering {
 
   async #openLocal(id: number, target: PathTarget): Promise<Address | string> {
     const metadata = encodeMetadata({ listener: id, isLocal: true })
-    const listener = await openPathListener(target, this.#settings.backlog, (connection) => {
+    const accept = (connection: IncomingConnection): void => {
       this.counters.accepted++
       connection.listener = id
       connection.metadata = metadata
       connection.acceptedAt = this.#world.now()
       local.dispatch(connection)
-    })
+    }
+    const listener = await openPathListener(target, this.#settings.backlog, accept, this.#world)
     const local = new LocalConnections(id, listener, {
       send: (connection, link) => this.#sendTo(connection, link),
       onDropped: (connection, reason) => this.#close(connection, reason),
