@@ -81,12 +81,7 @@ export function unchosenSteering(): Steering {
 }
 
 /** Opens listeners later: see {@link openListener} and {@link openPathListener}. */
-function listening(
-  settings: Settings,
-  native: NativeAccept | undefined,
-  passed: PassedSockets,
-  world: World,
-): Listen {
+function listening(settings: Settings, native: NativeAccept | undefined, passed: PassedSockets, world: World): Listen {
   const { backlog } = settings
   let unused = settings.bound
   return (target, accept) => {
