@@ -18,6 +18,8 @@ export interface PrimaryParts {
   forking?: Forking
   /** The class, where it is loaded already. The balancer starts in this turn of the event loop then. */
   Balancer?: typeof Balancer
+  /** A worker loads these files, and its environment asks it to report that. */
+  onLoaded?: (files: readonly string[]) => void
 }
 
 export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
@@ -38,8 +40,9 @@ export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky
     this.#world = world
     this.#startedAt = world.now()
     const tell = this.tell.bind(this)
+    const loaded = parts.onLoaded ?? (() => {})
     const make = (Loaded: typeof Balancer): Balancer => {
-      this.#balancer = new Loaded(settings, world, { tell, closed: onclosed }, parts.forking)
+      this.#balancer = new Loaded(settings, world, { tell, closed: onclosed, loaded }, parts.forking)
       return this.#balancer
     }
     this.#loaded =
