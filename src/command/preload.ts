@@ -10,11 +10,13 @@ import { Adoption } from './adoption.ts'
 import { launchOptions } from './launch-options.ts'
 import { listenAddress, type ListenAddress } from './listen-address.ts'
 import { refuseCluster } from './refuse-cluster.ts'
+import { keepReports } from '../ipc/watch-reports.ts'
 
 // workerSetup() claims the role of the worker: processes that the program starts load this file too, and are no
 // workers.
 const setup = workerSetup()
 const options = setup === undefined ? undefined : await launchOptions()
+if (setup !== undefined) keepReports()
 if (setup !== undefined && options !== undefined) interceptListen(readSettings(options), setup.address)
 
 /** @param balancer - where the balancer listens */

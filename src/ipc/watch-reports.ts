@@ -1,6 +1,7 @@
 // Reports of Node's watch mode: a process that `node --watch` has started, and each of its descendants, sends a message to
 // its parent for each file that it loads as a module. Only the direct child of `node --watch` reaches it so.
 
+import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** The variable by which Node asks a process for reports. Descendants inherit it. */
@@ -35,6 +36,22 @@ export function passUp(message: unknown): void {
  */
 export function stopReports(): void {
   if (process.env[VARIABLE]) Reflect.deleteProperty(process, 'send')
+}
+
+/**
+ * Processes that this one starts report nothing: their reports would be messages to the program, and their changes no
+ * reason for a reload.
+ */
+export function keepReports(): void {
+  if (!process.env[VARIABLE]) return
+  // An import would load the module into every worker.
+  const { ChildProcess } = process.getBuiltinModule('node:child_process')
+  const inside = ChildProcess.prototype as unknown as { spawn: (options: { envPairs?: string[] }) => unknown }
+  const { spawn } = inside
+  inside.spawn = function (this: ChildProcess, options) {
+    const envPairs = options.envPairs?.filter((pair) => !pair.startsWith(`${VARIABLE}=`))
+    return Reflect.apply(spawn, this, [{ ...options, ...(envPairs === undefined ? {} : { envPairs }) }])
+  }
 }
 
 function textsOf(list: unknown): string[] {
