@@ -192,7 +192,12 @@ export class Balancer {
     )
     this.#steering = steering
     this.#steeringReason = reason
-    await this.#admin.open(settings, this)
+    await this.#admin.open(settings, {
+      status: () => this.status(),
+      explain: (address) => this.explain(address),
+      reload: () => this.#report(this.reload()),
+      scale: (count) => this.#report(this.scale(count)),
+    })
     this.#address = await steering.open()
     if (this.#closing !== undefined) {
       await this.#steering.closeListener()
@@ -209,7 +214,10 @@ export class Balancer {
     this.#serviceManager.ready()
   }
 
-  /** Emits 'error' where an operation fails that a signal has started, because no caller learns of it. */
+  /**
+   * Emits 'error' where an operation fails that a signal or the admin interface has started: no caller in the application
+   * learns of it.
+   */
   async #report(operation: Promise<void>): Promise<void> {
     try {
       await operation
