@@ -10,6 +10,7 @@ import { workerSetup } from './ipc/role.ts'
 import { readSettings, type Settings } from './options/settings.ts'
 import { processRuntime } from './runtime.ts'
 import type { Sticky } from './sticky.ts'
+import { takeFirstClose } from './serving/first-close.ts'
 import type { Target } from './serving/target.ts'
 import { Worker } from './worker/worker.ts'
 import { realWorld } from './world.ts'
@@ -41,7 +42,10 @@ export function stickyListen(target: Target, options?: StickyOptions | number | 
     const write = 'stickyListen(http.createServer(app), 3000)'
     throw misuse(TypeError, `stickyListen: expected a server, got a function that handles requests; write ${write}`)
   }
-  return startSticky(target, readSettings(options))
+  const sticky = startSticky(target, readSettings(options))
+  // The listeners of the program run in the primary too.
+  if (sticky.role === 'primary' && target instanceof Server) takeFirstClose(target, () => sticky.close())
+  return sticky
 }
 
 /**

@@ -58,25 +58,6 @@ export function isAdopted(server: Server): boolean {
   return handle instanceof ListeningHandle && handle.isAdopted
 }
 
-/**
- * For a server that Holdfast has closed, before the application does: the application's first close() calls back without
- * an error, as alone, when the connections have ended.
- */
-export function takeOneClose(server: Server): void {
-  const inside = server as Server & ServerInside
-  const close: Server['close'] = Reflect.get(server, 'close')
-  const isOwn = Object.hasOwn(server, 'close')
-  server.close = (...args) => {
-    if (isOwn) server.close = close
-    else Reflect.deleteProperty(server, 'close')
-    // Node takes a server with a handle for one that listens. The address is gone already.
-    if (!server.listening) inside._handle = new ListeningHandle(NOWHERE, { onClose() {} })
-    return Reflect.apply(close, server, args)
-  }
-}
-
-const NOWHERE: Address = { address: '::', family: 'IPv6', port: 0 }
-
 function listen(server: Server & ServerInside, address: Address, onClose: () => void): ListeningHandle {
   if (server.listening) throw new StickyError('HOLDFAST_TARGET_LISTENS', 'leave the call out; stickyListen does it')
   const listening = new ListeningHandle(address, { onClose })

@@ -4,8 +4,9 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Http2Session } from 'node:http2'
 import { Server, type Socket } from 'node:net'
 import type { Drain } from '../ipc/messages.ts'
-import { isAdopted, takeOneClose, type ServerInside } from './attach.ts'
+import { isAdopted, type ServerInside } from './attach.ts'
 import type { DenseSet } from './dense-set.ts'
+import { takeFirstClose } from './first-close.ts'
 import { hasStream, openConnections, responseOn, type OpenConnections } from './open-connections.ts'
 import { isHttp } from './target.ts'
 import { prepareWebSockets } from './websockets.ts'
@@ -132,7 +133,7 @@ function closed(server: Server): Promise<void> {
     if (server.listening) {
       // Not the close() of node:http, which closes connections without a request at once.
       Server.prototype.close.call(server, () => done())
-      takeOneClose(server)
+      takeFirstClose(server)
       return
     }
     server.getConnections((_error, count) => {
