@@ -13,6 +13,7 @@ import { checkSameBalancer, type CheckedOptions } from './options/same-balancer.
 import { readSettings, type Settings } from './options/settings.ts'
 import { processRuntime } from './runtime.ts'
 import type { Sticky } from './sticky.ts'
+import { takeFirstClose } from './serving/first-close.ts'
 import type { Target } from './serving/target.ts'
 import { Worker } from './worker/worker.ts'
 import { realWorld } from './world.ts'
@@ -54,7 +55,13 @@ export function stickyListen(target: Target, options?: StickyOptions | number | 
     throw misuse(TypeError, `stickyListen: expected a server, got a function that handles requests; write ${write}`)
   }
   const given = typeof options === 'object' ? options : {}
-  return startSticky(target, readSettings(options), { given })
+  const isFirst = current === undefined
+  const sticky = startSticky(target, readSettings(options), { given })
+  // The program's listeners of signals run in the primary too, and close its servers there.
+  if (sticky.role === 'primary' && target instanceof Server) {
+    takeFirstClose(target, async () => void (isFirst && (await sticky.close())))
+  }
+  return sticky
 }
 
 /** What differs between the faces of Holdfast. */

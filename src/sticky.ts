@@ -41,7 +41,7 @@ export interface PrimaryEvents {
    * that own slots now.
    */
   'slots:moved': [change: { moved: number; workers: readonly number[]; reason: string }]
-  /** A failure at run time: no worker can be started, or a reload or scale that a signal has started fails. */
+  /** A failure at run time: no worker can be started, or a reload or scale by signal or admin interface fails. */
   error: [error: StickyError]
 }
 

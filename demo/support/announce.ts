@@ -1,6 +1,7 @@
 // What a demo prints when it is up: the addresses, the workers and what to try. Later: workers that ended or came back.
-import type { PrimarySticky, Sticky } from 'holdfast'
+import type { Sticky } from 'holdfast'
 import type { About } from './flags.ts'
+import { tellOfWorkers } from './tell-of-workers.ts'
 
 export interface More {
   /** Lines of text with things to try; commands are indented. @param url - the address to open */
@@ -61,15 +62,4 @@ function describeWorkers(sticky: Sticky): string {
     .status()
     .workers.map(({ id, pid }) => `${id} (pid ${pid})`)
     .join(', ')
-}
-
-function tellOfWorkers(sticky: PrimarySticky): void {
-  const known = new Set(sticky.status().workers.map(({ id }) => id))
-  sticky.on('worker:exit', ({ id, pid, code, signal }) => {
-    if (code !== 0) console.log(`Worker ${id} (pid ${pid}) has ended: ${signal ?? `exit code ${code}`}.`)
-  })
-  sticky.on('worker:ready', ({ id, pid }) => {
-    console.log(`Worker ${id} is ${known.has(id) ? 'back' : 'new'} (pid ${pid}).`)
-    known.add(id)
-  })
 }

@@ -15,6 +15,8 @@ export interface Run {
   nodeArgs: string[]
   /** Path of a file with options. The flags override them. */
   config: string | undefined
+  /** Reload when a file changes: one of these files and folders, or, where there are none, one that was loaded. */
+  watch: { paths: string[] } | undefined
   flags: Flags
 }
 
@@ -60,6 +62,8 @@ const FLAGS = {
   cwd: { type: 'string', example: '/srv/app/current' },
   config: { type: 'string', short: 'c', example: 'holdfast.mjs' },
   node: { type: 'string', multiple: true, example: '--max-old-space-size=512' },
+  watch: { type: 'boolean' },
+  'watch-path': { type: 'string', multiple: true, example: 'views' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
@@ -99,7 +103,7 @@ export function flagsAfterProgram(args: readonly string[]): string[] {
   const own = args.slice(0, end === -1 ? undefined : end)
   return tokensOf(own).flatMap((token) => {
     // Many programs have --help and --version of their own.
-    if (token.kind !== 'option' || exampleOf(token.name) === undefined) return []
+    if (token.kind !== 'option' || (exampleOf(token.name) === undefined && token.name !== 'watch')) return []
     const value = token.inlineValue === false && token.value !== undefined ? [token.value] : []
     return [own[token.index] ?? '', ...value]
   })
@@ -111,8 +115,9 @@ function readRun(before: readonly string[], [own, [program, ...args]]: ReturnTyp
   if (values.version) return { command: 'version' }
   if (program === undefined) throw new UsageError('no program is named; write holdfast app.js')
   if (values.json) throw new UsageError('--json works only with holdfast status')
-  const { config, node: nodeArgs = [] } = values
-  return { command: 'run', program, args, nodeArgs, config, flags: flagsOf(values) }
+  const { config, node: nodeArgs = [], 'watch-path': paths = [] } = values
+  const watch = values.watch || paths.length > 0 ? { paths } : undefined
+  return { command: 'run', program, args, nodeArgs, config, watch, flags: flagsOf(values) }
 }
 
 type Values = ReturnType<typeof parse>['values']
@@ -272,6 +277,9 @@ client keeps reaching the same process. The program needs no change: its calls o
                          to it (default there: ${ADMIN_PORT})
       --cwd FOLDER       working directory of the processes, where the program is looked for; a reload follows a
                          symbolic link in it to its new target
+      --watch            reload when a file changes that the program has loaded
+      --watch-path PATH  reload when this file changes, or a file in this folder, in place of the loaded ones; may be
+                         repeated
   -c, --config FILE      more options: a JSON file, or a module with a default export; flags override the file
       --node FLAG        a Node flag for the processes: --node=--max-old-space-size=512; may be repeated
   -h, --help             show this help

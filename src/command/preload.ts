@@ -11,12 +11,14 @@ import { launchOptions } from './launch-options.ts'
 import { listenAddress } from './listen-address.ts'
 import { warnAboutProbe, watchForProbe } from './port-probe.ts'
 import { refuseCluster } from './refuse-cluster.ts'
+import { keepReports } from '../ipc/watch-reports.ts'
 import { SharedPorts } from './shared-ports.ts'
 
 // workerSetup() claims the role of the worker: processes that the program starts load this file too, and are no
 // workers.
 const setup = workerSetup()
 const options = setup === undefined ? undefined : await launchOptions()
+if (setup !== undefined) keepReports()
 if (setup !== undefined && options !== undefined) interceptListen(setup, readSettings(options))
 
 function interceptListen(own: WorkerSetup, settings: Settings): void {

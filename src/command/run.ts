@@ -13,6 +13,7 @@ import { plainForking, type Forking } from '../supervisor/fork.ts'
 import { asUsage, flagged, flagsAfterProgram, UsageError, type Flags, type Run } from './arguments.ts'
 import { launchEnvironment, optionsOf } from './launch-options.ts'
 import { programHint } from './program-hint.ts'
+import { watchEnvironment, WatchMode, watchOptions } from './watch-mode.ts'
 
 /** The workers load this file before the program. */
 const PRELOAD = fileURLToPath(new URL('./preload.js', import.meta.url))
@@ -23,9 +24,10 @@ const PRELOAD = fileURLToPath(new URL('./preload.js', import.meta.url))
  * @throws UsageError for an invalid option; StickyError when the balancer cannot start
  */
 export async function run(commandLine: Run): Promise<void> {
-  const { program, args, nodeArgs, config, flags } = commandLine
+  const { program, args, nodeArgs, config, watch, flags } = commandLine
   const started = workingDirectory()
-  const options = await optionsOf(config, flags)
+  const fromFile = await optionsOf(config, flags)
+  const options = watch === undefined ? fromFile : watchOptions(fromFile)
   const name = config === undefined ? 'options' : `${config} options`
   if ('exec' in options) throw new UsageError(`${name}.exec: leave exec out; the command line names the program`)
   const cwd = resolve(started, pathOf(options.cwd ?? '.'))
@@ -41,18 +43,31 @@ export async function run(commandLine: Run): Promise<void> {
   const preload = pathToFileURL(throughLink(PRELOAD, [cwd, exec, started, process.argv[1] ?? started]))
   const launch = launchEnvironment({ config: config === undefined ? undefined : resolve(started, config), flags })
   const { env } = options
+  // Before the settings are read: the workers' environment is one of them.
+  const own = { ...launch, ...(watch === undefined ? {} : watchEnvironment(watch.paths)) }
   const given = {
     ...options,
     exec,
     cwd,
     args: args.length > 0 ? args : (options.args ?? []),
-    env: typeof env === 'function' ? (worker: number) => ({ ...env(worker), ...launch }) : { ...env, ...launch },
+    env: typeof env === 'function' ? (worker: number) => ({ ...env(worker), ...own }) : { ...env, ...own },
     execArgv: [...(options.execArgv ?? withoutDebugger(process.execArgv)), ...nodeArgs, `--import=${preload.href}`],
   }
   const settings = asUsage(() => readSettings(given, name, flagged(flags)))
   if (settings.workers === 0) throw noWorkers(options, flags, name, program)
   hintAtFlags(settings, program, args)
-  await startSticky(target, settings, { forking, isCommand: true }).ready
+  const watching = settings.execArgv.find((flag) => /^--watch\b/.test(flag))
+  if (watching !== undefined) {
+    throw new UsageError(`--node ${watching}: the processes cannot watch; write holdfast --watch ${program}`)
+  }
+  const watchMode = watch === undefined ? undefined : new WatchMode(watch.paths, cwd, settings.logger)
+  const sticky = startSticky(target, settings, {
+    forking,
+    isCommand: true,
+    onLoaded: (files) => watchMode?.loaded(files),
+  })
+  if (sticky.role === 'primary') watchMode?.start(sticky)
+  await sticky.ready
 }
 
 const forking: Forking = {

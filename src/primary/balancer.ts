@@ -11,6 +11,7 @@ import { WorkerFactory } from './worker-factory.ts'
 import { PeerDirectory } from './peer-directory.ts'
 import { TicketKeys } from './ticket-keys.ts'
 import { isPath, type Address, type ListenTarget } from '../ipc/listen-target.ts'
+import { passUp, reportedFiles } from '../ipc/watch-reports.ts'
 import { Ownership } from '../slots/ownership.ts'
 import { BusBroker } from '../bus/primary/broker.ts'
 import { Exchange } from '../socket-io/primary/exchange.ts'
@@ -48,6 +49,8 @@ export interface BalancerEvents {
   tell<K extends keyof PrimaryEvents>(event: K, ...args: PrimaryEvents[K]): void
   /** Called once, when the last worker has ended, or when nothing was started. */
   closed(): void
+  /** A worker loads these files. It reports that where Node's watch mode, or the command's own, has asked for it. */
+  loaded(files: readonly string[]): void
 }
 
 /** The members of the same names are those of PrimarySticky. */
@@ -140,7 +143,9 @@ export class Balancer {
       healthChanged: ({ id, healthy }) => (healthy ? this.#ownership.restore(id) : this.#ownership.ejectUnhealthy(id)),
       silence: ({ channel }, now) => this.#steering.silence(channel, now),
       tripped: (reason, last, isNoneLeft) => this.#tripped(reason, last, isNoneLeft),
-      foreignMessage: (process, message) => forking.relays(process.child) || this.#exchange.pass(process, message),
+      foreignMessage: (process, message) => {
+        if (!this.#takeReport(message) && !forking.relays(process.child)) this.#exchange.pass(process, message)
+      },
       adapterMessage: (process, message) => this.#exchange.pass(process, message, true),
     })
     this.#operations = new Operations(settings.logger, world, {
@@ -241,7 +246,12 @@ export class Balancer {
     )
     this.#steering = steering
     this.#steeringReason = reason
-    await this.#admin.open(settings, this)
+    await this.#admin.open(settings, {
+      status: () => this.status(),
+      explain: (address) => this.explain(address),
+      reload: () => this.#report(this.reload()),
+      scale: (count) => this.#report(this.scale(count)),
+    })
     const address = await this.#openAll()
     if (!this.#isCommand) await passed.discardRest()
     // An option `port` is always one of TCP.
@@ -285,7 +295,10 @@ export class Balancer {
     return first
   }
 
-  /** Emits 'error' where an operation fails that a signal has started, because no caller learns of it. */
+  /**
+   * Emits 'error' where an operation fails that a signal or the admin interface has started: no caller in the application
+   * learns of it.
+   */
   async #report(operation: Promise<void>): Promise<void> {
     try {
       await operation
@@ -337,6 +350,15 @@ export class Balancer {
     this.#tell('error', error)
     if (!isNoneLeft || this.#settings.restart.onGiveUp === 'keep' || this.#closing !== undefined) return
     giveUp(this.#settings.logger, error, () => this.#supervisor.kill())
+  }
+
+  /** @returns whether the message is a report of Node's watch mode */
+  #takeReport(message: unknown): boolean {
+    const files = reportedFiles(message)
+    if (files === undefined) return false
+    passUp(message)
+    this.#events.loaded(files)
+    return true
   }
 
   #moved(table: SlotTable, moved: number, reason: string): void {

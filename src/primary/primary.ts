@@ -16,6 +16,8 @@ import { explain } from './explain.ts'
 export interface PrimaryParts extends BalancerOptions {
   /** The class, where it is loaded already. The balancer starts in this turn of the event loop then. */
   Balancer?: typeof Balancer
+  /** A worker loads these files, and its environment asks it to report that. */
+  onLoaded?: (files: readonly string[]) => void
 }
 
 export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky {
@@ -38,7 +40,7 @@ export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky
     places: readonly ListenTarget[],
     world: World,
     onclosed: () => void,
-    { Balancer: loaded, ...options }: PrimaryParts = {},
+    { Balancer: loaded, onLoaded = () => {}, ...options }: PrimaryParts = {},
   ) {
     super(settings.logger)
     this.#settings = settings
@@ -47,7 +49,7 @@ export class Primary extends SafeEmitter<PrimaryEvents> implements PrimarySticky
     this.#places = [...places]
     const tell = this.tell.bind(this)
     const make = (Loaded: typeof Balancer): Balancer => {
-      this.#balancer = new Loaded(settings, this.#places, world, { tell, closed: onclosed }, options)
+      this.#balancer = new Loaded(settings, this.#places, world, { tell, closed: onclosed, loaded: onLoaded }, options)
       return this.#balancer
     }
     this.#loaded =

@@ -6,6 +6,7 @@ import { Server, type Socket } from 'node:net'
 import type { Drain } from '../ipc/messages.ts'
 import { isAdopted, type ServerInside } from './attach.ts'
 import type { DenseSet } from './dense-set.ts'
+import { takeFirstClose } from './first-close.ts'
 import { hasStream, openConnections, responseOn, type OpenConnections } from './open-connections.ts'
 import { isHttp } from './target.ts'
 import { prepareWebSockets } from './websockets.ts'
@@ -132,6 +133,7 @@ function closed(server: Server): Promise<void> {
     if (server.listening) {
       // Not the close() of node:http, which closes connections without a request at once.
       Server.prototype.close.call(server, () => done())
+      takeFirstClose(server)
       return
     }
     server.getConnections((_error, count) => {

@@ -10,6 +10,7 @@ import { PROTOCOL_VERSION, type Drain, type WorkerSetup } from '../ipc/messages.
 import { loadLibc } from '../native/libc.ts'
 import { noCounts } from '../ipc/request-counts.ts'
 import { sendToPrimary, socketsSent } from '../ipc/send.ts'
+import { stopReports } from '../ipc/watch-reports.ts'
 import { prepareDrain, type DrainServer } from '../serving/drain.ts'
 import { intake } from '../serving/intake.ts'
 import { slotSockets, type SlotSockets } from '../serving/slot-sockets.ts'
@@ -124,6 +125,7 @@ export function join(
   })
   channel.onUnknown = () => events.unknown()
   const leaveWithoutPrimary = (): void => {
+    stopReports()
     sockets?.close(true)
     incoming.stopWaiting()
     void drain(setup.drainPlan)

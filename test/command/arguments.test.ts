@@ -18,6 +18,7 @@ t.test('options before the program belong to the command, everything behind it b
       args: ['--port', '1', '-x', '--', 'y'],
       nodeArgs: ['--import=tsx'],
       config: 'more.json',
+      watch: undefined,
       flags: {
         port: '8080',
         workers: '4',
@@ -31,12 +32,25 @@ t.test('options before the program belong to the command, everything behind it b
       },
     },
   )
-  const plain = { command: 'run', program: 'app.js', args: ['a'], nodeArgs: [], config: undefined, flags: {} }
+  const plain = {
+    command: 'run',
+    program: 'app.js',
+    args: ['a'],
+    nodeArgs: [],
+    config: undefined,
+    watch: undefined,
+    flags: {},
+  }
   t.strictSame(readArguments(['app.js', 'a']), plain)
   t.strictSame(readArguments(['run', 'app.js', 'a']), plain)
   t.strictSame(readArguments(['--', 'app.js', 'a']), plain)
   t.match(readArguments(['-w', '2', 'run', 'app.js', '-w', '3']), { args: ['-w', '3'], flags: { workers: '2' } })
   t.match(readArguments(['run', '-w', '2', 'app.js', '-w', '3']), { args: ['-w', '3'], flags: { workers: '2' } })
+})
+
+t.test('--watch takes no value, and --watch-path means --watch', async (t) => {
+  t.match(readArguments(['--watch', 'app.js']), { program: 'app.js', watch: { paths: [] } })
+  t.match(readArguments(['--watch-path', 'a', '--watch-path=b', 'app.js']), { watch: { paths: ['a', 'b'] } })
 })
 
 t.test('status, reload and scale connect to the admin interface', async (t) => {
@@ -119,7 +133,11 @@ const complaints: [line: string, message: string][] = [
   ['--trust proxy app.js', "--trust: expected addresses and CIDR networks, got 'proxy'; write --trust 10.0.0.0/8"],
   ['--cwd', '--cwd: expected a value, got nothing; write --cwd /srv/app/current'],
   ['--config', '--config: expected a value, got nothing; write --config holdfast.mjs'],
+  ['--cwd', '--cwd: expected a value, got nothing; write --cwd /srv/app/current'],
   ['--node', '--node: expected a value, got nothing; write --node --max-old-space-size=512'],
+  ['--watch=yes app.js', '--watch has no value; write --watch'],
+  ['--watch-path', '--watch-path: expected a value, got nothing; write --watch-path views'],
+  ['reload --watch', '--watch works only when a program is started; write holdfast reload'],
   ['--json app.js', '--json works only with holdfast status'],
   ['--json=yes app.js', '--json has no value; write --json'],
   ['scale', 'wrong number of arguments; write holdfast scale 4'],
@@ -163,8 +181,9 @@ t.test('flags of the command among the arguments of the program are found', asyn
     ['--admin', '--admin'],
     ['--admin 9000 file', '--admin 9000'],
     ['start -w 2 --port=80', '-w 2 --port=80'],
+    ['--watch x', '--watch'],
     ['--help --version --json -v', ''],
-    ['--verbose --watch x', ''],
+    ['--verbose --quiet x', ''],
     ['-- --port 80', ''],
     ['', ''],
   ] as const) {

@@ -55,6 +55,14 @@ t.test('a number of 0 workers is refused where it comes from', async (t) => {
   await t.rejects(start(app), { message: /^environment variable WEB_CONCURRENCY: .*got 0; write WEB_CONCURRENCY=4,/ })
 })
 
+t.test('what cannot be watched is refused', async (t) => {
+  const missing = /^--watch-path: expected the path of a file or a folder, got 'viws'; there is no \S+viws$/
+  await t.rejects(start('--watch-path', 'viws', app), { name: 'UsageError', message: missing })
+  const message = /^--node --watch: the processes cannot watch; write holdfast --watch \S+run\.test\.js$/
+  await t.rejects(start('--node=--watch', app), { name: 'UsageError', message })
+  await t.rejects(start('--node=--watch-path=a', app), { message: /^--node --watch-path=a: / })
+})
+
 t.test('a program that is no file is refused with what to write', async (t) => {
   const message = 'there is no program nowhere.js; write holdfast app.js with the path of the file'
   await t.rejects(start('nowhere.js'), { name: 'UsageError', message })

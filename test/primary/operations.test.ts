@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import http from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -173,3 +174,31 @@ t.test('an invalid number of workers is refused', async (t) => {
     await t.rejects(balancer.scale(workers), { code: 'HOLDFAST_BAD_OPTION', message: /^scale: expected an integer/ })
   }
 })
+
+for (const caller of ['a signal', 'the admin interface'] as const) {
+  t.test(`a reload or scale that ${caller} has started emits 'error' where it fails`, async (t) => {
+    const broken = join(t.testdir(), 'broken')
+    const balancer = await startBalancer(t, {
+      options: { workers: 1, admin: { port: 0 } },
+      env: { FIXTURE_BROKEN: broken },
+    })
+    const admin = (await balancer.status()).admin!.port
+    const ask = (signal: NodeJS.Signals, path: string): void => {
+      if (caller === 'a signal') balancer.child.kill(signal)
+      else
+        http
+          .request({ port: admin, path, method: 'POST', agent: false })
+          .on('error', () => {})
+          .end()
+    }
+    writeFileSync(broken, '')
+    for (const [signal, path, code] of [
+      ['SIGUSR2', '/reload', 'HOLDFAST_RELOAD_FAILED'],
+      ['SIGTTIN', '/scale?workers=2', 'HOLDFAST_WORKER_NOT_READY'],
+    ] as const) {
+      const failed = balancer.event<{ code: string }>('primary:error')
+      ask(signal, path)
+      t.match(await failed, { code })
+    }
+  })
+}

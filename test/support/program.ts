@@ -23,6 +23,7 @@ export interface Program {
  *
  * @param path - path of the compiled file, relative to build/, or an absolute path
  * @param cwd - working directory
+ * @param nodeArgs - flags of Node
  */
 export function startProgram(
   t: Test,
@@ -30,9 +31,10 @@ export function startProgram(
   args: string[] = [],
   env: Record<string, string> = {},
   cwd?: string,
+  nodeArgs: readonly string[] = [],
 ): Program {
   const file = isAbsolute(path) ? path : fileURLToPath(new URL(`../../${path}`, import.meta.url))
-  const child = spawn(process.execPath, [file, ...args], {
+  const child = spawn(process.execPath, [...nodeArgs, file, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
     // An empty string counts as not set.

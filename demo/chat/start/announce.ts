@@ -1,6 +1,7 @@
 // What the primary prints: the addresses and the workers, and later each worker that ends or comes back.
-import type { Balance, PrimarySticky, Sticky } from 'holdfast'
+import type { Balance, Sticky } from 'holdfast'
 import { redisPlace } from '../../support/redis-place.ts'
+import { tellOfWorkers } from '../../support/tell-of-workers.ts'
 
 /**
  * @param balance - how a new connection gets its worker
@@ -28,13 +29,6 @@ export function announce(sticky: Sticky, balance: Balance, redis: string | undef
   Ctrl-C stops it.
 `)
   if (sticky.role === 'primary') tellOfWorkers(sticky)
-}
-
-function tellOfWorkers(sticky: PrimarySticky): void {
-  sticky.on('worker:exit', ({ id, pid, code, signal }) => {
-    if (code !== 0) console.log(`Worker ${id} (pid ${pid}) has ended: ${signal ?? `exit code ${code}`}.`)
-  })
-  sticky.on('worker:ready', ({ id, pid }) => console.log(`Worker ${id} is back (pid ${pid}).`))
 }
 
 function describeWorkers(sticky: Sticky): string {

@@ -38,6 +38,53 @@ t.test('work at the end of the only process takes its time too', async (t) => {
   }
 })
 
+t.test(
+  'the first close() of the program calls back without an error, although Holdfast has closed the server',
+  async (t) => {
+    for (const workers of [0, 1]) {
+      for (const words of ['close', 'close at leave', 'close twice']) {
+        const { child, exited, count, stdout } = await start(t, words, { workers })
+        child.kill('SIGTERM')
+        t.strictSame(await exited, { code: 0, signal: null })
+        t.equal(count('closed worker no error'), 1, `${words}, ${workers} workers`)
+        const second = words === 'close twice' ? 1 : 0
+        t.equal(count('closed worker ERR_SERVER_NOT_RUNNING'), second, stdout())
+        t.not(count('close event worker'), 0)
+      }
+    }
+  },
+)
+
+t.test('close() of the program waits for the connections that are open', async (t) => {
+  const { child, port, exited, count } = await start(t, 'close', { workers: 0 })
+  const request = http.request({ port, method: 'POST', agent: false })
+  const response = new Promise<http.IncomingMessage>((done, fail) => request.on('response', done).on('error', fail))
+  request.write('first half')
+  await until('the request is in service', () => count('request') === 1)
+  child.kill('SIGTERM')
+  await until('the program has called close()', () => count('goodbye worker') === 1)
+  t.equal(count('closed worker'), 0)
+  request.end()
+  t.equal(await text(await response), 'served')
+  t.strictSame(await exited, { code: 0, signal: null })
+  t.equal(count('closed worker no error'), 1)
+})
+
+t.test('close() of the program in the primary calls back when the balancer is closed', async (t) => {
+  const { child, port, exited, count, stderr } = await start(t, 'exit when closed', { workers: 1 })
+  const request = http.request({ port, method: 'POST', agent: false })
+  const response = new Promise<http.IncomingMessage>((done, fail) => request.on('response', done).on('error', fail))
+  request.write('first half')
+  await until('the request is in service', () => count('request') === 1)
+  child.kill('SIGTERM')
+  await until('the primary closes', () => /balancer\.close |closed primary/.test(stderr() + count('closed primary')))
+  request.end()
+  t.equal(await text(await response), 'served')
+  t.strictSame(await exited, { code: 0, signal: null })
+  t.strictSame([count('closed primary no error'), count('closed worker no error')], [1, 1])
+  t.match(stderr(), /balancer\.closed clean=true/)
+})
+
 t.test('endless work is cut at the deadline, and the log says so', async (t) => {
   const options = { workers: 1, reload: { deadline: 1_500 }, shutdown: { deadline: 1_500 } }
   const { child, exited, count, stderr } = await start(t, 'endless', options)
