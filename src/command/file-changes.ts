@@ -9,9 +9,6 @@ const LOOK_AGAIN = 500
 /** Files that editors write while the user types. */
 const OF_EDITORS = /^\..*\.sw[a-z]$|~$/
 
-/** Files that a program may load. A new one may be the one that a failed start has missed. */
-const LOADABLE = /\.([cm]?[jt]sx?|json|node|wasm)$/
-
 export interface FileChangeEvents {
   /** This file, or a file in this folder, has changed, is new or is gone. */
   onChange(path: string): void
@@ -20,8 +17,6 @@ export interface FileChangeEvents {
 }
 
 export class FileChanges {
-  /** Whether new files beside the watched ones count too. */
-  takesNewFiles = false
   readonly #events: FileChangeEvents
   readonly #files = new Set<string>()
   /** Folders of which every file counts. */
@@ -72,7 +67,6 @@ export class FileChanges {
     if (event === 'rename' && name === basename(folder) && !existsSync(path)) return this.#moved(folder)
     if (this.#trees.has(folder)) this.#changedInTree(path)
     else if (this.#files.has(path) || name === null) this.#events.onChange(path)
-    else if (this.takesNewFiles && event === 'rename' && LOADABLE.test(path)) this.#events.onChange(path)
   }
 
   #changedInTree(path: string): void {

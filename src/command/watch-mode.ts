@@ -70,7 +70,7 @@ export class WatchMode {
     }
   }
 
-  /** A worker loads these files. */
+  /** A worker loads these files, or has looked for them: Node reports a missing one too. */
   loaded(files: readonly string[]): void {
     if (!this.#watchesLoaded) return
     for (const file of files) if (!file.includes(`${sep}node_modules${sep}`)) this.#changes.addFile(file)
@@ -99,7 +99,6 @@ export class WatchMode {
     const [file = '', ...more] = [...this.#changed].map((path) => this.#nameOf(path))
     this.#changed.clear()
     this.#isWaiting = false
-    this.#changes.takesNewFiles = false
     this.#logger.info('watch.changed', { file, more: more.length > 0 ? more.length : undefined })
     try {
       await this.#primary.reload()
@@ -110,7 +109,6 @@ export class WatchMode {
   }
 
   #wait(): void {
-    this.#changes.takesNewFiles = true
     if (this.#isWaiting) return
     this.#isWaiting = true
     this.#logger.warn('watch.waiting', { hint: HINT })
