@@ -103,7 +103,8 @@ export class Listeners {
       this.#use(channel, entry)
       channel.send({ ...answer, address })
     } catch (error) {
-      channel.send({ ...answer, address: '', error: failure(error) })
+      // There is no listener, and its number may be one that no listener can have.
+      channel.send({ ...answer, listener: 0, address: '', error: failure(error) })
     }
   }
 

@@ -22,9 +22,9 @@ export function lookBeside(program: string): void {
  * @throws StickyError HOLDFAST_MISSING_PACKAGE with the command that installs it
  */
 export function requireOptional(name: string, what: string): unknown {
+  const beside = [...programs, ownProgram()].flatMap(placesOf).map((place) => createRequire(place))
   let missing: unknown
-  for (const place of [...programs].flatMap(placesOf).concat(placesOf(ownProgram()), import.meta.url)) {
-    const load = createRequire(place)
+  for (const load of [...beside, createRequire(import.meta.url)]) {
     try {
       load.resolve(name)
     } catch (error) {

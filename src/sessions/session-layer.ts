@@ -87,7 +87,7 @@ export function sessionLayer(
   runtime.on('session-rule', (rule) => {
     if (!rules.includes(rule)) rules.unshift(rule)
     // The layers were opened without a rule, and have one now.
-    for (const layer of layers.values()) layer.started ??= start(layer)
+    for (const layer of layers.values()) startWhereHttp(layer)
   })
   channel.on('peers', (message) => {
     lastPeers = [message.peers, message.owners]
@@ -107,9 +107,14 @@ export function sessionLayer(
     return emit
   }
 
+  /** @throws StickyError HOLDFAST_SESSION_TARGET */
+  function startWhereHttp(layer: ServerLayer): void {
+    // The number of a listener may come to another server later.
+    if (layer.started === undefined && isTarget(layer.server, layer.listener)) layer.started = start(layer)
+  }
+
   async function start(layer: ServerLayer): Promise<void> {
     const { server, listener, peers } = layer
-    if (!isTarget(server, listener)) return
     const { folder, instance } = registration
     const { deliver } = intercept(server)
     // Loaded here, because many workers have no session rule.
@@ -171,7 +176,7 @@ export function sessionLayer(
         layer.route(server)
       }
       layer.server = server
-      if (rules.length > 0) layer.started ??= start(layer)
+      if (rules.length > 0) startWhereHttp(layer)
       await layer.started
     },
     async sessionsEnded({ grace, spread, deadline }) {

@@ -34,18 +34,27 @@ export async function openPathListener(
     await new Promise<void>((resolve) => void server.close(() => resolve()))
   }
   let server = await open()
+  let restoring: Promise<void> | undefined
+  const restore = async (): Promise<void> => {
+    // First, because to close the socket removes whatever file is at the path.
+    await close(server)
+    server = await open()
+  }
   return {
     address: path,
     // Node removes the file together with the listening socket, so the listener cannot be opened again later.
     pause: () => false,
     resume() {},
     async restore() {
-      if (!isFileGone(path)) return
-      // First, because to close the socket removes whatever file is at the path.
-      await close(server)
-      server = await open()
+      if (restoring === undefined && !isFileGone(path)) return
+      // Several processes ask at a time, and the file stays away until the first of them is served.
+      restoring ??= restore().finally(() => (restoring = undefined))
+      await restoring
     },
-    close: () => close(server),
+    async close() {
+      await restoring
+      await close(server)
+    },
   }
 }
 

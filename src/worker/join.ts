@@ -168,13 +168,14 @@ export function join(
     // The program may have closed the server meanwhile.
     const isServed = ids.filter((id) => servers.get(id) === server)
     if (isServed.length === 0) return
-    incoming.attach(server, isServed, addressOn(first), () => onClose(ids))
+    incoming.attach(server, isServed, addressOn(first), () => onClose(server))
     if (isNew && setup.countRequests) countRequests(server, requestCounts)
   }
 
-  /** The application has closed the server. The worker leaves with the last one. */
-  function onClose(ids: readonly number[]): void {
+  /** The application has closed the server, on all of its listeners. The worker leaves with the last server. */
+  function onClose(server: Server): void {
     if (draining !== undefined) return
+    const ids = [...servers].filter(([, other]) => other === server).map(([id]) => id)
     for (const id of ids) servers.delete(id)
     if (servers.size === 0) return leaveByItself('server.close()')
     for (const id of ids) claims.release(id)

@@ -88,7 +88,8 @@ export class KernelListener {
 
   /** Sends each slot's socket to the process of its owner, after the process that has the socket has released it. */
   moveSockets(): void {
-    if (this.isClosing) return
+    // Sockets that were on their way to a process are released when it has them.
+    if (this.isClosing) return this.requestAll()
     const sending = new Map<SlotLink, number[]>()
     const releasing = new Map<SlotLink, number[]>()
     for (let slot = 0; slot < SLOTS; slot++) {
