@@ -49,8 +49,9 @@ export interface PrimaryEvents {
 export interface WorkerRoleEvents {
   /**
    * This worker gets no new connections, and has `deadline` milliseconds to finish the open ones. End long-lived
-   * connections now: after `grace` milliseconds the remaining WebSockets are closed with `code`, at random moments
-   * within `spread` milliseconds.
+   * connections now, and event streams that clients open later at once: a client may reconnect over the connection that
+   * it has. After `grace` milliseconds the remaining WebSockets are closed with `code`, at random moments within `spread`
+   * milliseconds.
    */
   drain: [Drain]
   /** This process was on standby and is worker `id` of `workers` now. */
