@@ -52,9 +52,9 @@ function unsettled({ workers, connections, standby }: Status, stage: Stage): str
   ]
 }
 
-/** Descriptors of the primary per process: stderr, the IPC channel, and both ends of the descriptor channel. */
+/** Descriptors of the primary per process: stdout, stderr, the IPC channel, and both ends of the descriptor channel. */
 function descriptorsEach({ steering }: Status): number {
-  return steering.transport === 'descriptor-channel' ? 4 : 2
+  return steering.transport === 'descriptor-channel' ? 5 : 3
 }
 
 /** Descriptors of the primary that belong to no worker. Call it while no client connects. */
