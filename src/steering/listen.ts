@@ -1,5 +1,5 @@
 // Listening on the address that the options name, and errors that say what to do.
-import type { Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { codeOf, describe, StickyError, type ErrorCode } from '../errors.ts'
 
 export interface ListenOptions {
@@ -45,7 +45,7 @@ export async function listen(server: Server, options: ListenOptions, inherited?:
     await tryListen(server, { port }, backlog)
     if (family(server) === 'IPv6') return
     // Node takes 0.0.0.0 where `::` failed for any reason. Only a system without IPv6 is a good one.
-    await new Promise((resolve) => void server.close(resolve))
+    await closeServer(server)
     await listenOnEveryAddress(server, port, backlog)
   } catch (error) {
     throw explainListenError(error, options)
@@ -107,4 +107,15 @@ export function explainListenError(error: unknown, { port, host }: ListenOptions
   // All frames are inside Node and Holdfast, and the message says what to do.
   for (const one of [explained, error]) if (one instanceof Error) one.stack = `${one.name}: ${one.message}`
   return explained
+}
+
+/** A server whose connections are for another process. */
+export function newServer(): Server {
+  // pauseOnConnect: a byte that is read in the primary would not reach the worker.
+  return createServer({ pauseOnConnect: true, allowHalfOpen: true })
+}
+
+/** Stops accepting. Resolves when the server is closed; also where it was not open. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => void server.close(() => resolve()))
 }

@@ -1,12 +1,12 @@
 // A listening socket of the primary. It accepts, and reads nothing.
-import { createServer, type Server } from 'node:net'
+import type { Server } from 'node:net'
 import { F_DUPFD_CLOEXEC } from '../native/constants.ts'
 import type { Address, ListenTarget } from '../ipc/listen-target.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import { misuse, show } from '../options/reader.ts'
 import type { PassedSockets } from '../service-manager/kept-sockets.ts'
 import { acceptHandles, acceptSockets, drainBacklog, type AcceptFunction, type NativeAccept } from './accept.ts'
-import { listen, type ListenOptions } from './listen.ts'
+import { closeServer, listen, newServer, type ListenOptions } from './listen.ts'
 
 /** An open listening socket. */
 export interface Listener {
@@ -115,16 +115,6 @@ export function listenAtOnce({ port, backlog }: ListenOptions): Server | undefin
   // With a host Node looks up the name first, even that of an address.
   server.listen({ port, backlog, exclusive: true })
   return server.listening ? server : undefined
-}
-
-function newServer(): Server {
-  // pauseOnConnect: a byte that is read in the primary would not reach the worker.
-  return createServer({ pauseOnConnect: true, allowHalfOpen: true })
-}
-
-/** Resolves also where the server is not open. */
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => void server.close(() => resolve()))
 }
 
 function descriptorOf(server: Server): number {

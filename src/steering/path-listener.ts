@@ -1,11 +1,11 @@
 // A listener on a path: a Unix socket, or a pipe of Windows. Its clients have no address.
 import { lstatSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import type { Server } from 'node:net'
 import type { PathTarget } from '../ipc/listen-target.ts'
 import { handleOf } from '../native/tcp-handle.ts'
 import type { AcceptFunction } from './accept.ts'
 import { HandleConnection } from './connection.ts'
-import { tryListen } from './listen.ts'
+import { closeServer, newServer, tryListen } from './listen.ts'
 import type { Listener } from './listener.ts'
 import type { World } from '../world.ts'
 
@@ -23,7 +23,7 @@ export async function openPathListener(
 ): Promise<Listener> {
   const { path, readableAll = false, writableAll = false } = target
   const open = async (): Promise<Server> => {
-    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true })
+    const server = newServer()
     await tryListen(server, { path, readableAll, writableAll }, backlog)
     acceptLocal(server, accept)
     return server
@@ -31,7 +31,7 @@ export async function openPathListener(
   const close = async (server: Server): Promise<void> => {
     // What is queued is accepted in this turn and the next one: a Unix socket whose file is gone gets no more.
     await new Promise<void>((done) => void world.setImmediate(done))
-    await new Promise<void>((resolve) => void server.close(() => resolve()))
+    await closeServer(server)
   }
   let server = await open()
   let restoring: Promise<void> | undefined
