@@ -90,41 +90,22 @@ export const STATES: readonly State[] = [
   {
     name: 'HTTP/1.1, between two requests',
     outcomes: all(HTTP1, '1 s'),
-    async enter(kind, to) {
-      const client = await connect1(kind, to)
-      client.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
-      await client.has('\r\n\r\n')
-      return client
-    },
+    enter: sending('GET / HTTP/1.1\r\nHost: x\r\n\r\n', '\r\n\r\n'),
   },
   {
     name: 'HTTP/1.1, half of a request head',
     outcomes: all(HTTP1, '2 s'),
-    async enter(kind, to) {
-      const client = await connect1(kind, to)
-      client.socket.write('GET / HTTP/1.1\r\nHost: x\r\n')
-      return client
-    },
+    enter: sending('GET / HTTP/1.1\r\nHost: x\r\n', ''),
   },
   {
     name: 'HTTP/1.1, half of a second request head',
     outcomes: all(HTTP1, '2 s'),
-    async enter(kind, to) {
-      const client = await connect1(kind, to)
-      client.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n')
-      await client.has('\r\n\r\n')
-      return client
-    },
+    enter: sending('GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n', '\r\n\r\n'),
   },
   {
     name: 'HTTP/1.1, body or answer under way',
     outcomes: all(HTTP1, 'served'),
-    async enter(kind, to) {
-      const client = await connect1(kind, to)
-      client.socket.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nbefore\r\n')
-      await client.has('before')
-      return client
-    },
+    enter: sending('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nbefore\r\n', 'before'),
     async finish(client) {
       client.socket.write('5\r\nafter\r\n0\r\n\r\n')
       await client.has('after\r\n0\r\n\r\n')
@@ -133,12 +114,12 @@ export const STATES: readonly State[] = [
   {
     name: 'WebSocket over HTTP/1.1',
     outcomes: all(HTTP1, '1012'),
-    enter: (kind, to) => upgrade(kind, to, 'websocket'),
+    enter: upgrading('websocket'),
   },
   {
     name: 'another upgrade over HTTP/1.1',
     outcomes: all(HTTP1, 'deadline'),
-    enter: (kind, to) => upgrade(kind, to, 'echo'),
+    enter: upgrading('echo'),
     finish: echo,
   },
   {
@@ -328,11 +309,18 @@ export async function askAndPause(kind: ServerKind, to: To): Promise<Client> {
   return client
 }
 
-async function upgrade(kind: ServerKind, to: To, protocol: string): Promise<Client> {
-  const client = await connect1(kind, to)
-  client.socket.write(`GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`)
-  await client.has('\r\n\r\n')
-  return client
+/** @returns connects, sends the bytes, and waits for what they bring about */
+function sending(bytes: string, expected: string): State['enter'] {
+  return async (kind, to) => {
+    const client = await connect1(kind, to)
+    client.socket.write(bytes)
+    await client.has(expected)
+    return client
+  }
+}
+
+function upgrading(protocol: string): State['enter'] {
+  return sending(`GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`, '\r\n\r\n')
 }
 
 async function echo(client: Client): Promise<void> {
