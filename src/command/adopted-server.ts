@@ -1,11 +1,11 @@
 // The life of one server of the program that shares a port with the other workers: from its `listen()` to its `close()` it
 // finds what it would find alone, and has no socket.
 import type { Server } from 'node:net'
-import { getSystemErrorMap } from 'node:util'
 import type { Address } from '../ipc/messages.ts'
 import type { ServerInside } from '../serving/attach.ts'
 import { ListeningHandle } from '../serving/listening-handle.ts'
 import { isHttp, isTls } from '../serving/target.ts'
+import { systemError } from './open-socket.ts'
 
 export interface AdoptedServerEvents {
   /** The program has closed the server. */
@@ -16,19 +16,17 @@ export interface AdoptedServerEvents {
 
 export class AdoptedServer {
   readonly server: Server
-  /** Where the program wants it to listen; undefined for a path. */
-  readonly address: Address | undefined
   readonly #handle: ListeningHandle
   #isClosed = false
 
   /**
    * Makes the server listen. Node finishes the call of `listen()` with the handle.
    *
+   * @param address - where the program wants it to listen; undefined for a path
    * @param isTaken - another server of the program listens there: Node emits the error EADDRINUSE
    */
   constructor(server: Server, address: Address | undefined, isTaken: boolean, events: AdoptedServerEvents) {
     this.server = server
-    this.address = address
     const onClose = (): void => {
       this.#isClosed = true
       events.onClose(this)
@@ -87,8 +85,9 @@ function isServing(server: Server): boolean {
   return SERVING.some((event) => server.listenerCount(event) > (ofNode[String(event)] ?? 0))
 }
 
-/** The error number of libuv, which is another one on each platform. */
+/** The error number on this platform. */
 function addressInUse(): number {
-  for (const [number, [name]] of getSystemErrorMap()) if (name === 'EADDRINUSE') return number
-  throw new Error('this platform has no EADDRINUSE')
+  const { errno } = systemError('EADDRINUSE') ?? {}
+  if (errno === undefined) throw new Error('this platform has no EADDRINUSE')
+  return errno
 }

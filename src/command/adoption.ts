@@ -1,21 +1,16 @@
 // Which server of the program gets the connections of the balancer's port: the first one that has listeners for
 // connections and still listens when the program has heard of 'listening'. Where the program closes it, the next one.
-import { Server } from 'node:net'
+import type { Server } from 'node:net'
 import type { Address } from '../ipc/messages.ts'
 import { misuse, show } from '../options/reader.ts'
 import type { Settings } from '../options/settings.ts'
-import type { ServerInside } from '../serving/attach.ts'
+import type { ListenArguments } from '../serving/attach.ts'
 import type { Claim } from '../worker/claims.ts'
 import type { ProgramLife } from '../worker/join.ts'
 import type { Worker } from '../worker/worker.ts'
 import { AdoptedServer } from './adopted-server.ts'
 import { includesAddress, overlaps, type Range } from './listen-address.ts'
-
-/** Node's own code behind `listen()`, which opens the socket. */
-type OpenSocket = NonNullable<ServerInside['_listen2']>
-
-/** The flag of libuv by which `::` includes no addresses of IPv4. */
-const IPV6_ONLY = 1
+import { interceptOpenSocket, isIPv6Only } from './open-socket.ts'
 
 export class Adoption {
   readonly #settings: Settings
@@ -56,29 +51,24 @@ export class Adoption {
 
   /** Adopts servers from now on. */
   intercept(): void {
-    const inside = Server.prototype as Server & ServerInside
-    const openSocket = inside._listen2
-    if (openSocket === undefined) return // an unknown Node: the program is told that the port is in use
-    const intercept = (server: Server & ServerInside, ...args: Parameters<OpenSocket>): void => {
-      if (args[1] === this.#balancer.port && !server._handle) this.#listen(server, openSocket, args)
-      else Reflect.apply(openSocket, server, args)
-    }
-    inside._listen2 = function (this: Server & ServerInside, ...args) {
-      intercept(this, ...args)
-    }
+    interceptOpenSocket((server, args, open) => {
+      if (args[1] !== this.#balancer.port || server._handle) return false
+      this.#listen(server, args, open)
+      return true
+    })
   }
 
-  #listen(server: Server, openSocket: OpenSocket, args: Parameters<OpenSocket>): void {
-    const [host, port, family, , , flags] = args
+  #listen(server: Server, args: ListenArguments, open: () => void): void {
+    const [host, port, family] = args
     const address = host === null ? this.#everyAddress() : { address: host, family: familyOf(family), port }
-    const range = { ...address, ipv6Only: ((flags ?? 0) & IPV6_ONLY) !== 0 }
+    const range = { ...address, ipv6Only: isIPv6Only(args) }
     const isTaken = [...this.#listening.values()].some((other) => overlaps(other, range))
     const adopted = new AdoptedServer(server, address, isTaken, {
       onClose: (closed) => this.#closed(closed),
       onReference: this.#onChange,
     })
     if (!isTaken) this.#listening.set(adopted, range)
-    Reflect.apply(openSocket, server, args)
+    open()
     if (isTaken) return
     this.#onChange()
     // A program that looks for a free port closes its server as soon as that listens.
@@ -151,7 +141,7 @@ export class Adoption {
   }
 }
 
-function familyOf(version: number): Address['family'] {
+function familyOf(version: number | null): Address['family'] {
   return version === 4 ? 'IPv4' : 'IPv6'
 }
 

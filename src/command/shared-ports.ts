@@ -1,37 +1,15 @@
 // Every port and path that the program listens on, besides the port of the command, is shared by the workers: the primary
 // opens it for the first worker, and the others join. A server with `exclusive: true` is the program's own, as under
 // node:cluster.
-import { Server } from 'node:net'
+import type { Server } from 'node:net'
 import { resolve } from 'node:path'
-import { getSystemErrorMap } from 'node:util'
 import { codeOf, describe } from '../errors.ts'
 import { addressOn, isPath, listenKey, type ListenTarget } from '../ipc/listen-target.ts'
+import type { ListenArguments, ServerInside } from '../serving/attach.ts'
 import type { Claim } from '../worker/claims.ts'
 import type { Worker } from '../worker/worker.ts'
 import { AdoptedServer } from './adopted-server.ts'
-
-/** Node's own code behind `listen()`, which opens the socket. */
-type OpenSocket = (...args: ListenArguments) => void
-
-/** For a path, `host` is the path, and `port` and `family` are -1. */
-type ListenArguments = [
-  host: string | null,
-  port: number,
-  family: number | null,
-  backlog: number,
-  fd?: number,
-  flags?: number,
-]
-
-interface Inside {
-  _handle: object | null
-  _listen2?: OpenSocket
-  /** Changes with each call of `listen()` and `close()`. */
-  _listeningId?: number
-}
-
-/** Of Node's flags for a TCP socket. */
-const IPV6_ONLY = 1
+import { interceptOpenSocket, isIPv6Only, systemError } from './open-socket.ts'
 
 /** Options of `listen()` that Node does not pass on to its own code. */
 interface OwnOptions {
@@ -43,7 +21,7 @@ interface OwnOptions {
 
 interface Waiting {
   readonly key: string
-  /** {@link Inside} `_listeningId` of the call. */
+  /** {@link ServerInside} `_listeningId` of the call. */
   readonly call: number | undefined
 }
 
@@ -64,7 +42,7 @@ export class SharedPorts {
   readonly #parts: SharedPortsParts
   readonly #options = new WeakMap<Server, OwnOptions>()
   /** The servers that wait for the primary. */
-  readonly #waiting = new Map<Server, Waiting>()
+  readonly #waiting = new Map<Server & ServerInside, Waiting>()
   /** Those that listen, with the key of each one's target. */
   readonly #listening = new Map<AdoptedServer, string>()
 
@@ -86,22 +64,14 @@ export class SharedPorts {
 
   /** Shares what the program listens on from now on. */
   intercept(): void {
-    const inside = Server.prototype as unknown as Inside
-    const openSocket = inside._listen2
-    if (openSocket === undefined) return // an unknown Node: each worker listens by itself
-    const share = (server: Server, args: ListenArguments): boolean => this.#share(server, openSocket, args)
-    inside._listen2 = function (...args) {
-      const server = this as unknown as Server
-      if (!share(server, args)) Reflect.apply(openSocket, server, args)
-    }
+    interceptOpenSocket((server, args, open) => this.#share(server, args, open))
   }
 
   /** @returns false where the server is not to be shared */
-  #share(server: Server, openSocket: OpenSocket, args: ListenArguments): boolean {
-    const [host, port, family, , fd, flags = 0] = args
+  #share(server: Server & ServerInside, args: ListenArguments, open: () => void): boolean {
+    const [host, port, family, , fd] = args
     const { exclusive, reusePort, readableAll = false, writableAll = false } = this.#options.get(server) ?? {}
-    const inside = server as unknown as Inside
-    if (inside._handle || exclusive === true || reusePort === true || typeof fd === 'number') return false
+    if (server._handle || exclusive === true || reusePort === true || typeof fd === 'number') return false
     if (port === this.#parts.port || family === null) return false
     const { program } = this.#parts.worker()
     let target: ListenTarget
@@ -113,17 +83,16 @@ export class SharedPorts {
     } else {
       // The ports of the command have the first numbers.
       const index = port === 0 ? this.#parts.ownPorts + program.claims.newIndex(host ?? undefined) : 0
-      target = { port, host: host ?? undefined, ipv6Only: (flags & IPV6_ONLY) !== 0, index }
+      target = { port, host: host ?? undefined, ipv6Only: isIPv6Only(args), index }
     }
     this.#parts.onListen(target)
-    void this.#listen(server, target, () => Reflect.apply(openSocket, server, args))
+    void this.#listen(server, target, open)
     return true
   }
 
-  async #listen(server: Server, target: ListenTarget, finish: () => void): Promise<void> {
+  async #listen(server: Server & ServerInside, target: ListenTarget, finish: () => void): Promise<void> {
     const { program } = this.#parts.worker()
-    const inside = server as unknown as Inside
-    const call = inside._listeningId
+    const call = server._listeningId
     const waiting = { key: listenKey(target), call }
     this.#waiting.delete(server)
     const isTaken = this.#isTaken(waiting.key)
@@ -133,12 +102,12 @@ export class SharedPorts {
       if (isTaken) throw Object.assign(new Error(), { code: 'EADDRINUSE' })
       const claim = await program.claims.claim(target)
       // The program may have closed the server meanwhile, and may even listen with it again.
-      if (inside._listeningId === call && !inside._handle) this.#adopt(server, target, claim, finish)
+      if (server._listeningId === call && !server._handle) this.#adopt(server, target, claim, finish)
       else this.#drop(target, claim)
     } catch (error) {
       this.#freeIndex(target)
       const failure = asNode(error, target)
-      if (inside._listeningId === call) process.nextTick(() => server.emit('error', failure))
+      if (server._listeningId === call) process.nextTick(() => server.emit('error', failure))
     } finally {
       if (this.#waiting.get(server) === waiting) this.#waiting.delete(server)
       this.#parts.onChange()
@@ -147,8 +116,8 @@ export class SharedPorts {
 
   /** Whether a server of the program listens there, or will. One that was closed while it waited will not. */
   #isTaken(key: string): boolean {
-    const willListen = ([server, waiting]: [Server, Waiting]): boolean =>
-      waiting.key === key && (server as unknown as Inside)._listeningId === waiting.call
+    const willListen = ([server, waiting]: [Server & ServerInside, Waiting]): boolean =>
+      waiting.key === key && server._listeningId === waiting.call
     return [...this.#listening.values()].includes(key) || [...this.#waiting].some(willListen)
   }
 
@@ -188,7 +157,7 @@ export class SharedPorts {
 /** The error with which Node's own `listen()` fails. */
 function asNode(error: unknown, target: ListenTarget): Error {
   const code = codeOf(error)
-  const [errno, [, meaning]] = [...getSystemErrorMap()].find(([, [name]]) => name === code) ?? [undefined, []]
+  const { errno, meaning } = systemError(code ?? '') ?? {}
   const address = isPath(target) ? target.path : (target.host ?? '::')
   const port = isPath(target) ? -1 : target.port
   const what = meaning === undefined ? describe(error) : `${code}: ${meaning}`

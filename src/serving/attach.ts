@@ -7,17 +7,23 @@ import { decodeMetadata, type Moved } from '../transport/metadata.ts'
 import { ListeningHandle } from './listening-handle.ts'
 import { applyProxyHeader } from './proxy-info.ts'
 
+/** What `listen()` passes on. For a path, `host` is the path, and `port` and `family` are -1. */
+export type ListenArguments = [
+  host: string | null,
+  port: number,
+  family: number | null,
+  backlog: number,
+  fd?: number,
+  flags?: number,
+]
+
 /** Properties of a listening net.Server that its type does not have. */
 export interface ServerInside {
   _handle: ListeningHandle | null
-  _listen2?: (
-    address: string | null,
-    port: number,
-    family: number,
-    backlog: number,
-    fd?: number,
-    flags?: number,
-  ) => void
+  /** Opens the socket, unless there is a handle. */
+  _listen2?: (...args: ListenArguments) => void
+  /** Changes with each call of `listen()` and `close()`. */
+  _listeningId?: number
   _connections: number
   _emitCloseIfDrained?: () => void
 }
